@@ -1,0 +1,1 @@
+"""Seeded data sets with known truth, and runners that score this program and its peers on them."""

@@ -1,0 +1,280 @@
+"""The speed figures: ``python -m benchmarks.speed PART... --photos DIR...``
+
+Parts: limit (quick mode against only decoding), peers, again (a second scan against find),
+growth (1,000 to 100,000 files; memory and disk with it), start,
+million (generated fingerprints), all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks import report
+from benchmarks.machine import describe
+from benchmarks.measure import Run, measured
+from benchmarks.photos import Photo, list_photos
+from benchmarks.run import RESULTS, SetSpec
+from benchmarks.speed_data import make_large, make_many
+from benchmarks.tools import HERE, NOT_RUNNABLE, TOOLS, WORK, scan_command
+
+Row = list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What all parts are given."""
+
+    photos: list[Path]
+    repeat: int
+    sizes: list[int]
+    library: int
+    seed: int = 1
+
+    def list_photos(self) -> list[Photo]:
+        """The source photos."""
+        return list_photos(self.photos)
+
+
+def limit(options: Options) -> None:
+    """Quick mode against a bare loop that only reads and decodes, in turns."""
+    spec = SetSpec("a", options.seed, None, 834, 0)
+    small, _ = spec.make(options.photos)
+    large = _folder("large-200", lambda out: make_large(options.list_photos(), out, options.seed))
+    rows = []
+    for name, folder, bound in (("set A, 500x375", small, 1.5), ("12 megapixels", large, 1.2)):
+        ours: list[float] = []
+        bare: list[float] = []
+        for _ in range(options.repeat):
+            command = [sys.executable, "-m", "benchmarks.decode_loop", folder]
+            bare.append(_ok(measured(command, cwd=HERE.parent)).wall)
+            ours.append(_scan(folder, "quick").wall)
+        ratio = median(a / b for a, b in zip(ours, bare, strict=True))
+        files = sum(1 for _ in folder.rglob("*.jpg"))
+        rows.append(
+            [name, str(files), report.spread(ours), report.spread(bare), f"{ratio:.2f}", str(bound)]
+        )
+    _save(
+        "1-limit",
+        "Quick mode against only reading and decoding",
+        f"Whole processes in turns, {options.repeat} rounds, cold library, warm page cache.",
+        ["files", "count", "scan s", "decode loop s", "ratio (median)", "wanted at most"],
+        rows,
+    )
+
+
+def peers(options: Options) -> None:
+    """Wall time against peers on set A, whole processes in turns."""
+    folder, truth = SetSpec("a", options.seed, None, 834, 0).make(options.photos)
+    names = [
+        "ours-quick", "immaculate-pdq", "czkawka", "image-dedup-ai", "ours-standard",
+        "immaculate-sscd_distilled", "fastdup", "immaculate-sscd",
+    ]  # fmt: skip
+    walls: dict[str, list[float]] = {name: [] for name in names}
+    cpus: dict[str, list[float]] = {name: [] for name in names}
+    for name in names:
+        TOOLS[name].install()
+    for _ in range(options.repeat):
+        for name in names:
+            run, _reported = TOOLS[name].scan(folder, 3600, 0)
+            walls[name].append(_ok(run).wall)
+            cpus[name].append(run.cpu)
+    rows = []
+    for name in names:
+        row = [name, report.spread(walls[name])]
+        row.append(f"{1000 * median(cpus[name]) / len(truth.files):.1f}")
+        row += [
+            f"{median(walls[name]) / median(walls[ours]):.2f}"
+            for ours in ("ours-quick", "ours-standard")
+        ]
+        rows.append(row)
+    _save(
+        "2-peers",
+        "Whole processes on set A",
+        f"{len(truth.files)} files, {options.repeat} rounds in turns, cold library.",
+        ["tool", "wall s", "CPU ms/file", "wall / quick", "wall / standard"],
+        rows,
+    )
+
+
+def again(options: Options) -> None:
+    """A second scan of an unchanged folder against ``find`` with stat."""
+    count = max(options.sizes)
+    folder = _many(options, count)
+    rows = []
+    with tempfile.TemporaryDirectory(dir=WORK) as scratch:
+        _scan(folder, "quick", Path(scratch))
+        find = ["find", folder, "-type", "f", "-printf", "%s %T@ %i\n"]
+        finds, seconds = [], []
+        for _ in range(options.repeat):
+            finds.append(_ok(measured(find)).wall)
+            seconds.append(_scan(folder, "quick", Path(scratch)).wall)
+    bound = 3 * median(finds) + 1
+    rows.append([f"{count:,}", report.spread(seconds), report.spread(finds), f"{bound:.2f}"])
+    _save(
+        "3-again",
+        "Second scan of an unchanged folder",
+        f"Quick mode, {options.repeat} rounds in turns.",
+        ["files", "second scan s", "find s", "wanted at most s (3 x find + 1)"],
+        rows,
+    )
+
+
+def growth(options: Options) -> None:
+    """CPU, memory and disk per file at growing numbers of files, with the stages' times."""
+    rows = []
+    for mode in ("quick", "standard"):
+        for count in options.sizes:
+            folder = _many(options, count)
+            with tempfile.TemporaryDirectory(dir=WORK) as scratch:
+                run, stages = _staged_scan(folder, mode, Path(scratch), count)
+                disk = sum(p.stat().st_size for p in Path(scratch, "library").rglob("*"))
+            rows.append(
+                [
+                    f"{mode}, {count:,}",
+                    f"{run.wall:.1f}",
+                    f"{1000 * run.cpu / count:.2f}",
+                    f"{run.memory / 2**20:.0f}",
+                    f"{disk / count:.0f}",
+                    stages,
+                ]
+            )
+    _save(
+        "4-growth",
+        "Growth",
+        "Small JPEGs (200 pixels), families of 10; one run each, cold library.",
+        [
+            "mode, files",
+            "wall s",
+            "CPU ms/file",
+            "peak MiB",
+            "library bytes/file",
+            "CPU ms/file of stages (wall)",
+        ],
+        rows,
+    )
+
+
+def start(options: Options) -> None:
+    """Time to the first sign of life of the command line and of the web app."""
+    from benchmarks.speed_start import first_groups_seconds, web_ready_seconds
+
+    idf = Path(sys.executable).parent / "idf"
+    helps = [_ok(measured([idf, "--help"])).wall for _ in range(max(5, options.repeat))]
+    webs = [web_ready_seconds() for _ in range(max(5, options.repeat))]
+    folder = _many(options, min(10_000, max(options.sizes)))
+    groups = first_groups_seconds(folder)
+    _save(
+        "5-start",
+        "Start",
+        "Warm page cache.",
+        ["what", "seconds", "wanted at most"],
+        [
+            ["`idf --help`", report.spread(helps), "0.25"],
+            ["web app ready", report.spread(webs), "1.5"],
+            ["first groups after Start, 10,000 files", f"{groups:.1f}", "10"],
+        ],
+    )
+
+
+def million(options: Options) -> None:
+    """Candidates, verification and groups for a library of generated fingerprints."""
+    from benchmarks.million import run as run_million
+
+    columns, rows, about = run_million(options.list_photos(), options.seed, options.library)
+    _save("6-million", f"A library of {options.library:,} pictures", about, columns, rows)
+
+
+PARTS: dict[str, Callable[[Options], None]] = {
+    "limit": limit, "peers": peers, "again": again, "growth": growth, "start": start,
+    "million": million,
+}  # fmt: skip
+
+
+def _scan(folder: Path, mode: str, scratch: Path | None = None) -> Run:
+    """One scan by the command line, with a library in ``scratch`` or an empty one."""
+    with tempfile.TemporaryDirectory(dir=WORK) as fresh:
+        place = scratch or Path(fresh)
+        command = scan_command(place / "library", folder, mode, place / "out.json")
+        return _ok(measured([*command, "--quiet"]))
+
+
+def _staged_scan(folder: Path, mode: str, scratch: Path, count: int) -> tuple[Run, str]:
+    """One scan with an empty library, and the CPU time per file of its stages."""
+    out = scratch / "stages.json"
+    command = [sys.executable, "-m", "benchmarks.stages", folder, mode, scratch / "library", out]
+    run = _ok(measured(command, cwd=HERE.parent, timeout=7200))
+    costs = json.loads(out.read_text())
+    parts = [
+        f"{stage} {1000 * cost['cpu_s'] / count:.2f} ms ({cost['wall_s']:.1f} s)"
+        for stage, cost in costs.items()
+    ]
+    return run, ", ".join(parts)
+
+
+def _many(options: Options, count: int) -> Path:
+    def make(out: Path) -> None:
+        make_many(options.list_photos(), out, options.seed, count)
+
+    return _folder(f"many-{count}", make)
+
+
+def _folder(name: str, make: Callable[[Path], None]) -> Path:
+    """A made folder; one that was cut short is made anew."""
+    folder, marker = WORK / "speed" / name, WORK / "speed" / f"{name}.made"
+    if not marker.is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+        make(folder)
+        marker.touch()
+    return folder
+
+
+def _ok(run: Run) -> Run:
+    if run.status != 0:
+        raise RuntimeError(f"{' '.join(run.command)} failed ({run.status}): {run.output[-800:]}")
+    return run
+
+
+def _save(name: str, title: str, about: str, columns: Row, rows: list[Row]) -> None:
+    values: dict[str, Any] = {
+        "title": title,
+        "about": about,
+        "machine": describe(),
+        "version": TOOLS["ours-quick"].version(),
+        "columns": columns,
+        "rows": rows,
+    }
+    path = RESULTS / "speed" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    for row in rows:
+        print(" | ".join(row), flush=True)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Parse the command line, run the parts and write the report."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
+    parser.add_argument("parts", nargs="+", choices=[*PARTS, "all"])
+    parser.add_argument("--photos", type=Path, nargs="+", required=True, metavar="DIR")
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--library", type=int, default=1_000_000, help="pictures of 'million'")
+    parser.add_argument("--out", type=Path, default=HERE / "RESULTS.md")
+    given = parser.parse_args(arguments)
+    options = Options(given.photos, given.repeat, given.sizes, given.library)
+    for name in PARTS if "all" in given.parts else given.parts:
+        print(f"== {name}", flush=True)
+        PARTS[name](options)
+    report.write(RESULTS, given.out, NOT_RUNNABLE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Find duplicate images in folders and data sets, and remove them without losing a picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from image_duplicate_finder.api import ScanResult, find_duplicates
+    from image_duplicate_finder.errors import IdfError
+    from image_duplicate_finder.library import Library
+    from image_duplicate_finder.model import Failure, GroupKind, Match, Relation
+    from image_duplicate_finder.progress import CancelToken, Step
+    from image_duplicate_finder.results import FileView, GroupQuery, GroupView, MemberView
+    from image_duplicate_finder.settings import DecodeLimits, KeepRule, Mode, ScanSettings
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "CancelToken": "progress",
+    "DecodeLimits": "settings",
+    "Failure": "model",
+    "FileView": "results",
+    "GroupKind": "model",
+    "GroupQuery": "results",
+    "GroupView": "results",
+    "IdfError": "errors",
+    "KeepRule": "settings",
+    "Library": "library",
+    "Match": "model",
+    "MemberView": "results",
+    "Mode": "settings",
+    "Relation": "model",
+    "ScanResult": "api",
+    "ScanSettings": "settings",
+    "Step": "progress",
+    "find_duplicates": "api",
+}
+
+__all__ = [
+    "CancelToken",
+    "DecodeLimits",
+    "Failure",
+    "FileView",
+    "GroupKind",
+    "GroupQuery",
+    "GroupView",
+    "IdfError",
+    "KeepRule",
+    "Library",
+    "Match",
+    "MemberView",
+    "Mode",
+    "Relation",
+    "ScanResult",
+    "ScanSettings",
+    "Step",
+    "__version__",
+    "find_duplicates",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module when it is first used: ``idf --help`` needs none."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,64 @@
+"""The command line: one module per verb, each a thin skin over the library facade."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from image_duplicate_finder.cli.app import ReaderGone, idf
+from image_duplicate_finder.errors import IdfError
+
+EXIT_BROKEN = 70
+"""An error of the program itself (EX_SOFTWARE of sysexits.h); Python's own 1 means other things."""
+
+EXIT_INTERRUPTED = 130
+EXIT_READER_GONE = 141
+"""What a shell reports when the reader of a pipe (``head``) has gone: 128 + SIGPIPE."""
+
+
+def main() -> None:
+    """Run ``idf`` with the arguments of this process and end it with the exit status."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run ``idf`` with ``arguments`` and return the exit status.
+
+    0 done; 1 done, but not with every file (only with ``--strict``); 2 wrong usage; 3 nothing
+    readable; 4 could not be done; 70 a fault of this program; 130 interrupted. Errors that a
+    person can act on become one line on standard error.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal's encoding lacks must not end the program.
+        with contextlib.suppress(AttributeError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        result = idf.main(args=list(arguments), prog_name="idf", standalone_mode=False)
+        sys.stdout.flush()
+    except IdfError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        print("Interrupted.", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except (ReaderGone, BrokenPipeError):
+        # Python would flush again at exit and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_READER_GONE
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        print(
+            "This is a fault of the program; please report it with the lines above.",
+            file=sys.stderr,
+        )
+        return EXIT_BROKEN
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,134 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from image_duplicate_finder.errors import UsageError
+from image_duplicate_finder.model import GroupKind, Relation
+from image_duplicate_finder.results import GroupQuery
+
+if TYPE_CHECKING:
+    from image_duplicate_finder.library import Library
+    from image_duplicate_finder.results import ScanRecord
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def library_folder(context: click.Context) -> Path | None:
+    """The folder that ``--library`` named; None for the user's own library."""
+    folder: Path | None = context.find_root().obj
+    return folder
+
+
+@contextmanager
+def open_library(context: click.Context) -> Iterator[Library]:
+    """The library that ``--library`` named, or the user's own; tells what it had to settle."""
+    from image_duplicate_finder.library import Library
+
+    with Library.open(library_folder(context)) as library:
+        for line in library.recovered:
+            click.echo(line, err=True)
+        yield library
+
+
+def confirmed(question: str, yes: bool) -> bool:
+    """Whether the person wants it: ``--yes``, or an answer on a terminal. Raises UsageError.
+
+    Without a terminal nobody could answer, so nothing is asked and nothing is done.
+    """
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise UsageError("Without a terminal to ask on, this needs --yes. Nothing was done.")
+    return click.confirm(question, default=False, err=True)
+
+
+def yes_option(command: Command) -> Command:
+    """Add ``--yes``."""
+    return click.option("--yes", "-y", is_flag=True, help="Do it without asking.")(command)
+
+
+def choice(kind: type[StrEnum]) -> click.Choice[str]:
+    """A choice among the values of an enumeration."""
+    return click.Choice([member.value for member in kind])
+
+
+def scan_option(command: Command) -> Command:
+    """Add ``--scan``: which scan is meant."""
+    return click.option(
+        "--scan",
+        "scan_number",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Use scan N instead of the latest one.",
+    )(command)
+
+
+def chosen_scan(library: Library, number: int | None) -> ScanRecord:
+    """The scan that ``--scan`` means. Raises NotFound."""
+    return library.latest_scan() if number is None else library.scan_record(number)
+
+
+def query_options(command: Command) -> Command:
+    """Add the options that choose groups, handed on as keyword arguments of :func:`query`."""
+    options = (
+        click.option(
+            "--kind",
+            "kinds",
+            multiple=True,
+            type=choice(GroupKind),
+            help="Only groups of this kind. May be given several times.",
+        ),
+        click.option(
+            "--relation",
+            "relations",
+            multiple=True,
+            type=choice(Relation),
+            help="Only groups with a member of this relation. May be given several times.",
+        ),
+        click.option("--text", default="", help="Only groups with TEXT in a path."),
+        click.option(
+            "--below",
+            type=click.Path(path_type=Path),
+            metavar="DIR",
+            help="Only groups with a file below DIR.",
+        ),
+        click.option(
+            "--min-bytes",
+            default=0,
+            type=click.IntRange(min=0),
+            metavar="N",
+            help="Only groups whose members have at least N bytes together.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def query(
+    *,
+    kinds: tuple[str, ...],
+    relations: tuple[str, ...],
+    text: str,
+    below: Path | None,
+    min_bytes: int,
+    **others: Any,
+) -> GroupQuery:
+    """The query that the options of :func:`query_options` describe; ``others`` pass through."""
+    return GroupQuery(
+        kinds=tuple(map(GroupKind, kinds)),
+        relations=tuple(map(Relation, relations)),
+        text=text,
+        folder="" if below is None else str(below.resolve()),
+        min_bytes=min_bytes,
+        **others,
+    )

@@ -1,0 +1,123 @@
+"""``idf groups``: what a scan found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from image_duplicate_finder.cli.choices import (
+    choice,
+    chosen_scan,
+    open_library,
+    query,
+    query_options,
+    scan_option,
+)
+from image_duplicate_finder.cli.json_output import JsonTarget, json_option
+from image_duplicate_finder.cli.texts import shown, size
+from image_duplicate_finder.results import GroupSort
+
+if TYPE_CHECKING:
+    from image_duplicate_finder.results import FileView, GroupView
+
+
+@click.command(short_help="Show what a scan found.")
+@scan_option
+@query_options
+@click.option("--selected", "selected_only", is_flag=True, help="Only groups with selected files.")
+@click.option(
+    "--sort",
+    type=choice(GroupSort),
+    default=GroupSort.SPACE.value,
+    show_default=True,
+    help="What comes first: most space to win, most files, newest, most alike, or A to Z.",
+)
+@click.option("--reverse", is_flag=True, help="The other way round.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="Show N groups at the most. JSON holds all of them.",
+)
+@click.option("--offset", type=click.IntRange(min=0), default=0, metavar="N", help="Pass over N.")
+@click.option(
+    "--esimilarity-threshold",
+    type=click.FloatRange(0, 1),
+    metavar="X",
+    help="Group look-alikes anew with this Euclidean distance, without a new scan.",
+)
+@click.option(
+    "--csimilarity-threshold",
+    type=click.FloatRange(0, 1),
+    metavar="X",
+    help="Group look-alikes anew with this cosine similarity, without a new scan.",
+)
+@json_option
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    scan_number: int | None,
+    json_to: JsonTarget | None,
+    sort: str,
+    esimilarity_threshold: float | None,
+    csimilarity_threshold: float | None,
+    **options: Any,
+) -> None:
+    """Show the groups that a scan found: what is kept, why, and what each other file is.
+
+    ``remove`` marks the files that are selected for removal; ``idf plan`` plans just these.
+
+    \b
+    Examples:
+      idf groups
+      idf groups --kind duplicates --relation cropped
+      idf groups --below ~/Pictures/phone --sort count
+      idf groups --kind similar --esimilarity-threshold 0.7 --csimilarity-threshold 0.8
+    """
+    wanted = query(sort=GroupSort(sort), **options)
+    with open_library(context) as library:
+        record = chosen_scan(library, scan_number)
+        if esimilarity_threshold is not None or csimilarity_threshold is not None:
+            before = record.settings
+            record = library.set_thresholds(
+                record.id,
+                esimilarity_threshold=_or(esimilarity_threshold, before.esimilarity_threshold),
+                csimilarity_threshold=_or(csimilarity_threshold, before.csimilarity_threshold),
+            )
+        if json_to is not None:
+            from image_duplicate_finder.documents import scan_document
+
+            groups = library.all_groups(record.id, wanted)
+            json_to.write(scan_document(record, groups, library.failures(record.id)))
+            if json_to.is_stdout:
+                return
+        page = library.groups(record.id, wanted)
+    for number, group in enumerate(page.groups, wanted.offset + 1):
+        click.echo("\n".join(_lines(group, f"Group {number:,} of {page.total:,}")))
+        click.echo()
+    if not page.total:
+        click.echo("No groups.")
+    elif wanted.offset + len(page.groups) < page.total:
+        click.echo(f"More: --offset {wanted.offset + len(page.groups)}")
+
+
+def _or(wanted: float | None, before: float) -> float:
+    return before if wanted is None else wanted
+
+
+def _lines(group: GroupView, title: str) -> Iterator[str]:
+    yield f"{title} ({group.kind.value})"
+    yield f"  keep    {_file(group.keeper)}: {'; '.join(group.reasons)}"
+    for member in group.members:
+        mark = "gone" if member.file.gone else "remove" if member.selected else "leave"
+        yield f"  {mark:7} {_file(member.file)}: {member.words}"
+
+
+def _file(file: FileView) -> str:
+    info = file.info
+    return f"{shown(file.path)}  {info.width} x {info.height} {info.format}, {size(file.stat.size)}"

@@ -1,0 +1,218 @@
+"""``idf scan``: look for duplicates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from image_duplicate_finder.cli.choices import choice, open_library
+from image_duplicate_finder.cli.json_output import JsonTarget, json_option
+from image_duplicate_finder.cli.texts import counted, duration, shown, size
+from image_duplicate_finder.errors import NothingReadable, UsageError
+from image_duplicate_finder.model import Failure, GroupKind
+from image_duplicate_finder.settings import (
+    DEFAULT_CSIMILARITY_THRESHOLD,
+    DEFAULT_ESIMILARITY_THRESHOLD,
+    DEFAULT_KEEP_RULES,
+    DecodeLimits,
+    KeepRule,
+    Mode,
+    ScanSettings,
+)
+
+if TYPE_CHECKING:
+    from image_duplicate_finder.library import Library
+    from image_duplicate_finder.results import ScanRecord, Summary
+
+EXIT_SOME_FAILED = 1
+FAILURES_SHOWN = 10
+_RULES = ",".join(rule.value for rule in DEFAULT_KEEP_RULES)
+
+
+@click.command(short_help="Look for duplicates in folders.")
+@click.argument("roots", nargs=-1, required=True, metavar="ROOT...", type=click.Path())
+@click.option(
+    "--mode",
+    type=choice(Mode),
+    default=Mode.STANDARD.value,
+    show_default=True,
+    help="quick: exact copies, re-encoded, resized, mirrored and turned ones. standard: crops, "
+    "edits and look-alikes too. thorough: small pictures inside large ones too.",
+)
+@click.option(
+    "--esimilarity-threshold",
+    type=click.FloatRange(0, 1),
+    metavar="X",
+    default=DEFAULT_ESIMILARITY_THRESHOLD,
+    show_default=True,
+    help="Largest Euclidean distance at which pictures look alike; lower is stricter.",
+)
+@click.option(
+    "--csimilarity-threshold",
+    type=click.FloatRange(0, 1),
+    metavar="X",
+    default=DEFAULT_CSIMILARITY_THRESHOLD,
+    show_default=True,
+    help="Least cosine similarity at which pictures look alike; higher is stricter.",
+)
+@click.option(
+    "--recursive/--no-recursive", default=True, show_default=True, help="Look into subfolders."
+)
+@click.option("--hidden", is_flag=True, help="Look at hidden files and folders too.")
+@click.option(
+    "--exclude",
+    multiple=True,
+    metavar="PATTERN",
+    help="Pass over what fits PATTERN, written as in a .gitignore. May be given several times.",
+)
+@click.option(
+    "--protect",
+    "protected",
+    multiple=True,
+    metavar="DIR",
+    type=click.Path(),
+    help="Look into DIR too; its files are kept, never removed. May be given several times.",
+)
+@click.option(
+    "--compare-only",
+    multiple=True,
+    metavar="DIR",
+    type=click.Path(),
+    help="Compare with the files in DIR, which are not offered for removal. "
+    "May be given several times.",
+)
+@click.option(
+    "--keep",
+    "keep_rules",
+    default=_RULES,
+    metavar="RULE,...",
+    help=f"What decides which file of a group is kept, first rule first. [default: {_RULES}]",
+)
+@click.option(
+    "--jobs", type=click.IntRange(min=1), metavar="N", help="Worker processes. [default: all cores]"
+)
+@click.option(
+    "--model",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="FILE",
+    help="An ONNX model to find look-alikes with, instead of the built-in one.",
+)
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(min=1),
+    default=DecodeLimits().pixels,
+    show_default=True,
+    metavar="N",
+    help="Pass over pictures with more pixels, and report them.",
+)
+@click.option(
+    "--max-seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=DecodeLimits().seconds,
+    show_default=True,
+    metavar="S",
+    help="Give up on a file that takes longer to read, and report it.",
+)
+@click.option("--strict", is_flag=True, help="End with status 1 if any file could not be read.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+@json_option
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    roots: tuple[str, ...],
+    strict: bool,
+    quiet: bool,
+    json_to: JsonTarget | None,
+    **options: Any,
+) -> int:
+    """Look for duplicates in folders (or single files) and remember what was found.
+
+    Nothing is changed. Files that were read before and did not change are not read again, and a
+    scan that was stopped goes on where it was. Ctrl-C stops it.
+
+    \b
+    Examples:
+      idf scan ~/Pictures
+      idf scan ~/Pictures /mnt/phone --protect ~/Pictures/Albums
+      idf scan . --mode quick --exclude 'thumbs/' --json result.json
+      idf scan . --json - | jq '.groups[].members[].path'
+
+    \b
+    Exit status:
+      0 done   1 done, but files failed (only with --strict)   2 wrong usage
+      3 nothing readable   4 could not be done   130 interrupted
+    """
+    from image_duplicate_finder.cli.progress import reporting
+    from image_duplicate_finder.cli.stopping import stoppable
+
+    settings = _settings(**options)
+    started: list[int] = []
+    with open_library(context) as library, stoppable() as cancel:
+        try:
+            with reporting(quiet) as progress:
+                record = library.scan(
+                    roots, settings, progress=progress, cancel=cancel, on_start=started.append
+                )
+        except NothingReadable:
+            _tell(library, library.scan_record(started[0]), json_to)
+            raise
+        _tell(library, record, json_to)
+    return EXIT_SOME_FAILED if strict and record.failures else 0
+
+
+def _settings(keep_rules: str, max_pixels: int, max_seconds: float, **options: Any) -> ScanSettings:
+    try:
+        rules = tuple(KeepRule(rule.strip()) for rule in keep_rules.split(","))
+    except ValueError as error:
+        raise UsageError(f"--keep takes rules among {_RULES}; {error}.") from error
+    options["mode"] = Mode(options["mode"])
+    return ScanSettings(
+        keep_rules=rules, limits=DecodeLimits(pixels=max_pixels, seconds=max_seconds), **options
+    )
+
+
+def _tell(library: Library, record: ScanRecord, json_to: JsonTarget | None) -> None:
+    """Write what was found: the document, and a summary where it does not get in its way."""
+    failures = library.failures(record.id)
+    if json_to is not None:
+        from image_duplicate_finder.documents import scan_document
+
+        json_to.write(scan_document(record, library.all_groups(record.id), failures))
+    if json_to is None or not json_to.is_stdout:
+        for line in summary_lines(record, library.summary(record.id), failures):
+            click.echo(line)
+
+
+def summary_lines(record: ScanRecord, summary: Summary, failures: list[Failure]) -> list[str]:
+    """What a scan found, in words."""
+    copies = sum(summary.members.values())
+    lines = [f"{counted(record.files, 'file')} in {duration(record.seconds)}."]
+    if not summary.groups:
+        lines.append("No duplicates.")
+    for kind, words in (
+        (GroupKind.DUPLICATES, "of duplicates"),
+        (GroupKind.CONTAINS, "where one picture is a part of the other"),
+        (GroupKind.SIMILAR, "of look-alikes"),
+    ):
+        if count := summary.groups.get(kind):
+            lines.append(f"{counted(count, 'group')} {words}.")
+    if copies:
+        lines += [
+            f"  {relation.value.replace('_', ' '):16} {counted(count, 'file'):>14} "
+            f"{size(summary.bytes[relation]):>10}"
+            for relation, count in summary.members.items()
+        ]
+        lines.append(
+            f"Preselected for removal: {counted(summary.selected_files, 'file')}, "
+            f"{size(summary.selected_bytes)}."
+        )
+    if failures:
+        lines.append(f"{counted(len(failures), 'file')} could not be used:")
+        lines += [f"  {shown(each.path)}: {each.message}" for each in failures[:FAILURES_SHOWN]]
+        if len(failures) > FAILURES_SHOWN:
+            lines.append(f"  ... and {len(failures) - FAILURES_SHOWN:,} more: idf failures")
+    if copies:
+        lines.append("Next: idf groups, idf plan, or look at them in the browser with idf serve.")
+    return lines

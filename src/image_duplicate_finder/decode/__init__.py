@@ -1,0 +1,23 @@
+"""Bytes to upright sRGB pixels, within limits, with one module per family of formats.
+
+All functions are pure functions of the file's bytes; they raise
+:class:`~image_duplicate_finder.errors.DecodeError` for bytes that they cannot use and nothing
+else.
+"""
+
+from image_duplicate_finder.decode.dispatch import (
+    decode_full,
+    decode_small,
+    decode_stored,
+    read_info,
+)
+from image_duplicate_finder.decode.picture import Picture, StoredPicture
+
+__all__ = [
+    "Picture",
+    "StoredPicture",
+    "decode_full",
+    "decode_small",
+    "decode_stored",
+    "read_info",
+]

@@ -1,0 +1,142 @@
+"""From bytes to the module that can read them, and every failure to one kind of error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from image_duplicate_finder.decode.float_tiff import decode_float_tiff, read_float_tiff
+from image_duplicate_finder.decode.jpeg import decode_jpeg, decode_stored_jpeg, read_jpeg
+from image_duplicate_finder.decode.limits import check_bytes
+from image_duplicate_finder.decode.picture import Picture, StoredPicture
+from image_duplicate_finder.decode.pillow_formats import (
+    decode_stored_with_pillow,
+    decode_with_pillow,
+    read_with_pillow,
+)
+from image_duplicate_finder.decode.raw import decode_raw, read_raw
+from image_duplicate_finder.decode.reasons import plain_reason
+from image_duplicate_finder.decode.scale import reduction, shrink
+from image_duplicate_finder.decode.sniff import RAW_FORMATS, sniff, what_else
+from image_duplicate_finder.decode.wide_png import decode_stored_wide_png, is_wide_png
+from image_duplicate_finder.errors import DecodeError
+from image_duplicate_finder.model import ImageInfo
+from image_duplicate_finder.settings import DecodeLimits
+
+
+def decode_small(data: bytes, *, side: int, colour: bool, limits: DecodeLimits) -> Picture:
+    """Decode at the smallest scale whose long side is at least ``side`` pixels.
+
+    The long side of ``pixels`` is then less than twice ``side``, or that of the whole picture
+    where it is smaller. ``pixels`` is (H, W, 3) RGB if ``colour``, else (H, W) grey; alpha is
+    flattened on white. Raises DecodeError.
+    """
+    with _one_kind_of_error("decode"):
+        return _decode(data, limits, side=side, colour=colour)
+
+
+def decode_full(data: bytes, *, limits: DecodeLimits) -> Picture:
+    """Decode at full size: RGB, with the alpha channel apart where the file has one.
+
+    Camera RAW gives its large preview or a half-size development. Raises DecodeError.
+    """
+    with _one_kind_of_error("decode"):
+        return _decode(data, limits, side=None, colour=True)
+
+
+def read_info(data: bytes, *, limits: DecodeLimits) -> ImageInfo:
+    """Header and metadata only. Raises DecodeError."""
+    with _one_kind_of_error("header"):
+        name = _recognised(data, limits)
+        if name == "JPEG":
+            return read_jpeg(data, limits)[1]
+        if name in RAW_FORMATS:
+            return read_raw(data, name, limits)
+        try:
+            return read_with_pillow(data, name, limits)
+        except DecodeError:
+            if name != "TIFF":
+                raise
+            return read_float_tiff(data, limits)
+
+
+def decode_stored(data: bytes, *, limits: DecodeLimits) -> StoredPicture | None:
+    """Decode pixels just as stored, for exact comparison.
+
+    None where there is no exact form to compare: several frames, camera RAW, CMYK, more than 8
+    bits in other formats than PNG. Raises DecodeError.
+    """
+    with _one_kind_of_error("decode"):
+        name = _recognised(data, limits)
+        if name == "JPEG":
+            header, info = read_jpeg(data, limits)
+            return decode_stored_jpeg(data, header, info)
+        if name in RAW_FORMATS:
+            return None
+        if name == "PNG" and is_wide_png(data):
+            return decode_stored_wide_png(data, read_with_pillow(data, name, limits))
+        try:
+            return decode_stored_with_pillow(data, name, limits)
+        except DecodeError:
+            if name == "TIFF" and decode_float_tiff(data, limits) is not None:
+                return None
+            raise
+
+
+def _decode(data: bytes, limits: DecodeLimits, *, side: int | None, colour: bool) -> Picture:
+    name = _recognised(data, limits)
+    if name == "JPEG":
+        header, info = read_jpeg(data, limits)
+        picture = decode_jpeg(data, header, info, side=side, colour=colour)
+        if picture is not None:
+            return picture
+        second = decode_with_pillow(data, name, limits, side=side, colour=colour)
+        return replace(second, info=info)
+    if name in RAW_FORMATS:
+        return _reduced(decode_raw(data, name, limits, side=side), side, colour=colour)
+    try:
+        return decode_with_pillow(data, name, limits, side=side, colour=colour)
+    except DecodeError:
+        wide = decode_float_tiff(data, limits) if name == "TIFF" else None
+        if wide is None:
+            raise
+        return _reduced(wide, side, colour=colour)
+
+
+def _recognised(data: bytes, limits: DecodeLimits) -> str | None:
+    check_bytes(data, limits)
+    if not data:
+        raise DecodeError(f"The file is {what_else(data)}.", stage="header")
+    return sniff(data)
+
+
+def _reduced(picture: Picture, side: int | None, *, colour: bool) -> Picture:
+    """A picture that came larger than asked for, or in colours that were not asked for."""
+    pixels = picture.pixels
+    if side is not None:
+        pixels = shrink(pixels, reduction(pixels.shape[1], pixels.shape[0], side))
+    if not colour:
+        pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+    return replace(picture, pixels=pixels)
+
+
+@contextmanager
+def _one_kind_of_error(stage: str) -> Iterator[None]:
+    """Turn whatever a decoder raises into a DecodeError in plain words.
+
+    Decoders raise nearly every built-in exception for damaged bytes, and Rust ones a
+    BaseException of their own, so the net is wide; requests to stop pass through.
+    """
+    try:
+        yield
+    except (DecodeError, KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except MemoryError as error:
+        raise DecodeError("Decoding needs more memory than allowed.", stage="limits") from error
+    except BaseException as error:
+        message = f"The picture cannot be decoded: {plain_reason(error)}."
+        raise DecodeError(message, stage=stage) from error

@@ -1,0 +1,80 @@
+"""Directories of TIFF structures (TIFF 6.0, section 2), which EXIF and most RAW formats use too.
+
+Nothing here raises on damaged bytes: what does not hold together is left out.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+_MOST_ENTRIES = 1000
+_MOST_VALUES = 64
+_TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4,
+               16: 8, 17: 8, 18: 8, 129: 1}  # fmt: skip
+_NUMBER_CODES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One tag's value: its TIFF type, its bytes (cut short where the file is), the byte order."""
+
+    kind: int
+    value: bytes
+    order: str
+
+    def numbers(self) -> tuple[int, ...]:
+        """Up to 64 unsigned integers; empty for other types."""
+        code = _NUMBER_CODES.get(self.kind)
+        if code is None:
+            return ()
+        count = min(len(self.value) // struct.calcsize("=" + code), _MOST_VALUES)
+        return struct.unpack_from(f"{self.order}{count}{code}", self.value)
+
+    def text(self) -> str | None:
+        """A printable text, or None."""
+        if self.kind not in (2, 129):
+            return None
+        text = self.value.split(b"\0", 1)[0][:200].decode("utf-8", "replace").strip()
+        return text if text and text.isprintable() else None
+
+
+Directory = dict[int, Entry]
+
+
+def byte_order(data: bytes) -> str | None:
+    """``<`` or ``>`` for data that starts like a TIFF structure, else None."""
+    return {b"II": "<", b"MM": ">"}.get(data[:2])
+
+
+def start_offset(data: bytes, order: str) -> int:
+    """Where the first directory stands; 0 where the data is too short to say."""
+    return int(struct.unpack_from(order + "I", data, 4)[0]) if len(data) >= 8 else 0
+
+
+def read_directory(data: bytes, order: str, at: int) -> tuple[Directory, int]:
+    """The entries of the directory at that offset and the offset of the next one (0: none)."""
+    if not 0 < at <= len(data) - 2:
+        return {}, 0
+    count = min(struct.unpack_from(order + "H", data, at)[0], _MOST_ENTRIES)
+    end = at + 2 + 12 * count
+    table = data[at + 2 : end]
+    entries: Directory = {}
+    for tag, kind, number, inline in struct.iter_unpack(
+        order + "HHI4s", table[: len(table) // 12 * 12]
+    ):
+        size = _TYPE_SIZES.get(kind, 0) * number
+        if size <= 4:
+            value = inline[:size]
+        else:
+            start = struct.unpack(order + "I", inline)[0]
+            value = data[start : start + size]
+        entries.setdefault(tag, Entry(kind, value, order))
+    following = struct.unpack_from(order + "I", data, end)[0] if end + 4 <= len(data) else 0
+    return entries, following
+
+
+def first_number(entry: Entry | None) -> int | None:
+    """The first unsigned integer of a value, None without one."""
+    numbers = entry.numbers() if entry is not None else ()
+    return numbers[0] if numbers else None

@@ -1,0 +1,215 @@
+"""The machine-readable results: JSON documents, a contract that scripts rely on.
+
+docs/cli.md describes them. Version 1 only ever gains fields; anything else is a new version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from image_duplicate_finder.leakage import LeakageReport, LeakedFile
+from image_duplicate_finder.model import Failure, GroupKind
+from image_duplicate_finder.removal import BackupInfo, Item, PurgeReport, Refusal, Report, Run
+from image_duplicate_finder.removal.plan_file import path_to_dict
+from image_duplicate_finder.results import ExampleHit, FileView, GroupView, MemberView, ScanRecord
+
+VERSION = 1
+_KINDS = tuple(GroupKind)
+
+
+def scan_document(
+    record: ScanRecord, groups: Iterable[GroupView], failures: Iterable[Failure]
+) -> dict[str, Any]:
+    """A scan with its groups and failures as JSON-ready values.
+
+    Groups are numbered from 1, duplicates first, in the order of their keepers' paths; members
+    and failures stand in the order of their paths. So equal results are equal documents, apart
+    from ``seconds``.
+    """
+    ordered = sorted(groups, key=lambda group: (_KINDS.index(group.kind), group.keeper.path))
+    return {
+        "version": VERSION,
+        "roots": list(record.roots),
+        "mode": record.settings.mode.value,
+        "settings": record.settings.to_dict(),
+        "files": record.files,
+        "seconds": round(record.seconds, 3),
+        "groups": [_group(number, group) for number, group in enumerate(ordered, 1)],
+        "failures": [
+            _failure(failure) for failure in sorted(failures, key=lambda failure: failure.path)
+        ],
+    }
+
+
+def _group(number: int, group: GroupView) -> dict[str, Any]:
+    members = sorted(group.members, key=lambda member: member.file.path)
+    return {
+        "id": number,
+        "kind": group.kind.value,
+        "keeper": {**_file(group.keeper), "reasons": list(group.reasons)},
+        "members": [_member(member) for member in members],
+    }
+
+
+def _member(member: MemberView) -> dict[str, Any]:
+    transform = member.transform
+    return {
+        **_file(member.file),
+        "relation": member.relation.value,
+        "transform": None if transform is None else [list(row) for row in transform],
+        "mirrored": member.mirrored,
+        "overlap": member.overlap,
+        "score": member.score,
+        "selected": member.selected,
+    }
+
+
+def _failure(failure: Failure) -> dict[str, Any]:
+    return {**path_to_dict(failure.path), "stage": failure.stage, "message": failure.message}
+
+
+def _file(file: FileView) -> dict[str, Any]:
+    return {
+        **path_to_dict(file.path),
+        "width": file.info.width,
+        "height": file.info.height,
+        "bytes": file.stat.size,
+    }
+
+
+def hits_document(example: str, hits: Iterable[ExampleHit]) -> dict[str, Any]:
+    """What shows the picture in the file ``example``, as JSON-ready values."""
+    return {
+        "version": VERSION,
+        "example": path_to_dict(example),
+        "files": [
+            {
+                **_file(hit.file),
+                "relation": hit.relation.value,
+                "words": hit.words,
+                "score": hit.score,
+            }
+            for hit in hits
+        ],
+    }
+
+
+def leakage_document(report: LeakageReport) -> dict[str, Any]:
+    """Pictures that stand in two splits, as JSON-ready values."""
+
+    def leaked(each: LeakedFile) -> dict[str, Any]:
+        return {"split": each.split, **_file(each.file)}
+
+    return {
+        "version": VERSION,
+        "splits": dict(report.splits),
+        "files": report.files,
+        "leaks": [
+            {
+                "relation": leak.relation.value,
+                "first": leaked(leak.first),
+                "second": leaked(leak.second),
+            }
+            for leak in report.leaks
+        ],
+        "failures": [_failure(failure) for failure in report.failures],
+    }
+
+
+def report_document(report: Report) -> dict[str, Any]:
+    """What an apply or an undo did, as JSON-ready values."""
+    return {
+        "version": VERSION,
+        "run": report.run,
+        "stopped": report.stopped,
+        "bytes": report.total_bytes,
+        "preserved": report.preserved,
+        "notes": list(report.notes),
+        "done": [_item(item) for item in report.done],
+        "skipped": [_refusal(refusal) for refusal in report.skipped],
+    }
+
+
+def purge_document(report: PurgeReport) -> dict[str, Any]:
+    """What a purge did, as JSON-ready values."""
+    return {
+        "version": VERSION,
+        "run": report.run,
+        "purged": report.purged,
+        "freed": report.freed,
+        "kept": [_refusal(refusal) for refusal in report.kept],
+    }
+
+
+def history_document(runs: Iterable[Run]) -> dict[str, Any]:
+    """All removals as JSON-ready values, in the order given."""
+    return {
+        "version": VERSION,
+        "runs": [
+            {
+                "run": run.id,
+                "plan": run.plan,
+                "action": run.action.value,
+                "backup": run.mode.value,
+                "started": run.started,
+                "finished": run.finished,
+                "state": run.state.value,
+                "files": {state.value: count for state, count in sorted(run.counts.items())},
+                "bytes_held": run.held,
+            }
+            for run in runs
+        ],
+    }
+
+
+def run_document(run: int, items: Iterable[Item]) -> dict[str, Any]:
+    """The files of one removal as JSON-ready values."""
+    return {"version": VERSION, "run": run, "files": [_item(item) for item in items]}
+
+
+def backups_document(backups: Iterable[BackupInfo], others: Iterable[str]) -> dict[str, Any]:
+    """Backup folders as JSON-ready values; ``others`` are those that the library does not know."""
+    return {
+        "version": VERSION,
+        "backups": [
+            {
+                "run": info.backup.run,
+                **path_to_dict(info.backup.folder, "folder"),
+                **path_to_dict(info.backup.root, "root"),
+                "started": info.started,
+                "files": info.files,
+                "bytes": info.size,
+                "preserved": info.backup.preserved,
+                "present": info.present,
+            }
+            for info in backups
+        ],
+        "others": [path_to_dict(folder, "folder") for folder in others],
+    }
+
+
+def _item(item: Item) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        **path_to_dict(item.path),
+        "state": item.state.value,
+        "kind": item.kind,
+        "bytes": item.size,
+        "blake3": item.content.hex(),
+        **path_to_dict(item.stored, "stored"),
+    }
+    if item.keeper is not None:
+        document |= path_to_dict(item.keeper, "keeper")
+    if item.relation is not None:
+        document["relation"] = item.relation.value
+    if item.destination is not None:
+        document |= path_to_dict(item.destination, "destination")
+    return document
+
+
+def _refusal(refusal: Refusal) -> dict[str, Any]:
+    return {
+        **path_to_dict(refusal.path),
+        "reason": refusal.reason.value,
+        "message": refusal.message,
+    }

@@ -1,0 +1,63 @@
+"""Errors that a person can act on: every message says what went wrong and what to do.
+
+Expected failures of a single file are values (:class:`~image_duplicate_finder.model.Failure`),
+not exceptions; what stands here stops a whole command.
+"""
+
+from __future__ import annotations
+
+
+class IdfError(Exception):
+    """Base of all errors of this package; ``exit_code`` is what the command line ends with.
+
+    1 is not among them: it says that the work was done, but not with every file.
+    """
+
+    exit_code = 4
+
+
+class UsageError(IdfError):
+    """The caller asked for something that makes no sense (a wrong option, value or name)."""
+
+    exit_code = 2
+
+
+class NothingReadable(IdfError):
+    """None of the given folders could be read, or no file in them was a readable image."""
+
+    exit_code = 3
+
+
+class DecodeError(IdfError):
+    """One file's bytes are no picture that can be decoded within the limits.
+
+    ``stage`` is ``"header"``, ``"decode"`` or ``"limits"``: where reading stopped.
+    """
+
+    def __init__(self, message: str, *, stage: str = "decode") -> None:
+        super().__init__(message)
+        self.stage = stage
+
+
+class LibraryBusy(IdfError):
+    """Another program holds the library; it has to end first."""
+
+
+class LibraryDamaged(IdfError):
+    """The library's database cannot be opened, or is from a newer version of the program."""
+
+
+class RemovalRefused(IdfError):
+    """A plan, undo or purge as a whole cannot be carried out; nothing was touched."""
+
+
+class NotFound(IdfError):
+    """A scan, group, run or backup of that number does not exist."""
+
+    exit_code = 2
+
+
+class Interrupted(IdfError):
+    """The user stopped the work; what was finished until then is kept."""
+
+    exit_code = 130

@@ -1,0 +1,1 @@
+"""Executors: where fingerprinting runs. Each is one ``map`` from files to results."""

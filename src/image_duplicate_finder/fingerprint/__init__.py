@@ -1,0 +1,1 @@
+"""Fingerprints: what is computed once from a picture and kept in the library."""

@@ -1,0 +1,119 @@
+"""All fingerprints of one picture from its bytes: one decode serves them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from image_duplicate_finder.decode import decode_small, read_info
+from image_duplicate_finder.fingerprint import (
+    colour,
+    embedding,
+    exact,
+    keypoints,
+    perceptual,
+    proof,
+)
+from image_duplicate_finder.model import Fingerprint, ImageInfo
+from image_duplicate_finder.settings import DecodeLimits, Mode, ScanSettings
+
+# The long side in pixels that decoding must deliver at least. Quick mode needs a 64 x 64
+# average and the proof picture; keypoints and embedding want a little more detail.
+_SIDE_QUICK = 256
+_SIDE_FULL = 320
+_SIDE_THOROUGH = 480
+
+
+@dataclass(frozen=True, slots=True)
+class Specs:
+    """Which fingerprints are wanted. ``model`` is an ONNX path, "" the built-in model.
+
+    ``pixels`` asks for the hash of the full-size pixels and nothing else: it needs a full
+    decode, so it is computed only for the few pictures that may be pixel-identical.
+    """
+
+    mode: Mode
+    model: str = ""
+    gpu: bool = False
+    pixels: bool = False
+
+    @classmethod
+    def of(cls, settings: ScanSettings) -> Specs:
+        """The fingerprints that a scan with these settings needs."""
+        return cls(settings.mode, settings.model or "")
+
+    def embedding(self) -> tuple[str, int]:
+        """Name and version of the embedding: vectors of different models never mix."""
+        path = Path(self.model) if self.model else None
+        return embedding.fingerprint_name(path), embedding.VERSION
+
+    def wanted(self) -> tuple[tuple[str, int], ...]:
+        """(name, version) of every fingerprint that a picture gets."""
+        names = [(perceptual.NAME, perceptual.VERSION), (proof.NAME, proof.VERSION)]
+        if self.mode is not Mode.QUICK:
+            names += [
+                (keypoint_name(self.mode), keypoints.VERSION),
+                (colour.NAME, colour.VERSION),
+                self.embedding(),
+            ]
+        return tuple(names)
+
+
+def keypoint_name(mode: Mode) -> str:
+    """Thorough mode keeps more keypoints, under a name of their own."""
+    return keypoints.NAME if mode is not Mode.THOROUGH else f"{keypoints.NAME}:thorough"
+
+
+@lru_cache(maxsize=2)
+def _embedder(model: str, gpu: bool) -> embedding.Embedder:
+    return embedding.Embedder(Path(model) if model else None, gpu=gpu)
+
+
+def fingerprint(
+    data: bytes, specs: Specs, limits: DecodeLimits
+) -> tuple[ImageInfo, tuple[Fingerprint, ...]]:
+    """Decode ``data`` once and compute what ``specs`` asks for.
+
+    Raises DecodeError for bytes that are no picture within ``limits``.
+    """
+    if specs.pixels:
+        digest = exact.pixel_hash(data, limits)
+        info = read_info(data, limits=limits)
+        return info, (Fingerprint(exact.PIXELS_NAME, exact.PIXELS_VERSION, digest),)
+    full = specs.mode is not Mode.QUICK
+    side = {Mode.QUICK: _SIDE_QUICK, Mode.STANDARD: _SIDE_FULL, Mode.THOROUGH: _SIDE_THOROUGH}
+    picture = decode_small(data, side=side[specs.mode], colour=full, limits=limits)
+    grey = _to_grey(picture.pixels)
+    found = [
+        Fingerprint(perceptual.NAME, perceptual.VERSION, perceptual.encode(grey)),
+        Fingerprint(proof.NAME, proof.VERSION, proof.encode(grey)),
+    ]
+    if full:
+        found += _local_and_learned(picture.pixels, grey, specs)
+    return picture.info, tuple(found)
+
+
+def _local_and_learned(
+    pixels: NDArray[np.uint8], grey: NDArray[np.uint8], specs: Specs
+) -> list[Fingerprint]:
+    rgb = pixels if pixels.ndim == 3 else cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
+    rgb = np.asarray(rgb, np.uint8)
+    vector = _embedder(specs.model, specs.gpu).embed([rgb])[0]
+    name, version = specs.embedding()
+    points = keypoints.extract(grey, thorough=specs.mode is Mode.THOROUGH)
+    return [
+        Fingerprint(keypoint_name(specs.mode), keypoints.VERSION, points.to_bytes()),
+        Fingerprint(colour.NAME, colour.VERSION, colour.encode(rgb)),
+        Fingerprint(name, version, embedding.to_bytes(vector)),
+    ]
+
+
+def _to_grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if pixels.ndim == 2:
+        return pixels
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), dtype=np.uint8)

@@ -1,0 +1,124 @@
+"""Which of several files to keep, and why: pure rules over what is known of each file."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from image_duplicate_finder.model import ImageInfo
+from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule
+
+
+@dataclass(frozen=True, slots=True)
+class KeepFacts:
+    """What the rules look at. ``partial``: another picture of the group shows more of the scene."""
+
+    file: int
+    path: str
+    info: ImageInfo
+    bytes: int
+    mtime_ns: int
+    protected: bool = False
+    partial: bool = False
+
+
+# How a picture was compressed says how much of the original is left: camera RAW holds most.
+RAW_FORMATS = frozenset("CR2 CR3 NEF NRW ARW SRF SR2 DNG ORF RW2 RAF PEF SRW RWL 3FR IIQ".split())
+_FEW_COLOURS = frozenset({"GIF", "ICO"})
+_COPY_NAMES = re.compile(
+    r"(?:^|[\s_\-(.])(?:copy|copie|kopie|copia|cópia|kopia|копия|副本|コピー|복사본|edited|duplicate)"
+    r"(?:[\s_\-).]|\d|$)|\(\d+\)|~\d?$|\bcopy of\b",
+    re.IGNORECASE,
+)
+
+
+def looks_like_copy(path: str) -> bool:
+    """Whether a file's name says that it is a copy: "a copy.jpg", "a (1).jpg", "Kopie von a"."""
+    stem = os.path.splitext(os.path.basename(path))[0]
+    return _COPY_NAMES.search(stem) is not None
+
+
+def format_class(format: str, lossless: bool) -> int:
+    """How much of the original a format holds: 3 RAW, 2 lossless, 1 lossy, 0 few colours."""
+    if format in RAW_FORMATS:
+        return 3
+    if format in _FEW_COLOURS:
+        return 0
+    return 2 if lossless else 1
+
+
+def _quality(facts: KeepFacts) -> tuple[float, ...]:
+    """Colour before grey, then the format's class, then bit depth or lightness of compression."""
+    colour = not facts.info.metadata.grey
+    kind = format_class(facts.info.format, facts.info.lossless)
+    if kind == 0:
+        return colour, kind, 0
+    if kind > 1:
+        # Samples of 32 bits hold no more of a photo than those of 16.
+        return colour, kind, min(facts.info.bit_depth, 16)
+    quality = facts.info.metadata.jpeg_quality
+    if quality is not None:
+        return colour, kind, quality
+    # No quality is written in other lossy files; bytes per thousand pixels stand in for it.
+    return colour, kind, min(100, round(facts.bytes * 200 / max(1, facts.info.pixels)))
+
+
+def _metadata(facts: KeepFacts) -> int:
+    metadata = facts.info.metadata
+    return (
+        int(metadata.has_exif)
+        + int(metadata.taken is not None)
+        + int(metadata.has_gps)
+        + int(metadata.rating is not None or bool(metadata.keywords))
+    )
+
+
+# Each value compares as a tuple; the larger, the better.
+_VALUES: dict[KeepRule, Callable[[KeepFacts], tuple[float, ...]]] = {
+    KeepRule.PROTECTED: lambda facts: (facts.protected,),
+    KeepRule.WHOLE: lambda facts: (not facts.partial,),
+    KeepRule.PIXELS: lambda facts: (facts.info.pixels,),
+    KeepRule.QUALITY: _quality,
+    KeepRule.METADATA: lambda facts: (_metadata(facts),),
+    KeepRule.OLDER: lambda facts: (-facts.mtime_ns,),
+    KeepRule.NAME: lambda facts: (not looks_like_copy(facts.path),),
+}
+_WORDS = {
+    KeepRule.PROTECTED: "in a protected folder",
+    KeepRule.WHOLE: "shows the whole picture",
+    KeepRule.PIXELS: "largest picture",
+    KeepRule.QUALITY: "better format or lighter compression",
+    KeepRule.METADATA: "has more metadata",
+    KeepRule.OLDER: "oldest file",
+    KeepRule.NAME: "name does not say it is a copy",
+}
+_LAST_REASON = "first by path"
+
+
+RankKey = tuple[tuple[float, ...] | tuple[int, bytes], ...]
+
+
+def rank_key(facts: KeepFacts, rules: Sequence[KeepRule] = DEFAULT_KEEP_RULES) -> RankKey:
+    """Sorts the best file first. A total order: rules in turn, then the shorter and first path."""
+    path = os.fsencode(facts.path)
+    depth = path.count(os.fsencode(os.sep))
+    values = (tuple(-value for value in _VALUES[rule](facts)) for rule in rules)
+    return (*values, (depth, path))
+
+
+def reasons(
+    keeper: KeepFacts, others: Iterable[KeepFacts], rules: Sequence[KeepRule] = DEFAULT_KEEP_RULES
+) -> tuple[str, ...]:
+    """Why ``keeper`` is kept: for each of ``others``, the first rule that tells it from them."""
+    found: set[KeepRule] = set()
+    for other in others:
+        for rule in rules:
+            mine, theirs = _VALUES[rule](keeper), _VALUES[rule](other)
+            if mine > theirs:
+                found.add(rule)
+            if mine != theirs:
+                break
+    words = tuple(_WORDS[rule] for rule in rules if rule in found)
+    return words or (_LAST_REASON,)

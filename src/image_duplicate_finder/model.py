@@ -1,0 +1,312 @@
+"""The values that stages hand to each other: frozen, slotted, standard library only.
+
+Words (file, content, fingerprint, candidate, match, group, keeper) are those of ARCHITECTURE.md.
+Paths are ``str`` decoded with ``os.fsdecode``; names that are not UTF-8 carry surrogate escapes.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+Transform = tuple[tuple[float, float, float], ...]
+"""Rows of a 2 x 3 affine or 3 x 3 projective matrix that maps pixel coordinates (x, y, 1)."""
+
+Row = tuple[float, float, float]
+
+
+def homogeneous(transform: Transform) -> tuple[Row, Row, Row]:
+    """The 3 x 3 matrix of an affine (2 x 3) or projective (3 x 3) transform."""
+    if len(transform) == 2:
+        return transform[0], transform[1], (0.0, 0.0, 1.0)
+    return transform[0], transform[1], transform[2]
+
+
+def invert(transform: Transform) -> Transform:
+    """The transform that undoes ``transform``; affine stays 2 x 3.
+
+    Raises ZeroDivisionError for a singular matrix, which no verified match has.
+    """
+    (a, b, c), (d, e, f), (g, h, i) = homogeneous(transform)
+    determinant = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
+    adjugate = (
+        (e * i - f * h, c * h - b * i, b * f - c * e),
+        (f * g - d * i, a * i - c * g, c * d - a * f),
+        (d * h - e * g, b * g - a * h, a * e - b * d),
+    )
+    x, y, z = ((r[0] / determinant, r[1] / determinant, r[2] / determinant) for r in adjugate)
+    if len(transform) == 2:
+        return x, y
+    return x, y, z
+
+
+def compose(after: Transform, before: Transform) -> Transform:
+    """The transform that applies ``before`` and then ``after``."""
+    left, right = homogeneous(after), homogeneous(before)
+    x, y, z = (
+        (
+            sum(row[k] * right[k][0] for k in range(3)),
+            sum(row[k] * right[k][1] for k in range(3)),
+            sum(row[k] * right[k][2] for k in range(3)),
+        )
+        for row in left
+    )
+    if len(after) == 2 and len(before) == 2:
+        return x, y
+    return x, y, z
+
+
+BACKUP_MARKER_NAME = ".idf-backup"
+"""A folder that holds an entry of this name is a backup of this program and is never scanned."""
+
+
+class Relation(StrEnum):
+    """What a member is to its keeper (or one picture of a match to the other)."""
+
+    BYTE_IDENTICAL = "byte_identical"
+    PIXEL_IDENTICAL = "pixel_identical"
+    REENCODED = "reencoded"
+    RESIZED = "resized"
+    CROPPED = "cropped"
+    ROTATED = "rotated"
+    EDITED = "edited"
+    CONTAINS = "contains"
+    SIMILAR = "similar"
+
+
+class GroupKind(StrEnum):
+    """``duplicates`` show the same photograph; the two others are never preselected."""
+
+    DUPLICATES = "duplicates"
+    SIMILAR = "similar"
+    CONTAINS = "contains"
+
+
+@dataclass(frozen=True, slots=True)
+class FileStat:
+    """What the file system says of a file; any difference means it may have changed.
+
+    ``size`` in bytes, times in nanoseconds since 1970, ``links`` the number of hard links.
+    """
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    device: int
+    inode: int
+    links: int = 1
+
+    @classmethod
+    def of(cls, result: os.stat_result) -> FileStat:
+        """The fields of an ``os.stat_result`` that this program keeps."""
+        return cls(
+            size=result.st_size,
+            mtime_ns=result.st_mtime_ns,
+            ctime_ns=result.st_ctime_ns,
+            device=result.st_dev,
+            inode=result.st_ino,
+            links=result.st_nlink,
+        )
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Device and inode: equal for hard links of one file."""
+        return self.device, self.inode
+
+    def unchanged(self, other: FileStat) -> bool:
+        """Whether no field that changes with the content differs.
+
+        ``links`` is left out: a new hard link elsewhere does not change what the file holds,
+        though it does change ``ctime_ns``, which is compared.
+        """
+        return (
+            self.size == other.size
+            and self.mtime_ns == other.mtime_ns
+            and self.ctime_ns == other.ctime_ns
+            and self.device == other.device
+            and self.inode == other.inode
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A regular file that discovery came upon; ``root`` is the folder it was found under."""
+
+    path: str
+    stat: FileStat
+    root: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that could not be used: where it stopped and why, in words for the user.
+
+    ``stage`` is one of ``discover``, ``read``, ``header``, ``limits``, ``decode``,
+    ``fingerprint``, ``crash``, ``timeout``, ``changed``.
+    """
+
+    path: str
+    stage: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a picture's metadata says, read once.
+
+    ``taken``: ISO 8601 date and time without zone unless the file states one, or None.
+    ``jpeg_quality``: estimated libjpeg quality 1 to 100, None for other formats.
+    ``profile``: short name of the colour profile ("sRGB", "Display P3", ...), None if absent.
+    ``content_identifier``: the id that both halves of a Live Photo share. ``grey``: the file has
+    no colour channels, so a copy in colours shows more.
+    """
+
+    taken: str | None = None
+    camera: str | None = None
+    lens: str | None = None
+    has_exif: bool = False
+    has_gps: bool = False
+    profile: str | None = None
+    jpeg_quality: int | None = None
+    rating: int | None = None
+    keywords: tuple[str, ...] = ()
+    content_identifier: str | None = None
+    grey: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """What a picture is, told without looking at its pixels' values.
+
+    ``width`` and ``height`` are of the upright picture at full size. ``format`` is by content
+    ("JPEG", "PNG", "HEIF", "AVIF", "JXL", "TIFF", "CR2", ...). ``orientation`` is the EXIF
+    value 1 to 8 that was applied. ``frames`` is 1 for still pictures. ``bit_depth`` is per
+    channel. ``lossless`` tells how the pixels are compressed, as far as known.
+    """
+
+    format: str
+    width: int
+    height: int
+    orientation: int = 1
+    bit_depth: int = 8
+    has_alpha: bool = False
+    frames: int = 1
+    lossless: bool = False
+    metadata: Metadata = field(default_factory=Metadata)
+
+    @property
+    def pixels(self) -> int:
+        """Width times height."""
+        return self.width * self.height
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How the Euclidean distances of a model's unit vectors become calibrated ones.
+
+    ``scale * distance ** power``: a fixed map that keeps the order of all pairs. It lets the
+    same thresholds mean the same for every model.
+    """
+
+    scale: float = 1.0
+    power: float = 1.0
+
+
+UNCALIBRATED = Calibration()
+"""Distances as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """One thing computed from a content, identified by (content, name, version).
+
+    ``name`` says what (``perceptual``, ``keypoints``, ``proof``, ``embedding:<model hash>``);
+    ``version`` changes with the method or its parameters; ``data`` is its compact encoding.
+    """
+
+    name: str
+    version: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprinted:
+    """All that one read and one decode of a file gave.
+
+    ``content`` is the BLAKE3 hash (32 bytes) of the file's bytes; ``stat`` was taken on the
+    open file, so it belongs to just these bytes.
+    """
+
+    path: str
+    stat: FileStat
+    content: bytes
+    info: ImageInfo
+    fingerprints: tuple[Fingerprint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Verification accepted that pictures ``a`` and ``b`` (content ids) show the same thing.
+
+    ``transform`` maps pixel coordinates of ``a`` (upright, full size) to those of ``b``; None
+    where no alignment was needed or possible. ``share_a`` is the share of a's area (0 to 1)
+    that ``b`` shows, ``share_b`` the reverse. ``score`` (0 to 1) is the agreement of the
+    aligned pixels. ``same_photograph`` is False for another shot of the scene. ``agreement``
+    is the share of compared blocks that agree: captions and stickers lower it.
+    ``brightness`` is the mean grey of b minus that of a where they overlap, -255 to 255.
+    """
+
+    a: int
+    b: int
+    relation: Relation
+    transform: Transform | None = None
+    mirrored: bool = False
+    negative: bool = False
+    share_a: float = 1.0
+    share_b: float = 1.0
+    score: float = 1.0
+    agreement: float = 1.0
+    brightness: float = 0.0
+    same_photograph: bool = True
+
+    def reversed(self) -> Match:
+        """The same match as seen from ``b``: shares swapped, transform inverted."""
+        return replace(
+            self,
+            a=self.b,
+            b=self.a,
+            transform=None if self.transform is None else invert(self.transform),
+            share_a=self.share_b,
+            share_b=self.share_a,
+            brightness=-self.brightness,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file of a group other than its keeper, with its own match to the keeper.
+
+    ``transform`` maps the keeper's pixel coordinates to the member's. ``overlap`` is the share
+    of the keeper that the member shows. ``words`` describes the match for people ("cropped to
+    62%, mirrored"). ``selected`` is what the program proposes to remove.
+    """
+
+    file: int
+    relation: Relation
+    words: str
+    transform: Transform | None = None
+    mirrored: bool = False
+    overlap: float = 1.0
+    score: float = 1.0
+    selected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A keeper and its members (file ids), each matched directly against the keeper."""
+
+    kind: GroupKind
+    keeper: int
+    reasons: tuple[str, ...]
+    members: tuple[Member, ...]

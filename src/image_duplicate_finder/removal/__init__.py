@@ -1,0 +1,60 @@
+"""Removal that can be trusted with the only copy: see docs/safety.md for its rules.
+
+:func:`make_plan` turns evidence into a plan, :class:`Remover` applies, undoes, purges and
+recovers. No other module of the package moves or deletes a file of the user.
+"""
+
+from image_duplicate_finder.removal.backup import FOLDER_NAME as BACKUP_FOLDER_NAME
+from image_duplicate_finder.removal.journal import BackupFolder, Item, Run, RunState, State
+from image_duplicate_finder.removal.plan import (
+    Companion,
+    Evidence,
+    Plan,
+    PlanFile,
+    PlanItem,
+    Reason,
+    Refusal,
+    Surroundings,
+    make_plan,
+)
+from image_duplicate_finder.removal.plan_file import plan_from_dict, plan_to_dict
+from image_duplicate_finder.removal.remover import Remover
+from image_duplicate_finder.removal.report import (
+    BackupInfo,
+    PurgeReport,
+    RecoveryReport,
+    Report,
+    Restated,
+    VerifyReport,
+)
+from image_duplicate_finder.removal.surroundings import look_around
+from image_duplicate_finder.removal.verify import find_backups
+
+__all__ = [
+    "BACKUP_FOLDER_NAME",
+    "BackupFolder",
+    "BackupInfo",
+    "Companion",
+    "Evidence",
+    "Item",
+    "Plan",
+    "PlanFile",
+    "PlanItem",
+    "PurgeReport",
+    "Reason",
+    "RecoveryReport",
+    "Refusal",
+    "Remover",
+    "Report",
+    "Restated",
+    "Run",
+    "RunState",
+    "State",
+    "Surroundings",
+    "VerifyReport",
+    "find_backups",
+    "look_around",
+    "make_plan",
+    "plan_from_dict",
+    "plan_to_dict",
+]

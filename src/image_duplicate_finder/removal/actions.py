@@ -1,0 +1,39 @@
+"""Which method carries out which action."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from image_duplicate_finder.removal import fs, look
+from image_duplicate_finder.removal.journal import Item, Journal, State
+from image_duplicate_finder.removal.links import ToLink
+from image_duplicate_finder.removal.methods import Method, ToBackup
+from image_duplicate_finder.removal.trash import ToTrash, is_in_trash
+from image_duplicate_finder.settings import RemovalAction
+
+METHODS: Mapping[RemovalAction, Method] = {
+    RemovalAction.BACKUP: ToBackup(),
+    RemovalAction.HARDLINK: ToLink(),
+    RemovalAction.REFLINK: ToLink(),
+    RemovalAction.SYMLINK: ToLink(),
+    RemovalAction.TRASH: ToTrash(),
+}
+
+
+def let_go_of_trashed(journal: Journal, items: Sequence[Item]) -> list[Item]:
+    """Unlink the safety lines of files that the trash really has; the journal knows first.
+
+    Files that the trash deleted for good stay ``moved``: the safety line is their backup.
+    """
+    trashed = {
+        item.id: replace(item, state=State.TRASHED)
+        for item in items
+        if item.action == RemovalAction.TRASH and item.state == State.MOVED and is_in_trash(item)
+    }
+    if trashed:
+        journal.update_items(trashed.values())
+        for item in trashed.values():
+            if look.status(item.stored) is not None:
+                fs.unlink(item.stored)
+    return [trashed.get(item.id, item) for item in items]

@@ -1,0 +1,261 @@
+"""Backup folders that a person understands without this program.
+
+``ROOT/ImageDuplicateFinder-backup/2026-11-22_10-28-15/`` stands on the same volume as what it
+holds, so that removal is a rename. Inside, ``removed/`` repeats the folders of ROOT, and
+``preserved/`` holds what the run kept beyond that. No place is used twice: a run's folder is
+new, every path occurs once in a run, moves never replace, and two names that a careless volume
+would take for one ("a.jpg", "A.JPG") go into different trees (``removed-2/``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import errno
+import itertools
+import json
+import os
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+
+from image_duplicate_finder.model import BACKUP_MARKER_NAME
+from image_duplicate_finder.removal import fs, look
+from image_duplicate_finder.removal.journal import BackupFolder, Item, Journal, now
+from image_duplicate_finder.removal.plan_file import path_to_dict
+
+FOLDER_NAME = "ImageDuplicateFinder-backup"
+MANIFEST_NAME = "manifest.jsonl"
+README_NAME = "README.txt"
+PRESERVED = "preserved"
+_LONG = "long-paths"
+OWN_FILES = (README_NAME, MANIFEST_NAME, BACKUP_MARKER_NAME)
+
+_README = """\
+This folder was made by ImageDuplicateFinder on {time}.
+
+It holds files that were removed from
+    {root}
+because another file there shows the same picture. Nothing in here is lost.
+
+removed/      the removed files, in the folders they came from (removed-2/ and so on: more
+              files whose names differ only in letter case; long-paths/: files whose path
+              would have become too long)
+preserved/    further files of the scan, kept so that nothing can get lost (not always there)
+manifest.jsonl  one line per file: where it was, its BLAKE3 hash, which file was kept instead
+              and why, and when
+
+To take everything back:     idf undo {run}
+   or by hand: copy what is in removed/ over {root}
+To take one file back:       in the web page under History, or copy it by hand
+To free the space for good:  idf purge {run}, or delete this folder
+"""
+
+
+class RunBackup:
+    """The backup folder of one run for one root."""
+
+    def __init__(self, backup: BackupFolder) -> None:
+        self.backup = backup
+        self._taken: set[str] = set()
+        self._numbers = itertools.count(1)
+        self.new_folders: set[str] = set()
+
+    @classmethod
+    def create(cls, journal: Journal, run: int, root: str, base: str | None) -> RunBackup:
+        """Make the folder, its README, manifest and marker. Raises OSError.
+
+        ``base`` is another folder to make it in than ``root``. The journal knows the folder
+        before it exists.
+        """
+        time = datetime.datetime.now().astimezone()
+        parent = os.path.join(base or root, FOLDER_NAME)
+        for number in itertools.count(1):
+            name = f"{time:%Y-%m-%d_%H-%M-%S}" + (f"-{number}" if number > 1 else "")
+            folder = os.path.join(parent, name)
+            if look.status(folder) is not None:
+                continue
+            made = cls(BackupFolder(run, root, folder))
+            journal.add_backup(made.backup)
+            with contextlib.suppress(FileExistsError):
+                fs.mkdir(parent)
+            try:
+                fs.mkdir(folder, 0o700)
+            except FileExistsError:
+                continue
+            break
+        made._write(BACKUP_MARKER_NAME, "A backup of ImageDuplicateFinder; never scanned.\n")
+        readme = _README.format(time=f"{time:%Y-%m-%d %H:%M:%S}", root=root, run=run)
+        made._write(README_NAME, readme)
+        made._write(MANIFEST_NAME, "")
+        for path in (folder, parent, base or root):
+            fs.fsync_path(path)
+        return made
+
+    def place_for(self, path: str, tree: str = "removed") -> str:
+        """A free place for the file of this path; its folders are made. Raises OSError."""
+        relative = os.path.relpath(path, self.backup.root)
+        for number in itertools.count(1):
+            name = tree if number == 1 else f"{tree}-{number}"
+            place = os.path.join(self.backup.folder, name, relative)
+            if self._take(place):
+                try:
+                    self._make_folders(os.path.dirname(place), os.path.dirname(path))
+                    if look.status(place) is None:
+                        return place
+                except (FileExistsError, NotADirectoryError):
+                    continue  # a file of the run has the name of this folder
+                except OSError as error:
+                    if error.errno != errno.ENAMETOOLONG:
+                        raise
+                    place = os.path.join(
+                        self.backup.folder,
+                        _LONG,
+                        str(next(self._numbers)),
+                        os.path.basename(path),
+                    )
+                    self._make_folders(os.path.dirname(place), os.path.dirname(path))
+                    return place
+        raise AssertionError("counting never ends")
+
+    def _take(self, place: str) -> bool:
+        """Reserve a place against names that differ only in case or composition."""
+        key = unicodedata.normalize("NFC", place).casefold()
+        if key in self._taken:
+            return False
+        self._taken.add(key)
+        return True
+
+    def _make_folders(self, folder: str, model: str) -> None:
+        """Make a folder and those above it, as private as the folders they stand for."""
+        missing = []
+        while look.status(folder) is None:
+            missing.append((folder, model))
+            folder, model = os.path.dirname(folder), os.path.dirname(model)
+        for path, like in reversed(missing):
+            fs.mkdir(path, 0o700)
+            found = look.status(like)
+            if found is not None and like.startswith(self.backup.root):
+                fs.chmod(path, (found.st_mode & 0o7777) | 0o700)
+            self.new_folders.add(os.path.dirname(path))
+
+    def record(self, event: str, items: Iterable[Item]) -> None:
+        """Add lines to the manifest; they are on the disk when this returns."""
+        append_lines(
+            os.path.join(self.backup.folder, MANIFEST_NAME),
+            [_manifest_line(event, item, self.backup.folder) for item in items],
+        )
+
+    def record_preserved(self, lines: Iterable[dict[str, Any]]) -> None:
+        """Add lines about preserved files to the manifest."""
+        append_lines(os.path.join(self.backup.folder, MANIFEST_NAME), lines)
+
+    def _write(self, name: str, text: str) -> None:
+        descriptor = fs.open_new(os.path.join(self.backup.folder, name))
+        try:
+            fs.write(descriptor, text.encode("utf-8", "surrogateescape"))
+            fs.fsync(descriptor)
+        finally:
+            fs.close(descriptor)
+
+
+def append_lines(path: str, lines: Iterable[dict[str, Any]]) -> None:
+    """Add JSON lines to a file; a line that a crash cut off is ended first."""
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    if not text:
+        return
+    descriptor = fs.open_append(path)
+    try:
+        size = fs.fstat(descriptor).st_size
+        if size and fs.read_at(descriptor, size - 1) != b"\n":
+            text = "\n" + text
+        fs.write(descriptor, text.encode("ascii"))
+        fs.fsync(descriptor)
+    finally:
+        fs.close(descriptor)
+
+
+def read_lines(path: str) -> list[dict[str, Any]]:
+    """The lines of a manifest; what a crash cut off is passed over."""
+    if look.status(path) is None:
+        return []
+    lines = []
+    with open(fs.open_read(path), encoding="ascii", errors="replace") as manifest:
+        for text in manifest:
+            try:
+                line = json.loads(text)
+            except ValueError:
+                continue
+            if isinstance(line, dict):
+                lines.append(line)
+    return lines
+
+
+def _manifest_line(event: str, item: Item, folder: str) -> dict[str, Any]:
+    line: dict[str, Any] = {
+        "event": event,
+        "time": now(),
+        **path_to_dict(item.path),
+        **path_to_dict(os.path.relpath(item.stored, folder), "stored"),
+        "blake3": item.content.hex(),
+        "bytes": item.size,
+        "kind": item.kind,
+        "unit": item.unit,
+        "metadata": item.metadata,
+    }
+    if item.keeper is not None:
+        line.update(path_to_dict(item.keeper, "keeper"))
+        line["keeper_blake3"] = (item.keeper_content or b"").hex()
+        line["relation"] = item.relation
+        line["group"] = item.group
+    if item.destination is not None:
+        line.update(path_to_dict(item.destination, "destination"))
+    return line
+
+
+def prune(folder: str) -> bool:
+    """Remove empty folders of a backup, and all of it when it holds nothing; tells which.
+
+    Only files that this program writes itself are unlinked, and only when nothing else is left.
+    """
+    if look.status(folder) is None:
+        _remove_parent_if_empty(folder)
+        return True
+    for name in fs.names(folder):
+        path = os.path.join(folder, name)
+        if name not in OWN_FILES and _is_folder(path):
+            _prune_empty(path)
+    if any(name not in OWN_FILES for name in fs.names(folder)):
+        return False
+    for name in OWN_FILES:  # the marker goes last: until then no scan looks in here
+        with contextlib.suppress(FileNotFoundError):
+            fs.unlink(os.path.join(folder, name))
+    fs.rmdir(folder)
+    _remove_parent_if_empty(folder)
+    return True
+
+
+def _remove_parent_if_empty(folder: str) -> None:
+    """Remove the folder of all backups of a root, unless others stand in it or it is not ours."""
+    parent = os.path.dirname(folder)
+    if os.path.basename(parent) == FOLDER_NAME:
+        _remove_if_empty(parent)
+
+
+def _remove_if_empty(folder: str) -> None:
+    """Remove a folder unless something is in it."""
+    with contextlib.suppress(OSError):
+        fs.rmdir(folder)
+
+
+def _is_folder(path: str) -> bool:
+    found = look.status(path)
+    return found is not None and (found.st_mode & 0o170000) == 0o040000
+
+
+def _prune_empty(folder: str) -> None:
+    for name in fs.names(folder):
+        path = os.path.join(folder, name)
+        if _is_folder(path):
+            _prune_empty(path)
+    _remove_if_empty(folder)

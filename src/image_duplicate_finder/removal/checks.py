@@ -1,0 +1,215 @@
+"""What must be true on the disk for a file to be removed, looked at before and after the move.
+
+The look after the move closes the gap that no look before it can: when the keeper was changed,
+deleted, or was all the time another name of the removed file, the file is put back. It also
+keeps two programs with two libraries from removing each other's keepers, since each looks for
+its keeper after its own file has left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from image_duplicate_finder.model import FileStat, Relation
+from image_duplicate_finder.removal import look
+from image_duplicate_finder.removal.journal import Item
+from image_duplicate_finder.removal.look import Folders, Refused
+from image_duplicate_finder.removal.plan import (
+    LINKS,
+    Evidence,
+    Plan,
+    PlanFile,
+    PlanItem,
+    Reason,
+    Surroundings,
+    UnitIndex,
+    keeper_planned,
+    refuse,
+)
+
+Matches = Callable[[bytes, bytes], bool]
+"""Tells whether the library stores a match between the contents of a file and its keeper."""
+
+_REREAD = frozenset({Relation.BYTE_IDENTICAL, Relation.PIXEL_IDENTICAL})
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What stood at the paths of a file and its keeper just before the move."""
+
+    file: FileStat
+    keeper: FileStat | None
+
+
+class Checks:
+    """The checks of one application of a plan."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        protected: tuple[str, ...],
+        matches: Matches,
+        around: Surroundings,
+    ) -> None:
+        self._plan = plan
+        self._roots = Folders(plan.roots)
+        self._protected = Folders((*plan.protected, *protected))
+        self._only_from = Folders(plan.only_from)
+        self._matches = matches
+        self._units = UnitIndex(around)
+        self._around = around
+        self._planned: Mapping[str, PlanItem] = {item.path: item for item in plan.items}
+        self._removed_identities = {item.evidence.file.stat.identity for item in plan.items}
+        self._keeper_identities: set[tuple[int, int]] = set()
+
+    def by_plan(self, item: PlanItem) -> None:
+        """Raise Refused when the plan itself breaks a rule: it may not come from make_plan."""
+        wish = item.evidence
+        refusal = refuse(wish, self._plan)
+        if refusal is None and (
+            wish.keeper.path in self._planned
+            or wish.keeper.stat.identity in self._removed_identities
+        ):
+            refusal = keeper_planned(item.path, wish.keeper.path)
+        if refusal is None and self._plan.action not in LINKS:
+            refusal = self._units.torn(wish, self._planned)
+        if refusal is not None:
+            raise Refused(refusal.reason, refusal.message)
+        if wish.relation != Relation.BYTE_IDENTICAL and not self._matches(
+            wish.file.content, wish.keeper.content
+        ):
+            raise Refused(
+                Reason.NO_MATCH,
+                f"The library has no match between it and {wish.keeper.path}. Scan again.",
+            )
+        if self._plan.action not in LINKS:
+            self._check_unit(item)
+
+    def _check_unit(self, item: PlanItem) -> None:
+        """Raise Refused when the plan does not take along what belongs to the file."""
+        partners = self._units.partners(item.path)
+        mates = [self._planned[path] for path in (item.path, *partners)]
+        found = {
+            companion.path
+            for mate in mates
+            for companion in self._units.companions(mate.path, self._planned)
+        }
+        planned = {companion.path for mate in mates for companion in mate.companions}
+        if found != planned or any(mate.unit != item.unit for mate in mates):
+            raise Refused(
+                Reason.UNIT,
+                "Files that belong to it came or went since the plan was made. Make a new plan.",
+            )
+
+    def place(self, path: str) -> None:
+        """Raise Refused when files may not be removed from where ``path`` really is."""
+        if not self._roots.hold(path):
+            raise Refused(Reason.OUTSIDE, "It lies outside the scanned folders.")
+        if self._protected.hold(path):
+            raise Refused(Reason.PROTECTED, "It lies in a protected folder.")
+        if self._only_from and not self._only_from.hold(path):
+            raise Refused(
+                Reason.NOT_CHOSEN, "It is not in one of the folders that files may go from."
+            )
+        if look.in_backup(path):
+            raise Refused(Reason.BACKUP, "It lies in a backup.")
+
+    def before(self, item: Item, planned: PlanItem | None) -> Seen:
+        """Look at a file and its keeper just before the move. Raises Refused and OSError.
+
+        ``planned`` is None for companions.
+        """
+        self.place(item.path)
+        if planned is None:
+            content, stat = look.read_content(item.path)
+            if content != item.content:
+                raise Refused(Reason.CHANGED, "It changed since the plan was made.")
+            return Seen(stat, None)
+        wish = planned.evidence
+        reread = wish.relation in _REREAD
+        file = _unchanged(wish.file, reread, Reason.GONE, Reason.CHANGED, "It")
+        keeper = self._keeper(wish, reread, file)
+        if file.identity in self._keeper_identities:
+            raise Refused(
+                Reason.KEEPER_PLANNED, "It was kept for another file that this plan removed."
+            )
+        self._removed_identities.add(file.identity)
+        self._keeper_identities.add(keeper.identity)
+        return Seen(file, keeper)
+
+    def _keeper(self, wish: Evidence, reread: bool, file: FileStat) -> FileStat:
+        keeper = _unchanged(
+            wish.keeper,
+            reread,
+            Reason.KEEPER_GONE,
+            Reason.KEEPER_CHANGED,
+            f"Its keeper {wish.keeper.path}",
+        )
+        if keeper.identity == file.identity:
+            raise Refused(Reason.SAME_FILE, f"It and {wish.keeper.path} are two names of one file.")
+        if keeper.identity in self._removed_identities:
+            refusal = keeper_planned(wish.file.path, wish.keeper.path)
+            raise Refused(refusal.reason, refusal.message)
+        if look.in_backup(wish.keeper.path):
+            raise Refused(Reason.KEEPER_GONE, f"Its keeper {wish.keeper.path} lies in a backup.")
+        return keeper
+
+
+def after(item: Item, keeper_seen: FileStat | None) -> None:
+    """Look once more at the keeper after the file has left. Raises Refused and OSError."""
+    if item.keeper is None or item.keeper_content is None:
+        return
+    moved = look.regular(item.stored)
+    keeper = check_keeper(item.keeper, item.keeper_content, keeper_seen)
+    if moved is not None and keeper.identity == moved.identity:
+        raise Refused(Reason.SAME_FILE, f"It and {item.keeper} are two names of one file.")
+
+
+def check_keeper(path: str, content: bytes, seen: FileStat | None) -> FileStat:
+    """The stat of a keeper that stands there, readable, with this content. Raises Refused.
+
+    It is read wholly only when its stat differs from what was ``seen``, or nothing was. The
+    last look is at the stat, so a change at any moment before is noticed.
+    """
+    found = look.regular(path)
+    if found is None:
+        raise Refused(Reason.KEEPER_GONE, f"Its keeper {path} is no longer there.")
+    try:
+        if seen is not None and found.unchanged(seen):
+            look.check_readable(path)
+        else:
+            now, found = look.read_content(path)
+            if now != content:
+                raise Refused(Reason.KEEPER_CHANGED, f"Its keeper {path} has changed.")
+    except OSError as error:
+        raise Refused(
+            Reason.KEEPER_GONE, f"Its keeper {path} cannot be read: {error.strerror}."
+        ) from error
+    last = look.regular(path)
+    if last is None or not last.unchanged(found):
+        raise Refused(Reason.KEEPER_CHANGED, f"Its keeper {path} has changed.")
+    return last
+
+
+def _unchanged(
+    file: PlanFile, reread: bool, gone: Reason, changed: Reason, subject: str
+) -> FileStat:
+    """The stat of a file that still holds what the plan says. Raises Refused."""
+    try:
+        found = look.status(file.path)
+        if found is None:
+            raise Refused(gone, f"{subject} is no longer there.")
+        stat = FileStat.of(found)
+        if look.regular(file.path) is None:
+            raise Refused(changed, f"{subject} is no regular file any more.")
+        if not reread and stat.unchanged(file.stat):
+            look.check_readable(file.path)
+            return stat
+        content, stat = look.read_content(file.path)
+    except OSError as error:
+        raise Refused(gone, f"{subject} cannot be read: {error.strerror}.") from error
+    if content != file.content:
+        raise Refused(changed, f"{subject} has changed since the scan.")
+    return stat

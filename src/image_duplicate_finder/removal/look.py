@@ -1,0 +1,134 @@
+"""What stands at a path right now: stats, content, and whether it is inside a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat as stat_bits
+from collections.abc import Iterable
+
+from blake3 import blake3
+
+from image_duplicate_finder.model import BACKUP_MARKER_NAME, FileStat
+from image_duplicate_finder.removal import fs
+from image_duplicate_finder.removal.plan import Reason
+
+_NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR})
+
+
+class Refused(Exception):
+    """A file stays where it is; ``reason`` and the message tell why. Never leaves removal."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+def status(path: str) -> os.stat_result | None:
+    """The status of whatever stands at ``path``, links not followed; None for nothing."""
+    try:
+        return fs.lstat(path)
+    except OSError as error:
+        if error.errno in _NOTHING_THERE:
+            return None
+        raise
+
+
+def regular(path: str) -> FileStat | None:
+    """The stat of the regular file at ``path``; None where there is none."""
+    found = status(path)
+    return FileStat.of(found) if found is not None and stat_bits.S_ISREG(found.st_mode) else None
+
+
+def read_content(path: str) -> tuple[bytes, FileStat]:
+    """The BLAKE3 hash of a file's bytes and the stat that these bytes have.
+
+    Raises Refused when ``path`` is no regular file or changes while it is read, and OSError.
+    """
+    descriptor = fs.open_read(path)
+    try:
+        before = fs.fstat(descriptor)
+        if not stat_bits.S_ISREG(before.st_mode):
+            raise Refused(Reason.CHANGED, f"{path} is no regular file any more.")
+        digest = blake3()
+        while chunk := fs.read(descriptor):
+            digest.update(chunk)
+        after = fs.fstat(descriptor)
+    finally:
+        fs.close(descriptor)
+    if not FileStat.of(before).unchanged(FileStat.of(after)):
+        raise Refused(Reason.CHANGED, f"{path} changed while it was read.")
+    return digest.digest(), FileStat.of(after)
+
+
+def holds(path: str, content: bytes) -> bool:
+    """Whether a regular file with just this content stands at ``path`` and can be read."""
+    try:
+        return regular(path) is not None and read_content(path)[0] == content
+    except Refused:
+        return False
+    except OSError as error:
+        if error.errno in _NOTHING_THERE | {errno.ELOOP}:
+            return False
+        raise
+
+
+def check_readable(path: str) -> None:
+    """Raises OSError when the file cannot be opened and read."""
+    descriptor = fs.open_read(path)
+    try:
+        fs.read(descriptor)
+    finally:
+        fs.close(descriptor)
+
+
+class Folders:
+    """A set of folders that answers for real paths: through links, doubles and letter case.
+
+    A path is inside when one of its real ancestors is the same folder (device and inode) as one
+    of the set, or lies below it by name.
+    """
+
+    def __init__(self, folders: Iterable[str]) -> None:
+        self._paths = [fs.realpath(folder) for folder in folders]
+        self._identities: set[tuple[int, int]] = set()
+        for folder in self._paths:
+            with contextlib.suppress(OSError):  # a folder that is not there holds nothing
+                found = fs.stat(folder)
+                self._identities.add((found.st_dev, found.st_ino))
+        self._known: dict[str, bool] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._paths)
+
+    def hold(self, path: str) -> bool:
+        """Whether the file at ``path`` lies in one of the folders. Raises OSError."""
+        folder = os.path.dirname(path)
+        if folder not in self._known:
+            self._known[folder] = any(
+                ancestor in self._paths or self._same(ancestor)
+                for ancestor in ancestors(fs.realpath(folder))
+            )
+        return self._known[folder]
+
+    def _same(self, folder: str) -> bool:
+        found = fs.stat(folder)
+        return (found.st_dev, found.st_ino) in self._identities
+
+
+def ancestors(folder: str) -> list[str]:
+    """The folder and all folders above it."""
+    found = [folder]
+    while (above := os.path.dirname(found[-1])) != found[-1]:
+        found.append(above)
+    return found
+
+
+def in_backup(path: str) -> bool:
+    """Whether a path lies in a backup of this program."""
+    return any(
+        status(os.path.join(folder, BACKUP_MARKER_NAME)) is not None
+        for folder in ancestors(os.path.dirname(path))
+    )

@@ -1,0 +1,356 @@
+"""The plan: the exact list of removals with the evidence that each stands on. Pure.
+
+What cannot be removed safely becomes a :class:`Refusal` with its reason. Applying a plan checks
+everything again on the disk; nothing here is trusted there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from blake3 import blake3
+
+from image_duplicate_finder.discover import is_inside
+from image_duplicate_finder.model import FileStat, Relation
+from image_duplicate_finder.removal.units import Folder, Unit
+from image_duplicate_finder.settings import RemovalAction
+
+LINKS = frozenset({RemovalAction.HARDLINK, RemovalAction.REFLINK, RemovalAction.SYMLINK})
+
+
+class Reason(StrEnum):
+    """Why a file is not removed; the message that goes with it is for people."""
+
+    OUTSIDE = "outside"
+    PROTECTED = "protected"
+    NOT_CHOSEN = "not_chosen"
+    BACKUP = "backup"
+    SAME_FILE = "same_file"
+    NO_MATCH = "no_match"
+    KEEPER_PLANNED = "keeper_planned"
+    KEEPER_GONE = "keeper_gone"
+    KEEPER_CHANGED = "keeper_changed"
+    GONE = "gone"
+    CHANGED = "changed"
+    UNIT = "unit"
+    LINK = "link"
+    VOLUME = "volume"
+    TAKEN = "taken"
+    SYSTEM = "system"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFile:
+    """A file as the scan knew it; ``content`` is the BLAKE3 hash (32 bytes) of its bytes.
+
+    ``content_identifier`` is the id that both halves of a Live Photo share, where stated.
+    """
+
+    path: str
+    stat: FileStat
+    content: bytes
+    content_identifier: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One stored match that a removal stands on: ``keeper`` shows what ``file`` shows."""
+
+    file: PlanFile
+    keeper: PlanFile
+    relation: Relation
+    group: int = 0
+    score: float = 1.0
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """A file that travels with a picture; ``kind`` is ``video`` or ``sidecar``."""
+
+    path: str
+    stat: FileStat
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanItem:
+    """One removal. Items of one ``unit`` are removed together or not at all."""
+
+    evidence: Evidence
+    unit: int
+    companions: tuple[Companion, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """The file to remove."""
+        return self.evidence.file.path
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A file that stays where it is, and why, in words for people."""
+
+    path: str
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to remove and how. ``id`` is a hash of what it does (see :func:`identified`).
+
+    ``only_from`` is empty when files may go from every root.
+    """
+
+    id: str
+    action: RemovalAction
+    roots: tuple[str, ...]
+    protected: tuple[str, ...]
+    only_from: tuple[str, ...]
+    items: tuple[PlanItem, ...]
+    refusals: tuple[Refusal, ...] = ()
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes of the files to remove with their companions; each inode counts once."""
+        sizes = {
+            stat.identity: stat.size
+            for item in self.items
+            for stat in (item.evidence.file.stat, *(c.stat for c in item.companions))
+        }
+        return sum(sizes.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What stands beside the files of a plan, from :func:`surroundings.look_around`.
+
+    ``folders`` maps a folder to its names; ``stats`` has the files among them that may be
+    companions, by path; ``identifiers`` maps paths to the content identifiers of Live Photos.
+    """
+
+    folders: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    stats: Mapping[str, FileStat] = field(default_factory=dict)
+    identifiers: Mapping[str, str] = field(default_factory=dict)
+
+
+def make_plan(
+    evidence: Iterable[Evidence],
+    *,
+    roots: Sequence[str],
+    action: RemovalAction = RemovalAction.BACKUP,
+    protected: Sequence[str] = (),
+    only_from: Sequence[str] = (),
+    surroundings: Surroundings | None = None,
+) -> Plan:
+    """Turn the wish to remove into a plan; the result does not depend on anything but this.
+
+    ``roots``, ``protected`` and ``only_from`` are absolute, normalised folders. A file that
+    comes with several keepers takes the first that may be used. Where two wishes stand on each
+    other's file, both are refused.
+    """
+    draft = Plan("", action, tuple(roots), tuple(protected), tuple(only_from), ())
+    refusals: dict[str, Refusal] = {}
+    wishes: dict[str, list[Evidence]] = {}
+    for wish in evidence:
+        refusal = refuse(wish, draft)
+        if refusal is None:
+            wishes.setdefault(wish.file.path, []).append(wish)
+        else:
+            refusals.setdefault(wish.file.path, refusal)
+
+    planned = {path: found[0].file for path, found in wishes.items()}
+    identities = {file.stat.identity for file in planned.values()}
+    accepted: dict[str, Evidence] = {}
+    for path, found in wishes.items():
+        usable = [
+            wish
+            for wish in found
+            if wish.keeper.path not in planned and wish.keeper.stat.identity not in identities
+        ]
+        if usable:
+            accepted[path] = usable[0]
+        else:
+            refusals.setdefault(path, keeper_planned(path, found[0].keeper.path))
+    around = surroundings or Surroundings()
+    if action in LINKS:  # the path stays in use, so nothing is orphaned
+        items = [PlanItem(wish, number) for number, wish in enumerate(accepted.values())]
+    else:
+        items = _with_units(accepted, refusals, around)
+    kept = {item.path for item in items}
+    return identified(
+        replace(
+            draft,
+            items=tuple(items),
+            refusals=tuple(refusal for path, refusal in refusals.items() if path not in kept),
+        )
+    )
+
+
+def identified(plan: Plan) -> Plan:
+    """The plan with its id: sixteen hexadecimal digits that change with what it would do."""
+    does = (plan.action, plan.roots, plan.protected, plan.only_from, plan.items)
+    return replace(plan, id=blake3(repr(does).encode("ascii", "backslashreplace")).hexdigest()[:16])
+
+
+def keeper_planned(path: str, keeper: str) -> Refusal:
+    """The refusal of a file whose keeper is to be removed as well."""
+    return Refusal(
+        path,
+        Reason.KEEPER_PLANNED,
+        f"Its keeper {keeper} is to be removed as well; keep one of the two.",
+    )
+
+
+def root_of(path: str, roots: Iterable[str]) -> str | None:
+    """The innermost of ``roots`` that holds ``path``, or None."""
+    holding = [root for root in roots if path != root and is_inside(path, root)]
+    return max(holding, key=len, default=None)
+
+
+def refuse(wish: Evidence, plan: Plan) -> Refusal | None:
+    """What the rules say of one removal by itself, without looking at the disk."""
+    file, keeper, path = wish.file, wish.keeper, wish.file.path
+
+    def refusal(reason: Reason, message: str) -> Refusal:
+        return Refusal(path, reason, message)
+
+    if root_of(path, plan.roots) is None:
+        return refusal(Reason.OUTSIDE, "It lies outside the scanned folders.")
+    for folder in plan.protected:
+        if is_inside(path, folder):
+            return refusal(Reason.PROTECTED, f"The folder {folder} is protected.")
+    if plan.only_from and not any(is_inside(path, folder) for folder in plan.only_from):
+        return refusal(
+            Reason.NOT_CHOSEN, "It is not in one of the folders that files may be removed from."
+        )
+    if path == keeper.path or file.stat.identity == keeper.stat.identity:
+        return refusal(
+            Reason.SAME_FILE, f"It is the same file as {keeper.path} under another name."
+        )
+    if wish.relation == Relation.BYTE_IDENTICAL and file.content != keeper.content:
+        return refusal(
+            Reason.NO_MATCH, f"Its bytes are not those of {keeper.path}. Scan the folder again."
+        )
+    if plan.action in LINKS:
+        if wish.relation != Relation.BYTE_IDENTICAL:
+            return refusal(
+                Reason.LINK,
+                "A link shows the keeper's bytes, so only byte-identical files become one.",
+            )
+        if plan.action != RemovalAction.SYMLINK and file.stat.device != keeper.stat.device:
+            return refusal(
+                Reason.LINK, f"A link cannot lead to {keeper.path}, which is on another volume."
+            )
+    return None
+
+
+def _with_units(
+    accepted: dict[str, Evidence], refusals: dict[str, Refusal], around: Surroundings
+) -> list[PlanItem]:
+    """Items with companions and unit numbers; files whose unit would be torn are refused."""
+    index = UnitIndex(around)
+    while torn := {
+        path: refusal
+        for path, wish in accepted.items()
+        if (refusal := index.torn(wish, accepted)) is not None
+    }:
+        for path, refusal in torn.items():
+            refusals.setdefault(path, refusal)
+            del accepted[path]
+
+    numbers: dict[str, int] = {}
+    claimed: set[str] = set()
+    items = []
+    for path, wish in accepted.items():
+        partners = index.partners(path)
+        number = numbers.get(path, len(numbers))
+        for other in (path, *partners):
+            numbers.setdefault(other, number)
+        companions = tuple(c for c in index.companions(path, accepted) if c.path not in claimed)
+        claimed.update(c.path for c in companions)
+        items.append(PlanItem(wish, numbers[path], companions))
+    return sorted(items, key=lambda item: item.unit)
+
+
+class UnitIndex:
+    """Units by path, over the folders of some surroundings."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._folders: dict[str, Folder] = {}
+
+    def unit(self, path: str) -> Unit:
+        """What belongs to a picture; empty where its folder is not known."""
+        folder, name = os.path.split(path)
+        if folder not in self._folders:
+            names = self._around.folders.get(folder, ())
+            self._folders[folder] = Folder.of(
+                names,
+                {
+                    n: self._around.identifiers[p]
+                    for n in names
+                    if (p := os.path.join(folder, n)) in self._around.identifiers
+                },
+            )
+        return self._folders[folder].unit(name)
+
+    def partners(self, path: str) -> tuple[str, ...]:
+        """The RAW or camera picture of the same shot, as paths."""
+        return self._paths(path, self.unit(path).partners)
+
+    def torn(self, wish: Evidence, planned: Mapping[str, object]) -> Refusal | None:
+        """Why removing this file would tear its unit apart, or None."""
+        path = wish.file.path
+        partners = self.partners(path)
+        for partner in partners:
+            if partner == wish.keeper.path:
+                return Refusal(
+                    path, Reason.UNIT, f"It and {partner} are RAW and picture of one shot."
+                )
+            if partner not in planned:
+                return Refusal(
+                    path,
+                    Reason.UNIT,
+                    f"It belongs to {partner}, which stays; RAW and picture of one shot are "
+                    "kept or removed together.",
+                )
+        videos = self._own_videos(path, planned)
+        if videos and not self.unit(wish.keeper.path).videos:
+            return Refusal(
+                path,
+                Reason.UNIT,
+                f"It is half of a Live Photo with {videos[0]}, and its keeper has no video.",
+            )
+        return None
+
+    def companions(self, path: str, planned: Mapping[str, object]) -> tuple[Companion, ...]:
+        """The video and the sidecars that go where this file goes."""
+        unit = self.unit(path)
+        sidecars = list(self._paths(path, unit.own_sidecars))
+        if all(other in planned for other in self._paths(path, unit.stem_sharers)):
+            sidecars += self._paths(path, unit.stem_sidecars)
+        kinds = dict.fromkeys(self._own_videos(path, planned), "video")
+        kinds.update(dict.fromkeys(sidecars, "sidecar"))
+        return tuple(
+            Companion(other, self._around.stats[other], kind)
+            for other, kind in kinds.items()
+            if other not in planned and other in self._around.stats
+        )
+
+    def _own_videos(self, path: str, planned: Mapping[str, object]) -> tuple[str, ...]:
+        """Moving halves that would be left without any picture."""
+        unit = self.unit(path)
+        if all(other in planned for other in self._paths(path, unit.video_sharers)):
+            return self._paths(path, unit.videos)
+        return ()
+
+    @staticmethod
+    def _paths(path: str, names: Iterable[str]) -> tuple[str, ...]:
+        folder = os.path.dirname(path)
+        return tuple(os.path.join(folder, name) for name in names)

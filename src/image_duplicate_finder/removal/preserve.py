@@ -1,0 +1,159 @@
+"""What a backup keeps beyond the removed files, by its mode.
+
+``auto``: every scanned file of a root that something is removed from, as long as that takes no
+space: a reflink clone, else a hard link. ``full``: the same files as clones, else as copies,
+since a hard link would change together with its original. ``removed``: nothing more.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from image_duplicate_finder.errors import RemovalRefused
+from image_duplicate_finder.model import FileStat
+from image_duplicate_finder.progress import CancelToken
+from image_duplicate_finder.removal import fs, look, moves
+from image_duplicate_finder.removal.backup import MANIFEST_NAME, PRESERVED, RunBackup, read_lines
+from image_duplicate_finder.removal.journal import BackupFolder, now
+from image_duplicate_finder.removal.look import Refused
+from image_duplicate_finder.removal.plan_file import path_from_dict, path_to_dict
+from image_duplicate_finder.removal.report import Restated
+from image_duplicate_finder.settings import BackupMode
+
+_NOT_HERE = frozenset(
+    {errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.EXDEV, errno.ENOSYS, errno.ENOTTY}
+)
+_LINES = 1000
+_SPARE = 64 << 20
+"""Bytes that a full backup leaves free on the volume."""
+
+Way = Callable[[str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Preserved:
+    """How many files were preserved, what their links changed, and a sentence or ""."""
+
+    count: int = 0
+    restated: tuple[Restated, ...] = ()
+    note: str = ""
+
+
+def preserve(
+    backup: RunBackup, paths: Sequence[str], mode: BackupMode, cancel: CancelToken
+) -> Preserved:
+    """Preserve files of one root.
+
+    Raises RemovalRefused when a full backup cannot be made; nothing of it is left then.
+    """
+    if mode == BackupMode.REMOVED or not paths:
+        return Preserved()
+    ways = _ways(backup, paths, mode)
+    if not ways:
+        return Preserved(
+            note="This volume keeps copies only at the cost of space, so none were made."
+        )
+    if mode == BackupMode.FULL and ways == [_copy]:
+        _check_space(backup, paths)
+    made: list[str] = []
+    restated: list[Restated] = []
+    lines: list[dict[str, Any]] = []
+    missed = 0
+    try:
+        for path in paths:
+            if cancel.cancelled:
+                break
+            try:
+                before = look.regular(path)
+                line = _preserve_one(backup, path, before, ways[0])
+            except OSError:
+                if mode == BackupMode.FULL:
+                    raise
+                missed += 1
+                continue
+            made.append(os.path.join(backup.backup.folder, path_from_dict(line, "stored")))
+            after = look.regular(path) if ways == [fs.link] else None
+            if before is not None and after is not None and moves.same_file(before, after):
+                restated.append(Restated(path, before, after))
+            lines.append(line)
+            if len(lines) >= _LINES:
+                backup.record_preserved(lines)
+                lines = []
+        backup.record_preserved(lines)
+    except (OSError, Refused) as error:
+        for stored in made:  # copies made a moment ago of files that were not touched
+            fs.unlink(stored)
+        raise RemovalRefused(
+            f"The full backup could not be made, so nothing was removed: {error}."
+        ) from error
+    note = f"{missed} files could not be preserved as well." if missed else ""
+    return Preserved(len(made), tuple(restated), note)
+
+
+def _ways(backup: RunBackup, paths: Sequence[str], mode: BackupMode) -> list[Way]:
+    """The ways to keep a second name or copy that this volume knows, tried on one file."""
+    cheap: list[Way] = [fs.reflink] if mode == BackupMode.FULL else [fs.reflink, fs.link]
+    found: list[Way] = []
+    for way in cheap:
+        trial = os.path.join(backup.backup.folder, "trial")
+        for path in paths:
+            try:
+                way(path, trial)
+            except OSError as error:
+                if error.errno in _NOT_HERE:
+                    break
+                continue  # this one file is the trouble: ask with the next
+            fs.unlink(trial)
+            found.append(way)
+            break
+        if found:
+            return found
+    return [_copy] if mode == BackupMode.FULL else []
+
+
+def _copy(path: str, stored: str) -> None:
+    """A copy on the disk, compared with what was read."""
+    content, _ = look.read_content(path)
+    moves.copy(path, stored, content, fs.metadata(path))
+
+
+def _preserve_one(backup: RunBackup, path: str, found: FileStat | None, way: Way) -> dict[str, Any]:
+    """Keep one file in one way; returns its line for the manifest. Raises OSError."""
+    if found is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    stored = backup.place_for(path, PRESERVED)
+    way(path, stored)
+    if way is fs.reflink:
+        fs.set_metadata(stored, fs.metadata(path), path)
+    return {
+        "event": "preserved",
+        "time": now(),
+        **path_to_dict(path),
+        **path_to_dict(os.path.relpath(stored, backup.backup.folder), "stored"),
+        "bytes": found.size,
+        "how": "reflink" if way is fs.reflink else "hard link" if way is fs.link else "copy",
+    }
+
+
+def _check_space(backup: RunBackup, paths: Sequence[str]) -> None:
+    wanted = sum(found.size for path in paths if (found := look.regular(path)) is not None)
+    free = fs.free_space(backup.backup.folder)
+    if wanted + _SPARE > free:
+        raise RemovalRefused(
+            f"A full backup takes {wanted:,} bytes and {free:,} are free on the volume of "
+            f"{backup.backup.root}. Free some space, or choose the backup mode 'auto' or "
+            "'removed'. Nothing was changed."
+        )
+
+
+def preserved_files(backup: BackupFolder) -> Iterator[tuple[str, str]]:
+    """(stored, original) of all preserved files that the manifest of a backup names."""
+    lines: Iterable[dict[str, Any]] = read_lines(os.path.join(backup.folder, MANIFEST_NAME))
+    for line in lines:
+        if line.get("event") == "preserved":
+            stored = os.path.join(backup.folder, path_from_dict(line, "stored"))
+            yield stored, path_from_dict(line)

@@ -1,0 +1,152 @@
+"""Purge: the one way to free the space for good. It asks (its callers do) and tells how much.
+
+Even here a group does not lose its last file by accident: what has no keeper any more stays,
+unless the person insists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from image_duplicate_finder.removal import checks, fs, look
+from image_duplicate_finder.removal.apply import as_refused
+from image_duplicate_finder.removal.backup import prune
+from image_duplicate_finder.removal.journal import BackupFolder, Item, Journal, State
+from image_duplicate_finder.removal.look import Refused
+from image_duplicate_finder.removal.plan import Reason, Refusal
+from image_duplicate_finder.removal.preserve import preserved_files
+from image_duplicate_finder.removal.report import PurgeReport
+
+BATCH = 256
+
+
+def purge(
+    journal: Journal, run: int, items: Sequence[int] | None, without_keeper: bool
+) -> PurgeReport:
+    """Delete a run's files in the backup for good. The caller holds the library's lock."""
+    wanted = [
+        item
+        for item in journal.items(run, states=(State.MOVED, State.MISSING))
+        if items is None or item.id in set(items)
+    ]
+    kept: list[Refusal] = []
+    going: list[Item] = []
+    ordered = sorted(wanted, key=lambda item: (item.unit, item.id))
+    for _, found in groupby(ordered, key=lambda item: item.unit):
+        unit = list(found)
+        refused = None if without_keeper else _without_keeper(unit)
+        if refused is None:
+            going += unit
+        else:
+            kept += [Refusal(item.path, refused.reason, refused.message) for item in unit]
+    purged, freed = 0, 0
+    for start in range(0, len(going), BATCH):
+        batch = going[start : start + BATCH]
+        sizes = {item.id: _freed_by(item) for item in batch}
+        journal.update_items(replace(item, state=State.PURGING) for item in batch)
+        for item in purge_items(batch, journal):
+            if item.state == State.PURGED:
+                purged, freed = purged + 1, freed + sizes[item.id]
+            else:
+                kept.append(Refusal(item.path, Reason.CHANGED, item.note))
+    for backup in journal.backups(run):
+        if items is None:
+            preserved_freed, preserved_kept = _purge_preserved(backup, without_keeper)
+            freed, kept = freed + preserved_freed, kept + preserved_kept
+        try:
+            prune(backup.folder)
+        except OSError as error:
+            kept.append(Refusal(backup.folder, Reason.SYSTEM, as_refused(error).message))
+    return PurgeReport(run, purged, freed, tuple(kept))
+
+
+def purge_items(items: Sequence[Item], journal: Journal) -> list[Item]:
+    """Delete stored files whose purge is in the journal; also what recovery goes on with."""
+    outcome = [_delete(item) for item in items]
+    journal.update_items(outcome)
+    return outcome
+
+
+def _delete(item: Item) -> Item:
+    try:
+        found = look.status(item.stored)
+        if found is None:
+            return replace(item, state=State.PURGED)
+        stat = look.regular(item.stored)
+        same = stat is not None and (
+            (stat.size == item.size and stat.mtime_ns == item.metadata["mtime_ns"])
+            or look.holds(item.stored, item.content)
+        )
+        if not same:
+            return replace(
+                item,
+                state=State.MOVED,
+                note=f"{item.stored} is not the file that was put there; it stays.",
+            )
+        fs.unlink(item.stored)
+    except (Refused, OSError) as error:
+        return replace(item, state=State.MOVED, note=as_refused(error).message)
+    return replace(item, state=State.PURGED)
+
+
+def _without_keeper(unit: Sequence[Item]) -> Refused | None:
+    """Why a unit's bytes may be the last of their picture, or None when a keeper stands."""
+    for item in unit:
+        if item.keeper is None or item.keeper_content is None:
+            continue
+        try:
+            keeper = checks.check_keeper(item.keeper, item.keeper_content, None)
+            stored = look.regular(item.stored)
+        except Refused as refused:
+            return Refused(
+                refused.reason,
+                f"{refused.message} So this may be the last copy; it stays in the backup.",
+            )
+        except OSError as error:
+            return as_refused(error)
+        if stored is not None and keeper.identity == stored.identity:
+            return Refused(Reason.SAME_FILE, f"{item.keeper} is a name of this same file.")
+    return None
+
+
+def _freed_by(item: Item) -> int:
+    try:
+        found = look.regular(item.stored)
+    except OSError:
+        return 0
+    return found.size if found is not None and found.links == 1 else 0
+
+
+def _purge_preserved(backup: BackupFolder, without_keeper: bool) -> tuple[int, list[Refusal]]:
+    """Delete preserved files whose originals stand unchanged; the others may be the last."""
+    freed, kept = 0, list[Refusal]()
+    for path, original in preserved_files(backup):
+        if look.status(path) is None:
+            continue
+        try:
+            if without_keeper or _same_as_original(path, original):
+                size = fs.lstat(path)
+                fs.unlink(path)
+                freed += size.st_size if size.st_nlink == 1 else 0
+            else:
+                kept.append(
+                    Refusal(
+                        original,
+                        Reason.KEEPER_CHANGED,
+                        f"It has changed or gone since; {path} may be the last copy and stays.",
+                    )
+                )
+        except (Refused, OSError) as error:
+            kept.append(Refusal(original, Reason.SYSTEM, as_refused(error).message))
+    return freed, kept
+
+
+def _same_as_original(path: str, original: str) -> bool:
+    mine, theirs = look.regular(path), look.regular(original)
+    if mine is None or theirs is None:
+        return False
+    if mine.identity == theirs.identity:
+        return True
+    return mine.size == theirs.size and look.holds(original, look.read_content(path)[0])

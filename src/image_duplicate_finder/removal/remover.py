@@ -1,0 +1,236 @@
+"""The door to removal: plans are applied, undone, purged and recovered through here only."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from image_duplicate_finder.errors import RemovalRefused
+from image_duplicate_finder.progress import CancelToken, Progress, silent
+from image_duplicate_finder.removal import look
+from image_duplicate_finder.removal.adopt import adopt
+from image_duplicate_finder.removal.apply import Application, Backups, as_refused
+from image_duplicate_finder.removal.backup import prune
+from image_duplicate_finder.removal.checks import Checks, Matches
+from image_duplicate_finder.removal.journal import Item, Journal, Run, RunState, State
+from image_duplicate_finder.removal.plan import Plan, root_of
+from image_duplicate_finder.removal.preserve import Preserved, preserve
+from image_duplicate_finder.removal.purge import purge
+from image_duplicate_finder.removal.recover import recover
+from image_duplicate_finder.removal.report import (
+    BackupInfo,
+    PurgeReport,
+    RecoveryReport,
+    Report,
+    VerifyReport,
+)
+from image_duplicate_finder.removal.surroundings import look_around
+from image_duplicate_finder.removal.undo import RESTORABLE, Restoration
+from image_duplicate_finder.removal.verify import verify
+from image_duplicate_finder.settings import BackupMode
+from image_duplicate_finder.store.lock import LibraryLock
+
+
+class Remover:
+    """Removal for the library in ``library_dir``, which holds the journal.
+
+    Safe to use from several threads and processes: what changes files takes the library's lock
+    and raises LibraryBusy when a scan or another removal holds it longer than ``wait`` seconds.
+    Everything that changes files first settles what a crash left behind.
+    """
+
+    def __init__(self, library_dir: str | os.PathLike[str], *, wait: float = 0.0) -> None:
+        self._dir = os.fspath(library_dir)
+        self._lock = LibraryLock(library_dir)
+        self._wait = wait
+
+    def apply(
+        self,
+        plan: Plan,
+        *,
+        matches: Matches,
+        mode: BackupMode = BackupMode.AUTO,
+        scanned: Iterable[str] = (),
+        protected: Sequence[str] = (),
+        backup_dir: str | None = None,
+        progress: Progress = silent,
+        cancel: CancelToken | None = None,
+    ) -> Report:
+        """Carry out a plan; what cannot be done safely is skipped and reported.
+
+        ``matches(content, keeper content)`` tells whether the library stores a match between
+        two contents; it is asked for all but byte-identical files. ``scanned`` are the files
+        of the scan that ``mode`` may preserve. ``protected`` adds to the plan's protected
+        folders. ``backup_dir`` is where backups go instead of into the roots. Raises
+        RemovalRefused when nothing at all can be done, and LibraryBusy.
+        """
+        cancel = cancel or CancelToken()
+        with self._working("a removal") as journal:
+            recovered = recover(journal).lines
+            run = journal.begin_run(plan.id, plan.action, mode)
+            try:
+                checks = Checks(
+                    plan,
+                    protected=tuple(protected),
+                    matches=matches,
+                    around=look_around(item.evidence for item in plan.items),
+                )
+                backups = Backups(journal, run, plan.roots, backup_dir)
+                preserved = _preserve(plan, backups, mode, scanned, cancel)
+                application = Application(plan, run, journal, checks, backups)
+                finished = application.apply(progress, cancel)
+            except RemovalRefused:
+                journal.end_run(run, RunState.STOPPED)
+                raise
+            finally:
+                _tidy(journal, run)
+            journal.end_run(run, RunState.DONE if finished else RunState.STOPPED)
+            return Report(
+                run,
+                tuple(application.done),
+                tuple(application.skipped),
+                not finished,
+                sum(found.count for found in preserved),
+                tuple(line for found in preserved for line in found.restated),
+                (*recovered, *(found.note for found in preserved if found.note)),
+            )
+
+    def undo(
+        self,
+        run: int,
+        items: Sequence[int] | None = None,
+        *,
+        rename: bool = False,
+        progress: Progress = silent,
+        cancel: CancelToken | None = None,
+    ) -> Report:
+        """Put back what a run removed, or only some items (whole units) of it.
+
+        Where another file has taken a place, the item is skipped, or with ``rename`` restored
+        under a new name beside it. Raises NotFound and LibraryBusy.
+        """
+        with self._working("an undo") as journal:
+            recover(journal)
+            journal.run(run)
+            restorable = journal.items(run, states=RESTORABLE)
+            units = {i.unit for i in restorable if items is None or i.id in set(items)}
+            restoration = Restoration(journal, journal.backups(run), rename)
+            finished = restoration.restore(
+                [item for item in restorable if item.unit in units],
+                progress,
+                cancel or CancelToken(),
+            )
+            _tidy(journal, run)
+            return Report(run, tuple(restoration.done), tuple(restoration.skipped), not finished)
+
+    def purge(
+        self, run: int, items: Sequence[int] | None = None, *, without_keeper: bool = False
+    ) -> PurgeReport:
+        """Delete a run's backup, or some items of it, for good. Callers ask the person first.
+
+        What has no keeper any more stays, unless ``without_keeper``. Raises NotFound and
+        LibraryBusy.
+        """
+        with self._working("a purge") as journal:
+            recover(journal)
+            journal.run(run)
+            return purge(journal, run, items, without_keeper)
+
+    def adopt(self, folder: str) -> int:
+        """Take a backup folder of another or a lost library over as a run; returns its number.
+
+        Then it can be undone and purged like the rest. Raises NotFound and LibraryBusy.
+        """
+        with self._working("taking over a backup") as journal:
+            recover(journal)
+            return adopt(journal, folder)
+
+    def recover(self) -> RecoveryReport:
+        """Settle what a crash left behind; to be called at every start. Raises LibraryBusy."""
+        with self._working("a recovery") as journal:
+            return recover(journal)
+
+    def verify(self, progress: Progress = silent) -> VerifyReport:
+        """Compare journal and backups with the disk; changes nothing. Raises LibraryBusy."""
+        with self._working("a check of the backups") as journal:
+            return verify(journal, progress)
+
+    def history(self) -> list[Run]:
+        """All runs, the newest first."""
+        with Journal(self._dir) as journal:
+            return journal.runs()
+
+    def items(self, run: int) -> list[Item]:
+        """The files of a run. Raises NotFound."""
+        with Journal(self._dir) as journal:
+            journal.run(run)
+            return journal.items(run)
+
+    def backups(self) -> list[BackupInfo]:
+        """All backup folders that the journal knows and that hold or held something."""
+        with Journal(self._dir) as journal:
+            started = {run.id: run.started for run in journal.runs()}
+            held = journal.items(states=(State.MOVED,))
+            found = []
+            for backup in journal.backups():
+                inside = [i for i in held if i.stored.startswith(backup.folder + os.sep)]
+                found.append(
+                    BackupInfo(
+                        backup,
+                        started[backup.run],
+                        len(inside),
+                        sum(item.size for item in inside),
+                        look.status(backup.folder) is not None,
+                    )
+                )
+            return found
+
+    @contextlib.contextmanager
+    def _working(self, purpose: str) -> Iterator[Journal]:
+        """The lock and the journal for the length of a piece of work."""
+        with self._lock.acquire(purpose, self._wait), Journal(self._dir) as journal:
+            try:
+                yield journal
+            except sqlite3.Error as error:
+                raise RemovalRefused(
+                    f"The journal in {self._dir} could not be written ({error}). Nothing is "
+                    "lost: files on their way are settled at the next start. Check the free "
+                    "space and the permissions of that folder."
+                ) from error
+
+
+def _preserve(
+    plan: Plan, backups: Backups, mode: BackupMode, scanned: Iterable[str], cancel: CancelToken
+) -> list[Preserved]:
+    """Preserve the scanned files of every root that something is removed from."""
+    going = {item.path for item in plan.items}
+    roots = {root_of(path, plan.roots) for path in going}
+    by_root: dict[str, list[str]] = {}
+    if mode != BackupMode.REMOVED:
+        for path in scanned:
+            root = root_of(path, plan.roots)
+            if root is not None and root in roots and path not in going:
+                by_root.setdefault(root, []).append(path)
+    preserved = []
+    for root, paths in by_root.items():
+        try:
+            backup = backups.of(paths[0])
+        except OSError as error:
+            note = f"{root}: no backup can be made there. {as_refused(error).message}"
+            preserved.append(Preserved(note=note))
+            continue
+        found = preserve(backup, paths, mode, cancel)
+        if found.count:
+            backups.note_preserved(root, found.count)
+        preserved.append(replace(found, note=f"{root}: {found.note}" if found.note else ""))
+    return preserved
+
+
+def _tidy(journal: Journal, run: int) -> None:
+    """Remove what is empty of a run's backup folders; a failure to do so harms nothing."""
+    for backup in journal.backups(run):
+        with contextlib.suppress(OSError):
+            prune(backup.folder)

@@ -1,0 +1,81 @@
+"""What removal tells its callers when it is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from image_duplicate_finder.model import FileStat
+from image_duplicate_finder.removal.journal import BackupFolder, Item
+from image_duplicate_finder.removal.plan import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Restated:
+    """A file whose stat changed because the backup holds a hard link to it, and nothing else.
+
+    Whoever knows the content of the file with stat ``before`` knows it with ``after``.
+    """
+
+    path: str
+    before: FileStat
+    after: FileStat
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one apply or undo did.
+
+    ``done`` are the files that were removed or restored, ``skipped`` those that stayed where
+    they were, with reasons. ``stopped`` tells that the user stopped it before the end.
+    ``preserved`` counts further files that the backup holds without taking space, or as copies.
+    ``restated`` lets a library keep what it knows of those. ``notes`` are sentences for people.
+    """
+
+    run: int
+    done: tuple[Item, ...]
+    skipped: tuple[Refusal, ...]
+    stopped: bool = False
+    preserved: int = 0
+    restated: tuple[Restated, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes of the files in ``done``."""
+        return sum(item.size for item in self.done)
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeReport:
+    """``freed`` bytes by deleting ``purged`` files for good; ``kept`` ones with reasons."""
+
+    run: int
+    purged: int
+    freed: int
+    kept: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryReport:
+    """What was found unfinished and how it was settled, in plain sentences; empty for nothing."""
+
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What the journal says against what the disk says; ``problems`` is empty when they agree."""
+
+    checked: int
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BackupInfo:
+    """A backup folder with what it holds now: ``files`` removed ones, of ``size`` bytes."""
+
+    backup: BackupFolder
+    started: str
+    files: int
+    size: int
+    present: bool

@@ -1,0 +1,191 @@
+"""Undo: every file back with its name, times, permissions and attributes, nothing replaced."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+
+from image_duplicate_finder.progress import CancelToken, Progress, Step
+from image_duplicate_finder.removal import fs, look, moves
+from image_duplicate_finder.removal.actions import METHODS
+from image_duplicate_finder.removal.apply import BATCH, as_refused, folders_of, sync
+from image_duplicate_finder.removal.backup import MANIFEST_NAME, RunBackup
+from image_duplicate_finder.removal.journal import BackupFolder, Item, Journal, State
+from image_duplicate_finder.removal.links import is_ours
+from image_duplicate_finder.removal.look import Refused
+from image_duplicate_finder.removal.methods import taken
+from image_duplicate_finder.removal.moves import Where
+from image_duplicate_finder.removal.plan import LINKS, Reason, Refusal
+from image_duplicate_finder.settings import RemovalAction
+
+RESTORABLE = (State.MOVED, State.TRASHED, State.MISSING)
+"""Missing ones too: the drive that they are on may be connected again."""
+
+
+@dataclass(slots=True)
+class Restoration:
+    """One undo of a run, wholly or in part. ``rename`` gives new names where one is taken."""
+
+    journal: Journal
+    backups: Sequence[BackupFolder]
+    rename: bool = False
+    done: list[Item] = field(default_factory=list)
+    skipped: list[Refusal] = field(default_factory=list)
+
+    def restore(self, items: Sequence[Item], progress: Progress, cancel: CancelToken) -> bool:
+        """Put items back, the last removed first; returns False when stopped before the end.
+
+        ``items`` are whole units, in the order of their ids.
+        """
+        ordered = sorted(items, key=lambda item: (-item.unit, -item.id))
+        units = [list(found) for _, found in groupby(ordered, key=lambda item: item.unit)]
+        worked = 0
+        for start in range(0, len(units), BATCH):
+            if cancel.cancelled:
+                return False
+            batch = units[start : start + BATCH]
+            self._restore_batch(batch)
+            worked += sum(len(unit) for unit in batch)
+            progress(
+                Step(
+                    "restore",
+                    worked,
+                    len(items),
+                    current=batch[-1][-1].path,
+                    failures=len(self.skipped),
+                )
+            )
+        return True
+
+    def _restore_batch(self, units: Sequence[list[Item]]) -> None:
+        prepared = [ready for unit in units if (ready := self._prepare(unit))]
+        if not prepared:
+            return
+        self.journal.update_items(
+            replace(item, state=State.UNDOING) for unit in prepared for item in unit
+        )
+        outcomes = [self._put_back(unit) for unit in prepared]
+        items = [item for unit in outcomes for item in unit]
+        restored = [item for item in items if item.state == State.RESTORED]
+        with contextlib.suppress(OSError):  # then a power cut may undo the undo; nothing is lost
+            sync(f for f in folders_of(restored) if look.status(f) is not None)
+        self.journal.update_items(items)
+        self._tell_manifests(restored)
+        self.done += restored
+
+    def _prepare(self, unit: list[Item]) -> list[Item] | None:
+        """The unit with its destinations, or None when it cannot go back (noted)."""
+        try:
+            return [self._with_destination(item) for item in unit]
+        except (Refused, OSError) as error:
+            refused = as_refused(error)
+            self.skipped += [Refusal(i.path, refused.reason, refused.message) for i in unit]
+            return None
+
+    def _with_destination(self, item: Item) -> Item:
+        place = item.path
+        if look.status(place) is not None and not (item.action in LINKS and is_ours(item, place)):
+            if not self.rename:
+                raise taken(place)
+            place = moves.free_name(place)
+        if item.state != State.TRASHED:
+            self._check_stored(item)
+        self._make_folder(os.path.dirname(place), os.path.dirname(item.stored))
+        return replace(item, destination=place)
+
+    @staticmethod
+    def _check_stored(item: Item) -> None:
+        """Raise Refused unless the backup still has the file as it was."""
+        found = look.regular(item.stored)
+        if found is None:
+            raise Refused(Reason.GONE, f"It is no longer in the backup: {item.stored} is missing.")
+        same = found.size == item.size and found.mtime_ns == item.metadata["mtime_ns"]
+        if not same and not look.holds(item.stored, item.content):
+            raise Refused(
+                Reason.CHANGED,
+                f"It was changed in the backup and stays there as {item.stored}; copy it back "
+                "by hand if you want it.",
+            )
+
+    def _make_folder(self, folder: str, mirror: str) -> None:
+        """Make a folder that is gone again, with the permissions that its mirror kept."""
+        missing = []
+        while look.status(folder) is None:
+            missing.append((folder, mirror))
+            folder, mirror = os.path.dirname(folder), os.path.dirname(mirror)
+        kept = {backup.folder for backup in self.backups}
+        for path, like in reversed(missing):
+            fs.mkdir(path)
+            found = look.status(like)
+            if found is not None and any(like.startswith(f"{k}{os.sep}") for k in kept):
+                fs.chmod(path, found.st_mode & 0o7777)
+
+    def _put_back(self, unit: list[Item]) -> list[Item]:
+        """Put one unit back, or leave all of it where it was."""
+        try:
+            for item in unit:
+                put_back_with_folder_time(item)
+        except (Refused, OSError) as error:
+            outcome = settle_unit(unit)
+            if any(item.state != State.RESTORED for item in outcome):
+                refused = as_refused(error)
+                self.skipped += [Refusal(i.path, refused.reason, refused.message) for i in unit]
+            return outcome
+        return [replace(item, state=State.RESTORED) for item in unit]
+
+    def _tell_manifests(self, items: Sequence[Item]) -> None:
+        for backup in self.backups:
+            inside = [i for i in items if i.stored.startswith(backup.folder + os.sep)]
+            manifest = os.path.join(backup.folder, MANIFEST_NAME)
+            with contextlib.suppress(OSError):  # the journal knows; the manifest is for people
+                if inside and look.status(manifest) is not None:
+                    RunBackup(backup).record("restored", inside)
+
+
+def put_back_with_folder_time(item: Item) -> None:
+    """Bring a file to its destination; its folder gets back the time it had before.
+
+    The folder's time comes back only when nothing else happened in it since the removal.
+    Raises Refused and OSError.
+    """
+    place = item.destination or item.path
+    folder = os.path.dirname(place)
+    untouched = (
+        item.folder_before is not None
+        and place == item.path
+        and fs.lstat(folder).st_mtime_ns == item.folder_after
+    )
+    METHODS[item.action].put_back(item, place)
+    if untouched and item.folder_before is not None:
+        with contextlib.suppress(OSError):  # a nicety that must not fail the undo
+            fs.set_times(folder, fs.lstat(folder).st_atime_ns, item.folder_before)
+
+
+def settle_unit(unit: Sequence[Item]) -> list[Item]:
+    """After a failed or interrupted undo: all of a unit restored, or all of it back in store.
+
+    Items keep ``undoing`` when the disk does not answer, for the next start to settle.
+    """
+    outcome = []
+    try:
+        wheres = [METHODS[i.action].settle(i, i.destination or i.path) for i in unit]
+        if all(where == Where.PLACE for where in wheres):
+            return [replace(item, state=State.RESTORED) for item in unit]
+        for item, where in zip(unit, wheres, strict=True):
+            place = item.destination or item.path
+            seen = look.regular(place) if where == Where.PLACE else None
+            if seen is not None:
+                moves.move(place, item.stored, item, seen)
+            outcome.append(replace(item, state=_state_in_store(item, where), destination=None))
+    except (Refused, OSError) as error:
+        return [replace(item, state=State.UNDOING, note=as_refused(error).message) for item in unit]
+    return outcome
+
+
+def _state_in_store(item: Item, where: Where) -> State:
+    if where != Where.NOWHERE:
+        return State.MOVED
+    return State.TRASHED if item.action == RemovalAction.TRASH else State.MISSING

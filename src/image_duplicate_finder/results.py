@@ -1,0 +1,165 @@
+"""What the library hands to people and programs: scans, groups with their files, summaries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from image_duplicate_finder.model import FileStat, GroupKind, ImageInfo, Relation, Transform
+from image_duplicate_finder.settings import ScanSettings
+
+
+class ScanState(StrEnum):
+    """Where a scan stands; ``interrupted`` is one whose program ended without saying so."""
+
+    RUNNING = "running"
+    DONE = "done"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRecord:
+    """One scan as the library remembers it; times in seconds since 1970."""
+
+    id: int
+    roots: tuple[str, ...]
+    settings: ScanSettings
+    state: ScanState
+    started: float
+    finished: float | None = None
+    files: int = 0
+    decoded: int = 0
+    failures: int = 0
+    message: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """How long the scan took; 0 while it runs."""
+        return 0.0 if self.finished is None else self.finished - self.started
+
+
+@dataclass(frozen=True, slots=True)
+class FileView:
+    """A file with what is known of its content. ``content`` is the BLAKE3 hash, 32 bytes.
+
+    ``gone`` is True once the program removed the file (an undo makes it False again).
+    ``removable`` is False in protected and compare-only folders.
+    """
+
+    id: int
+    path: str
+    stat: FileStat
+    content: bytes
+    info: ImageInfo
+    gone: bool = False
+    removable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class MemberView:
+    """A member of a group; ``transform`` maps the keeper's pixel coordinates to the member's."""
+
+    file: FileView
+    relation: Relation
+    words: str
+    transform: Transform | None
+    mirrored: bool
+    overlap: float
+    score: float
+    selected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """A group as it is shown: the keeper with its reasons, then the members."""
+
+    id: int
+    scan: int
+    kind: GroupKind
+    keeper: FileView
+    reasons: tuple[str, ...]
+    members: tuple[MemberView, ...]
+
+
+class GroupSort(StrEnum):
+    """What a list of groups is ordered by, largest or newest first; ``path`` from A to Z."""
+
+    SPACE = "space"
+    COUNT = "count"
+    DATE = "date"
+    SIMILARITY = "similarity"
+    PATH = "path"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupQuery:
+    """Which groups of a scan are wanted. Empty tuples and strings do not restrict.
+
+    ``relations`` keeps groups that have a member of one of them; ``text`` groups with a file
+    whose path contains it (letter case ignored); ``folder`` groups with a file below it;
+    ``min_bytes`` groups whose members have at least as many bytes together.
+    """
+
+    kinds: tuple[GroupKind, ...] = ()
+    relations: tuple[Relation, ...] = ()
+    text: str = ""
+    folder: str = ""
+    min_bytes: int = 0
+    selected_only: bool = False
+    sort: GroupSort = GroupSort.SPACE
+    reverse: bool = False
+    offset: int = 0
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPage:
+    """One page of the groups that a query found; ``total`` counts all pages' groups."""
+
+    groups: tuple[GroupView, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Counts of one scan's groups; bytes are of members, keepers excluded."""
+
+    groups: dict[GroupKind, int]
+    members: dict[Relation, int]
+    bytes: dict[Relation, int]
+    selected_files: int
+    selected_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """How many files of a scan are selected for removal, and their bytes together."""
+
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class DismissedPair:
+    """Two contents that a person said are not duplicates, with a file of each if one is known."""
+
+    first: bytes
+    second: bytes
+    when: float
+    first_path: str | None = None
+    second_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleHit:
+    """A file that shows what an example picture shows, or looks like it.
+
+    ``words`` says what the file is to the example; ``score`` is 0 to 1.
+    """
+
+    file: FileView
+    relation: Relation
+    words: str
+    score: float

@@ -1,0 +1,148 @@
+"""Find by example: where a picture that is no part of a scan shows up among its files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from image_duplicate_finder.errors import DecodeError
+from image_duplicate_finder.executors.processes import ProcessExecutor
+from image_duplicate_finder.executors.task import FileTask
+from image_duplicate_finder.fingerprint import embedding, keypoints, perceptual, proof
+from image_duplicate_finder.fingerprint.compute import Specs, keypoint_name
+from image_duplicate_finder.model import Failure, Fingerprinted, Match, Relation
+from image_duplicate_finder.settings import Mode, ScanSettings
+from image_duplicate_finder.store import Store
+from image_duplicate_finder.verify import Side, describe, verify
+
+_NEAR_BITS = 70
+"""Looser than a scan, since one picture has few chance neighbours and each is verified."""
+
+_NEIGHBOURS = 200
+_LOOK_ALIKE_COSINE = 0.6
+
+_EXAMPLE = -1
+"""Stands for the example where content ids stand for stored pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A stored content that shows what the example shows, or looks like it."""
+
+    content: int
+    relation: Relation
+    words: str
+    score: float
+
+
+def find_like(store: Store, scan: int, path: str, settings: ScanSettings) -> list[Hit]:
+    """What of a scan shows the picture in the file ``path``, the surest first.
+
+    The file is read by a worker process, as in a scan; nothing of it is stored. Raises
+    DecodeError when it is no picture that can be read.
+    """
+    example = _read(path, settings)
+    ids = [content.id for content in store.scans.contents(scan)]
+    own = {fingerprint.name: fingerprint.data for fingerprint in example.fingerprints}
+    alike = _look_alikes(store, ids, own, settings)
+    candidates = sorted({*_near_by_hash(store, ids, own), *alike})
+    infos = store.contents.infos(candidates)
+    hashes = store.contents.hashes(candidates)
+    hits: dict[int, Hit] = {}
+    sides = _sides(store, candidates, settings.mode)
+    mine = _side(_EXAMPLE, (example.info.width, example.info.height), own, settings.mode)
+    for id in candidates:
+        match: Match | None
+        if hashes[id] == example.content:
+            match = Match(_EXAMPLE, id, Relation.BYTE_IDENTICAL)
+        elif id in sides and mine is not None:
+            match = verify(mine, sides[id], thorough=settings.mode is Mode.THOROUGH)
+        else:
+            match = None
+        if match is None and alike.get(id, 0.0) >= _LOOK_ALIKE_COSINE:
+            match = Match(_EXAMPLE, id, Relation.SIMILAR, score=alike[id], same_photograph=False)
+        if match is not None:
+            words = describe(match, example.info, infos[id])
+            hits[id] = Hit(id, match.relation, words, match.score)
+    return sorted(hits.values(), key=lambda hit: (_ORDER.index(hit.relation), -hit.score))
+
+
+_ORDER = tuple(Relation)
+
+
+def _read(path: str, settings: ScanSettings) -> Fingerprinted:
+    with ProcessExecutor(Specs.of(settings), settings.limits, jobs=1) as executor:
+        answers = [result for result, _ in executor.map([FileTask(path, 0)])]
+    (result,) = answers
+    if isinstance(result, Failure):
+        raise DecodeError(result.message, stage=result.stage)
+    assert isinstance(result, Fingerprinted)  # no content is known beforehand
+    return result
+
+
+def _near_by_hash(store: Store, ids: Sequence[int], own: dict[str, bytes]) -> list[int]:
+    """Contents whose upright hash is near that of the example in some orientation."""
+    example, structure = perceptual.decode(own[perceptual.NAME])
+    stored = store.contents.fingerprints(perceptual.NAME, perceptual.VERSION, ids)
+    if not stored:
+        return []
+    known = list(stored)
+    upright = np.stack([perceptual.decode(stored[id])[0][0] for id in known])
+    differing: NDArray[np.uint8] = upright[:, None, :] ^ example[None, :, :]
+    distances = np.bitwise_count(differing).sum(axis=2, dtype=np.int32).min(axis=1)
+    # A flat picture is near to many by chance; only its very equals are worth a look.
+    limit = _NEAR_BITS if structure >= perceptual.MIN_STRUCTURE else 0
+    order = np.argsort(distances, kind="stable")[:_NEIGHBOURS]
+    return [known[place] for place in order.tolist() if distances[place] <= limit]
+
+
+def _look_alikes(
+    store: Store, ids: Sequence[int], own: dict[str, bytes], settings: ScanSettings
+) -> dict[int, float]:
+    """The contents with the nearest feature vectors, each with its cosine similarity."""
+    if settings.mode is Mode.QUICK:
+        return {}
+    name, version = Specs.of(settings).embedding()
+    stored = store.contents.fingerprints(name, version, ids)
+    if not stored:
+        return {}
+    known = list(stored)
+    vectors = np.stack([embedding.from_bytes(stored[id]) for id in known])
+    cosines = vectors @ embedding.from_bytes(own[name])
+    order = np.argsort(-cosines, kind="stable")[:_NEIGHBOURS]
+    return {known[place]: float(cosines[place]) for place in order.tolist()}
+
+
+def _sides(store: Store, ids: Sequence[int], mode: Mode) -> dict[int, Side]:
+    wanted = {perceptual.NAME: perceptual.VERSION, proof.NAME: proof.VERSION}
+    if mode is not Mode.QUICK:
+        wanted[keypoint_name(mode)] = keypoints.VERSION
+    found = {
+        name: store.contents.fingerprints(name, version, ids) for name, version in wanted.items()
+    }
+    sizes = {id: (info.width, info.height) for id, info in store.contents.infos(ids).items()}
+    sides = {
+        id: _side(
+            id, sizes[id], {name: data[id] for name, data in found.items() if id in data}, mode
+        )
+        for id in ids
+    }
+    return {id: side for id, side in sides.items() if side is not None}
+
+
+def _side(id: int, size: tuple[int, int], data: dict[str, bytes], mode: Mode) -> Side | None:
+    """What verification looks at; None where a picture has no perceptual hash or proof."""
+    if perceptual.NAME not in data or proof.NAME not in data:
+        return None
+    points = None if mode is Mode.QUICK else data.get(keypoint_name(mode))
+    return Side(
+        content=id,
+        width=size[0],
+        height=size[1],
+        perceptual=data[perceptual.NAME],
+        keypoints=None if points is None else keypoints.Keypoints.from_bytes(points),
+        proof=proof.decode(data[proof.NAME]),
+    )

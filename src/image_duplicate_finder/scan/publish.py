@@ -1,0 +1,83 @@
+"""Matches to stored groups; early groups while a scan still reads."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+
+from blake3 import blake3
+
+from image_duplicate_finder.grouping import group, similar_groups
+from image_duplicate_finder.model import GroupKind, Match
+from image_duplicate_finder.scan.matching import quick_matches
+from image_duplicate_finder.scan.similar import similar_matches
+from image_duplicate_finder.scan.verification import verifier_name
+from image_duplicate_finder.settings import ScanSettings
+from image_duplicate_finder.store import Store
+from image_duplicate_finder.verify import describe
+
+_FIRST_PREVIEW_SECONDS = 3.0
+_PREVIEW_GROWTH = 2.0
+
+
+def basis_of(store: Store, scan: int, settings: ScanSettings) -> bytes:
+    """A digest of all that a scan's groups depend on: equal basis, equal groups."""
+    digest = blake3()
+    relevant = settings.to_dict() | {"jobs": None, "limits": None}
+    digest.update(json.dumps(relevant, sort_keys=True).encode())
+    digest.update(verifier_name(settings.mode).encode())
+    for row in store.scans.fixture(scan):
+        digest.update(repr(row).encode("utf-8", "surrogateescape"))
+    for pair in sorted(store.decisions.dismissed_ids()):
+        digest.update(repr(pair).encode())
+    return digest.digest()
+
+
+def publish_groups(
+    store: Store, scan: int, settings: ScanSettings, matches: Iterable[Match]
+) -> None:
+    """Group a scan's matches, look-alikes included, and store the groups."""
+    groups = group(
+        store.scans.contents(scan),
+        [*matches, *similar_matches(store, scan, settings)],
+        describe=describe,
+        rules=settings.keep_rules,
+        dismissed=store.decisions.dismissed_ids(),
+    )
+    store.groups.replace(scan, groups)
+
+
+def publish_similar(store: Store, scan: int, settings: ScanSettings) -> None:
+    """Group only the look-alikes anew: what follows when a threshold moves."""
+    contents = store.scans.contents(scan)
+    verified = store.matches.among(verifier_name(settings.mode), {each.id for each in contents})
+    groups = similar_groups(
+        contents,
+        [*verified, *similar_matches(store, scan, settings)],
+        describe=describe,
+        rules=settings.keep_rules,
+        dismissed=store.decisions.dismissed_ids(),
+    )
+    store.groups.replace(scan, groups, kinds=(GroupKind.SIMILAR,))
+
+
+class Preview:
+    """Publishes groups of what was read so far, at growing intervals, so the cost stays small."""
+
+    def __init__(self, store: Store, scan: int, settings: ScanSettings) -> None:
+        self._store = store
+        self._scan = scan
+        self._settings = settings
+        self._started = time.monotonic()
+        self._due = self._started + _FIRST_PREVIEW_SECONDS
+
+    def offer(self, contents: frozenset[int]) -> None:
+        """Publish if it is time to: exact and near copies by perceptual hash."""
+        now = time.monotonic()
+        if now < self._due:
+            return
+        publish_groups(
+            self._store, self._scan, self._settings, quick_matches(self._store, contents)
+        )
+        self._due = time.monotonic() + _PREVIEW_GROWTH * (time.monotonic() - self._started)

@@ -1,0 +1,155 @@
+"""Files to fingerprints: what the library already knows is not read again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from image_duplicate_finder.discover import Discovery, is_inside
+from image_duplicate_finder.errors import Interrupted
+from image_duplicate_finder.executors.processes import Answer, ProcessExecutor
+from image_duplicate_finder.executors.task import FileTask, Recognised
+from image_duplicate_finder.fingerprint.compute import Specs
+from image_duplicate_finder.model import Failure, Fingerprinted
+from image_duplicate_finder.progress import CancelToken, Progress, Step
+from image_duplicate_finder.settings import ScanSettings
+from image_duplicate_finder.store import Store
+
+# A killed program repeats at most this much work.
+_COMMIT_SECONDS = 1.0
+_COMMIT_ANSWERS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a scan has to work with: content ids, and how many files were decoded for it."""
+
+    contents: frozenset[int]
+    decoded: int
+
+
+def read_files(
+    store: Store,
+    scan: int,
+    discovery: Discovery,
+    settings: ScanSettings,
+    progress: Progress,
+    cancel: CancelToken,
+    on_contents: Callable[[frozenset[int]], None],
+) -> Reading:
+    """Bring the store up to date with the files that were found.
+
+    ``on_contents`` is told now and then which contents are ready, while others are still read.
+    Raises Interrupted when ``cancel`` asked for a stop; what was read until then is stored.
+    """
+    intake = _Intake(store, scan, settings)
+    tasks = intake.sort_out(discovery)
+    total = len(discovery.files)
+    done = total - len(tasks)
+    progress(Step("fingerprint", done, total, failures=intake.failures))
+    if tasks:
+        with ProcessExecutor(intake.specs, settings.limits, jobs=settings.jobs) as executor:
+            for batch in _batches(executor.map(tasks)):
+                intake.store_answers(batch)
+                done += len(batch)
+                store.scans.update(
+                    scan, files=total, decoded=intake.decoded, failures=intake.failures
+                )
+                progress(Step("fingerprint", done, total, batch[-1][0].path, intake.failures))
+                if cancel.cancelled:
+                    raise Interrupted("The scan was stopped. What was read is kept.")
+                on_contents(frozenset(intake.contents))
+    store.scans.update(scan, files=total, decoded=intake.decoded, failures=intake.failures)
+    return Reading(frozenset(intake.contents), intake.decoded)
+
+
+def _batches(answers: Iterator[Answer]) -> Iterator[list[Answer]]:
+    """Answers in parts that are worth a transaction."""
+    batch: list[Answer] = []
+    due = time.monotonic() + _COMMIT_SECONDS
+    for answer in answers:
+        batch.append(answer)
+        if len(batch) >= _COMMIT_ANSWERS or time.monotonic() >= due:
+            yield batch
+            batch = []
+            due = time.monotonic() + _COMMIT_SECONDS
+    if batch:
+        yield batch
+
+
+class _Intake:
+    """Compares what was found with what is known, and stores what the workers answer."""
+
+    def __init__(self, store: Store, scan: int, settings: ScanSettings) -> None:
+        self._store = store
+        self._scan = scan
+        self._limits = repr(settings.limits)
+        self._guarded = (*settings.protected, *settings.compare_only)
+        self.specs = Specs.of(settings)
+        self.contents: set[int] = set()
+        self.decoded = 0
+        self.failures = 0
+
+    def sort_out(self, discovery: Discovery) -> list[FileTask]:
+        """Take over what is known of unchanged files; return the work that is left."""
+        complete = self._store.contents.with_all(self.specs.wanted())
+        hashes = self._store.contents.hashes_by_size(complete)
+        known = self._store.files.below(sorted({file.root for file in discovery.files}))
+        tasks: list[FileTask] = []
+        covered: list[tuple[int, bool, bool]] = []
+        failures = list(discovery.failures)
+        for file in discovery.files:
+            before = known.get(file.path)
+            if before is None or not before.stat.unchanged(file.stat):
+                usable = False
+            elif before.failure is not None:
+                usable = before.failed_limits == self._limits
+            else:
+                usable = before.content in complete
+            if before is None or not usable:
+                tasks.append(FileTask(file.path, file.stat.size, hashes.get(file.stat.size, ())))
+            elif before.failure is not None:
+                failures.append(before.failure)
+            elif before.content is not None:
+                covered.append(self._covered(before.id, file.path))
+                self.contents.add(before.content)
+        with self._store.atomic():
+            self._store.scans.add_failures(self._scan, failures)
+            self._store.scans.add_files(self._scan, covered)
+        self.failures = len(failures)
+        return tasks
+
+    def store_answers(self, answers: Sequence[Answer]) -> None:
+        """Store what workers found out, in one transaction."""
+        covered: list[tuple[int, bool, bool]] = []
+        failures: list[Failure] = []
+        with self._store.atomic():
+            for result, stat in answers:
+                if isinstance(result, Failure):
+                    failures.append(result)
+                    # What could not even be read may be readable next time.
+                    if stat is not None and result.stage not in ("read", "changed"):
+                        self._store.files.put_failure(result, stat, self._limits)
+                    continue
+                content = self._content_of(result)
+                file = self._store.files.put(result.path, result.stat, content)
+                covered.append(self._covered(file, result.path))
+                self.contents.add(content)
+            self._store.scans.add_files(self._scan, covered)
+            self._store.scans.add_failures(self._scan, failures)
+        self.failures += len(failures)
+
+    def _content_of(self, result: Fingerprinted | Recognised) -> int:
+        if isinstance(result, Fingerprinted):
+            self.decoded += 1
+            content = self._store.contents.put(result.content, result.stat.size, result.info)
+            self._store.contents.put_fingerprints(content, result.fingerprints)
+            return content
+        known = self._store.contents.id_of(result.content)
+        assert known is not None, "a worker recognises only contents that the store named to it"
+        return known
+
+    def _covered(self, file: int, path: str) -> tuple[int, bool, bool]:
+        guarded = any(is_inside(path, folder) for folder in self._guarded)
+        return file, not guarded, guarded

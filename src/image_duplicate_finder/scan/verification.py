@@ -1,0 +1,199 @@
+"""Verify candidate pairs on all cores, once for each pair, and store what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from image_duplicate_finder.errors import Interrupted
+from image_duplicate_finder.executors.processes import ProcessExecutor, available_cores
+from image_duplicate_finder.executors.task import FileTask
+from image_duplicate_finder.fingerprint import colour, exact, keypoints, perceptual, proof
+from image_duplicate_finder.fingerprint.compute import Specs, keypoint_name
+from image_duplicate_finder.model import Fingerprinted, Match, Relation
+from image_duplicate_finder.progress import CancelToken, Progress, Step
+from image_duplicate_finder.scan.families import Pair
+from image_duplicate_finder.settings import Mode, ScanSettings
+from image_duplicate_finder.store import Store
+from image_duplicate_finder.verify import VERSION, Side, verify
+
+# Pairs whose pictures are in memory at one time.
+_SLICE = 1024
+_SHARE = 32
+
+
+def verifier_name(mode: Mode) -> str:
+    """Names the verification whose results can be used again: its mode and all versions."""
+    versions = (VERSION, *(part.VERSION for part in (keypoints, perceptual, proof, colour)))
+    return "-".join((mode.value, *map(str, versions)))
+
+
+class Verifier:
+    """Verifies pairs of content ids ``(low, high)`` for one scan's mode."""
+
+    def __init__(
+        self, store: Store, settings: ScanSettings, progress: Progress, cancel: CancelToken
+    ) -> None:
+        self.name = verifier_name(settings.mode)
+        self._store = store
+        self._settings = settings
+        self._progress = progress
+        self._cancel = cancel
+        self._jobs = settings.jobs or available_cores()
+        self._known = store.matches.verified(self.name)
+
+    def unverified(self, pairs: Iterable[Pair]) -> list[Pair]:
+        """Those pairs that were not verified before."""
+        return [(a, b) for a, b in pairs if b not in self._known.get(a, ())]
+
+    def verify(self, pairs: Iterable[Pair]) -> list[Match]:
+        """Verify what was not verified before, and store it slice by slice.
+
+        Returns the new matches. Raises Interrupted when a stop was asked for.
+        """
+        left = self.unverified(pairs)
+        new: list[Match] = []
+        done = 0
+        for part in _slices(left, _SLICE):
+            if self._cancel.cancelled:
+                raise Interrupted("The scan was stopped. What was read and compared is kept.")
+            self._progress(Step("verify", done, len(left)))
+            found = self._told_by_pixels(self._told_by_colour(list(self.matches(part))))
+            for a, b in part:
+                self._known.setdefault(a, set()).add(b)
+            with self._store.atomic():
+                self._store.matches.put(self.name, found)
+                self._store.matches.put_verified(
+                    self.name, {a: self._known[a] for a in {a for a, _ in part}}
+                )
+            done += len(part)
+            new += found
+        self._progress(Step("verify", done, len(left)))
+        return new
+
+    def matches(self, pairs: Sequence[Pair]) -> Iterator[Match]:
+        """The matches among ``pairs``, in their order; nothing is stored."""
+        thorough = self._settings.mode is Mode.THOROUGH
+
+        def run(share: tuple[Sequence[Pair], dict[int, Side]]) -> list[Match]:
+            part, sides = share
+            found = (
+                verify(sides[a], sides[b], thorough=thorough)
+                for a, b in part
+                if a in sides and b in sides
+            )
+            return [match for match in found if match is not None]
+
+        with ThreadPoolExecutor(self._jobs) as pool:
+            for part in _slices(pairs, _SLICE):
+                sides = self._sides(part)
+                shares = [(share, sides) for share in _slices(part, _SHARE)]
+                for found in pool.map(run, shares):
+                    yield from found
+
+    def _sides(self, pairs: Sequence[Pair]) -> dict[int, Side]:
+        ids = sorted({id for pair in pairs for id in pair})
+        contents = self._store.contents
+        infos = contents.infos(ids)
+        hashes = contents.fingerprints(perceptual.NAME, perceptual.VERSION, ids)
+        proofs = contents.fingerprints(proof.NAME, proof.VERSION, ids)
+        points: dict[int, bytes] = {}
+        if self._settings.mode is not Mode.QUICK:
+            name = keypoint_name(self._settings.mode)
+            points = contents.fingerprints(name, keypoints.VERSION, ids)
+        return {
+            id: Side(
+                content=id,
+                width=infos[id].width,
+                height=infos[id].height,
+                perceptual=hashes[id],
+                keypoints=keypoints.Keypoints.from_bytes(points[id]) if id in points else None,
+                proof=proof.decode(proofs[id]),
+            )
+            for id in ids
+            if id in hashes and id in proofs
+        }
+
+    def _told_by_colour(self, matches: Sequence[Match]) -> list[Match]:
+        """The matches, with copies in other colours called edited.
+
+        Quick mode decodes no colours, so it cannot tell.
+        """
+        ids = sorted({id for match in matches for id in (match.a, match.b)})
+        colours = self._store.contents.fingerprints(colour.NAME, colour.VERSION, ids)
+        return [
+            replace(match, relation=Relation.EDITED)
+            if match.relation in _UNEDITED
+            and match.a in colours
+            and match.b in colours
+            and colour.recoloured(
+                colours[match.a],
+                colours[match.b],
+                same_frame=min(match.share_a, match.share_b) >= _SAME_FRAME,
+            )
+            else match
+            for match in matches
+        ]
+
+    def _told_by_pixels(self, matches: Sequence[Match]) -> list[Match]:
+        """The matches, with pixel-identical pictures called so.
+
+        Only pictures of one size whose small pictures hardly differ are decoded in full, once.
+        """
+        ids = sorted({id for match in matches for id in (match.a, match.b)})
+        infos = self._store.contents.infos(ids)
+        maybe = {
+            (match.a, match.b)
+            for match in matches
+            if match.relation is Relation.REENCODED
+            and match.score > _NEARLY_EQUAL
+            and (infos[match.a].width, infos[match.a].height)
+            == (infos[match.b].width, infos[match.b].height)
+        }
+        if not maybe:
+            return list(matches)
+        digests = self._pixel_hashes({id for pair in maybe for id in pair})
+        return [
+            replace(match, relation=Relation.PIXEL_IDENTICAL)
+            if (match.a, match.b) in maybe
+            and match.a in digests
+            and digests[match.a] == digests.get(match.b)
+            else match
+            for match in matches
+        ]
+
+    def _pixel_hashes(self, ids: set[int]) -> dict[int, bytes]:
+        name, version = exact.PIXELS_NAME, exact.PIXELS_VERSION
+        contents = self._store.contents
+        hashes = contents.hashes(sorted(ids))
+        known = contents.fingerprints(name, version, sorted(ids))
+        tasks: dict[str, int] = {}
+        for id in sorted(ids - known.keys()):
+            paths = self._store.files.paths_of(hashes[id])
+            if paths:
+                tasks[paths[0]] = id
+        if not tasks:
+            return known
+        specs = Specs(Mode.QUICK, pixels=True)
+        with ProcessExecutor(specs, self._settings.limits, jobs=self._settings.jobs) as executor:
+            for result, _ in executor.map([FileTask(path, 0) for path in tasks]):
+                if not isinstance(result, Fingerprinted):
+                    continue
+                id = tasks[result.path]
+                # A file that changed since holds another content by now.
+                if result.content == hashes[id]:
+                    contents.put_fingerprints(id, result.fingerprints)
+                    known[id] = result.fingerprints[0].data
+        return known
+
+
+_UNEDITED = (Relation.REENCODED, Relation.RESIZED, Relation.ROTATED, Relation.CROPPED)
+_SAME_FRAME = 0.97
+# The agreement of two small pictures (0 to 1) that pixel-identical ones never fall below.
+_NEARLY_EQUAL = 0.97
+
+
+def _slices(items: Sequence[Pair], size: int) -> Iterator[Sequence[Pair]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

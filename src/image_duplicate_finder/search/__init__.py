@@ -1,0 +1,1 @@
+"""Search: which pairs of pictures are worth verifying."""

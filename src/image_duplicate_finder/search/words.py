@@ -1,0 +1,265 @@
+"""Candidates from visual words: pictures that share rare words at places that fit together.
+
+A keypoint's code falls to the nearest word of a vocabulary that is shipped with the package and
+never changes, so a new picture costs its own words and no more. Keypoints of one word are
+compared by 64 bits of their codes (Hamming embedding: Jegou, Douze and Schmid, "Hamming
+embedding and weak geometric consistency for large scale image search", 2008) and vote for their
+picture; votes count as far as they agree on one similarity transform.
+
+Pictures are held in segments of 32,768, each with posting lists of its own: 14 bytes for each
+keypoint, nothing is ever moved, and memory peaks while one segment is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+from image_duplicate_finder.fingerprint.features import (
+    COLUMNS_UNSURE,
+    ROWS_UNSURE,
+    Keypoints,
+    canonical,
+    flip_columns,
+    flip_rows,
+)
+
+SEGMENT = 32_768
+_NEAREST_CELLS = 3
+# A keypoint is looked up under its nearest words: fewer, the more pictures there are, so that
+# the time for one picture grows slowly. (Pictures up to which, words.) One word finds 0.49 of
+# the matching keypoints, two 0.57, three 0.62.
+_WORDS = ((100_000, 3), (300_000, 2))
+# Of a word that very many keypoints share only the first are looked at: it tells little.
+_LONGEST = 256
+# Bits of 64. Nineteen of twenty pairs of keypoints that show the same spot are within it.
+_LIMIT = 11
+_TOLERANCE = 4.0
+_MOST, _MOST_THOROUGH = 24, 50
+_LEAST, _LEAST_THOROUGH = 2.2, 1.8
+_CHUNK = 128
+# The longer side of every picture in the units of an entry's place.
+_FRAME = 200.0
+_SIZE_STEPS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class WordPairs:
+    """Proposed pairs of content ids: ``a`` and ``b`` int64 (n,), ``score`` float32 (n,)."""
+
+    a: NDArray[np.int64]
+    b: NDArray[np.int64]
+    score: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """Posting lists of pictures ``base`` and on (see :func:`word_kernels.search`)."""
+
+    base: int
+    starts: NDArray[np.int32]
+    images: NDArray[np.uint16]
+    signatures: NDArray[np.uint64]
+    geometry: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class _Queries:
+    """Keypoints of some pictures in the form in which they are looked up."""
+
+    offsets: NDArray[np.int64]
+    places: NDArray[np.float32]
+    forms: NDArray[np.uint64]
+    allowed: NDArray[np.uint8]
+    flags: NDArray[np.uint8]
+    words: NDArray[np.int32]
+
+
+class WordIndex:
+    """Pictures by the words of their keypoints.
+
+    Pictures are added one by one; each is looked up among those that were added before it, so
+    a pair is proposed once. Pictures whose pairs are known need not be looked up: add them first.
+    """
+
+    def __init__(self, *, thorough: bool = False, jobs: int = 2) -> None:
+        self._most = _MOST_THOROUGH if thorough else _MOST
+        self._least = _LEAST_THOROUGH if thorough else _LEAST
+        self._jobs = jobs
+        self._ids: list[int] = []
+        self._waiting: list[Keypoints] = []
+        self._look_up: list[bool] = []
+        self._segments: list[_Segment] = []
+        self._found: list[WordPairs] = []
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def add(self, content: int, points: Keypoints, *, look_up: bool = True) -> None:
+        """Add a picture; ``look_up`` tells whether it is to be compared with earlier ones."""
+        self._ids.append(content)
+        self._waiting.append(points)
+        self._look_up.append(look_up)
+        if len(self._waiting) == SEGMENT:
+            self._flush()
+
+    def candidates(self) -> WordPairs:
+        """For every picture the earlier ones most likely to show the same, with a score each.
+
+        Each call gives the pairs that came up since the last one.
+        """
+        self._flush()
+        found, self._found = self._found, []
+        if not found:
+            return WordPairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
+        return WordPairs(
+            np.concatenate([pairs.a for pairs in found]),
+            np.concatenate([pairs.b for pairs in found]),
+            np.concatenate([pairs.score for pairs in found]),
+        )
+
+    def search(self, points: Keypoints, *, most: int = 50) -> list[tuple[int, float]]:
+        """Search by example: contents and scores, the best first; the index does not change."""
+        self._flush()
+        images, scores = self._look_up_all([points], len(self._ids), most)
+        known = images[0] >= 0
+        ids = [self._ids[image] for image in images[0][known].tolist()]
+        return list(zip(ids, scores[0][known].tolist(), strict=True))
+
+    def _flush(self) -> None:
+        """Build a segment of what waits, and look its pictures up."""
+        if not self._waiting:
+            return
+        base = len(self._ids) - len(self._waiting)
+        chunks = [(k, self._waiting[k : k + _CHUNK]) for k in range(0, len(self._waiting), _CHUNK)]
+        with ThreadPoolExecutor(self._jobs) as pool:
+            self._segments.append(
+                _segment(base, list(pool.map(lambda chunk: _entries(chunk[1]), chunks)))
+            )
+            for pairs in pool.map(lambda chunk: self._pairs(base + chunk[0], chunk[1]), chunks):
+                self._found.append(pairs)
+        self._waiting, self._look_up = [], []
+
+    def _pairs(self, first: int, pictures: Sequence[Keypoints]) -> WordPairs:
+        offset = len(self._ids) - len(self._waiting)
+        wanted = self._look_up[first - offset : first - offset + len(pictures)]
+        asked = [points if wants else _NONE for points, wants in zip(pictures, wanted, strict=True)]
+        images, scores = self._look_up_all(asked, first, self._most)
+        row, place = np.nonzero(images >= 0)
+        ids = np.array(self._ids, np.int64)
+        return WordPairs(ids[first + row], ids[images[row, place]], scores[row, place])
+
+    def _look_up_all(
+        self, pictures: Sequence[Keypoints], first: int, most: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        from image_duplicate_finder.search import word_kernels
+
+        images = np.full((len(pictures), most), -1, np.int64)
+        scores = np.zeros((len(pictures), most), np.float32)
+        queries = _queries(pictures, _words_each(len(self._ids)))
+        for segment in self._segments:
+            word_kernels.search(
+                first, queries.offsets, queries.places, queries.forms, queries.allowed,
+                queries.flags, queries.words, segment.starts, segment.images,
+                segment.signatures, segment.geometry, segment.base, _LIMIT, _LONGEST,
+                _TOLERANCE, self._least, images, scores,
+            )  # fmt: skip
+        return images, scores
+
+
+@cache
+def _vocabulary() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Coarse (256, 2) and fine (256, 256, 2) words; tools/train_vocabulary.py made them."""
+    path = resources.files("image_duplicate_finder.search") / "vocabulary.npz"
+    with path.open("rb") as file, np.load(file) as stored:
+        return stored["coarse"], stored["fine"]
+
+
+def _assigned(codes: NDArray[np.uint64], count: int) -> NDArray[np.int32]:
+    from image_duplicate_finder.search import word_kernels
+
+    words = np.zeros((len(codes), count), np.int32)
+    word_kernels.assign(codes, *_vocabulary(), _NEAREST_CELLS, words)
+    return words
+
+
+_NO_NUMBERS = np.zeros(0, np.float32)
+_NO_BYTES = np.zeros(0, np.uint8)
+_NONE = Keypoints(
+    1, 1, _NO_NUMBERS, _NO_NUMBERS, _NO_NUMBERS, _NO_NUMBERS, _NO_BYTES.reshape(0, 16), _NO_BYTES
+)
+
+
+def _joined(pictures: Sequence[Keypoints]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Rows (x, y, log2 of size, angle) in a frame of 200 for the longer side; and all flags."""
+    rows = []
+    for points in pictures:
+        factor = _FRAME / max(points.width, points.height)
+        size = np.log2(np.maximum(points.scale * factor, 1e-3))
+        rows.append(np.stack([points.x * factor, points.y * factor, size, points.angle], axis=1))
+    return np.concatenate(rows), np.concatenate([points.flags for points in pictures])
+
+
+def _canonical(pictures: Sequence[Keypoints], flags: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return canonical(np.concatenate([points.codes for points in pictures]), flags)
+
+
+def _entries(
+    pictures: Sequence[Keypoints],
+) -> tuple[NDArray[np.int32], NDArray[np.uint64], NDArray[np.uint8], NDArray[np.int64]]:
+    """Words, signatures and geometry of all keypoints, and how many each picture has."""
+    rows, flags = _joined(pictures)
+    codes = _as_words(_canonical(pictures, flags))
+    size = np.clip(np.rint((rows[:, 2] + 1) * _SIZE_STEPS), 0, 63).astype(np.uint8)
+    geometry = np.empty((len(rows), 4), np.uint8)
+    geometry[:, :2] = np.clip(np.rint(rows[:, :2]), 0, 255)
+    geometry[:, 2] = (size << 2) | (flags & 3)
+    geometry[:, 3] = np.rint(rows[:, 3] * (128 / np.pi)).astype(np.int64) % 256
+    lengths = np.array([len(points) for points in pictures], np.int64)
+    return _assigned(codes, 1)[:, 0], codes[:, 0].copy(), geometry, lengths
+
+
+def _segment(
+    base: int,
+    parts: Sequence[
+        tuple[NDArray[np.int32], NDArray[np.uint64], NDArray[np.uint8], NDArray[np.int64]]
+    ],
+) -> _Segment:
+    from image_duplicate_finder.search import word_kernels
+
+    words, signatures, geometry, lengths = (
+        np.concatenate(column) for column in zip(*parts, strict=True)
+    )
+    _, fine = _vocabulary()
+    starts, positions = word_kernels.post(words, fine.shape[0] * fine.shape[1])
+    images = np.repeat(np.arange(len(lengths)), lengths).astype(np.uint16)
+    return _Segment(base, starts, images[positions], signatures[positions], geometry[positions])
+
+
+def _words_each(pictures: int) -> int:
+    return next((words for limit, words in _WORDS if pictures <= limit), 1)
+
+
+def _queries(pictures: Sequence[Keypoints], words_each: int) -> _Queries:
+    places, flags = _joined(pictures)
+    plain = _canonical(pictures, flags)
+    by_rows = flip_rows(plain)
+    flipped = (plain, by_rows, flip_columns(plain), flip_columns(by_rows))
+    forms = np.stack([_as_words(codes) for codes in flipped], axis=1)
+    rows, columns = flags & ROWS_UNSURE > 0, flags & COLUMNS_UNSURE > 0
+    permitted = np.stack([np.ones_like(rows), rows, columns, rows & columns], axis=1)
+    words = np.zeros((len(plain), 4, words_each), np.int32)
+    words[permitted] = _assigned(forms[permitted], words_each)
+    allowed = np.packbits(permitted, axis=1, bitorder="little")[:, 0]
+    offsets = np.concatenate([[0], np.cumsum([len(points) for points in pictures])])
+    return _Queries(offsets.astype(np.int64), places, forms, allowed, flags, words)
+
+
+def _as_words(codes: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    return np.ascontiguousarray(codes).view(np.uint64)

@@ -1,0 +1,46 @@
+"""The library's memory: one SQLite file, read and written through small typed stores."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from sqlite3 import Connection
+
+from image_duplicate_finder.errors import LibraryDamaged
+from image_duplicate_finder.store.contents import ContentStore
+from image_duplicate_finder.store.database import Database
+from image_duplicate_finder.store.decisions import DecisionStore
+from image_duplicate_finder.store.files import FileStore, KnownFile
+from image_duplicate_finder.store.groups import GroupStore
+from image_duplicate_finder.store.matches import MatchStore
+from image_duplicate_finder.store.scans import ScanStore
+
+__all__ = ["KnownFile", "Store"]
+
+
+class Store:
+    """All that a library remembers, at ``folder / "library.sqlite"``."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LibraryDamaged(
+                f"The library's folder {folder} cannot be made: {error.strerror}. "
+                "Choose another one."
+            ) from error
+        self._database = Database(folder / "library.sqlite")
+        self.files = FileStore(self._database)
+        self.contents = ContentStore(self._database)
+        self.matches = MatchStore(self._database)
+        self.scans = ScanStore(self._database)
+        self.groups = GroupStore(self._database)
+        self.decisions = DecisionStore(self._database)
+
+    def atomic(self) -> AbstractContextManager[Connection]:
+        """A transaction over all stores, on this thread."""
+        return self._database.atomic()
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()

@@ -1,0 +1,142 @@
+"""Contents and what was computed from them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+
+from image_duplicate_finder.model import Fingerprint, ImageInfo, Metadata
+from image_duplicate_finder.store.database import Database
+
+_SLICE = 900
+INFO_COLUMNS = (
+    "format, width, height, orientation, bit_depth, has_alpha, frames, lossless, metadata"
+)
+
+
+def info_from_row(row: Sequence[object]) -> ImageInfo:
+    """An ImageInfo from the columns named by INFO_COLUMNS."""
+    values = json.loads(str(row[8]))
+    values["keywords"] = tuple(values.get("keywords", ()))
+    return ImageInfo(
+        format=str(row[0]),
+        width=int(str(row[1])),
+        height=int(str(row[2])),
+        orientation=int(str(row[3])),
+        bit_depth=int(str(row[4])),
+        has_alpha=bool(row[5]),
+        frames=int(str(row[6])),
+        lossless=bool(row[7]),
+        metadata=Metadata(**values),
+    )
+
+
+def slices(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """``ids`` in parts that fit into one SQL statement."""
+    for start in range(0, len(ids), _SLICE):
+        yield ids[start : start + _SLICE]
+
+
+def marks(values: Sequence[object]) -> str:
+    """Question marks for an SQL IN (...)."""
+    return ",".join("?" * len(values))
+
+
+class ContentStore:
+    """Reads and writes ``content`` and ``fingerprint``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, content_hash: bytes, size: int, info: ImageInfo) -> int:
+        """Store a content if it is new; returns its id."""
+        metadata = {name: value for name, value in asdict(info.metadata).items() if value}
+        row = self._database.connection.execute(
+            f"INSERT INTO content (hash, size, {INFO_COLUMNS})"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+            " ON CONFLICT (hash) DO UPDATE SET size = excluded.size RETURNING id",
+            (
+                content_hash,
+                size,
+                info.format,
+                info.width,
+                info.height,
+                info.orientation,
+                info.bit_depth,
+                int(info.has_alpha),
+                info.frames,
+                int(info.lossless),
+                json.dumps(metadata, ensure_ascii=True),
+            ),
+        ).fetchone()
+        return int(row[0])
+
+    def put_fingerprints(self, content: int, fingerprints: Iterable[Fingerprint]) -> None:
+        """Store fingerprints, replacing those of the same name."""
+        self._database.connection.executemany(
+            "INSERT OR REPLACE INTO fingerprint (content, name, version, data) VALUES (?,?,?,?)",
+            [(content, each.name, each.version, each.data) for each in fingerprints],
+        )
+
+    def id_of(self, content_hash: bytes) -> int | None:
+        """The id of a content, or None if it is not stored."""
+        row = self._database.connection.execute(
+            "SELECT id FROM content WHERE hash = ?", (content_hash,)
+        ).fetchone()
+        return None if row is None else int(row[0])
+
+    def with_all(self, wanted: Iterable[tuple[str, int]]) -> set[int]:
+        """Ids of the contents that have every one of these fingerprints (name, version)."""
+        found: set[int] | None = None
+        for name, version in wanted:
+            rows = self._database.connection.execute(
+                "SELECT content FROM fingerprint WHERE name = ? AND version = ?", (name, version)
+            )
+            have = {row[0] for row in rows}
+            found = have if found is None else found & have
+        return found or set()
+
+    def hashes_by_size(self, ids: set[int]) -> dict[int, tuple[bytes, ...]]:
+        """The hashes of these contents by their size in bytes."""
+        by_size: dict[int, tuple[bytes, ...]] = {}
+        for id, size, content_hash in self._database.connection.execute(
+            "SELECT id, size, hash FROM content"
+        ):
+            if id in ids:
+                by_size[size] = (*by_size.get(size, ()), content_hash)
+        return by_size
+
+    def hashes(self, ids: Sequence[int]) -> dict[int, bytes]:
+        """Content hashes by id."""
+        found: dict[int, bytes] = {}
+        for part in slices(ids):
+            found.update(
+                self._database.connection.execute(
+                    f"SELECT id, hash FROM content WHERE id IN ({marks(part)})", part
+                )
+            )
+        return found
+
+    def infos(self, ids: Sequence[int]) -> dict[int, ImageInfo]:
+        """What the pictures are, by content id."""
+        found: dict[int, ImageInfo] = {}
+        for part in slices(ids):
+            for row in self._database.connection.execute(
+                f"SELECT id, {INFO_COLUMNS} FROM content WHERE id IN ({marks(part)})", part
+            ):
+                found[row[0]] = info_from_row(row[1:])
+        return found
+
+    def fingerprints(self, name: str, version: int, ids: Sequence[int]) -> dict[int, bytes]:
+        """The data of one kind of fingerprint by content id, for those that have it."""
+        found: dict[int, bytes] = {}
+        for part in slices(ids):
+            found.update(
+                self._database.connection.execute(
+                    "SELECT content, data FROM fingerprint"
+                    f" WHERE name = ? AND version = ? AND content IN ({marks(part)})",
+                    (name, version, *part),
+                )
+            )
+        return found

@@ -1,0 +1,113 @@
+"""Files: paths with their stat, and the content that each was seen to hold."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from image_duplicate_finder.model import Failure, FileStat
+from image_duplicate_finder.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """A stored file: ``content`` is a content id, or None for one that could not be used.
+
+    ``failed_limits`` names the limits under which it failed: others may let it pass.
+    """
+
+    id: int
+    stat: FileStat
+    content: int | None
+    failure: Failure | None
+    failed_limits: str | None
+
+
+def shown_path(path: str) -> str:
+    """The path as text that can be stored and searched: stray bytes become U+FFFD."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+class FileStore:
+    """Reads and writes the table ``file``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def below(self, roots: Sequence[str]) -> dict[str, KnownFile]:
+        """All stored files that are, or lie below, one of ``roots``, by path."""
+        known: dict[str, KnownFile] = {}
+        for root in roots:
+            exact = os.fsencode(root)
+            prefix = os.fsencode(root.rstrip(os.sep) + os.sep)
+            rows = self._database.connection.execute(
+                "SELECT id, path, size, mtime_ns, ctime_ns, device, inode, links, content,"
+                " failed_stage, failed_message, failed_limits FROM file"
+                " WHERE gone = 0 AND (path = ? OR (path >= ? AND path < ?))",
+                (exact, prefix, prefix[:-1] + bytes([prefix[-1] + 1])),
+            )
+            for row in rows:
+                path = os.fsdecode(row[1])
+                failure = Failure(path, row[9], row[10]) if row[9] is not None else None
+                known[path] = KnownFile(row[0], FileStat(*row[2:8]), row[8], failure, row[11])
+        return known
+
+    def put(self, path: str, stat: FileStat, content: int) -> int:
+        """Remember that ``path`` with ``stat`` holds ``content``; returns the file's id."""
+        return self._write(path, stat, content, None, None)
+
+    def put_failure(self, failure: Failure, stat: FileStat, limits: str) -> int:
+        """Remember that the file as of ``stat`` could not be used within ``limits``."""
+        return self._write(failure.path, stat, None, failure, limits)
+
+    def _write(
+        self,
+        path: str,
+        stat: FileStat,
+        content: int | None,
+        failure: Failure | None,
+        limits: str | None,
+    ) -> int:
+        row = self._database.connection.execute(
+            "INSERT INTO file (path, shown, size, mtime_ns, ctime_ns, device, inode, links,"
+            " content, failed_stage, failed_message, failed_limits)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
+            " ON CONFLICT (path) DO UPDATE SET size=excluded.size, mtime_ns=excluded.mtime_ns,"
+            " ctime_ns=excluded.ctime_ns, device=excluded.device, inode=excluded.inode,"
+            " links=excluded.links, content=excluded.content, gone=0,"
+            " failed_stage=excluded.failed_stage, failed_message=excluded.failed_message,"
+            " failed_limits=excluded.failed_limits"
+            " RETURNING id",
+            (
+                os.fsencode(path),
+                shown_path(path),
+                stat.size,
+                stat.mtime_ns,
+                stat.ctime_ns,
+                stat.device,
+                stat.inode,
+                stat.links,
+                content,
+                failure.stage if failure else None,
+                failure.message if failure else None,
+                limits,
+            ),
+        ).fetchone()
+        return int(row[0])
+
+    def set_gone(self, paths: Iterable[str], gone: bool) -> None:
+        """Mark files as removed by this program, or as put back."""
+        self._database.connection.executemany(
+            "UPDATE file SET gone = ? WHERE path = ?",
+            [(int(gone), os.fsencode(path)) for path in paths],
+        )
+
+    def paths_of(self, content_hash: bytes) -> list[str]:
+        """Paths of files, not removed, that hold this content; sorted."""
+        rows = self._database.connection.execute(
+            "SELECT path FROM file JOIN content ON content.id = file.content"
+            " WHERE hash = ? AND gone = 0 ORDER BY path",
+            (content_hash,),
+        )
+        return [os.fsdecode(row[0]) for row in rows]

@@ -1,0 +1,446 @@
+"""Groups of a scan: written whole, read by page, edited by a person."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Iterable, Sequence
+
+from image_duplicate_finder.bulk import BulkFile, BulkGroup
+from image_duplicate_finder.errors import NotFound
+from image_duplicate_finder.model import FileStat, Group, GroupKind, Relation
+from image_duplicate_finder.results import (
+    FileView,
+    GroupPage,
+    GroupQuery,
+    GroupSort,
+    GroupView,
+    MemberView,
+    Selection,
+    Summary,
+)
+from image_duplicate_finder.store.contents import INFO_COLUMNS, info_from_row, marks, slices
+from image_duplicate_finder.store.database import Database
+from image_duplicate_finder.store.matches import transform_from_json, transform_to_json
+
+_ORDER = {
+    GroupSort.SPACE: "bytes",
+    GroupSort.COUNT: "members",
+    GroupSort.DATE: "newest",
+    GroupSort.SIMILARITY: "score",
+    GroupSort.PATH: "(SELECT path FROM file WHERE file.id = keeper)",
+}
+_RELATIONS: dict[str | None, Relation | None] = {None: None} | {
+    relation.value: relation for relation in Relation
+}
+_FILE_COLUMNS = (
+    "file.id, path, file.size, mtime_ns, ctime_ns, device, inode, links, gone, hash, "
+    + INFO_COLUMNS
+)
+
+
+class GroupStore:
+    """Reads and writes ``grouping`` and ``member``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def replace(
+        self, scan: int, groups: Iterable[Group], kinds: Sequence[GroupKind] = tuple(GroupKind)
+    ) -> None:
+        """Store a scan's groups of these kinds in place of those that it had."""
+        with self._database.atomic() as connection:
+            connection.execute(
+                f"DELETE FROM grouping WHERE scan = ? AND kind IN ({marks(kinds_of(kinds))})",
+                (scan, *kinds_of(kinds)),
+            )
+            for group in groups:
+                self._insert(scan, group)
+
+    def copy(self, earlier: int, scan: int) -> None:
+        """Give a scan the groups of an earlier one, with what a person changed in them."""
+        with self._database.atomic() as connection:
+            rows = connection.execute(
+                "SELECT id FROM grouping WHERE scan = ? ORDER BY id", (earlier,)
+            ).fetchall()
+            for (old,) in rows:
+                new = connection.execute(
+                    "INSERT INTO grouping (scan, kind, keeper, reasons, members, bytes, newest,"
+                    " score) SELECT ?, kind, keeper, reasons, members, bytes, newest, score"
+                    " FROM grouping WHERE id = ? RETURNING id",
+                    (scan, old),
+                ).fetchone()[0]
+                connection.execute(
+                    "INSERT INTO member SELECT ?, position, file, relation, words, transform,"
+                    " mirrored, overlap, score, selected FROM member WHERE grouping = ?",
+                    (new, old),
+                )
+            connection.execute(
+                "INSERT INTO similar_pair SELECT ?, a, b, cosine FROM similar_pair WHERE scan = ?",
+                (scan, earlier),
+            )
+
+    def replace_one(self, group: int, parts: Sequence[Group]) -> list[int]:
+        """Put other groups (a new keeper, two halves) in the place of one; returns their ids."""
+        with self._database.atomic() as connection:
+            row = connection.execute("SELECT scan FROM grouping WHERE id = ?", (group,)).fetchone()
+            if row is None:
+                raise NotFound(f"There is no group number {group}.")
+            connection.execute("DELETE FROM grouping WHERE id = ?", (group,))
+            return [self._insert(row[0], part) for part in parts]
+
+    def _insert(self, scan: int, group: Group) -> int:
+        connection = self._database.connection
+        files = [member.file for member in group.members]
+        size, newest = 0, 0
+        for part in slices(files):
+            row = connection.execute(
+                "SELECT coalesce(sum(size), 0), coalesce(max(mtime_ns), 0) FROM file"
+                f" WHERE id IN ({marks(part)})",
+                part,
+            ).fetchone()
+            size, newest = size + row[0], max(newest, row[1])
+        score = min((member.score for member in group.members), default=1.0)
+        row = connection.execute(
+            "INSERT INTO grouping (scan, kind, keeper, reasons, members, bytes, newest, score)"
+            " VALUES (?,?,?,?,?,?,?,?) RETURNING id",
+            (
+                scan,
+                group.kind.value,
+                group.keeper,
+                json.dumps(group.reasons),
+                len(files),
+                size,
+                newest,
+                score,
+            ),
+        ).fetchone()
+        connection.executemany(
+            "INSERT INTO member VALUES (?,?,?,?,?,?,?,?,?,?)",
+            [
+                (
+                    row[0],
+                    position,
+                    member.file,
+                    member.relation.value,
+                    member.words,
+                    transform_to_json(member.transform),
+                    int(member.mirrored),
+                    member.overlap,
+                    member.score,
+                    int(member.selected),
+                )
+                for position, member in enumerate(group.members)
+            ],
+        )
+        return int(row[0])
+
+    def page(self, scan: int, query: GroupQuery) -> GroupPage:
+        """The groups of a scan that a query asks for."""
+        where, values = _conditions(scan, query)
+        connection = self._database.connection
+        total = connection.execute(f"SELECT count(*) FROM grouping WHERE {where}", values)
+        rows = connection.execute(
+            f"SELECT id FROM grouping WHERE {where} ORDER BY {_order(query)} LIMIT ? OFFSET ?",
+            (*values, query.limit, query.offset),
+        )
+        ids = [row[0] for row in rows]
+        return GroupPage(tuple(self.get_many(ids)), int(total.fetchone()[0]))
+
+    def ids(self, scan: int, query: GroupQuery) -> list[int]:
+        """The ids of all groups that a query finds, whatever its page, oldest id first."""
+        where, values = _conditions(scan, query)
+        rows = self._database.connection.execute(
+            f"SELECT id FROM grouping WHERE {where} ORDER BY id", values
+        )
+        return [row[0] for row in rows]
+
+    def neighbours(self, scan: int, query: GroupQuery, group: int) -> tuple[int | None, int | None]:
+        """The groups before and after one in the list that a query gives; None at its ends."""
+        where, values = _conditions(scan, query)
+        row = self._database.connection.execute(
+            "SELECT before, after FROM (SELECT id,"
+            f" lag(id) OVER listed AS before, lead(id) OVER listed AS after FROM grouping"
+            f" WHERE {where} WINDOW listed AS (ORDER BY {_order(query)})) WHERE id = ?",
+            (*values, group),
+        ).fetchone()
+        return (None, None) if row is None else (row[0], row[1])
+
+    def get(self, group: int) -> GroupView:
+        """One group. Raises NotFound."""
+        found = self.get_many([group])
+        if not found:
+            raise NotFound(f"There is no group number {group}.")
+        return found[0]
+
+    def get_many(self, ids: Sequence[int]) -> list[GroupView]:
+        """Groups in the order of ``ids``; ids that do not exist are left out."""
+        heads: dict[int, tuple[int, GroupKind, int, tuple[str, ...]]] = {}
+        members: dict[int, list[tuple[int, tuple[object, ...]]]] = {}
+        connection = self._database.connection
+        for part in slices(ids):
+            for row in connection.execute(
+                f"SELECT id, scan, kind, keeper, reasons FROM grouping WHERE id IN ({marks(part)})",
+                part,
+            ):
+                heads[row[0]] = (row[1], GroupKind(row[2]), row[3], tuple(json.loads(row[4])))
+            for row in connection.execute(
+                "SELECT grouping, file, relation, words, transform, mirrored, overlap, score,"
+                f" selected FROM member WHERE grouping IN ({marks(part)})"
+                " ORDER BY grouping, position",
+                part,
+            ):
+                members.setdefault(row[0], []).append((row[1], row[2:]))
+        files = self._files(heads, members)
+        return [
+            GroupView(
+                id=group,
+                scan=heads[group][0],
+                kind=heads[group][1],
+                keeper=files[heads[group][0], heads[group][2]],
+                reasons=heads[group][3],
+                members=tuple(
+                    _member(files[heads[group][0], file], values)
+                    for file, values in members.get(group, [])
+                ),
+            )
+            for group in ids
+            if group in heads
+        ]
+
+    def _files(
+        self,
+        heads: dict[int, tuple[int, GroupKind, int, tuple[str, ...]]],
+        members: dict[int, list[tuple[int, tuple[object, ...]]]],
+    ) -> dict[tuple[int, int], FileView]:
+        wanted: dict[int, set[int]] = {}
+        for group, (scan, _, keeper, _) in heads.items():
+            wanted.setdefault(scan, set()).update(
+                [keeper, *(file for file, _ in members.get(group, []))]
+            )
+        return {
+            (scan, view.id): view
+            for scan, ids in wanted.items()
+            for view in self.files(scan, sorted(ids))
+        }
+
+    def files(self, scan: int, ids: Sequence[int]) -> list[FileView]:
+        """Files of a scan with what is known of their content, by id."""
+        found: list[FileView] = []
+        for part in slices(ids):
+            rows = self._database.connection.execute(
+                f"SELECT {_FILE_COLUMNS}, coalesce(removable, 0)"
+                " FROM file JOIN content ON content.id = file.content"
+                " LEFT JOIN scan_file ON scan_file.file = file.id AND scan_file.scan = ?"
+                f" WHERE file.id IN ({marks(part)}) ORDER BY file.id",
+                (scan, *part),
+            )
+            found.extend(
+                FileView(
+                    id=row[0],
+                    path=os.fsdecode(row[1]),
+                    stat=FileStat(*row[2:8]),
+                    content=row[9],
+                    info=info_from_row(row[10:19]),
+                    gone=bool(row[8]),
+                    removable=bool(row[19]),
+                )
+                for row in rows
+            )
+        return found
+
+    def scan_of(self, groups: Iterable[int]) -> int | None:
+        """The scan that these groups belong to; None if there is none or more than one."""
+        found: set[int] = set()
+        for part in slices(sorted(groups)):
+            found.update(
+                row[0]
+                for row in self._database.connection.execute(
+                    f"SELECT DISTINCT scan FROM grouping WHERE id IN ({marks(part)})", part
+                )
+            )
+        return found.pop() if len(found) == 1 else None
+
+    def stands(self, content: bytes, keeper: bytes) -> bool:
+        """Whether some group shows a file with ``content`` beside a keeper with ``keeper``.
+
+        Both are content hashes. A removal stands on this when it is carried out.
+        """
+        row = self._database.connection.execute(
+            "SELECT 1 FROM content mine JOIN file ON file.content = mine.id"
+            " JOIN member ON member.file = file.id JOIN grouping ON grouping.id = member.grouping"
+            " JOIN file kept ON kept.id = grouping.keeper"
+            " JOIN content theirs ON theirs.id = kept.content"
+            " WHERE mine.hash = ? AND theirs.hash = ? LIMIT 1",
+            (content, keeper),
+        ).fetchone()
+        return row is not None
+
+    def select(self, members: Iterable[tuple[int, int]], selected: bool) -> int:
+        """Select or unselect (group, file) members; returns how many changed.
+
+        Files that may not be removed are never selected.
+        """
+        allowed = (
+            " AND EXISTS (SELECT 1 FROM grouping JOIN scan_file ON scan_file.scan = grouping.scan"
+            " WHERE grouping.id = member.grouping AND scan_file.file = member.file AND removable)"
+        )
+        with self._database.atomic() as connection:
+            before = connection.total_changes
+            connection.executemany(
+                "UPDATE member SET selected = ? WHERE grouping = ? AND file = ? AND selected <> ?"
+                + (allowed if selected else ""),
+                [(int(selected), group, file, int(selected)) for group, file in members],
+            )
+            return connection.total_changes - before
+
+    def select_found(
+        self,
+        scan: int,
+        query: GroupQuery,
+        selected: bool | None,
+        relations: Collection[Relation] = (),
+    ) -> int:
+        """Select (True), unselect (False) or invert (None) members of the groups found.
+
+        ``relations``, if not empty, restricts it to members of these relations. Files that
+        may not be removed, or are gone, are never selected. Returns how many changed.
+        """
+        where, values = _conditions(scan, query)
+        sql = (
+            f"UPDATE member SET selected = {'1 - selected' if selected is None else int(selected)}"
+            f" WHERE grouping IN (SELECT id FROM grouping WHERE {where})"
+        )
+        if selected is not None:
+            sql += f" AND selected <> {int(selected)}"
+        if relations:
+            sql += f" AND relation IN ({marks(list(relations))})"
+            values += [relation.value for relation in relations]
+        if selected is not False:
+            sql += (
+                " AND (selected OR EXISTS (SELECT 1 FROM scan_file"
+                " JOIN file ON file.id = scan_file.file WHERE scan = ?"
+                " AND scan_file.file = member.file AND removable AND gone = 0))"
+            )
+            values.append(scan)
+        with self._database.atomic() as connection:
+            return connection.execute(sql, values).rowcount
+
+    def selection(self, scan: int) -> Selection:
+        """The files that are selected, each counted once though it stand in two groups."""
+        row = self._database.connection.execute(
+            "SELECT count(*), coalesce(sum(size), 0) FROM file WHERE gone = 0 AND id IN"
+            " (SELECT file FROM member WHERE selected = 1"
+            " AND grouping IN (SELECT id FROM grouping WHERE scan = ?))",
+            (scan,),
+        ).fetchone()
+        return Selection(files=row[0], bytes=row[1])
+
+    def outlines(self, scan: int, groups: Sequence[int]) -> list[BulkGroup]:
+        """What bulk rules look at, for groups of a scan, by id; files that are gone left out."""
+        found: dict[int, list[BulkFile]] = {}
+        ids = json.dumps(list(groups))
+        for source in (
+            "(SELECT id AS grouping, keeper AS file, NULL AS relation, 0 AS selected"
+            " FROM grouping WHERE id IN (SELECT value FROM json_each(?2)))",
+            "(SELECT grouping, file, relation, selected FROM member"
+            " WHERE grouping IN (SELECT value FROM json_each(?2)))",
+        ):
+            rows = self._database.connection.execute(
+                "SELECT grouping, file.id, relation, path, file.size, width * height, mtime_ns,"
+                f" format, lossless, selected, coalesce(removable, 0) FROM {source} AS one"
+                " JOIN file ON file.id = one.file JOIN content ON content.id = file.content"
+                " LEFT JOIN scan_file ON scan_file.scan = ?1 AND scan_file.file = file.id"
+                " WHERE gone = 0",
+                (scan, ids),
+            )
+            for group, file, relation, path, *facts in rows:
+                found.setdefault(group, []).append(
+                    BulkFile(
+                        file,
+                        _RELATIONS[relation],
+                        os.fsdecode(path),
+                        *facts,
+                    )
+                )
+        return [BulkGroup(id, files) for id, files in found.items() if files[0].keeper]
+
+    def summary(self, scan: int) -> Summary:
+        """Counts over all groups of a scan; files that are gone do not count."""
+        connection = self._database.connection
+        kinds = connection.execute(
+            "SELECT kind, count(*) FROM grouping WHERE scan = ? GROUP BY kind", (scan,)
+        ).fetchall()
+        rows = connection.execute(
+            "SELECT member.relation, count(*), sum(file.size),"
+            " sum(selected), sum(CASE WHEN selected THEN file.size ELSE 0 END)"
+            " FROM member JOIN file ON file.id = member.file"
+            " WHERE grouping IN (SELECT id FROM grouping WHERE scan = ?) AND gone = 0"
+            " GROUP BY member.relation",
+            (scan,),
+        ).fetchall()
+        return Summary(
+            groups={GroupKind(kind): count for kind, count in kinds},
+            members={Relation(row[0]): row[1] for row in rows},
+            bytes={Relation(row[0]): row[2] for row in rows},
+            selected_files=sum(row[3] for row in rows),
+            selected_bytes=sum(row[4] for row in rows),
+        )
+
+
+def kinds_of(kinds: Sequence[GroupKind]) -> list[str]:
+    """The stored names of kinds."""
+    return [kind.value for kind in kinds]
+
+
+def _order(query: GroupQuery) -> str:
+    down = (query.sort is not GroupSort.PATH) != query.reverse
+    return f"{_ORDER[query.sort]} {'DESC' if down else 'ASC'}, id"
+
+
+def _conditions(scan: int, query: GroupQuery) -> tuple[str, list[object]]:
+    where, values = ["scan = ?"], [scan]  # type: tuple[list[str], list[object]]
+    if query.kinds:
+        where.append(f"kind IN ({marks(kinds_of(query.kinds))})")
+        values += kinds_of(query.kinds)
+    if query.relations:
+        where.append(
+            "id IN (SELECT grouping FROM member WHERE relation IN"
+            f" ({','.join('?' * len(query.relations))}))"
+        )
+        values += [relation.value for relation in query.relations]
+    if query.text:
+        escaped = query.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        where.append(_with_file("shown LIKE ? ESCAPE '\\'"))
+        values += [f"%{escaped}%"] * 2
+    if query.folder:
+        prefix = os.fsencode(query.folder.rstrip(os.sep) + os.sep)
+        where.append(_with_file("path >= ? AND path < ?"))
+        values += [prefix, prefix[:-1] + bytes([prefix[-1] + 1])] * 2
+    if query.min_bytes:
+        where.append("bytes >= ?")
+        values.append(query.min_bytes)
+    if query.selected_only:
+        where.append("id IN (SELECT grouping FROM member WHERE selected = 1)")
+    return " AND ".join(where), values
+
+
+def _with_file(condition: str) -> str:
+    return (
+        f"(keeper IN (SELECT id FROM file WHERE {condition}) OR id IN (SELECT grouping FROM member"
+        f" WHERE file IN (SELECT id FROM file WHERE {condition})))"
+    )
+
+
+def _member(file: FileView, values: Sequence[object]) -> MemberView:
+    relation, words, transform, mirrored, overlap, score, selected = values
+    return MemberView(
+        file=file,
+        relation=Relation(str(relation)),
+        words=str(words),
+        transform=transform_from_json(None if transform is None else str(transform)),
+        mirrored=bool(mirrored),
+        overlap=float(str(overlap)),
+        score=float(str(score)),
+        selected=bool(selected),
+    )

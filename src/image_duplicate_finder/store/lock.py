@@ -1,0 +1,139 @@
+"""One program at a time on one library: a lock that the operating system keeps.
+
+The lock dies with the process that holds it, so one left by a killed program is simply taken
+over. A small text beside it tells who holds it, for the message to the next one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from image_duplicate_finder.errors import LibraryBusy
+
+_FILE_NAME = "library.lock"
+_HOLDER_NAME = "library.lock.json"
+_POLL_SECONDS = 0.05
+
+_held: set[int] = set()
+_held_guard = threading.Lock()
+
+
+def _release_in_child() -> None:
+    # A forked worker inherits the descriptor and would keep the lock after the parent's death.
+    for descriptor in _held:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_release_in_child)
+
+
+class LibraryLock:
+    """The exclusive lock of the library in ``folder`` (made where it is missing)."""
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self._folder = Path(folder)
+
+    @contextlib.contextmanager
+    def acquire(self, purpose: str, wait: float = 0.0) -> Iterator[None]:
+        """Hold the lock for the length of a ``with`` block.
+
+        ``purpose`` says what for, in words that fit "... is busy with ..." ("a scan").
+        ``wait`` is how many seconds to wait for another holder to end. Raises LibraryBusy, with
+        the holder's purpose, process id and start, when it does not end within that time.
+        Threads of one process exclude each other too.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._folder / _FILE_NAME, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            until = time.monotonic() + wait
+            while not _try_lock(descriptor):
+                if time.monotonic() >= until:
+                    raise LibraryBusy(self._busy_message())
+                time.sleep(_POLL_SECONDS)
+            with _held_guard:
+                _held.add(descriptor)
+            try:
+                self._say_who(purpose)
+                yield
+            finally:
+                with _held_guard:
+                    _held.discard(descriptor)
+                (self._folder / _HOLDER_NAME).unlink(missing_ok=True)
+                _unlock(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def holder(self) -> str | None:
+        """What holds the lock now, as a sentence, or None when it is free."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._folder / _FILE_NAME, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if _try_lock(descriptor):
+                _unlock(descriptor)
+                return None
+            return self._busy_message()
+        finally:
+            os.close(descriptor)
+
+    def _say_who(self, purpose: str) -> None:
+        holder = {
+            "purpose": purpose,
+            "pid": os.getpid(),
+            "program": Path(sys.argv[0]).name or "python",
+            "since": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        }
+        (self._folder / _HOLDER_NAME).write_text(json.dumps(holder), encoding="utf-8")
+
+    def _busy_message(self) -> str:
+        try:
+            holder = json.loads((self._folder / _HOLDER_NAME).read_text(encoding="utf-8"))
+            who = (
+                f"{holder['purpose']} ({holder['program']}, process {holder['pid']}, "
+                f"since {holder['since'].replace('T', ' ')})"
+            )
+        except (OSError, ValueError, KeyError):
+            who = "another program"
+        return (
+            f"The library in {self._folder} is busy with {who}. "
+            "Wait until it has ended, or stop it, and try again."
+        )
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _unlock(descriptor: int) -> None:
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _unlock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)

@@ -1,0 +1,194 @@
+"""Scans: what was asked, how far it came, which files it covers and which it could not read."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+from image_duplicate_finder.errors import NotFound
+from image_duplicate_finder.grouping import Content
+from image_duplicate_finder.keeping import KeepFacts
+from image_duplicate_finder.model import Failure
+from image_duplicate_finder.results import ScanRecord, ScanState
+from image_duplicate_finder.settings import ScanSettings
+from image_duplicate_finder.store.contents import INFO_COLUMNS, info_from_row
+from image_duplicate_finder.store.database import Database
+
+_COLUMNS = "id, roots, settings, state, started, finished, files, decoded, failures, message"
+
+
+class ScanStore:
+    """Reads and writes ``scan``, ``scan_file``, ``scan_failure`` and ``recent_folder``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def start(self, roots: Sequence[str], settings: ScanSettings) -> int:
+        """Record a scan that begins now; returns its id."""
+        now = time.time()
+        with self._database.atomic() as connection:
+            row = connection.execute(
+                "INSERT INTO scan (roots, settings, state, started) VALUES (?,?,?,?) RETURNING id",
+                (
+                    # json escapes lone surrogates, so names that are not UTF-8 survive.
+                    json.dumps(list(roots)),
+                    json.dumps(settings.to_dict()),
+                    ScanState.RUNNING.value,
+                    now,
+                ),
+            ).fetchone()
+            connection.executemany(
+                "INSERT OR REPLACE INTO recent_folder VALUES (?,?)",
+                [(os.fsencode(root), now) for root in roots],
+            )
+        return int(row[0])
+
+    def update(self, scan: int, *, files: int, decoded: int, failures: int) -> None:
+        """Store how far a scan came."""
+        self._database.connection.execute(
+            "UPDATE scan SET files = ?, decoded = ?, failures = ? WHERE id = ?",
+            (files, decoded, failures, scan),
+        )
+
+    def finish(
+        self, scan: int, state: ScanState, *, message: str = "", basis: bytes | None = None
+    ) -> None:
+        """Record how a scan ended. ``basis`` identifies the input that its groups stand on."""
+        self._database.connection.execute(
+            "UPDATE scan SET state = ?, finished = ?, message = ?, basis = ? WHERE id = ?",
+            (state.value, time.time(), message, basis, scan),
+        )
+
+    def with_basis(self, basis: bytes) -> int | None:
+        """The latest finished scan whose groups stand on the same input, if there is one."""
+        row = self._database.connection.execute(
+            "SELECT id FROM scan WHERE basis = ? AND state = ? ORDER BY id DESC LIMIT 1",
+            (basis, ScanState.DONE.value),
+        ).fetchone()
+        return None if row is None else int(row[0])
+
+    def close_interrupted(self) -> int:
+        """Mark scans that still say "running" as interrupted; returns how many there were."""
+        return self._database.connection.execute(
+            "UPDATE scan SET state = ?, finished = started WHERE state = ?",
+            (ScanState.INTERRUPTED.value, ScanState.RUNNING.value),
+        ).rowcount
+
+    def get(self, scan: int) -> ScanRecord:
+        """One scan. Raises NotFound."""
+        row = self._database.connection.execute(
+            f"SELECT {_COLUMNS} FROM scan WHERE id = ?", (scan,)
+        ).fetchone()
+        if row is None:
+            raise NotFound(f"There is no scan number {scan} in this library.")
+        return _record(row)
+
+    def all(self) -> list[ScanRecord]:
+        """All scans, the latest first."""
+        rows = self._database.connection.execute(f"SELECT {_COLUMNS} FROM scan ORDER BY id DESC")
+        return [_record(row) for row in rows]
+
+    def set_settings(self, scan: int, settings: ScanSettings) -> None:
+        """Replace the settings that a scan is remembered with."""
+        self._database.connection.execute(
+            "UPDATE scan SET settings = ? WHERE id = ?", (json.dumps(settings.to_dict()), scan)
+        )
+
+    def add_files(self, scan: int, files: Iterable[tuple[int, bool, bool]]) -> None:
+        """Store that a scan covers these files: (file id, removable, protected)."""
+        self._database.connection.executemany(
+            "INSERT OR REPLACE INTO scan_file VALUES (?,?,?,?)",
+            [(scan, file, int(removable), int(guarded)) for file, removable, guarded in files],
+        )
+
+    def contents(self, scan: int) -> list[Content]:
+        """The contents of the files that a scan covers, with what keep rules look at."""
+        rows = self._database.connection.execute(
+            f"SELECT content, file.id, path, file.size, mtime_ns, removable, protected,"
+            f" {INFO_COLUMNS} FROM scan_file JOIN file ON file.id = scan_file.file"
+            " JOIN content ON content.id = file.content"
+            " WHERE scan = ? AND gone = 0 ORDER BY content, path",
+            (scan,),
+        )
+        files: dict[int, list[KeepFacts]] = {}
+        fixed: dict[int, set[int]] = {}
+        for content, id, path, size, mtime_ns, removable, guarded, *info in rows:
+            facts = KeepFacts(
+                file=id,
+                path=os.fsdecode(path),
+                info=info_from_row(info),
+                bytes=size,
+                mtime_ns=mtime_ns,
+                protected=bool(guarded),
+            )
+            files.setdefault(content, []).append(facts)
+            if not removable:
+                fixed.setdefault(content, set()).add(id)
+        return [
+            Content(id, tuple(facts), frozenset(fixed.get(id, ()))) for id, facts in files.items()
+        ]
+
+    def fixture(self, scan: int) -> Iterator[tuple[object, ...]]:
+        """What identifies the files of a scan and their roles, in a fixed order."""
+        yield from self._database.connection.execute(
+            "SELECT path, hash, mtime_ns, removable, protected FROM scan_file"
+            " JOIN file ON file.id = scan_file.file JOIN content ON content.id = file.content"
+            " WHERE scan = ? AND gone = 0 ORDER BY path",
+            (scan,),
+        )
+
+    def add_failures(self, scan: int, failures: Iterable[Failure]) -> None:
+        """Store files that a scan could not use."""
+        self._database.connection.executemany(
+            "INSERT OR REPLACE INTO scan_failure VALUES (?,?,?,?)",
+            [(scan, os.fsencode(each.path), each.stage, each.message) for each in failures],
+        )
+
+    def failures(self, scan: int) -> list[Failure]:
+        """Files that a scan could not use, by path."""
+        rows = self._database.connection.execute(
+            "SELECT path, stage, message FROM scan_failure WHERE scan = ? ORDER BY path", (scan,)
+        )
+        return [Failure(os.fsdecode(row[0]), row[1], row[2]) for row in rows]
+
+    def covers(self, scan: int, file: int) -> bool:
+        """Whether a file belongs to a scan."""
+        row = self._database.connection.execute(
+            "SELECT 1 FROM scan_file WHERE scan = ? AND file = ?", (scan, file)
+        ).fetchone()
+        return row is not None
+
+    def paths_with_copies(self, scan: int) -> list[str]:
+        """Paths of all files that stand in a group of duplicates of this scan."""
+        rows = self._database.connection.execute(
+            "SELECT path FROM file WHERE id IN (SELECT keeper FROM grouping WHERE scan = ?1"
+            " AND kind = 'duplicates' UNION SELECT file FROM member JOIN grouping"
+            " ON grouping.id = member.grouping WHERE scan = ?1 AND kind = 'duplicates')"
+            " AND gone = 0 ORDER BY path",
+            (scan,),
+        )
+        return [os.fsdecode(row[0]) for row in rows]
+
+    def recent_folders(self, limit: int = 10) -> list[str]:
+        """Folders that were searched last, the latest first."""
+        rows = self._database.connection.execute(
+            "SELECT path FROM recent_folder ORDER BY used DESC LIMIT ?", (limit,)
+        )
+        return [os.fsdecode(row[0]) for row in rows]
+
+
+def _record(row: Sequence[object]) -> ScanRecord:
+    return ScanRecord(
+        id=int(str(row[0])),
+        roots=tuple(json.loads(str(row[1]))),
+        settings=ScanSettings.from_dict(json.loads(str(row[2]))),
+        state=ScanState(str(row[3])),
+        started=float(str(row[4])),
+        finished=None if row[5] is None else float(str(row[5])),
+        files=int(str(row[6])),
+        decoded=int(str(row[7])),
+        failures=int(str(row[8])),
+        message=str(row[9]),
+    )

@@ -1,0 +1,168 @@
+"""The library's tables. A change is a new entry of MIGRATIONS; old entries never change.
+
+Paths are stored as the bytes the system uses (``os.fsencode``), because names need not be
+UTF-8; ``shown`` is the same path as readable text, for search.
+"""
+
+from __future__ import annotations
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE content (
+        id INTEGER PRIMARY KEY,
+        hash BLOB NOT NULL UNIQUE,
+        size INTEGER NOT NULL,
+        format TEXT NOT NULL,
+        width INTEGER NOT NULL,
+        height INTEGER NOT NULL,
+        orientation INTEGER NOT NULL,
+        bit_depth INTEGER NOT NULL,
+        has_alpha INTEGER NOT NULL,
+        frames INTEGER NOT NULL,
+        lossless INTEGER NOT NULL,
+        metadata TEXT NOT NULL
+    );
+    CREATE INDEX content_size ON content (size);
+
+    CREATE TABLE file (
+        id INTEGER PRIMARY KEY,
+        path BLOB NOT NULL UNIQUE,
+        shown TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        ctime_ns INTEGER NOT NULL,
+        device INTEGER NOT NULL,
+        inode INTEGER NOT NULL,
+        links INTEGER NOT NULL,
+        content INTEGER REFERENCES content (id),
+        failed_stage TEXT,
+        failed_message TEXT,
+        failed_limits TEXT,
+        gone INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE INDEX file_content ON file (content);
+
+    CREATE TABLE fingerprint (
+        content INTEGER NOT NULL REFERENCES content (id) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        data BLOB NOT NULL,
+        PRIMARY KEY (name, content)
+    ) WITHOUT ROWID;
+
+    -- ``verifier`` names the mode and versions that accepted the pair.
+    CREATE TABLE match (
+        verifier TEXT NOT NULL,
+        a INTEGER NOT NULL REFERENCES content (id) ON DELETE CASCADE,
+        b INTEGER NOT NULL REFERENCES content (id) ON DELETE CASCADE,
+        relation TEXT NOT NULL,
+        transform TEXT,
+        mirrored INTEGER NOT NULL,
+        negative INTEGER NOT NULL,
+        share_a REAL NOT NULL,
+        share_b REAL NOT NULL,
+        score REAL NOT NULL,
+        agreement REAL NOT NULL,
+        brightness REAL NOT NULL,
+        same_photograph INTEGER NOT NULL,
+        PRIMARY KEY (verifier, a, b),
+        CHECK (a < b)
+    ) WITHOUT ROWID;
+
+    -- Which pairs were verified, matched or not: for content a, the ids of b as int32.
+    CREATE TABLE verified (
+        verifier TEXT NOT NULL,
+        a INTEGER NOT NULL REFERENCES content (id) ON DELETE CASCADE,
+        others BLOB NOT NULL,
+        PRIMARY KEY (verifier, a)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE similar_pair (
+        scan INTEGER NOT NULL REFERENCES scan (id) ON DELETE CASCADE,
+        a INTEGER NOT NULL,
+        b INTEGER NOT NULL,
+        cosine REAL NOT NULL,
+        PRIMARY KEY (scan, a, b)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE dismissed (
+        first BLOB NOT NULL,
+        second BLOB NOT NULL,
+        at REAL NOT NULL,
+        PRIMARY KEY (first, second),
+        CHECK (first < second)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE scan (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        roots TEXT NOT NULL,
+        settings TEXT NOT NULL,
+        state TEXT NOT NULL,
+        started REAL NOT NULL,
+        finished REAL,
+        files INTEGER NOT NULL DEFAULT 0,
+        decoded INTEGER NOT NULL DEFAULT 0,
+        failures INTEGER NOT NULL DEFAULT 0,
+        message TEXT NOT NULL DEFAULT '',
+        basis BLOB
+    );
+
+    CREATE TABLE scan_file (
+        scan INTEGER NOT NULL REFERENCES scan (id) ON DELETE CASCADE,
+        file INTEGER NOT NULL REFERENCES file (id) ON DELETE CASCADE,
+        removable INTEGER NOT NULL,
+        protected INTEGER NOT NULL,
+        PRIMARY KEY (scan, file)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE scan_failure (
+        scan INTEGER NOT NULL REFERENCES scan (id) ON DELETE CASCADE,
+        path BLOB NOT NULL,
+        stage TEXT NOT NULL,
+        message TEXT NOT NULL,
+        PRIMARY KEY (scan, path)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE grouping (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        scan INTEGER NOT NULL REFERENCES scan (id) ON DELETE CASCADE,
+        kind TEXT NOT NULL,
+        keeper INTEGER NOT NULL REFERENCES file (id),
+        reasons TEXT NOT NULL,
+        members INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        newest INTEGER NOT NULL,
+        score REAL NOT NULL
+    );
+    CREATE INDEX grouping_space ON grouping (scan, bytes);
+    CREATE INDEX grouping_count ON grouping (scan, members);
+    CREATE INDEX grouping_date ON grouping (scan, newest);
+    CREATE INDEX grouping_score ON grouping (scan, score);
+
+    CREATE TABLE member (
+        grouping INTEGER NOT NULL REFERENCES grouping (id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,
+        file INTEGER NOT NULL REFERENCES file (id),
+        relation TEXT NOT NULL,
+        words TEXT NOT NULL,
+        transform TEXT,
+        mirrored INTEGER NOT NULL,
+        overlap REAL NOT NULL,
+        score REAL NOT NULL,
+        selected INTEGER NOT NULL,
+        PRIMARY KEY (grouping, position)
+    ) WITHOUT ROWID;
+    CREATE INDEX member_file ON member (file);
+    CREATE INDEX member_selected ON member (grouping) WHERE selected = 1;
+
+    CREATE TABLE recent_folder (
+        path BLOB PRIMARY KEY,
+        used REAL NOT NULL
+    ) WITHOUT ROWID;
+
+    CREATE TABLE preference (
+        name TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    ) WITHOUT ROWID;
+    """,
+)

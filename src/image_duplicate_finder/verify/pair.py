@@ -1,0 +1,210 @@
+"""Verifies one pair of pictures from their stored fingerprints alone. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from image_duplicate_finder.fingerprint import perceptual
+from image_duplicate_finder.fingerprint.features import Keypoints
+from image_duplicate_finder.model import Match, Relation, Transform
+from image_duplicate_finder.verify import geometry
+from image_duplicate_finder.verify.align import alignments
+from image_duplicate_finder.verify.decide import Verdict, decide
+from image_duplicate_finder.verify.geometry import Matrix
+from image_duplicate_finder.verify.pixels import Comparison, compare
+
+VERSION = 3
+
+_LEAST_SUPPORT = 5
+_LEAST_SUPPORT_THOROUGH = 4
+_BITS_OF_A_COPY = 64
+# With such an agreement no other alignment needs to be tried.
+_SETTLED = 0.9
+# The sine of two degrees.
+_A_TURN = 0.035
+# What a turn within the same frame leaves at least.
+_TURNED_WHOLE = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What verification needs to know of one picture.
+
+    ``width``, ``height``: the upright picture at full size. ``perceptual``: the stored
+    perceptual hashes. ``keypoints`` are None in quick mode.
+    ``proof``: the small grey picture (h, w) uint8.
+    """
+
+    content: int
+    width: int
+    height: int
+    perceptual: bytes
+    keypoints: Keypoints | None
+    proof: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """An alignment to try: from a's proof to b's."""
+
+    matrix: Matrix
+    negative: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    comparison: Comparison
+    verdict: Verdict
+    shares: tuple[float, float]
+    negative: bool
+
+    @property
+    def worth(self) -> tuple[bool, float]:
+        """Orders what several alignments gave: the one that explains most is right."""
+        covered = max(self.shares)
+        return self.verdict.same_photograph, self.verdict.agreement * covered
+
+
+def verify(a: Side, b: Side, *, thorough: bool = False) -> Match | None:
+    """Whether a and b show the same picture, and how; None if that is not proved.
+
+    Deterministic, and the same from both sides: ``verify(b, a)`` is ``verify(a, b).reversed()``.
+    """
+    if a.content > b.content:
+        match = verify(b, a, thorough=thorough)
+        return None if match is None else match.reversed()
+    judged: list[_Judged] = []
+    tried: list[Matrix] = []
+    for start in _starts(a, b, thorough):
+        if any(geometry.is_close(start.matrix, other, a.proof.shape) for other in tried):
+            continue
+        found = _judge(a, b, start)
+        tried.append(start.matrix)
+        if found is None:
+            continue
+        if found.verdict.agreement >= _SETTLED and found.verdict.score >= _SETTLED:
+            return _match(a, b, found)
+        judged.append(found)
+    if not judged:
+        return None
+    return _match(a, b, max(judged, key=lambda found: found.worth))
+
+
+def _starts(a: Side, b: Side, thorough: bool) -> Iterator[_Start]:
+    yield from _by_hash(a, b)
+    if a.keypoints is None or b.keypoints is None:
+        return
+    least = _LEAST_SUPPORT_THOROUGH if thorough else _LEAST_SUPPORT
+    to_a = _between(a.proof.shape, (a.keypoints.height, a.keypoints.width))
+    to_b = _between((b.keypoints.height, b.keypoints.width), b.proof.shape)
+    for found in alignments(a.keypoints, b.keypoints, least=least, thorough=thorough):
+        yield _Start(to_b @ found.matrix @ to_a, found.negative)
+
+
+def _by_hash(a: Side, b: Side) -> list[_Start]:
+    """The alignment that the hashes suggest, if in some orientation they are near enough."""
+    turned, upright = perceptual.decode(a.perceptual)[0], perceptual.decode(b.perceptual)[0][0]
+    bits = np.bitwise_count(turned ^ upright).sum(axis=1)
+    best = int(bits.argmin())
+    if bits[best] > _BITS_OF_A_COPY:
+        return []
+    oriented = _ORIENTATIONS[best]
+    matrix = _unit_to(b.proof.shape) @ oriented @ np.linalg.inv(_unit_to(a.proof.shape))
+    return [_Start(matrix, False)]
+
+
+# What EXIF orientations 1 to 8 do to the unit square: (x, y) of the stored picture to (x, y) of
+# the upright one.
+_ORIENTATIONS: tuple[Matrix, ...] = tuple(
+    np.array(rows, np.float64)
+    for rows in (
+        ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+        ((-1, 0, 1), (0, 1, 0), (0, 0, 1)),
+        ((-1, 0, 1), (0, -1, 1), (0, 0, 1)),
+        ((1, 0, 0), (0, -1, 1), (0, 0, 1)),
+        ((0, 1, 0), (1, 0, 0), (0, 0, 1)),
+        ((0, -1, 1), (1, 0, 0), (0, 0, 1)),
+        ((0, -1, 1), (-1, 0, 1), (0, 0, 1)),
+        ((0, 1, 0), (-1, 0, 1), (0, 0, 1)),
+    )
+)
+
+
+def _unit_to(shape: tuple[int, ...]) -> Matrix:
+    """From the unit square to pixel coordinates of a picture of ``shape`` (h, w)."""
+    return np.array([[shape[1], 0, -0.5], [0, shape[0], -0.5], [0, 0, 1.0]])
+
+
+def _between(old: tuple[int, ...], new: tuple[int, ...]) -> Matrix:
+    return geometry.frame_change(old[1], old[0], new[1], new[0])
+
+
+def _judge(a: Side, b: Side, start: _Start) -> _Judged | None:
+    comparison = compare(a.proof, b.proof, start.matrix, negative=start.negative)
+    if comparison is None:
+        return None
+    shares = geometry.overlap_shares(comparison.matrix, a.proof.shape[::-1], b.proof.shape[::-1])
+    verdict = decide(comparison, a.proof, b.proof, shares)
+    if verdict is None:
+        return None
+    return _Judged(comparison, verdict, shares, start.negative)
+
+
+def _match(a: Side, b: Side, found: _Judged) -> Match:
+    size_a, size_b = (a.height, a.width), (b.height, b.width)
+    matrix = (
+        _between(b.proof.shape, size_b) @ found.comparison.matrix @ _between(size_a, a.proof.shape)
+    )
+    matrix = matrix / matrix[2, 2]
+    verdict, agreeing = found.verdict, found.comparison.agreeing
+    means = found.comparison.means[agreeing]
+    return Match(
+        a=a.content,
+        b=b.content,
+        relation=_named(verdict, matrix, found.shares, size_a, size_b),
+        transform=_rows(matrix),
+        mirrored=bool(np.linalg.det(matrix[:2, :2]) < 0),
+        negative=found.negative,
+        share_a=found.shares[0],
+        share_b=found.shares[1],
+        score=verdict.score,
+        agreement=verdict.agreement,
+        brightness=float((means[:, 1] - means[:, 0]).mean()) if len(means) else 0.0,
+        same_photograph=verdict.same_photograph,
+    )
+
+
+def _named(
+    verdict: Verdict,
+    matrix: Matrix,
+    shares: tuple[float, float],
+    size_a: tuple[int, int],
+    size_b: tuple[int, int],
+) -> Relation:
+    """Finer names for copies that were not edited."""
+    if verdict.relation not in (Relation.EDITED, Relation.CROPPED):
+        return verdict.relation
+    if not verdict.clean:
+        # A crop with a caption or another picture on it is not surely worse than its original.
+        return Relation.EDITED
+    linear = matrix[:2, :2] / np.sqrt(abs(np.linalg.det(matrix[:2, :2])))
+    if (
+        np.linalg.det(linear) < 0
+        or abs(linear[0, 1] - linear[1, 0]) > 2 * _A_TURN
+        or (linear[0, 0] < 0)
+    ):
+        return Relation.ROTATED if min(shares) >= _TURNED_WHOLE else verdict.relation
+    if verdict.relation is Relation.CROPPED:
+        return verdict.relation
+    return Relation.REENCODED if size_a == size_b else Relation.RESIZED
+
+
+def _rows(matrix: Matrix) -> Transform:
+    """Two rows where there is no perspective, else three."""
+    affine = bool(np.abs(matrix[2, :2]).max() < 1e-7)
+    rows = matrix[:2] if affine else matrix
+    return tuple((float(x), float(y), float(z)) for x, y, z in rows)

@@ -1,0 +1,211 @@
+"""Compares the pixels of two aligned pictures, block by block.
+
+The normalised cross-correlation of blocks does not care for brightness and contrast, and a
+share of agreeing blocks stands captions and stickers. Before the last look the alignment is
+made finer: blocks are matched within a few pixels and the transform is fitted to their shifts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from image_duplicate_finder.verify import geometry
+from image_duplicate_finder.verify.geometry import Matrix
+
+Grey = NDArray[np.uint8]
+
+_SMALLEST_BLOCK, _LARGEST_BLOCK = 8, 14
+_TEXTURED = 4.0
+_STRUCTURED = 3.0
+AGREES = 0.6
+_RADII = ((3, 6), (2, 3))
+# Fewer keypoints lie on a small part, and they align it less exactly: look farther there.
+_SMALL_AREA = 8000
+# Pixels that blocks had to be shifted by on average: nothing is left to correct.
+_CLOSE_ENOUGH = 0.6
+_FOR_HOMOGRAPHY = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What blocks of two aligned pictures say.
+
+    ``matrix`` maps pixel coordinates of a to those of b. Blocks are those of ``frame_of_b``'s
+    picture (b if true, else a: the one where the motif is smaller), each ``size`` pixels wide:
+    ``places`` (n, 2) are upper left corners, ``ncc`` (n,) correlations, ``textured`` (n,) says
+    which change their grey in at least one of the pictures, ``structured`` (n,) which of them not
+    only slowly across the block in both, ``means`` (n, 2) the mean grey of a
+    and b. ``target`` is that picture, smoothed, ``warped`` the other one laid over it, ``mask``
+    where both are.
+    """
+
+    matrix: Matrix
+    frame_of_b: bool
+    size: int
+    places: NDArray[np.float64]
+    ncc: NDArray[np.float64]
+    textured: NDArray[np.bool_]
+    structured: NDArray[np.bool_]
+    means: NDArray[np.float64]
+    target: NDArray[np.float32]
+    warped: NDArray[np.float32]
+    mask: NDArray[np.uint8]
+
+    @property
+    def agreeing(self) -> NDArray[np.bool_]:
+        """Which textured blocks show the same in both pictures."""
+        return self.textured & (self.ncc >= AGREES)
+
+
+def compare(a: Grey, b: Grey, matrix: Matrix, *, negative: bool = False) -> Comparison | None:
+    """Compare grey pictures (h, w) uint8 under ``matrix`` (a to b), made finer on the way.
+
+    None where they hardly overlap, or the alignment falls apart when it is made finer.
+    """
+    height, width = a.shape
+    if not geometry.is_sound(matrix, width, height):
+        return None
+    scale = np.sqrt(abs(np.linalg.det(matrix[:2, :2])))
+    if scale > 1:
+        found = _compare(b, a, geometry.inverse(matrix), negative)
+        if found is None:
+            return None
+        return replace(
+            found,
+            matrix=geometry.inverse(found.matrix),
+            frame_of_b=False,
+            means=found.means[:, ::-1],
+        )
+    return _compare(a, b, matrix, negative)
+
+
+def _compare(source: Grey, target: Grey, matrix: Matrix, negative: bool) -> Comparison | None:
+    """Compare in the frame of ``target``, where the motif is not larger than in ``source``."""
+    from image_duplicate_finder.verify import kernels
+
+    smooth_target = _smooth(target)
+    small, to_small = _shrunk(source, matrix)
+    smooth_source = _smooth(255 - small if negative else small)
+    back = np.linalg.inv(to_small)
+    out = np.empty((target.size // 16 + 64, 9))
+    for near, far in _RADII:
+        warped, mask = _warped(smooth_source, matrix @ back, target.shape)
+        area = int(mask.sum())
+        radius = far if area < _SMALL_AREA else near
+        size = _block_size(area, 10, 18)
+        count = kernels.correlate(smooth_target, warped, mask, size, size, radius, out)
+        good = _for_correction(out[:count], radius)
+        correction = _correction(good, size)
+        if correction is None:
+            return None
+        better = correction @ matrix
+        if geometry.is_sound(better, source.shape[1], source.shape[0]):
+            matrix = better / better[2, 2]
+        if np.hypot(good[:, 3], good[:, 4]).mean() < _CLOSE_ENOUGH:
+            break
+    warped, mask = _warped(smooth_source, matrix @ back, target.shape)
+    size = _block_size(int(mask.sum()), _SMALLEST_BLOCK, _LARGEST_BLOCK)
+    count = kernels.correlate(smooth_target, warped, mask, size, size // 2, 1, out)
+    if count == 0:
+        return None
+    rows = out[:count]
+    means = rows[:, [8, 7]]
+    if negative:
+        means = np.c_[255 - means[:, 0], means[:, 1]]
+    return Comparison(
+        matrix,
+        True,
+        size,
+        rows[:, :2].copy(),
+        rows[:, 2].copy(),
+        np.maximum(rows[:, 5], rows[:, 6]) >= _TEXTURED,
+        np.minimum(_structure(smooth_target, rows, size), _structure(warped, rows, size))
+        >= _STRUCTURED,
+        means,
+        smooth_target,
+        warped,
+        mask,
+    )
+
+
+def _smooth(grey: Grey) -> NDArray[np.float32]:
+    return np.asarray(cv2.GaussianBlur(grey.astype(np.float32), (0, 0), 0.8), np.float32)
+
+
+def _shrunk(source: Grey, matrix: Matrix) -> tuple[Grey, Matrix]:
+    """The source at about the size that ``matrix`` gives it, and the change of frame to that.
+
+    Sampling a large picture at few places would show noise instead of what a smaller copy shows.
+    """
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
+    height, width = source.shape
+    new = max(8, round(width * scale)), max(8, round(height * scale))
+    if scale > 0.8:
+        return source, np.eye(3)
+    small = cv2.resize(source, new, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8), geometry.frame_change(width, height, *new)
+
+
+def _warped(
+    source: NDArray[np.float32], matrix: Matrix, shape: tuple[int, ...]
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """The source in the target's frame, and where it is (uint8, 0 or 1)."""
+    size = shape[1], shape[0]
+    warped = cv2.warpPerspective(
+        source, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    inside = np.ones(source.shape, np.uint8)
+    mask = cv2.warpPerspective(inside, matrix, size, flags=cv2.INTER_NEAREST)
+    return np.asarray(warped, np.float32), np.asarray(mask, np.uint8)
+
+
+def _block_size(area: int, smallest: int, largest: int) -> int:
+    return int(np.clip(round(np.sqrt(area) / 10), smallest, largest))
+
+
+def _structure(
+    grey: NDArray[np.float32], rows: NDArray[np.float64], size: int
+) -> NDArray[np.float64]:
+    """The standard deviation of each block without the even slope of grey across it.
+
+    Any two slopes correlate; they say nothing of what the pictures show.
+    """
+    places = rows[:, :2].astype(np.intp)
+    windows = np.lib.stride_tricks.sliding_window_view(grey, (size, size))
+    blocks = windows[places[:, 1], places[:, 0]]
+    ramp = np.linspace(-1, 1, size, dtype=np.float32)
+    ramp /= np.sqrt((ramp**2).sum() * size)
+    down, across = np.einsum("nyx,y->n", blocks, ramp), np.einsum("nyx,x->n", blocks, ramp)
+    left = blocks.var(axis=(1, 2)) - (down**2 + across**2) / size**2
+    return np.asarray(np.sqrt(np.maximum(left, 0)), np.float64)
+
+
+def _for_correction(rows: NDArray[np.float64], radius: int) -> NDArray[np.float64]:
+    """The blocks that were found again within less than ``radius`` pixels."""
+    good = (rows[:, 2] > AGREES) & (np.minimum(rows[:, 5], rows[:, 6]) >= _TEXTURED)
+    good &= np.maximum(np.abs(rows[:, 3]), np.abs(rows[:, 4])) < radius
+    return rows[good]
+
+
+def _correction(rows: NDArray[np.float64], size: int) -> Matrix | None:
+    """The transform of the target's frame that the blocks' shifts ask for."""
+    if len(rows) < 4:
+        return None
+    centres = rows[:, :2] + (size - 1) / 2
+    shifted = centres + rows[:, 3:5]
+    weights = rows[:, 2] ** 2
+    matrix: Matrix | None = None
+    for _ in range(2):
+        if len(rows) >= _FOR_HOMOGRAPHY:
+            matrix = geometry.fit_homography(shifted, centres, weights)
+        else:
+            matrix = geometry.fit_affine(shifted, centres, weights)
+        if matrix is None:
+            return None
+        error = np.linalg.norm(geometry.apply(matrix, shifted) - centres, axis=1)
+        weights = rows[:, 2] ** 2 / (1 + error**2)
+    return matrix

@@ -1,0 +1,40 @@
+"""The web app: one blueprint per area under :mod:`.pages`, over the library facade."""
+
+from __future__ import annotations
+
+import secrets
+
+from flask import Flask
+
+from image_duplicate_finder.library import Library
+from image_duplicate_finder.web.state import Access
+
+__all__ = ["Access", "create_app"]
+
+
+def create_app(library: Library, access: Access | None = None) -> Flask:
+    """The WSGI app that shows ``library`` to those whom ``access`` lets in.
+
+    The app starts threads for scans and removals; the caller closes the library when they have
+    ended (see :meth:`~image_duplicate_finder.web.jobs.Jobs.close`).
+    """
+    from image_duplicate_finder.web import errors, formats, layout, pages, security
+    from image_duplicate_finder.web.jobs import Jobs
+    from image_duplicate_finder.web.state import State, install
+
+    access = access or Access(port=5501)
+    app = Flask(__name__, static_url_path="/static")
+    # Flask's session carries nothing but messages to the next page.
+    app.secret_key = secrets.token_bytes(32)
+    app.config["SESSION_COOKIE_NAME"] = f"idf_messages_{access.port}"
+    app.config["SESSION_COOKIE_SAMESITE"] = "Strict"
+    app.config["MAX_CONTENT_LENGTH"] = 64 * 1024**2
+    app.config["MAX_FORM_MEMORY_SIZE"] = 8 * 1024**2
+    app.config["MAX_FORM_PARTS"] = 20_000
+    install(app, State(library, Jobs(library), access))
+    security.install(app)
+    formats.install(app)
+    layout.install(app)
+    errors.install(app)
+    pages.install(app)
+    return app

@@ -1,0 +1,86 @@
+"""Export: a scan's groups as CSV, as JSON, or as a page with thumbnails."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+
+from flask import Blueprint, Response, render_template, request, stream_with_context
+
+from image_duplicate_finder.documents import scan_document
+from image_duplicate_finder.errors import DecodeError, NotFound
+from image_duplicate_finder.model import GroupKind
+from image_duplicate_finder.results import FileView, GroupQuery, GroupView
+from image_duplicate_finder.web.export import to_csv, to_html
+from image_duplicate_finder.web.pages.images import thumbnail_jpeg
+from image_duplicate_finder.web.state import library
+
+blueprint = Blueprint("export", __name__, url_prefix="/scans/<int:scan>/export")
+
+_THUMBNAIL_SIDE = 160
+_AT_ONCE = 200
+
+
+@blueprint.get("/")
+def page(scan: int) -> str:
+    """The choice of a format."""
+    return render_template(
+        "export/page.html", record=library().scan_record(scan), summary=library().summary(scan)
+    )
+
+
+@blueprint.get("/groups.csv")
+def as_csv(scan: int) -> Response:
+    """The groups as CSV."""
+    library().scan_record(scan)
+    return _download(to_csv(_groups(scan)), "text/csv", f"duplicates-{scan}.csv")
+
+
+@blueprint.get("/groups.json")
+def as_json(scan: int) -> Response:
+    """The groups as the JSON document of ``idf scan --json``."""
+    record = library().scan_record(scan)
+    document = scan_document(record, _groups(scan), library().failures(scan))
+    pieces = json.JSONEncoder(indent=1).iterencode(document)
+    return _download(pieces, "application/json", f"duplicates-{scan}.json")
+
+
+@blueprint.get("/report.html")
+def as_page(scan: int) -> Response:
+    """The groups as one HTML file with thumbnails."""
+    record = library().scan_record(scan)
+
+    def thumbnail(file: FileView) -> bytes | None:
+        try:
+            return thumbnail_jpeg(file, _THUMBNAIL_SIDE)
+        except (NotFound, DecodeError):
+            return None
+
+    pieces = to_html(record, _groups(scan), thumbnail)
+    return _download(pieces, "text/html", f"duplicates-{scan}.html")
+
+
+def _groups(scan: int) -> Iterator[GroupView]:
+    """The wanted groups, a few hundred in memory at a time."""
+    wanted = GroupQuery(
+        kinds=tuple(kind for kind in GroupKind if kind in request.args.getlist("kind")),
+        selected_only="selected" in request.args,
+        limit=_AT_ONCE,
+    )
+    total = 1
+    while wanted.offset < total:
+        found = library().groups(scan, wanted)
+        yield from found.groups
+        total = found.total
+        wanted = replace(wanted, offset=wanted.offset + _AT_ONCE)
+
+
+def _download(pieces: Iterator[str], mimetype: str, name: str) -> Response:
+    def encoded() -> Iterator[bytes]:
+        for piece in pieces:
+            yield piece.encode("utf-8", "backslashreplace")
+
+    answer = Response(stream_with_context(encoded()), mimetype=mimetype)
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer

@@ -1,0 +1,78 @@
+"""What a scan could not read, why, and what to do about it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from flask import Blueprint, render_template, request
+
+from image_duplicate_finder.web.i18n import lazy
+from image_duplicate_finder.web.state import library
+
+blueprint = Blueprint("failures", __name__, url_prefix="/scans/<int:scan>/failures")
+
+_PAGE = 200
+
+STAGES = {
+    "discover": (
+        lazy("Folder or file not reachable"),
+        lazy("Check that the drive is connected and that you may read it, then scan again."),
+    ),
+    "read": (
+        lazy("Could not be read"),
+        lazy("Check permissions and the drive. A file that keeps failing may be damaged."),
+    ),
+    "header": (
+        lazy("Not recognised"),
+        lazy(
+            "It is no picture in a format that this program knows, or its beginning is damaged. "
+            "If it should be a picture, look for another copy of it."
+        ),
+    ),
+    "limits": (
+        lazy("Too large"),
+        lazy("Raise the limits in the settings if you trust this file, and scan again."),
+    ),
+    "decode": (
+        lazy("Damaged picture"),
+        lazy("The file begins as a picture but cannot be decoded. Look for another copy of it."),
+    ),
+    "fingerprint": (
+        lazy("Could not be compared"),
+        lazy("Please report this file: it decodes but cannot be compared."),
+    ),
+    "crash": (
+        lazy("Crashed the decoder"),
+        lazy("The file ended the process that read it. Only this file is affected."),
+    ),
+    "timeout": (
+        lazy("Took too long"),
+        lazy("Raise the time limit in the settings if you trust this file, and scan again."),
+    ),
+    "changed": (
+        lazy("Changed during the scan"),
+        lazy("Another program wrote to it. Scan again."),
+    ),
+}
+"""What each stage of failure means, and what to do."""
+
+
+@blueprint.get("/")
+def page(scan: int) -> str:
+    """The failures of a scan, of one stage or of all."""
+    record = library().scan_record(scan)
+    failures = library().failures(scan)
+    stage = request.args.get("stage", "")
+    first = max(0, request.args.get("first", 0, type=int))
+    chosen = [failure for failure in failures if stage in ("", failure.stage)]
+    return render_template(
+        "failures/page.html",
+        record=record,
+        stages=STAGES,
+        counts=Counter(failure.stage for failure in failures),
+        stage=stage,
+        total=len(chosen),
+        failures=chosen[first : first + _PAGE],
+        first=first,
+        page_size=_PAGE,
+    )

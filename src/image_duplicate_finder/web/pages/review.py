@@ -1,0 +1,247 @@
+"""The review page: the groups of one scan, what is selected in them, and what a person changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import cast
+from urllib.parse import parse_qsl, urlsplit
+
+from flask import Blueprint, Flask, abort, render_template, request
+from flask.sansio.blueprints import BlueprintSetupState
+from werkzeug.datastructures import MultiDict
+
+from image_duplicate_finder.errors import NotFound, UsageError
+from image_duplicate_finder.model import GroupKind, Relation
+from image_duplicate_finder.results import GroupSort, GroupView
+from image_duplicate_finder.settings import Mode
+from image_duplicate_finder.web import words
+from image_duplicate_finder.web.best_shot import rank_shots
+from image_duplicate_finder.web.layout import is_partial
+from image_duplicate_finder.web.pages.images import thumbnail_picture
+from image_duplicate_finder.web.query import PAGE_SIZES, Listing, listing
+from image_duplicate_finder.web.state import library, state
+
+blueprint = Blueprint("review", __name__, url_prefix="/scans/<int:scan>")
+
+
+@blueprint.record
+def _install(setup: BlueprintSetupState) -> None:
+    words.install(cast(Flask, setup.app))
+
+
+SHOWN_MEMBERS = 12
+"""A larger group shows the others on demand."""
+
+_MAX_SELECTED_AT_ONCE = 20_000
+
+
+@blueprint.get("/")
+def page(scan: int) -> str:
+    """The groups of a scan; for htmx only the list."""
+    wanted = listing(request.args)
+    if is_partial():
+        return _results(scan, wanted)
+    record = library().scan_record(scan)
+    return render_template(
+        "review/page.html",
+        scan=scan,
+        record=record,
+        job=state().jobs.of_scan(scan),
+        can_tune=record.settings.mode is not Mode.QUICK,
+        **_summary(scan),
+        **_list(scan, wanted),
+    )
+
+
+@blueprint.get("/groups/<int:group>")
+def group(scan: int, group: int) -> str:
+    """One group's card with all its members."""
+    return _cards(scan, [group_of(scan, group)], all_members=True)
+
+
+@blueprint.post("/select")
+def select(scan: int) -> str:
+    """Select or unselect members: ``members`` is "group:file group:file ..."."""
+    pairs = [_pair(word) for word in request.form.get("members", "").split()]
+    if len(pairs) > _MAX_SELECTED_AT_ONCE:
+        abort(413)
+    _check_groups(scan, {number for number, _ in pairs})
+    library().select(pairs, request.form.get("selected") == "1")
+    return _selection_bar(scan)
+
+
+@blueprint.post("/select-found")
+def select_found(scan: int) -> str:
+    """Select, unselect or invert (``how``) all members of the groups that the filter finds."""
+    wanted = listing(request.args)
+    library().select_groups(scan, wanted.query, _how())
+    return _results(scan, wanted) + _selection_bar(scan, swap=True)
+
+
+@blueprint.post("/groups/<int:group>/select")
+def select_group(scan: int, group: int) -> str:
+    """Select, unselect or invert (``how``) all members of one group."""
+    view, how = group_of(scan, group), _how()
+    members = [
+        (member.file.id, not member.selected if how is None else how) for member in view.members
+    ]
+    for value in (True, False):
+        library().select(((group, file) for file, wanted in members if wanted is value), value)
+    return _cards(scan, [group_of(scan, group)]) + _selection_bar(scan, swap=True)
+
+
+@blueprint.post("/groups/<int:group>/keeper")
+def keeper(scan: int, group: int) -> str:
+    """Keep another file (``file``) of a group."""
+    group_of(scan, group)
+    return _changed(scan, [library().choose_keeper(group, _file())])
+
+
+@blueprint.post("/groups/<int:group>/split")
+def split(scan: int, group: int) -> str:
+    """Make the selected members a group of their own."""
+    return _changed(scan, library().split(group, _selected(group_of(scan, group))))
+
+
+@blueprint.post("/groups/<int:group>/dismiss")
+def dismiss(scan: int, group: int) -> str:
+    """Remember as not duplicates: the selected members, or all (``all``)."""
+    view = group_of(scan, group)
+    files = None if request.form.get("all") else _selected(view)
+    return _changed(scan, library().dismiss(group, files))
+
+
+@blueprint.post("/thresholds")
+def thresholds(scan: int) -> str:
+    """Move the two thresholds; the similar groups follow."""
+    try:
+        euclidean = float(request.form["esimilarity_threshold"])
+        cosine = float(request.form["csimilarity_threshold"])
+    except (KeyError, ValueError):
+        abort(400)
+    library().set_thresholds(scan, esimilarity_threshold=euclidean, csimilarity_threshold=cosine)
+    return _results(scan, listing(request.args)) + overview(scan)
+
+
+@blueprint.get("/groups/<int:group>/best-shot")
+def best_shot(scan: int, group: int) -> str:
+    """Which file of a group is the best shot, with reasons."""
+    view = group_of(scan, group)
+    files = [view.keeper, *(member.file for member in view.members)][:SHOWN_MEMBERS]
+    pictures = [
+        (file, picture) for file in files if (picture := thumbnail_picture(file, 640)) is not None
+    ]
+    shots = rank_shots([(file.info, picture) for file, picture in pictures])
+    best = None if len(shots) < 2 else (pictures[shots[0].index][0], shots[0])
+    return render_template("review/best_shot.html", scan=scan, group=view, best=best)
+
+
+def _results(scan: int, wanted: Listing) -> str:
+    return render_template("review/results.html", scan=scan, **_list(scan, wanted))
+
+
+def _list(scan: int, wanted: Listing) -> dict[str, object]:
+    found = library().groups(scan, wanted.paged)
+    inside = wanted.within(found.total)
+    if inside != wanted:
+        found = library().groups(scan, inside.paged)
+    return {
+        "listing": inside,
+        "groups": found.groups,
+        "total": found.total,
+        "pages": inside.pages(found.total),
+        "page_sizes": PAGE_SIZES,
+        "sorts": tuple(GroupSort),
+        "shown_members": SHOWN_MEMBERS,
+    }
+
+
+def _summary(scan: int) -> dict[str, object]:
+    return {
+        "summary": library().summary(scan),
+        "selection": library().selection(scan),
+        "kinds": tuple(GroupKind),
+        "relations": tuple(Relation),
+    }
+
+
+def _cards(scan: int, groups: Iterable[GroupView], *, all_members: bool = False) -> str:
+    return "".join(
+        render_template(
+            "review/group.html",
+            scan=scan,
+            group=each,
+            listing=current_listing(),
+            shown_members=None if all_members else SHOWN_MEMBERS,
+        )
+        for each in groups
+    )
+
+
+def _changed(scan: int, groups: Sequence[int]) -> str:
+    """The cards that take the place of a changed group, and the figures that follow."""
+    return _cards(scan, [library().group(each) for each in groups]) + overview(scan)
+
+
+def overview(scan: int) -> str:
+    """The summary and the selection bar anew, for htmx to put in their places."""
+    values = _summary(scan)
+    return render_template("review/summary.html", scan=scan, swap=True, **values) + render_template(
+        "review/selection.html", scan=scan, swap=True, **values
+    )
+
+
+def _selection_bar(scan: int, *, swap: bool = False) -> str:
+    return render_template(
+        "review/selection.html", scan=scan, swap=swap, selection=library().selection(scan)
+    )
+
+
+def group_of(scan: int, group: int) -> GroupView:
+    """A group of this scan. Raises NotFound for one of another scan too."""
+    view = library().group(group)
+    if view.scan != scan:
+        raise NotFound(f"Scan {scan} has no group number {group}.")
+    return view
+
+
+def current_listing() -> Listing:
+    """The listing of the page that is shown: htmx names its address, others are it."""
+    shown = request.headers.get("HX-Current-URL")
+    if shown is None or request.args:
+        return listing(request.args)
+    return listing(MultiDict(parse_qsl(urlsplit(shown).query)))
+
+
+def _check_groups(scan: int, groups: Iterable[int]) -> None:
+    for each in groups:
+        group_of(scan, each)
+
+
+def _selected(view: GroupView) -> list[int]:
+    files = [member.file.id for member in view.members if member.selected]
+    if not files:
+        raise UsageError("Select the files first that this is about.")
+    return files
+
+
+def _pair(word: str) -> tuple[int, int]:
+    group, _, file = word.partition(":")
+    if not (group.isdecimal() and file.isdecimal()):
+        abort(400)
+    return int(group), int(file)
+
+
+def _file() -> int:
+    text = request.form.get("file", "")
+    if not text.isdecimal():
+        abort(400)
+    return int(text)
+
+
+def _how() -> bool | None:
+    values: dict[str, bool | None] = {"all": True, "none": False, "invert": None}
+    how = request.form.get("how", "")
+    if how not in values:
+        abort(400)
+    return values[how]

@@ -1,0 +1,106 @@
+"""Settings: language, theme, what makes a keeper, what one file may cost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from image_duplicate_finder.errors import UsageError
+from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule, ScanSettings
+from image_duplicate_finder.web import forms, i18n
+from image_duplicate_finder.web.i18n import gettext as _
+from image_duplicate_finder.web.i18n import lazy
+from image_duplicate_finder.web.layout import THEME_PREFERENCE, THEMES
+from image_duplicate_finder.web.state import library
+
+blueprint = Blueprint("settings", __name__, url_prefix="/settings")
+
+RULES = {
+    KeepRule.PROTECTED: (lazy("Protected folder"), lazy("a picture in a protected folder stays")),
+    KeepRule.WHOLE: (lazy("Whole picture"), lazy("the uncut, unedited picture stays")),
+    KeepRule.PIXELS: (lazy("More pixels"), lazy("the larger picture stays")),
+    KeepRule.QUALITY: (
+        lazy("Better quality"),
+        lazy("the less compressed picture stays"),
+    ),
+    KeepRule.METADATA: (lazy("Has metadata"), lazy("the one with date, camera or place stays")),
+    KeepRule.OLDER: (lazy("Older file"), lazy("the file that was there first stays")),
+    KeepRule.NAME: (lazy("Plain name"), lazy("a name without “copy” or “(1)” stays")),
+}
+"""What each keep rule is called and means."""
+
+
+@blueprint.get("/")
+def page() -> str:
+    """The settings."""
+    return _page()
+
+
+@blueprint.post("/look")
+def look() -> BaseResponse:
+    """Store language and theme."""
+    language, theme = request.form.get("language", ""), request.form.get("theme", "")
+    library().set_preference(i18n.PREFERENCE, language if language in i18n.LANGUAGES else "")
+    library().set_preference(THEME_PREFERENCE, theme if theme in THEMES else "system")
+    return _saved()
+
+
+@blueprint.post("/theme")
+def theme() -> BaseResponse:
+    """Store the theme alone; the switch in the bar calls this."""
+    chosen = request.form.get("theme", "")
+    library().set_preference(THEME_PREFERENCE, chosen if chosen in THEMES else "system")
+    return make_response("", 204)
+
+
+@blueprint.post("/rules")
+def rules() -> BaseResponse:
+    """Move a keep rule up or down, or go back to the usual order."""
+    settings = forms.stored_settings(library())
+    order = settings.keep_rules
+    name, _colon, by = request.form.get("move", "").partition(":")
+    if "reset" in request.form:
+        order = DEFAULT_KEEP_RULES
+    elif name in set(KeepRule) and by in ("-1", "1"):
+        order = forms.moved(order, KeepRule(name), int(by))
+    forms.store_settings(library(), replace(settings, keep_rules=order))
+    return redirect(url_for("settings.page", _anchor="rules"), 303)
+
+
+@blueprint.post("/limits")
+def limits() -> BaseResponse:
+    """Store what one file may cost, and how many files are read at once."""
+    settings = forms.stored_settings(library())
+    try:
+        if "reset" in request.form:
+            usual = ScanSettings()
+            changed = replace(settings, limits=usual.limits, jobs=usual.jobs)
+        else:
+            changed = replace(
+                settings,
+                limits=forms.read_limits(request.form, settings.limits),
+                jobs=forms.read_jobs(request.form),
+            )
+    except UsageError as error:
+        return make_response(_page(str(error)), 400)
+    forms.store_settings(library(), changed)
+    return _saved()
+
+
+def _saved() -> BaseResponse:
+    flash(_("Saved."), "good")
+    return redirect(url_for("settings.page"), 303)
+
+
+def _page(problem: str = "") -> str:
+    return render_template(
+        "settings/page.html",
+        settings=forms.stored_settings(library()),
+        languages=i18n.LANGUAGES,
+        chosen_language=library().preference(i18n.PREFERENCE),
+        rules=RULES,
+        problem=problem,
+        folder=str(library().folder),
+    )

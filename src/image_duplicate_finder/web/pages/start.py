@@ -1,0 +1,114 @@
+"""The start page: which folders to search, and how."""
+
+from __future__ import annotations
+
+import os
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from image_duplicate_finder.discover import clean_roots
+from image_duplicate_finder.errors import LibraryBusy, UsageError
+from image_duplicate_finder.library import Library
+from image_duplicate_finder.settings import SIMILARITY_PRESETS, ScanSettings
+from image_duplicate_finder.web import forms, paths
+from image_duplicate_finder.web.folders import common_places, estimate, list_folder
+from image_duplicate_finder.web.forms import FolderRow, Role, ScanRequest
+from image_duplicate_finder.web.jobs import Job, Kind
+from image_duplicate_finder.web.state import library, state
+
+blueprint = Blueprint("start", __name__)
+
+_RECENT_SCANS = 5
+
+
+@blueprint.get("/")
+def page() -> str:
+    """The start page; ``?again=N`` fills in what scan N was asked for."""
+    settings = forms.stored_settings(library())
+    rows = [FolderRow(text) for text in request.args.getlist("folder")]
+    again = request.args.get("again", type=int)
+    if again is not None:
+        record = library().scan_record(again)
+        settings, rows = record.settings, forms.rows_of(record.roots, record.settings)
+    return _page(rows, settings)
+
+
+@blueprint.post("/")
+def start() -> BaseResponse:
+    """Start a scan and show its progress; what is wrong with the form is said in it."""
+    settings = forms.stored_settings(library())
+    try:
+        wanted = forms.read_scan(request.form, settings)
+        settings = wanted.settings
+        clean_roots((*wanted.roots, *settings.compare_only))
+        job = _start_scan(wanted)
+    except (UsageError, LibraryBusy) as error:
+        return make_response(_page(forms.folder_rows(request.form), settings, str(error)), 400)
+    forms.store_settings(library(), settings)
+    return redirect(url_for("work.page", job=job.id), 303)
+
+
+@blueprint.get("/folders")
+def folders() -> str:
+    """The inside of the dialog that chooses a folder."""
+    path = paths.from_text(request.args.get("path", "")) or os.path.expanduser("~")
+    while not os.path.isdir(path) and os.path.dirname(path) != path:
+        path = os.path.dirname(path)
+    return render_template(
+        "start/folders.html",
+        listing=list_folder(path, hidden="hidden" in request.args),
+        hidden="hidden" in request.args,
+        places=common_places(),
+        to_text=paths.to_text,
+    )
+
+
+@blueprint.post("/estimate")
+def estimated() -> Response:
+    """How many files the folders of the form hold, as a line below them."""
+    try:
+        wanted = forms.read_scan(request.form, ScanSettings())
+        roots = clean_roots((*wanted.roots, *wanted.settings.compare_only))
+    except UsageError as error:
+        named = bool(forms.folder_rows(request.form))
+        return make_response(
+            render_template("start/estimate.html", problem=str(error) if named else "")
+        )
+    found = estimate(
+        roots,
+        recursive=wanted.settings.recursive,
+        hidden=wanted.settings.hidden,
+        exclude=wanted.settings.exclude,
+    )
+    return make_response(render_template("start/estimate.html", found=found))
+
+
+def _page(rows: list[FolderRow], settings: ScanSettings, problem: str = "") -> str:
+    return render_template(
+        "start/page.html",
+        rows=rows or [FolderRow()],
+        roles=Role,
+        settings=settings,
+        presets=SIMILARITY_PRESETS,
+        problem=problem,
+        recovered=library().recovered,
+        recent=[paths.to_text(folder) for folder in library().recent_folders(6)],
+        scans=library().scans()[:_RECENT_SCANS],
+    )
+
+
+def _start_scan(wanted: ScanRequest) -> Job:
+    job = Job(Kind.SCAN)
+    shown: Library = library()
+
+    def work(job: Job) -> None:
+        shown.scan(
+            wanted.roots,
+            wanted.settings,
+            progress=job.progress,
+            cancel=job.cancel,
+            on_start=lambda scan: job.belongs_to(scan=scan),
+        )
+
+    return state().jobs.start(job, work)

@@ -1,0 +1,83 @@
+"""Running work: progress of scans, removals and undos, and Stop."""
+
+from __future__ import annotations
+
+from flask import (
+    Blueprint,
+    Response,
+    copy_current_request_context,
+    flash,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from werkzeug.wrappers import Response as BaseResponse
+
+from image_duplicate_finder.results import GroupQuery
+from image_duplicate_finder.web.events import stream
+from image_duplicate_finder.web.i18n import gettext as _
+from image_duplicate_finder.web.jobs import JobState
+from image_duplicate_finder.web.state import library, state
+from image_duplicate_finder.web.working import result_address, shown, stage_marks
+
+blueprint = Blueprint("work", __name__, url_prefix="/work")
+
+_FIRST_GROUPS = 6
+
+
+@blueprint.get("/pill")
+def pill() -> str:
+    """The mark in the bar that says what runs."""
+    return render_template("parts/job_pill.html")
+
+
+@blueprint.get("/<job>")
+def page(job: str) -> BaseResponse | str:
+    """Progress of one job; of an earlier start of the program only its result is left."""
+    found = state().jobs.get(job)
+    if found is None:
+        return _forgotten()
+    now = found.snapshot()
+    address = result_address(now)
+    if now.state is JobState.DONE and address is not None:
+        return redirect(address)
+    return render_template("work/page.html", job=now, shown=shown(now), marks=stage_marks(now))
+
+
+@blueprint.get("/<job>/events")
+def events(job: str) -> Response:
+    """What the page shows, as server-sent events or, for ``?once=1``, a single time."""
+    found = state().jobs.get(job)
+    if found is None:
+        return Response(status=404)
+    if "once" in request.args:
+        return jsonify(shown(found.snapshot()))
+    return stream(found, copy_current_request_context(shown))
+
+
+@blueprint.get("/<job>/groups")
+def groups(job: str) -> str:
+    """The first groups of a scan that is still running."""
+    found = state().jobs.get(job)
+    scan = None if found is None else found.snapshot().scan
+    if scan is None:
+        return ""
+    query = GroupQuery(limit=_FIRST_GROUPS)
+    return render_template("work/groups.html", scan=scan, found=library().groups(scan, query))
+
+
+@blueprint.post("/<job>/stop")
+def stop(job: str) -> BaseResponse:
+    """Ask a job to stop; what it did until then is kept."""
+    found = state().jobs.get(job)
+    if found is None:
+        return _forgotten()
+    found.stop()
+    return redirect(url_for("work.page", job=job), 303)
+
+
+def _forgotten() -> BaseResponse:
+    flash(_("That work belongs to an earlier start of the program. What it did is kept."), "warn")
+    return redirect(url_for("start.page"), 303)

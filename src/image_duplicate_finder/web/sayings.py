@@ -1,0 +1,203 @@
+"""What the core says, in the visitor's language.
+
+The core speaks English sentences with names and figures in them ("cropped to 62%"). Here they
+are known as patterns, which stand in the catalogues like all other texts.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+
+from image_duplicate_finder.web.formats import printable
+from image_duplicate_finder.web.i18n import gettext_plain, language, lazy
+
+SAYINGS: tuple[str, ...] = (
+    # What members are to their keeper (verify/wording.py)
+    lazy("identical file"),
+    lazy("identical pixels"),
+    lazy("saved again"),
+    lazy("saved as %(format)s"),
+    lazy("another shot of the same scene"),
+    lazy("shows %(share)s of the same scene"),
+    lazy("a part of the other (%(share)s of it)"),
+    lazy("contains the other (in %(share)s of its area)"),
+    lazy("cropped to %(share)s"),
+    lazy("shows more (the other is %(share)s of it)"),
+    lazy("edited"),
+    lazy("edited (%(share)s unchanged)"),
+    lazy("mirrored"),
+    lazy("mirrored top to bottom"),
+    lazy("turned right"),
+    lazy("turned left"),
+    lazy("upside down"),
+    lazy("turned by %(angle)s to the right"),
+    lazy("turned by %(angle)s to the left"),
+    lazy("inverted"),
+    lazy("half the size"),
+    lazy("a third of the size"),
+    lazy("a quarter of the size"),
+    lazy("an eighth of the size"),
+    lazy("twice the size"),
+    lazy("three times the size"),
+    lazy("four times the size"),
+    lazy("%(factor)s times the size"),
+    lazy("%(share)s of the size"),
+    lazy("lighter"),
+    lazy("darker"),
+    # Why a keeper is kept (keeping.py, scan/regroup.py)
+    lazy("in a protected folder"),
+    lazy("shows the whole picture"),
+    lazy("largest picture"),
+    lazy("better format or lighter compression"),
+    lazy("has more metadata"),
+    lazy("oldest file"),
+    lazy("name does not say it is a copy"),
+    lazy("first by path"),
+    lazy("chosen by you"),
+    # Why a file could not be read (decode, executors, discover.py)
+    lazy("The file is not a picture in a known format."),
+    lazy("The file is not a picture but %(what)s."),
+    lazy("The file is empty (0 bytes)."),
+    lazy("The %(format)s file's header is damaged."),
+    lazy("The %(format)s file's header is damaged (%(reason)s)."),
+    lazy("The picture cannot be decoded: %(reason)s."),
+    lazy("Decoding needs more memory than allowed."),
+    lazy("The JPEG file ends before its picture starts."),
+    lazy("The JPEG file does not say how large its picture is."),
+    lazy("The JPEG file says %(size)s pixels, but holds too little data for that."),
+    lazy("The JPEG data cannot be decoded: %(reason)s."),
+    lazy("The JPEG XL file holds no picture."),
+    lazy("The JPEG XL file ends within its header."),
+    lazy("The file has %(count)s bytes; the limit is %(limit)s."),
+    lazy("The file has %(count)s MB, more than the limit of %(limit)s MB."),
+    lazy("The picture is %(size)s pixels: empty."),
+    lazy("The picture is %(size)s pixels; the limit is %(limit)s."),
+    lazy("The picture is larger than the limit of %(limit)s pixels."),
+    lazy(
+        "Decoding %(size)s pixels of this format needs %(needed)s MiB of memory; the limit "
+        "is %(limit)s MiB."
+    ),
+    lazy("Decoding needs more than the memory limit of %(limit)s MB for one file."),
+    lazy("The RAW file cannot be read: %(reason)s."),
+    lazy("Reading took longer than %(seconds)s seconds."),
+    lazy("The decoder crashed on this file (exit status %(status)s)."),
+    lazy("You have no permission to read this file. Change its permissions and scan again."),
+    lazy("You have no permission to read this folder. Change its permissions and scan again."),
+    lazy("This file vanished while it was being looked at. Scan again."),
+    lazy("This folder vanished while it was being looked at. Scan again."),
+    lazy("The system cannot read this file: %(reason)s."),
+    lazy("The system cannot read this folder: %(reason)s."),
+    lazy("The file vanished during the scan. Scan again."),
+    lazy("The file changed while it was being read. Scan again."),
+    lazy("This is no regular file any more. Scan again."),
+    # What stops a scan (library.py, discover.py, scan, store)
+    lazy("There is no folder or file %(path)s. Check the spelling."),
+    lazy("Name at least one folder to search."),
+    lazy("None of the files could be read as a picture. The list of failures says why."),
+    lazy("No worker process can be started (exit status %(status)s). Is there enough free memory?"),
+    lazy(
+        "The library in %(folder)s is busy with %(who)s. Wait until it has ended, or stop "
+        "it, and try again."
+    ),
+    lazy("Another scan or removal is running. Wait for it, or stop it."),
+    lazy("There is no scan number %(scan)s in this library."),
+    lazy("There is no group number %(group)s."),
+    lazy("There is no run %(run)s. `idf history` lists them."),
+    lazy("Scan %(scan)s has no file number %(file)s."),
+    lazy("The limit %(name)s must be greater than 0."),
+    lazy("1 scan was cut off. What was read is kept: scan again to go on."),
+    lazy("%(count)s scans were cut off. What was read is kept: scan again to go on."),
+    # Why a file is not removed or not put back (removal)
+    lazy("It lies outside the scanned folders."),
+    lazy("The folder %(folder)s is protected."),
+    lazy("It lies in a protected folder."),
+    lazy("It is not in one of the folders that files may be removed from."),
+    lazy("It is not in one of the folders that files may go from."),
+    lazy("It lies in a backup."),
+    lazy("It is the same file as %(path)s under another name."),
+    lazy("It and %(path)s are two names of one file."),
+    lazy("Its bytes are not those of %(path)s. Scan the folder again."),
+    lazy("Its keeper %(path)s is to be removed as well; keep one of the two."),
+    lazy("It was kept for another file that this plan removed."),
+    lazy("A link shows the keeper's bytes, so only byte-identical files become one."),
+    lazy("A link cannot lead to %(path)s, which is on another volume."),
+    lazy("It and %(path)s are RAW and picture of one shot."),
+    lazy(
+        "It belongs to %(path)s, which stays; RAW and picture of one shot are kept or "
+        "removed together."
+    ),
+    lazy("It is half of a Live Photo with %(path)s, and its keeper has no video."),
+    lazy("Its keeper %(path)s is no longer there."),
+    lazy("Its keeper %(path)s has changed."),
+    lazy("Its keeper %(path)s has changed since the scan."),
+    lazy("Its keeper %(path)s lies in a backup."),
+    lazy("Its keeper %(path)s cannot be read: %(reason)s."),
+    lazy("It has changed since the scan."),
+    lazy("It changed since the plan was made."),
+    lazy("It is no longer there."),
+    lazy("The library has no match between it and %(path)s. Scan again."),
+    lazy("Files that belong to it came or went since the plan was made. Make a new plan."),
+    lazy("%(path)s, which belongs to it, changed since the plan was made."),
+    lazy("It was changed or replaced while it was being moved."),
+    lazy("It was changed or replaced while it was being copied."),
+    lazy("The system refused: %(what)s. Nothing was changed."),
+    lazy("Something else stands at %(path)s now. It can be restored under a new name."),
+    lazy("It is no longer in the backup: %(path)s is missing."),
+    lazy("It is neither in its place nor in the backup."),
+    lazy("Its place is taken by another file now, so it stays in the backup as %(path)s."),
+    lazy(
+        "It was changed in the backup and stays there as %(path)s; copy it back by hand if "
+        "you want it."
+    ),
+    lazy("It has changed or gone since; %(path)s may be the last copy and stays."),
+    lazy(
+        "Its keeper %(path)s is no longer there. So this may be the last copy; it stays in "
+        "the backup."
+    ),
+    lazy("Its keeper %(path)s has changed. So this may be the last copy; it stays in the backup."),
+    lazy("The system's trash did not take it."),
+    lazy("It is in the system's trash; restore it from there by hand."),
+    lazy("The trash is not safe to use on this volume; remove into the backup instead."),
+    lazy("%(root)s: This volume keeps copies only at the cost of space, so none were made."),
+    # What a start recovered (removal/recover.py)
+    lazy("Run %(run)s, started %(when)s, had been interrupted; it is settled."),
+    lazy("%(path)s: its removal was interrupted; it is back in its place."),
+    lazy("%(path)s: is in the backup as %(stored)s."),
+    lazy("%(path)s: its restoration was finished (%(place)s)."),
+    lazy("%(path)s: its purge was finished."),
+)
+"""Sentences of the core; ``%(name)s`` stands for what varies."""
+
+
+def said(text: str) -> str:
+    """``text`` from the core, translated where it is known; lists by their parts."""
+    if language() == "en":
+        return printable(text)
+    parts = [_translated(part) for part in text.split(", ")]
+    if None not in parts:
+        return printable(", ".join(part or "" for part in parts))
+    return printable(_translated(text) or text)
+
+
+def _translated(text: str) -> str | None:
+    """The translation of one sentence, or None for an unknown one."""
+    for saying, pattern in _patterns():
+        found = pattern.fullmatch(text)
+        if found is not None:
+            return gettext_plain(saying) % found.groupdict()
+    return None
+
+
+@functools.cache
+def _patterns() -> list[tuple[str, re.Pattern[str]]]:
+    return [(saying, _pattern(saying)) for saying in SAYINGS]
+
+
+def _pattern(saying: str) -> re.Pattern[str]:
+    """A pattern that matches the sentence with anything in place of its ``%(name)s``."""
+    parts = re.split(r"%\((\w+)\)s", saying)
+    literal = [re.escape(part.replace("%%", "%")) for part in parts[::2]]
+    names = [f"(?P<{name}>.+?)" for name in parts[1::2]]
+    woven = [piece for pair in zip(literal, [*names, ""], strict=True) for piece in pair]
+    return re.compile("".join(woven), re.DOTALL)

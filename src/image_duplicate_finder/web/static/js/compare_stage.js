@@ -1,0 +1,256 @@
+/**
+ * The two viewers of the compare page. The left one shows the kept file and, laid over it in its
+ * frame, the aligned other file or the difference; the right one shows the other file as it is.
+ *
+ * Positions go between the viewers as shares of the pictures' sizes, through the 3 x 3 matrix
+ * that the server computed; without one, equal shares are shown.
+ */
+
+const OSD = window.OpenSeadragon;
+const IDENTITY = [[1, 0, 0], [0, 1, 0], [0, 0, 1]];
+const MAX_PIXEL_ZOOM = 16;
+
+function mapped(matrix, x, y) {
+  const [a, b, c] = matrix.map((row) => row[0] * x + row[1] * y + row[2]);
+  return [a / c, b / c];
+}
+
+function inverted([[a, b, c], [d, e, f], [g, h, i]]) {
+  const det = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g);
+  return [
+    [(e * i - f * h) / det, (c * h - b * i) / det, (b * f - c * e) / det],
+    [(f * g - d * i) / det, (a * i - c * g) / det, (c * d - a * f) / det],
+    [(d * h - e * g) / det, (b * g - a * h) / det, (a * e - b * d) / det],
+  ];
+}
+
+/* OpenSeadragon adds a style element where this mark is missing, which the page's content security
+   policy forbids. An element of another namespace is a mark and no style. */
+const mark = document.createElementNS("urn:image-duplicate-finder", "style");
+mark.setAttribute("data-openseadragon-mobile-css", "");
+document.head.append(mark);
+
+function viewer(element) {
+  const made = OSD({
+    element,
+    drawer: "canvas",
+    showNavigationControl: false,
+    visibilityRatio: 0.5,
+    maxZoomPixelRatio: MAX_PIXEL_ZOOM,
+    minZoomImageRatio: 0.5,
+    animationTime: 0.25,
+    springStiffness: 9,
+    gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true },
+    imageSmoothingEnabled: true,
+    preserveImageSizeOnResize: false,
+  });
+  made.canvas.setAttribute("role", "application");
+  made.canvas.setAttribute("aria-label", element.dataset.label);
+  return made;
+}
+
+/** Add a picture at the place of the first one; resolves with it. */
+function add(target, url, options = {}) {
+  return new Promise((resolve, reject) => {
+    target.addTiledImage({
+      tileSource: { type: "image", url, buildPyramid: true },
+      width: 1,
+      ...options,
+      success: (event) => resolve(event.item),
+      error: (event) => reject(event),
+    });
+  });
+}
+
+export class Stage {
+  constructor(root, onZoom) {
+    this.root = root;
+    this.onZoom = onZoom;
+    this.geometry = JSON.parse(root.dataset.geometry);
+    this.matrix = this.geometry.matrix ?? IDENTITY;
+    this.left = viewer(root.querySelector("#viewer-keeper"));
+    this.right = viewer(root.querySelector("#viewer-member"));
+    this.mode = "side";
+    this.over = {};
+    this.share = 0.5;
+    this.leader = this.left;
+    this.left.addHandler("viewport-change", () => this.#follow(this.left));
+    this.right.addHandler("viewport-change", () => this.#follow(this.right));
+    for (const each of [this.left, this.right]) {
+      each.addHandler("canvas-enter", () => { this.leader = each; });
+      each.addHandler("canvas-press", () => { this.leader = each; });
+      each.addHandler("canvas-scroll", () => { this.leader = each; });
+      each.addHandler("canvas-key", () => { this.leader = each; });
+    }
+    this.left.addHandler("update-viewport", () => this.#clip());
+    this.keeper = add(this.left, root.dataset.keeper);
+    this.member = add(this.right, root.dataset.member);
+    this.#waiting(this.keeper, root.querySelector(".pane-keeper"));
+    this.#waiting(this.member, root.querySelector(".pane-member"));
+    this.keeper.then(() => this.zoom("fit"));
+    this.#dragDivider(root.querySelector("#divider"));
+  }
+
+  destroy() {
+    this.left.destroy();
+    this.right.destroy();
+  }
+
+  show(mode) {
+    this.mode = mode;
+    this.root.querySelector("#divider").hidden = mode !== "slider";
+    this.flipped = false;
+    this.root.dataset.flipped = "no";
+    if (mode === "slider" || mode === "blink") this.#lay("aligned");
+    if (mode === "difference") this.#lay("difference");
+    this.leader = this.left;
+    requestAnimationFrame(() => {
+      this.left.forceResize();
+      this.right.forceResize();
+      this.#update();
+      this.zoom("fit");
+    });
+  }
+
+  /** Blink: show the other picture of the two; returns whether it is the member now. */
+  flip() {
+    this.flipped = !this.flipped;
+    this.root.dataset.flipped = this.flipped ? "yes" : "no";
+    this.#update();
+    return this.flipped;
+  }
+
+  /** Slider: the kept file is shown left of ``share`` (0 to 1) of the stage. */
+  slide(share) {
+    this.share = share;
+    this.root.querySelector("#divider").style.left = `${share * 100}%`;
+    this.#clip();
+    this.left.forceRedraw();
+  }
+
+  onDivider(handler) {
+    this.moved = handler;
+  }
+
+  zoom(how) {
+    const viewport = this.leader.viewport;
+    const item = this.leader.world.getItemAt(0);
+    if (!item) return;
+    if (how === "fit") viewport.goHome(true);
+    if (how === "in") viewport.zoomBy(1.5);
+    if (how === "out") viewport.zoomBy(1 / 1.5);
+    if (how === "pixels") viewport.zoomTo(item.imageToViewportZoom(1 / devicePixelRatio));
+    viewport.applyConstraints();
+  }
+
+  outline(shown) {
+    this.outlined = shown;
+    if (!this.geometry.outline) return;
+    this.keeper.then(() => this.#draw(this.left, this.geometry.outline, shown));
+    this.member.then(() => this.#draw(this.right, this.geometry.reverse, shown));
+  }
+
+  #draw(target, corners, shown) {
+    target.clearOverlays();
+    if (!shown) return;
+    const space = "http://www.w3.org/2000/svg";
+    const drawing = document.createElementNS(space, "svg");
+    drawing.setAttribute("class", "outline");
+    drawing.setAttribute("viewBox", "0 0 1 1");
+    drawing.setAttribute("preserveAspectRatio", "none");
+    for (const name of ["outline-under", "outline-over"]) {
+      const polygon = document.createElementNS(space, "polygon");
+      polygon.setAttribute("class", name);
+      polygon.setAttribute("points", corners.map((corner) => corner.join(",")).join(" "));
+      drawing.append(polygon);
+    }
+    target.addOverlay({ element: drawing, location: target.world.getItemAt(0).getBounds() });
+  }
+
+  #lay(name) {
+    const pane = this.root.querySelector(".pane-keeper");
+    this.over[name] ??= this.keeper.then((keeper) => add(this.left, this.root.dataset[name], {
+      opacity: 0,
+      fitBounds: keeper.getBounds(),
+      width: undefined,
+    }));
+    this.#waiting(this.over[name], pane);
+    this.over[name].then(() => this.#update(), () => {});
+  }
+
+  #waiting(promise, pane) {
+    const line = pane.querySelector(".pane-wait");
+    const slow = setTimeout(() => { line.hidden = false; }, 250);
+    const done = () => { clearTimeout(slow); line.hidden = true; };
+    promise.then(done, done);
+  }
+
+  #update() {
+    const opacity = {
+      aligned: this.mode === "slider" || (this.mode === "blink" && this.flipped) ? 1 : 0,
+      difference: this.mode === "difference" ? 1 : 0,
+    };
+    for (const [name, promise] of Object.entries(this.over)) {
+      promise.then((item) => {
+        item.setOpacity(opacity[name]);
+        if (this.mode !== "slider") item.setClip(null);
+        this.#clip();
+        this.left.forceRedraw();
+      }, () => {});
+    }
+  }
+
+  #clip() {
+    if (this.mode !== "slider" || !this.over.aligned) return;
+    this.over.aligned.then((item) => {
+      const size = item.getContentSize();
+      const at = this.left.viewport.pointFromPixel(
+        new OSD.Point(this.share * this.left.container.clientWidth, 0), true);
+      const x = Math.max(0, Math.min(size.x, item.viewportToImageCoordinates(at, true).x));
+      const clip = item.getClip();
+      if (clip && Math.abs(clip.x - x) < 0.01) return;
+      item.setClip(new OSD.Rect(x, 0, Math.max(0.001, size.x - x), size.y));
+    });
+  }
+
+  /** Show in the other viewer what ``leader`` shows. */
+  #follow(leader) {
+    const first = leader.world.getItemAt(0);
+    if (first && leader === this.left) {
+      this.onZoom(first.viewportToImageZoom(leader.viewport.getZoom(true)) * devicePixelRatio);
+    }
+    if (leader !== this.leader || this.mode !== "side") return;
+    const other = leader === this.left ? this.right : this.left;
+    const second = other.world.getItemAt(0);
+    if (!first || !second) return;
+    const matrix = leader === this.left ? this.matrix : inverted(this.matrix);
+    const from = first.getContentSize();
+    const to = second.getContentSize();
+    const centre = first.viewportToImageCoordinates(leader.viewport.getCenter(true), true);
+    const [x, y] = [centre.x / from.x, centre.y / from.y];
+    const [u, v] = mapped(matrix, x, y);
+    // How many pixels of the other picture one pixel of this one is wide, at this place.
+    const step = 0.01;
+    const [a, b] = mapped(matrix, x + step, y);
+    const [c, d] = mapped(matrix, x, y + step);
+    const area = Math.abs((a - u) * (d - v) - (c - u) * (b - v)) * to.x * to.y;
+    const scale = Math.sqrt(area / (step * step * from.x * from.y)) || 1;
+    const zoom = first.viewportToImageZoom(leader.viewport.getZoom(true)) / scale;
+    other.viewport.zoomTo(second.imageToViewportZoom(zoom), null, true);
+    other.viewport.panTo(second.imageToViewportCoordinates(u * to.x, v * to.y), true);
+  }
+
+  #dragDivider(divider) {
+    divider.addEventListener("pointerdown", (event) => {
+      divider.setPointerCapture(event.pointerId);
+      event.preventDefault();
+    });
+    divider.addEventListener("pointermove", (event) => {
+      if (!divider.hasPointerCapture(event.pointerId)) return;
+      const box = divider.parentElement.getBoundingClientRect();
+      const share = Math.max(0, Math.min(1, (event.clientX - box.left) / box.width));
+      this.slide(share);
+      this.moved?.(share);
+    });
+  }
+}

@@ -1,0 +1,128 @@
+/** The keyboard on the review page; the dialog "shortcuts" shows all of it. */
+
+import { toggle } from "./review_selection.js";
+
+const TYPING = "input:not(.pick), select, textarea, dialog";
+
+function groupsOf(results) {
+  return [...results.querySelectorAll(".group")];
+}
+
+function currentGroup(results) {
+  return document.activeElement.closest?.(".group") ?? results.querySelector(".group.current");
+}
+
+function focusStop(stop) {
+  const card = stop.closest(".group");
+  for (const other of document.querySelectorAll(".group.current")) {
+    if (other !== card) other.classList.remove("current");
+  }
+  card.classList.add("current");
+  stop.focus({ preventScroll: true });
+  const whole = card.getBoundingClientRect().height < innerHeight * 0.7;
+  (whole ? card : stop).scrollIntoView({ block: "nearest", behavior: "instant" });
+}
+
+function stopsOf(card) {
+  return [...card.querySelectorAll("[data-stop]:not(:disabled)")];
+}
+
+function moveGroup(results, step) {
+  const groups = groupsOf(results);
+  const at = groups.indexOf(currentGroup(results));
+  const card = groups[at < 0 ? (step > 0 ? 0 : groups.length - 1) : at + step];
+  if (card) {
+    const stops = stopsOf(card);
+    focusStop(stops[Math.min(1, stops.length - 1)] ?? card);
+  } else {
+    movePage(results, step);
+  }
+}
+
+function moveFile(results, step) {
+  const card = currentGroup(results);
+  if (!card) return moveGroup(results, 1);
+  const stops = stopsOf(card);
+  const at = stops.indexOf(document.activeElement);
+  const stop = stops[Math.max(0, Math.min(stops.length - 1, at + step))];
+  if (stop) focusStop(stop);
+}
+
+function movePage(results, step) {
+  results.querySelector(`[data-page="${step > 0 ? "next" : "prev"}"]`)?.click();
+}
+
+function press(element) {
+  if (element) element.click();
+}
+
+function inCard(results, selector) {
+  press(currentGroup(results)?.querySelector(selector));
+}
+
+function inTile(results, selector) {
+  const tile = document.activeElement.closest?.(".tile");
+  press(tile?.querySelector(selector) ?? currentGroup(results)?.querySelector(selector));
+}
+
+function extendSelection(results) {
+  const box = document.activeElement;
+  if (box.matches(".pick")) toggle(results, box, true);
+}
+
+function keymap(results) {
+  return {
+    j: () => moveGroup(results, 1),
+    k: () => moveGroup(results, -1),
+    ArrowRight: () => moveFile(results, 1),
+    ArrowLeft: () => moveFile(results, -1),
+    "Shift+ ": () => extendSelection(results),
+    a: () => inCard(results, '[data-act="all"]'),
+    x: () => inCard(results, '[data-act="none"]'),
+    i: () => inCard(results, '[data-act="invert"]'),
+    Enter: () => inTile(results, '[data-act="compare"]'),
+    p: () => inTile(results, '[data-act="keep"]'),
+    s: () => inCard(results, '[data-act="split"]'),
+    n: () => inCard(results, '[data-act="dismiss"]'),
+    "Shift+N": () => inCard(results, '[data-act="dismiss-all"]'),
+    "[": () => movePage(results, -1),
+    "]": () => movePage(results, 1),
+    g: () => results.querySelector(".pager-input")?.select(),
+    "/": () => {
+      const search = document.getElementById("search");
+      search.closest("details").open = true;
+      search.select();
+    },
+    b: () => press(document.querySelector('[data-opens="bulk"]')),
+    r: () => press(document.getElementById("go-remove")),
+    "?": () => document.getElementById("shortcuts").showModal(),
+  };
+}
+
+export function installKeys(results) {
+  const keys = keymap(results);
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (event.target.closest(TYPING)) return;
+    const pressable = event.target.closest("a, button, summary");
+    if (pressable && (event.key === "Enter" || event.key === " ")) return;
+    const shifted = event.shiftKey && (event.key === " " || /^[A-Z]$/.test(event.key));
+    const action = keys[shifted ? `Shift+${event.key}` : event.key];
+    if (!action) return;
+    event.preventDefault();
+    action();
+  });
+  results.addEventListener("focusin", (event) => {
+    const card = event.target.closest(".group");
+    for (const other of results.querySelectorAll(".group.current")) {
+      if (other !== card) other.classList.remove("current");
+    }
+    card?.classList.add("current");
+  });
+  /* After a change of page the keyboard goes on at its first group. */
+  results.addEventListener("htmx:afterSettle", (event) => {
+    if (event.target !== results || document.activeElement !== document.body) return;
+    const stop = results.querySelector(".group [data-stop]");
+    if (stop) focusStop(stop);
+  });
+}

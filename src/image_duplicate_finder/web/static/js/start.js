@@ -1,0 +1,158 @@
+/** The start page: the list of folders, the dialog that chooses one, the two sliders. */
+
+const form = document.getElementById("scan-form");
+const list = document.getElementById("folder-list");
+const dialog = document.getElementById("folder-dialog");
+const body = document.getElementById("folder-dialog-body");
+
+/* The list of folders */
+
+const estimateSoon = debounced(() => document.body.dispatchEvent(new Event("estimate")), 500);
+
+function debounced(action, milliseconds) {
+  let timer = 0;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(action, milliseconds);
+  };
+}
+
+function addRow(text = "") {
+  const empty = [...list.querySelectorAll("[data-folder-input]")].find((each) => !each.value);
+  if (text && empty) {
+    empty.value = text;
+    return empty.closest("[data-folder-row]");
+  }
+  const row = document.getElementById("folder-row").content.firstElementChild.cloneNode(true);
+  list.append(row);
+  row.querySelector("[data-folder-input]").value = text;
+  return row;
+}
+
+document.getElementById("add-folder").addEventListener("click", () => {
+  addRow().querySelector("[data-folder-input]").focus();
+});
+
+form.addEventListener("click", (event) => {
+  const remove = event.target.closest("[data-remove-row]");
+  const browse = event.target.closest("[data-browse]");
+  const recent = event.target.closest("[data-recent]");
+  if (remove) {
+    remove.closest("[data-folder-row]").remove();
+    document.getElementById("add-folder").focus();
+    estimateSoon();
+  } else if (browse) {
+    openDialog(browse.closest("[data-folder-row]").querySelector("[data-folder-input]"));
+  } else if (recent) {
+    addRow(recent.dataset.recent).querySelector("[data-folder-input]").focus();
+    estimateSoon();
+  }
+});
+
+form.addEventListener("input", (event) => {
+  if (["folder", "exclude", "recursive", "hidden", "role"].includes(event.target.name)) {
+    estimateSoon();
+  }
+});
+
+if (list.querySelector("[data-folder-input]").value) estimateSoon();
+
+/* The dialog */
+
+let target = null;
+let showsHidden = false;
+
+async function open(path, focus = "list") {
+  const address = new URL(body.dataset.address, location.href);
+  address.searchParams.set("path", path);
+  if (showsHidden) address.searchParams.set("hidden", "1");
+  const answer = await fetch(address, { headers: { "HX-Request": "true" } });
+  body.innerHTML = await answer.text();
+  const first = body.querySelector(focus === "hidden" ? "[data-hidden]" : ".folder-item");
+  (first ?? body.querySelector("[data-choose]"))?.focus();
+}
+
+function openDialog(input) {
+  target = input;
+  dialog.showModal();
+  open(input.value);
+}
+
+body.addEventListener("click", (event) => {
+  const go = event.target.closest("[data-go]");
+  if (go) open(go.dataset.go);
+  if (event.target.closest("[data-choose]")) {
+    target.value = body.querySelector("[data-path]").dataset.path;
+    dialog.close();
+    estimateSoon();
+  }
+});
+
+body.addEventListener("change", (event) => {
+  const here = body.querySelector("[data-path]").dataset.path;
+  if (event.target.matches("[data-places]") && event.target.value) open(event.target.value);
+  if (event.target.matches("[data-hidden]")) {
+    showsHidden = event.target.checked;
+    open(here, "hidden");
+  }
+});
+
+/* Arrows walk the list, Backspace goes up, a letter jumps to the next name with it. */
+body.addEventListener("keydown", (event) => {
+  const item = event.target.closest(".folder-item");
+  if (!item) return;
+  const items = [...body.querySelectorAll(".folder-item")];
+  const place = items.indexOf(item);
+  let next = null;
+  if (event.key === "ArrowDown") next = items[place + 1];
+  else if (event.key === "ArrowUp") next = items[place - 1];
+  else if (event.key === "Home") next = items[0];
+  else if (event.key === "End") next = items.at(-1);
+  else if (event.key === "ArrowRight") item.click();
+  else if (event.key === "ArrowLeft" || event.key === "Backspace") {
+    body.querySelector("[data-up]")?.click();
+  } else if (event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.metaKey) {
+    const letter = event.key.toLowerCase();
+    next = [...items.slice(place + 1), ...items].find((each) =>
+      each.textContent.trim().toLowerCase().startsWith(letter),
+    );
+  } else return;
+  if (!["Tab", "Enter"].includes(event.key)) event.preventDefault();
+  next?.focus();
+});
+
+dialog.addEventListener("close", () => target?.focus());
+
+/* The sliders, their presets, and the examples beside them */
+
+const euclidean = document.getElementById("esimilarity");
+const cosine = document.getElementById("csimilarity");
+const presets = [...document.querySelectorAll("#presets input")];
+
+function showThresholds() {
+  for (const slider of [euclidean, cosine]) {
+    const value = Number(slider.value).toFixed(2);
+    document.querySelector(`output[for="${slider.id}"]`).value = value;
+  }
+  for (const preset of presets) {
+    preset.checked =
+      Number(preset.dataset.esimilarity) === Number(euclidean.value) &&
+      Number(preset.dataset.csimilarity) === Number(cosine.value);
+  }
+  for (const example of document.querySelectorAll("[data-distance]")) {
+    const distance = Number(example.dataset.distance);
+    const similarity = 1 - (distance * distance) / 2;
+    const found = distance <= Number(euclidean.value) || similarity >= Number(cosine.value);
+    example.dataset.found = String(found);
+  }
+}
+
+for (const slider of [euclidean, cosine]) slider.addEventListener("input", showThresholds);
+for (const preset of presets) {
+  preset.addEventListener("change", () => {
+    euclidean.value = preset.dataset.esimilarity;
+    cosine.value = preset.dataset.csimilarity;
+    showThresholds();
+  });
+}
+showThresholds();

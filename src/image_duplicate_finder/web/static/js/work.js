@@ -1,0 +1,73 @@
+/** Progress of running work: hears events, or asks every second where that fails. */
+
+const page = document.getElementById("work");
+const bar = page.querySelector("progress");
+const announcer = page.querySelector("[data-announce]");
+let stage = "";
+
+function show(now) {
+  for (const [name, text] of Object.entries(now.fields)) {
+    const place = page.querySelector(`[data-field="${name}"]`);
+    if (place && place.textContent !== text) place.textContent = text;
+  }
+  if (bar) {
+    if (now.share === null) bar.removeAttribute("value");
+    else bar.value = now.share;
+  }
+  for (const [name, state] of Object.entries(now.stages)) {
+    const mark = page.querySelector(`[data-stage="${name}"]`);
+    if (!mark) continue;
+    mark.dataset.stageState = state;
+    if (state === "now") mark.setAttribute("aria-current", "step");
+    else mark.removeAttribute("aria-current");
+  }
+  if (now.fields.stage !== stage) {
+    // Only a new stage is spoken; figures that change all the time would never end.
+    stage = now.fields.stage;
+    announcer.textContent = stage || now.fields.title;
+  }
+  document.title = `${now.fields.title} · ImageDuplicateFinder`;
+  const stopping = now.state === "stopping";
+  for (const button of page.querySelectorAll("[data-stop]")) button.disabled = stopping;
+  if (now.ended) finish(now);
+}
+
+function finish(now) {
+  for (const part of page.querySelectorAll("[data-while-running]")) part.hidden = true;
+  for (const part of page.querySelectorAll("[data-when-ended]")) part.hidden = false;
+  for (const part of page.querySelectorAll("[data-when]")) {
+    part.hidden = !part.dataset.when.split(" ").includes(now.state);
+  }
+  if (now.next) page.querySelector("[data-next]").href = now.next;
+  if (now.state === "done" && now.next) location.replace(now.next);
+}
+
+function ask() {
+  const address = new URL(page.dataset.events, location.href);
+  address.searchParams.set("once", "1");
+  fetch(address)
+    .then((answer) => (answer.ok ? answer.json() : Promise.reject(answer.status)))
+    .then((now) => {
+      show(now);
+      if (!now.ended) setTimeout(ask, 1000);
+    })
+    .catch((status) => {
+      if (status === 404 || status === 401) location.reload();
+      else setTimeout(ask, 3000);
+    });
+}
+
+function listen() {
+  const source = new EventSource(page.dataset.events);
+  source.addEventListener("message", (event) => {
+    const now = JSON.parse(event.data);
+    if (now.ended) source.close();
+    show(now);
+  });
+  source.addEventListener("error", () => {
+    // The browser opens an ended stream anew by itself; a refused one it gives up.
+    if (source.readyState === EventSource.CLOSED) ask();
+  });
+}
+
+if (!["done", "stopped", "failed"].includes(page.dataset.state)) listen();

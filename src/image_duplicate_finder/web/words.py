@@ -1,0 +1,130 @@
+"""What matches, keepers and metadata are called on a page, in the visitor's language."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from babel.dates import format_date
+from flask import Flask
+
+from image_duplicate_finder.model import GroupKind, ImageInfo, Relation
+from image_duplicate_finder.results import FileView, GroupSort
+from image_duplicate_finder.web.formats import moment
+from image_duplicate_finder.web.i18n import gettext as _
+from image_duplicate_finder.web.i18n import lazy, locale
+
+RELATIONS = {
+    Relation.BYTE_IDENTICAL: lazy("Identical files"),
+    Relation.PIXEL_IDENTICAL: lazy("Identical pictures"),
+    Relation.REENCODED: lazy("Saved again"),
+    Relation.RESIZED: lazy("Resized"),
+    Relation.CROPPED: lazy("Cropped"),
+    Relation.ROTATED: lazy("Turned or mirrored"),
+    Relation.EDITED: lazy("Edited"),
+    Relation.CONTAINS: lazy("Contained"),
+    Relation.SIMILAR: lazy("Similar"),
+}
+KINDS = {
+    GroupKind.DUPLICATES: lazy("Duplicates"),
+    GroupKind.SIMILAR: lazy("Similar"),
+    GroupKind.CONTAINS: lazy("Contained"),
+}
+SORTS = {
+    GroupSort.SPACE: lazy("Space to win"),
+    GroupSort.COUNT: lazy("Number of files"),
+    GroupSort.DATE: lazy("Date"),
+    GroupSort.SIMILARITY: lazy("Similarity"),
+    GroupSort.PATH: lazy("Path"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of a metadata table; ``differs`` when the two pictures do not agree on it."""
+
+    name: str
+    keeper: str
+    member: str
+    differs: bool
+
+
+def facts(keeper: FileView, member: FileView) -> list[Fact]:
+    """What is known of two pictures, line by line, without lines that both leave empty."""
+    return [
+        Fact(name, mine, theirs, mine != theirs)
+        for (name, mine), (_name, theirs) in zip(_lines(keeper), _lines(member), strict=True)
+        if mine or theirs
+    ]
+
+
+def differences(keeper: FileView, member: FileView) -> list[str]:
+    """In which of its metadata a member is unlike its keeper, in a few words each."""
+    mine, theirs = keeper.info.metadata, member.info.metadata
+    words = []
+    if mine.has_exif != theirs.has_exif:
+        words.append(_("has EXIF data") if theirs.has_exif else _("no EXIF data"))
+    elif mine.camera != theirs.camera or mine.lens != theirs.lens:
+        words.append(_("other camera"))
+    if mine.taken != theirs.taken and (mine.has_exif == theirs.has_exif or theirs.taken):
+        words.append(_("other date taken") if theirs.taken else _("no date taken"))
+    if mine.has_gps != theirs.has_gps:
+        words.append(_("has a place") if theirs.has_gps else _("no place"))
+    if mine.rating != theirs.rating or mine.keywords != theirs.keywords:
+        words.append(_("other rating or keywords"))
+    if (mine.profile or "sRGB") != (theirs.profile or "sRGB"):
+        words.append(_("other colour profile"))
+    if keeper.info.bit_depth != member.info.bit_depth:
+        words.append(_("%(bits)s bits per channel", bits=member.info.bit_depth))
+    if keeper.info.has_alpha != member.info.has_alpha:
+        words.append(_("has transparency") if member.info.has_alpha else _("no transparency"))
+    if keeper.info.frames != member.info.frames:
+        words.append(_("%(frames)s frames", frames=member.info.frames))
+    return words
+
+
+def _lines(file: FileView) -> Iterator[tuple[str, str]]:
+    info, metadata = file.info, file.info.metadata
+    yield _("Format"), info.format
+    yield _("Compression"), _compression(info)
+    yield _("Bits per channel"), str(info.bit_depth)
+    yield _("Transparency"), _("yes") if info.has_alpha else _("no")
+    yield _("Frames"), str(info.frames)
+    yield _("Colour profile"), metadata.profile or _("none stated")
+    yield _("Date taken"), _date(metadata.taken)
+    yield _("Camera"), metadata.camera or ""
+    yield _("Lens"), metadata.lens or ""
+    yield _("Place (GPS)"), _("yes") if metadata.has_gps else _("no")
+    yield _("Rating"), "" if metadata.rating is None else str(metadata.rating)
+    yield _("Keywords"), ", ".join(metadata.keywords)
+    yield _("Orientation in the file"), str(info.orientation)
+
+
+def _compression(info: ImageInfo) -> str:
+    if info.metadata.jpeg_quality is not None:
+        return _("quality %(quality)s of 100", quality=info.metadata.jpeg_quality)
+    return _("lossless") if info.lossless else _("lossy")
+
+
+def _date(taken: str | None) -> str:
+    if taken is None:
+        return ""
+    try:
+        return moment(taken)
+    except ValueError:
+        return taken
+
+
+def day(seconds: float) -> str:
+    """The date of a moment given in seconds since 1970, in local time."""
+    return format_date(datetime.datetime.fromtimestamp(seconds), format="medium", locale=locale())
+
+
+def install(app: Flask) -> None:
+    """Make the words known to the templates of ``app``."""
+    app.add_template_filter(day)
+    app.add_template_filter(lambda relation: _(RELATIONS[relation]), "relation_name")
+    app.add_template_filter(lambda kind: _(KINDS[kind]), "kind_name")
+    app.add_template_filter(lambda sort: _(SORTS[sort]), "sort_name")
+    app.add_template_global(differences)

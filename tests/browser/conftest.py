@@ -1,0 +1,138 @@
+"""The real app in its own process, and a real browser in front of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from running import Server, Visit, start_server
+
+REPOSITORY = Path(__file__).parents[2]
+AXE_FOLDER = REPOSITORY / "tests" / "artifacts" / "axe"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder drives a browser."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+LEFT_PAGE = ("htmx:historyCacheMiss", "htmx:sendAbort", "htmx:sendError")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium, or what IDF_TEST_BROWSER names."""
+    path = os.environ.get("IDF_TEST_BROWSER") or shutil.which("chromium")
+    if path is None:
+        assert not os.environ.get("CI"), "CI needs a browser: install chromium."
+        pytest.skip("no browser: install chromium, or name one in IDF_TEST_BROWSER")
+    expect.set_options(timeout=180_000)  # a busy machine is no defect
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def server(library_dir: Path) -> Iterator[Server]:
+    """The app over an empty library."""
+    started = start_server(library_dir)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def enter(chromium: Browser) -> Iterator[Callable[..., Visit]]:
+    """Opens the app's printed address: ``enter(server, width=1440, theme="light")``.
+
+    A script error or a violation of the content policy in any page fails the test.
+    """
+    visits: list[Visit] = []
+
+    def visit(server: Server, *, width: int = 1440, theme: Any = "light", **more: Any) -> Visit:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=theme,
+            locale="en-GB",
+            reduced_motion="reduce",
+            **more,
+        )
+        context.set_default_timeout(60_000)
+        page = context.new_page()
+        made = Visit(page, server.base, [])
+        page.on(
+            "pageerror",
+            lambda error: (
+                None
+                if any(left in str(error) for left in LEFT_PAGE)
+                else made.complaints.append(str(error))
+            ),
+        )
+        page.on(
+            "console",
+            lambda message: (
+                made.complaints.append(message.text)
+                # A page that is left while htmx still fetches something says so.
+                if message.type == "error"
+                and "Failed to load resource" not in message.text
+                and not any(left in message.text for left in LEFT_PAGE)
+                else None
+            ),
+        )
+        page.goto(server.entry)
+        page.wait_for_url(server.base + "/")
+        visits.append(made)
+        return made
+
+    yield visit
+    for made in visits:
+        made.page.context.close()
+    assert not [complaint for made in visits for complaint in made.complaints]
+
+
+@pytest.fixture(scope="session")
+def axe() -> Callable[[Page], list[str]]:
+    """Checks a page for accessibility: ``axe(page)`` returns what is wrong, in words."""
+    script = AXE_FOLDER / "axe.min.js"
+    if not script.is_file():
+        fetch = [sys.executable, str(REPOSITORY / "tools/vendor_web.py"), "--axe", str(AXE_FOLDER)]
+        if subprocess.run(fetch, check=False).returncode != 0:
+            assert not os.environ.get("CI"), "CI must be able to fetch axe-core."
+            pytest.skip("axe-core could not be fetched")
+    source = script.read_text()
+
+    def check(page: Page) -> list[str]:
+        # In a world of its own, so that the page's policy need not let it in.
+        session = page.context.new_cdp_session(page)
+        frame = session.send("Page.getFrameTree")["frameTree"]["frame"]["id"]
+        world = session.send("Page.createIsolatedWorld", {"frameId": frame})
+        where = {"contextId": world["executionContextId"], "awaitPromise": True}
+        session.send("Runtime.evaluate", {"expression": source, **where})
+        ask = "axe.run().then((found) => JSON.stringify(found.violations))"
+        answer = session.send("Runtime.evaluate", {"expression": ask, **where})
+        session.detach()
+        return [
+            f"{page.url}: {found['id']}: {found['help']}: {node['target']} {node['failureSummary']}"
+            for found in json.loads(answer["result"]["value"])
+            for node in found["nodes"]
+        ]
+
+    return check

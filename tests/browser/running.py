@@ -1,0 +1,69 @@
+"""The app in a process of its own, and one visit to it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from playwright.sync_api import Page
+
+WIDTHS = (1440, 390)
+THEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
+
+
+@dataclass(slots=True)
+class Server:
+    """A running app: ``entry`` is the printed address, ``base`` the same without the token."""
+
+    process: subprocess.Popen[str]
+    entry: str
+
+    @property
+    def base(self) -> str:
+        """The address of the start page, without the slash."""
+        return self.entry.split("/enter/")[0]
+
+    def stop(self) -> None:
+        """End the app as a person does, and wait for it."""
+        self.process.terminate()
+        self.process.wait(30)
+
+    def kill(self) -> None:
+        """End the app as a power cut does."""
+        self.process.kill()
+        self.process.wait(30)
+
+
+def start_server(library: Path) -> Server:
+    """Start the app over ``library`` on a free port and wait until it says that it is ready."""
+    code = (
+        "import socket, sys\n"
+        "from image_duplicate_finder.web.server import run\n"
+        "probe = socket.socket(); probe.bind(('127.0.0.1', 0))\n"
+        "port = probe.getsockname()[1]; probe.close()\n"
+        "run(sys.argv[1], port=port, open_browser=False)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(library)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    found = re.search(r"http://\S+", process.stdout.readline())
+    assert found is not None, "the app did not start"
+    return Server(process, found.group())
+
+
+@dataclass(slots=True)
+class Visit:
+    """A page of the app in the browser; collects what the browser complains about."""
+
+    page: Page
+    base: str
+    complaints: list[str]
+
+    def open(self, path: str) -> None:
+        """Go to a page of the app."""
+        self.page.goto(self.base + path)

@@ -1,0 +1,219 @@
+"""The compare page in a real browser: modes, synchronous zoom, steps, decisions, accessibility."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from running import THEMES, WIDTHS, Server, Visit
+
+from image_duplicate_finder.library import Library
+from image_duplicate_finder.results import GroupQuery
+from review_scene import CROP, Scene, make_scene
+
+Enter = Callable[..., Visit]
+Axe = Callable[[Page], list[str]]
+
+expect.set_options(timeout=30_000)  # a busy machine is slow, not wrong
+
+ZOOM = """(id) => {
+  const viewer = OpenSeadragon.getViewer(document.getElementById(id));
+  const item = viewer.world.getItemAt(0);
+  const size = item.getContentSize();
+  const centre = item.viewportToImageCoordinates(viewer.viewport.getCenter(true));
+  return [item.viewportToImageZoom(viewer.viewport.getZoom(true)), centre.x, centre.y, size.x];
+}"""
+
+
+@pytest.fixture
+def scene(library_dir: Path, tmp_path: Path, server: Server) -> Scene:
+    """Three groups behind the running app."""
+    return make_scene(library_dir, tmp_path / "photos")
+
+
+@pytest.fixture
+def stored(library_dir: Path, scene: Scene) -> Library:
+    """The library that the app shows, read directly."""
+    return Library.open(library_dir)
+
+
+def compare(visit: Visit, stored: Library, scene: Scene, name: str) -> Page:
+    """Open the compare page of a file and wait until both pictures stand."""
+    group = stored.groups(scene.scan, GroupQuery(text=name)).groups[0]
+    visit.open(f"/scans/{scene.scan}/compare/{group.id}/{scene.files[name]}/")
+    ready(visit.page)
+    return visit.page
+
+
+def ready(page: Page) -> None:
+    page.wait_for_function(
+        """() => ["viewer-keeper", "viewer-member"].every((id) =>
+             OpenSeadragon.getViewer(document.getElementById(id))?.world.getItemAt(0))"""
+    )
+
+
+def colour(page: Page, x: float, y: float) -> list[int]:
+    """The colour that the left viewer shows at a share of the stage."""
+    return page.evaluate(
+        """([x, y]) => {
+          const canvas = OpenSeadragon.getViewer(document.getElementById("viewer-keeper"))
+            .drawer.canvas;
+          const at = [Math.round(x * canvas.width), Math.round(y * canvas.height)];
+          return [...canvas.getContext("2d").getImageData(...at, 1, 1).data];
+        }""",
+        [x, y],
+    )
+
+
+def test_both_pictures_move_together_to_single_pixels(
+    server: Server, enter: Enter, scene: Scene, stored: Library
+) -> None:
+    visit = enter(server)
+    page = compare(visit, stored, scene, "b/crop.png")
+    page.get_by_role("button", name="1:1").click()
+    expect(page.locator("#zoom-level")).to_have_text("100%")
+    left, right = (page.evaluate(ZOOM, f"viewer-{which}") for which in ("keeper", "member"))
+    assert left[3] == 480 and right[3] == 300
+    assert left[0] == pytest.approx(1, abs=0.02) and right[0] == pytest.approx(1, abs=0.02)
+    assert right[1] == pytest.approx(left[1] - CROP[0], abs=2)
+    assert right[2] == pytest.approx(left[2] - CROP[1], abs=2)
+
+    # The other way round: wheel over the right picture.
+    page.locator("#viewer-member").hover()
+    page.mouse.wheel(0, -300)
+    page.wait_for_timeout(800)
+    left, right = (page.evaluate(ZOOM, f"viewer-{which}") for which in ("keeper", "member"))
+    assert right[0] > 1.1 and left[0] == pytest.approx(right[0], rel=0.03)
+    assert right[1] == pytest.approx(left[1] - CROP[0], abs=3)
+
+
+def test_a_half_size_copy_is_shown_at_the_size_of_the_scene(
+    server: Server, enter: Enter, scene: Scene, stored: Library
+) -> None:
+    page = compare(enter(server), stored, scene, "b/small.jpg")
+    page.get_by_role("button", name="1:1").click()
+    expect(page.locator("#zoom-level")).to_have_text("100%")
+    assert page.evaluate(ZOOM, "viewer-member")[0] == pytest.approx(2, abs=0.05)
+
+
+def test_slider_blink_and_difference_show_what_they_say(
+    server: Server, enter: Enter, scene: Scene, stored: Library
+) -> None:
+    page = compare(enter(server), stored, scene, "b/crop.png")
+    page.get_by_label("Outline").uncheck()
+    grey = [128, 128, 128]
+
+    def differs(found: list[int]) -> bool:
+        return max(abs(a - b) for a, b in zip(found[:3], grey, strict=True)) > 3
+
+    # The right end of the original is missing from the crop: plain grey in the aligned picture.
+    page.get_by_role("radio", name="Slider").check()
+    page.wait_for_function("document.getElementById('compare').dataset.mode === 'slider'")
+    box = page.locator("#viewer-keeper").bounding_box()
+    assert box is not None
+    shown = min(box["width"], box["height"] * 4 / 3) / box["width"]
+    x = 0.5 + shown * (450 / 480 - 0.5)
+    slider = page.get_by_role("slider")
+    slider.fill("0")
+    page.wait_for_timeout(700)
+    assert not differs(colour(page, x, 0.5))
+    slider.fill("100")
+    page.wait_for_timeout(700)
+    assert differs(colour(page, x, 0.5))
+
+    page.keyboard.press("3")
+    expect(page.locator("#blink-words")).to_have_text("You see the kept file")
+    page.wait_for_timeout(500)
+    assert differs(colour(page, x, 0.5))
+    page.get_by_role("button", name="Show the other").click()
+    expect(page.locator("#blink-words")).to_have_text("You see the other file")
+    page.wait_for_timeout(500)
+    assert not differs(colour(page, x, 0.5))
+    page.keyboard.press("b")
+    expect(page.locator("#blink-words")).to_have_text("You see the other file")
+    run = page.get_by_role("button", name="Blink by itself")
+    run.click()
+    expect(run).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#blink-words")).to_have_text("You see the kept file")
+    run.click()
+
+    page.keyboard.press("4")
+    expect(page.locator("#difference-words")).to_contain_text("No difference")
+
+
+def test_pictures_that_do_not_lie_on_each_other_offer_no_difference(
+    server: Server, enter: Enter, scene: Scene, stored: Library
+) -> None:
+    page = compare(enter(server), stored, scene, "c/shot 2.jpg")
+    expect(page.get_by_role("radio", name="Difference")).to_be_disabled()
+    expect(page.get_by_text("do not lie on each other exactly")).to_be_visible()
+    page.keyboard.press("4")
+    expect(page.get_by_role("radio", name="Side by side")).to_be_checked()
+
+
+def test_the_outline_is_drawn_on_the_original(
+    server: Server, enter: Enter, scene: Scene, stored: Library
+) -> None:
+    page = compare(enter(server), stored, scene, "b/crop.png")
+    expect(page.get_by_label("Outline")).to_be_checked()
+    drawn = page.locator("#viewer-keeper .outline")
+    expect(drawn).to_be_visible()
+    points = drawn.locator("polygon").last.get_attribute("points")
+    assert points is not None
+    assert points.split(" ")[0] == f"{CROP[0] / 480},{CROP[1] / 360}"
+    page.keyboard.press("o")
+    expect(drawn).to_have_count(0)
+
+
+def test_steps_and_decisions_stay_on_the_page(
+    server: Server, enter: Enter, scene: Scene, stored: Library
+) -> None:
+    visit = enter(server)
+    page = compare(visit, stored, scene, "b/small.jpg")
+    page.keyboard.press("2")
+    page.evaluate("window.here = true")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(f"**/{scene.files['b/crop.png']}/")
+    ready(page)
+    expect(page.get_by_role("radio", name="Slider")).to_be_checked()
+    expect(page.locator("#remove")).not_to_be_checked()
+    page.keyboard.press("Space")
+    expect(page.locator("#selection")).to_contain_text("3 files selected")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_url(f"**/{scene.files['b/small.jpg']}/")
+    ready(page)
+    page.keyboard.press("p")
+    page.wait_for_url(f"**/{scene.files['a/original.png']}/")
+    kept = stored.groups(scene.scan, GroupQuery(text="original")).groups[0].keeper
+    assert kept.id == scene.files["b/small.jpg"]
+    ready(page)
+    page.keyboard.press("n")
+    page.wait_for_url(lambda url: not url.endswith(f"/{scene.files['a/original.png']}/"))
+    ready(page)
+    assert len(stored.dismissed()) == 1
+    assert page.evaluate("window.here") is True
+    page.go_back()
+    page.keyboard.press("Escape")
+    page.wait_for_url("**/scans/*/#group-*")
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_page_is_accessible(
+    server: Server,
+    enter: Enter,
+    axe: Axe,
+    scene: Scene,
+    stored: Library,
+    width: int,
+    theme: str,
+) -> None:
+    page = compare(enter(server, width=width, theme=theme), stored, scene, "b/crop.png")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for mode in "1234":
+        page.keyboard.press(mode)
+        assert axe(page) == []
+    page.keyboard.press("?")
+    assert axe(page) == []

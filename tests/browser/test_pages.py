@@ -1,0 +1,262 @@
+"""Every page around the review: accessible in both themes and widths, and usable by keyboard."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import pytest
+from playwright.sync_api import Page, expect
+from running import THEMES, WIDTHS, Server, Visit, start_server
+
+from image_duplicate_finder.library import Library
+from image_duplicate_finder.settings import Mode, ScanSettings
+from painting import paint_photo
+
+pytestmark = pytest.mark.timeout(900)
+
+Axe = Callable[[Page], list[str]]
+Enter = Callable[..., Visit]
+
+
+def _make_photos(folder: Path, count: int = 4) -> Path:
+    """Painted pictures with a byte copy and a small copy each, and a damaged file."""
+    (folder / "inner").mkdir(parents=True)
+    for seed in range(count):
+        picture = cv2.cvtColor(paint_photo(seed), cv2.COLOR_RGB2BGR)
+        cv2.imwrite(str(folder / f"{seed}.jpg"), picture)
+        shutil.copy(folder / f"{seed}.jpg", folder / "inner" / f"{seed} (1).jpg")
+        cv2.imwrite(str(folder / f"{seed} small.jpg"), cv2.resize(picture, None, fx=0.5, fy=0.5))
+    (folder / "damaged.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
+    return folder
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder for one test."""
+    return _make_photos(tmp_path / "photos")
+
+
+@pytest.fixture(scope="module")
+def busy_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """An app whose library has a scan, a removal, a dismissed pair and failures. Only read."""
+    base = tmp_path_factory.mktemp("busy")
+    folder = _make_photos(base / "photos")
+    with Library.open(base / "library") as library:
+        scan = library.scan([folder], ScanSettings(mode=Mode.QUICK, jobs=1)).id
+        groups = library.groups(scan).groups
+        small = next(m.file.id for m in groups[0].members if "small" in m.file.path)
+        library.dismiss(groups[0].id, [small])
+        library.apply(library.plan(scan))
+        library.scan([folder], ScanSettings(mode=Mode.QUICK, jobs=1))
+    server = start_server(base / "library")
+    yield server
+    server.stop()
+
+
+PAGES = (
+    "/", "/history/", "/history/1", "/backups/", "/not-duplicates/", "/find/", "/settings/",
+    "/about/", "/scans/1/failures/", "/scans/1/export/", "/scans/1/remove/", "/nothing",
+)  # fmt: skip
+
+
+def test_every_page_is_accessible_and_fits(busy_server: Server, enter: Enter, axe: Axe) -> None:
+    """In both themes and at both widths, with everything unfolded, the menu included."""
+    visit = enter(busy_server)
+    page = visit.page
+    wrong: list[str] = []
+    for address in PAGES:
+        visit.open(address)
+        page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            if page.evaluate("document.documentElement.scrollWidth") > width:
+                wrong.append(f"{address} is wider than {width} pixels")
+            for theme in THEMES:
+                page.emulate_media(color_scheme=theme)
+                wrong += [f"{theme}, {width}: {found}" for found in axe(page)]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_page_speaks_german(busy_server: Server, enter: Enter) -> None:
+    visit = enter(busy_server)
+    page = visit.page
+    visit.open("/settings/")
+    page.get_by_label("Language").select_option("de")
+    page.get_by_role("button", name="Save").first.click()
+    expect(page.get_by_role("heading", name="Einstellungen")).to_be_visible()
+    headings = {
+        "/": "Doppelte Bilder finden", "/history/": "Verlauf", "/backups/": "Sicherungen",
+        "/not-duplicates/": "Keine Duplikate", "/find/": "Nach Beispiel suchen",
+        "/scans/1/failures/": "Dateien, die nicht lesbar waren", "/scans/1/export/": "Ausgeben",
+    }  # fmt: skip
+    for address, heading in headings.items():
+        visit.open(address)
+        expect(page.get_by_role("heading", name=heading, level=1)).to_be_visible()
+    visit.open("/settings/")
+    page.get_by_label("Sprache").select_option("")
+    page.get_by_role("button", name="Speichern").first.click()
+
+
+def test_the_folder_dialog_by_keyboard(server: Server, enter: Enter, photos: Path) -> None:
+    (photos / "another").mkdir()
+    visit = enter(server)
+    page = visit.page
+    page.get_by_label("Folder", exact=True).fill(str(photos))
+    page.get_by_role("button", name="Browse").focus()
+    page.keyboard.press("Enter")
+    up = page.get_by_role("button", name="Up one folder")
+    expect(up).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("button", name="another", exact=True)).to_be_focused()
+    page.keyboard.press("i")
+    expect(page.get_by_role("button", name="inner", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-path]")).to_have_attribute("data-path", str(photos / "inner"))
+    expect(up).to_be_focused()
+    page.keyboard.press("Backspace")
+    expect(page.locator("[data-path]")).to_have_attribute("data-path", str(photos))
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("[data-path]")).to_have_attribute("data-path", str(photos / "inner"))
+    page.get_by_role("button", name="Choose this folder").focus()
+    page.keyboard.press("Enter")
+    box = page.get_by_label("Folder", exact=True)
+    expect(box).to_have_value(str(photos / "inner"))
+    expect(box).to_be_focused()
+    expect(page.get_by_text("4 files to look at")).to_be_visible()
+    page.get_by_role("button", name="Browse").click()
+    page.keyboard.press("Escape")
+    expect(page.locator("#folder-dialog")).not_to_be_visible()
+
+
+def test_folders_with_roles_and_presets(server: Server, enter: Enter, photos: Path) -> None:
+    visit = enter(server)
+    page = visit.page
+    page.get_by_label("Folder", exact=True).first.fill(str(photos))
+    page.get_by_role("button", name="Add another folder").click()
+    page.get_by_label("Folder", exact=True).nth(1).fill(str(photos / "inner"))
+    page.get_by_label("What this folder is for").nth(1).select_option("protect")
+    page.get_by_role("radio", name="Lenient").check()
+    expect(page.locator("output[for=esimilarity]")).to_have_text("1.00")
+    expect(page.locator("output[for=csimilarity]")).to_have_text("0.70")
+    page.locator("#esimilarity").focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("output[for=esimilarity]")).to_have_text("0.99")
+    expect(page.locator("#presets input:checked")).to_have_count(0)
+    page.get_by_text("Quick", exact=True).click()
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_url(re.compile(r"/scans/\d+/"))
+    scan = re.findall(r"/scans/(\d+)/", page.url)[0]
+    document = page.request.get(f"{visit.base}/scans/{scan}/export/groups.json").json()
+    assert document["settings"]["protected"] == [str(photos / "inner")]
+    assert document["settings"]["esimilarity_threshold"] == 0.99
+    kept = {group["keeper"]["path"] for group in document["groups"]}
+    assert all(os.path.dirname(path) == str(photos / "inner") for path in kept)
+    visit.open(f"/?again={scan}")
+    expect(page.get_by_label("What this folder is for").nth(1)).to_have_value("protect")
+
+
+def test_what_is_wrong_with_a_folder_is_said(server: Server, enter: Enter) -> None:
+    visit = enter(server)
+    page = visit.page
+    page.get_by_label("Folder", exact=True).fill("/no/such/folder")
+    expect(page.locator("#estimate")).to_contain_text("There is no folder or file")
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_role("alert")).to_contain_text("There is no folder or file")
+    expect(page.get_by_label("Folder", exact=True)).to_have_value("/no/such/folder")
+
+
+def test_without_events_the_page_asks(server: Server, enter: Enter, photos: Path) -> None:
+    visit = enter(server)
+    page = visit.page
+    page.route("**/events", lambda route: route.fulfill(status=503))
+    page.get_by_label("Folder", exact=True).fill(str(photos))
+    page.get_by_text("Quick", exact=True).click()
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_url(re.compile(r"/scans/\d+/"))
+
+
+def test_a_removal_goes_on_without_its_tab(server: Server, enter: Enter, photos: Path) -> None:
+    visit = enter(server)
+    page = visit.page
+    page.get_by_label("Folder", exact=True).fill(str(photos))
+    page.get_by_text("Quick", exact=True).click()
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_url("**/work/*")
+    tab = page.context.new_page()
+    tab.goto(page.url)
+    page.close()
+    tab.wait_for_url(re.compile(r"/scans/\d+/"))
+    scan = re.findall(r"/scans/(\d+)/", tab.url)[0]
+    tab.goto(f"{visit.base}/scans/{scan}/remove/")
+    tab.get_by_text("Remove in another way").click()
+    with tab.expect_navigation():
+        tab.get_by_label("Only what is removed").click()
+    expect(tab.get_by_label("Only what is removed")).to_be_checked()
+    tab.get_by_role("button", name="into the backup").click()
+    tab.wait_for_url(re.compile(r"/history/\d+"))
+    expect(tab.get_by_text("8 files are done.")).to_be_visible()
+
+    # One file alone, then the rest, then for good: nothing is left to purge.
+    tab.locator("input[name=item]").first.check()
+    tab.get_by_role("button", name="Put the ticked files back").click()
+    tab.wait_for_url(re.compile(r"job="))
+    expect(tab.get_by_text("1 file is done.")).to_be_visible()
+    tab.get_by_text("Free the space for good").click()
+    delete = tab.get_by_role("button", name="for good")
+    delete.click()
+    assert (
+        "history" in tab.url
+        and len(list(photos.rglob("ImageDuplicateFinder-backup/**/*.jpg"))) == 7
+    )
+    tab.get_by_label("I am sure").check()
+    delete.click()
+    expect(tab.get_by_text("7 files were deleted for good.")).to_be_visible()
+    assert not list(photos.rglob("ImageDuplicateFinder-backup/**/*.jpg"))
+
+
+def test_find_by_example_with_a_dropped_file(
+    busy_server: Server, enter: Enter, tmp_path: Path
+) -> None:
+    example = tmp_path / "example.png"
+    cv2.imwrite(str(example), cv2.cvtColor(paint_photo(1), cv2.COLOR_RGB2BGR))
+    visit = enter(busy_server)
+    page = visit.page
+    visit.open("/find/")
+    page.locator("#picture").set_input_files(str(example))
+    expect(page.locator("#found-title")).to_be_visible()
+    expect(page.locator("#preview")).to_be_visible()
+
+
+def test_the_theme_switch_is_remembered(server: Server, enter: Enter) -> None:
+    visit = enter(server)
+    page = visit.page
+    page.locator("details[data-menu] > summary").click()
+    with page.expect_response("**/settings/theme"):
+        page.get_by_role("button", name="Dark").click()
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.locator("details[data-menu] > summary").click()
+    page.keyboard.press("Escape")
+    expect(page.locator("details[data-menu]")).not_to_have_attribute("open", "")
+
+
+def test_after_a_restart_the_old_tab_is_told(enter: Enter, library_dir: Path, photos: Path) -> None:
+    first = start_server(library_dir)
+    visit = enter(first)
+    first.kill()
+    second = start_server(library_dir)
+    try:
+        with pytest.raises(Exception, match="ERR_CONNECTION_REFUSED"):
+            visit.page.reload()
+        stranger = enter(second)
+        stranger.page.context.clear_cookies()
+        stranger.open("/")
+        expect(stranger.page.get_by_role("heading")).to_have_text("Please open the app anew")
+    finally:
+        second.stop()

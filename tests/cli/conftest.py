@@ -1,0 +1,58 @@
+"""The command ``idf`` as a process of its own, and folders of pictures to run it on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from commands import Idf, save_jpeg
+from numpy.typing import NDArray
+
+
+@pytest.fixture
+def idf_command(library_dir: Path) -> list[str]:
+    """The start of a command line: ``idf --library DIR``."""
+    return [sys.executable, "-m", "image_duplicate_finder", "--library", str(library_dir)]
+
+
+@pytest.fixture
+def idf(idf_command: list[str], tmp_path: Path) -> Idf:
+    """Run a verb without a terminal: ``idf("scan", folder)``; what it printed, and its status."""
+
+    def run(*arguments: str | os.PathLike[str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*idf_command, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def album(tmp_path: Path, painted: Callable[..., NDArray[np.uint8]]) -> Path:
+    """Two originals with three copies, one picture alone, and one damaged file.
+
+    ``a.jpg`` with ``a copy.jpg`` (bytes) and ``sub/a small.jpg`` (half the size); ``b.jpg`` with
+    ``b mirrored.jpg``; ``alone.jpg``; ``damaged.jpg``.
+    """
+    folder = tmp_path / "album"
+    (folder / "sub").mkdir(parents=True)
+    first, second = painted(1), painted(2)
+    save_jpeg(folder / "a.jpg", first)
+    (folder / "a copy.jpg").write_bytes((folder / "a.jpg").read_bytes())
+    save_jpeg(folder / "sub" / "a small.jpg", cv2.resize(first, None, fx=0.5, fy=0.5))
+    save_jpeg(folder / "b.jpg", second)
+    save_jpeg(folder / "b mirrored.jpg", np.ascontiguousarray(second[:, ::-1]), quality=70)
+    save_jpeg(folder / "alone.jpg", painted(3))
+    (folder / "damaged.jpg").write_bytes((folder / "b.jpg").read_bytes()[:300])
+    return folder

@@ -1,0 +1,44 @@
+"""Fixtures that all tests share: the optional photo folder, libraries, and painted pictures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from painting import paint_photo
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+Painter = Callable[..., NDArray[np.uint8]]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real photos and odd files beside the repository.
+
+    Tests that need it are skipped where it is absent, but never on CI: there a missing folder
+    would silently turn most of the evidence off.
+    """
+    if not SHARED_DATA.is_dir():
+        assert not os.environ.get("CI"), f"{SHARED_DATA} is missing, and CI must not skip tests."
+        pytest.skip(f"{SHARED_DATA} is not on this machine")
+    return SHARED_DATA
+
+
+@pytest.fixture
+def library_dir(tmp_path: Path) -> Path:
+    """An empty folder for a library of its own."""
+    folder = tmp_path / "library"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def painted() -> Painter:
+    """:func:`paint_photo`: ``painted(seed, width=480, height=360)``."""
+    return paint_photo

@@ -1,0 +1,246 @@
+"""Groups are stars around a keeper, the same for any order of files and matches."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from image_duplicate_finder.grouping import Content, group
+from image_duplicate_finder.keeping import KeepFacts
+from image_duplicate_finder.model import Group, GroupKind, ImageInfo, Match, Metadata, Relation
+
+
+def facts(file: int, *, width: int = 400, path: str = "", protected: bool = False) -> KeepFacts:
+    info = ImageInfo("JPEG", width, 300, metadata=Metadata(jpeg_quality=90))
+    return KeepFacts(file, path or f"/p/{file:03}.jpg", info, 1000, 5, protected)
+
+
+def content(id: int, **values: object) -> Content:
+    return Content(id, (facts(id, **values),))  # type: ignore[arg-type]
+
+
+def grouped(
+    contents: Sequence[Content], matches: Sequence[Match], **options: object
+) -> list[Group]:
+    return group(contents, matches, describe=lambda match, _k, _m: match.relation.value, **options)  # type: ignore[arg-type]
+
+
+def files_of(found: Group) -> list[int]:
+    return [found.keeper, *(member.file for member in found.members)]
+
+
+def test_members_hang_on_the_largest_picture() -> None:
+    contents = [content(1), content(2, width=800), content(3)]
+    matches = [Match(1, 2, Relation.RESIZED), Match(2, 3, Relation.RESIZED)]
+    (found,) = grouped(contents, matches)
+    assert found.keeper == 2
+    assert [member.file for member in found.members] == [1, 3]
+    assert all(member.selected for member in found.members)
+    assert found.reasons == ("largest picture",)
+
+
+def test_a_chain_is_not_one_group() -> None:
+    """1-2-3-4 in a row: nobody matches all others, so nobody keeps all others."""
+    contents = [content(id) for id in (1, 2, 3, 4)]
+    chain = [
+        Match(1, 2, Relation.EDITED),
+        Match(2, 3, Relation.EDITED),
+        Match(3, 4, Relation.EDITED),
+    ]
+    for found in grouped(contents, chain):
+        linked = {frozenset((match.a, match.b)) for match in chain}
+        assert all(frozenset((found.keeper, m.file)) in linked for m in found.members)
+
+
+def test_identical_files_of_one_content_are_a_group() -> None:
+    twice = Content(1, (facts(1, path="/p/a copy.jpg"), facts(2, path="/p/a.jpg")))
+    (found,) = grouped([twice], [])
+    assert found.keeper == 2
+    assert found.members[0].relation is Relation.BYTE_IDENTICAL
+    assert found.members[0].selected
+
+
+def test_a_protected_file_is_kept_and_never_selected() -> None:
+    small = Content(1, (facts(1, width=100, protected=True),), frozenset({1}))
+    large = Content(2, (facts(2, width=800, protected=True),), frozenset({2}))
+    other = content(3, width=900)
+    matches = [
+        Match(1, 2, Relation.RESIZED),
+        Match(1, 3, Relation.RESIZED),
+        Match(2, 3, Relation.RESIZED),
+    ]
+    (found,) = grouped([small, large, other], matches)
+    assert found.keeper == 2
+    assert "in a protected folder" in found.reasons
+    assert not any(member.selected for member in found.members)
+
+
+def test_a_larger_copy_of_the_keeper_is_not_preselected() -> None:
+    protected = content(1, width=100, protected=True)
+    (found,) = grouped([protected, content(2, width=800)], [Match(1, 2, Relation.RESIZED)])
+    assert found.keeper == 1
+    assert not found.members[0].selected
+
+
+def test_the_whole_picture_is_kept_even_when_its_crop_has_more_pixels() -> None:
+    contents = [content(1, width=400), content(2, width=900)]
+    crop = Match(1, 2, Relation.CROPPED, share_a=0.6, share_b=1.0)
+    (found,) = grouped(contents, [crop])
+    assert found.keeper == 1
+    assert "shows the whole picture" in found.reasons
+
+
+def test_crops_below_half_and_edits_are_not_preselected() -> None:
+    contents = [content(1, width=900), content(2), content(3), content(4)]
+    matches = [
+        Match(1, 2, Relation.CROPPED, share_a=0.49),
+        Match(1, 3, Relation.CROPPED, share_a=0.51),
+        Match(1, 4, Relation.EDITED),
+    ]
+    (found,) = grouped(contents, matches)
+    assert {member.file: member.selected for member in found.members} == {
+        2: False,
+        3: True,
+        4: False,
+    }
+
+
+def test_a_crop_that_shows_finer_detail_is_not_preselected() -> None:
+    contents = [content(1, width=900), content(2, width=800)]
+    twice = ((2.0, 0.0, 0.0), (0.0, 2.0, 0.0))
+    crop = Match(1, 2, Relation.CROPPED, twice, share_a=0.6)
+    (found,) = grouped(contents, [crop])
+    assert found.keeper == 1
+    assert not found.members[0].selected
+
+
+@pytest.mark.parametrize(
+    "more", [{"frames": 8}, {"has_alpha": True}, {"metadata": Metadata(grey=False)}]
+)
+def test_what_holds_more_than_its_keeper_is_not_preselected(more: dict[str, Any]) -> None:
+    keeper = ImageInfo("PNG", 900, 300, metadata=Metadata(grey=True))
+    rich = replace(ImageInfo("PNG", 400, 300, metadata=Metadata(grey=True)), **more)
+    contents = [
+        Content(1, (KeepFacts(1, "/p/1.png", keeper, 1000, 5),)),
+        Content(2, (KeepFacts(2, "/p/2.png", rich, 1000, 5),)),
+    ]
+    (found,) = grouped(contents, [Match(1, 2, Relation.RESIZED)])
+    assert found.keeper == 1
+    assert not found.members[0].selected
+
+
+def test_dismissed_pairs_are_apart_but_a_third_copy_still_shows() -> None:
+    contents = [content(1, width=900), content(2), content(3)]
+    matches = [Match(1, 2, Relation.RESIZED), Match(1, 3, Relation.RESIZED)]
+    (found,) = grouped(contents, matches, dismissed={(1, 2)})
+    assert files_of(found) == [1, 3]
+
+
+def test_a_collage_holds_its_photos_without_joining_them() -> None:
+    contents = [content(id) for id in (1, 2, 3)]
+    matches = [Match(1, 3, Relation.CONTAINS), Match(2, 3, Relation.CONTAINS)]
+    (found,) = grouped(contents, matches)
+    assert found.kind is GroupKind.CONTAINS
+    assert found.keeper == 3
+    assert not any(member.selected for member in found.members)
+
+
+def test_a_keeper_does_not_hold_what_only_its_member_holds() -> None:
+    """2 shows 1 beside 3: that 2 contains 3 says nothing of 1."""
+    contents = [content(1, width=900), content(2), content(3)]
+    matches = [
+        Match(1, 2, Relation.EDITED, share_a=1.0, share_b=0.5),
+        Match(2, 3, Relation.CONTAINS, share_a=0.3, share_b=1.0),
+    ]
+    (found,) = grouped(contents, matches)
+    assert files_of(found) == [1, 2]
+
+
+def test_a_keeper_stands_for_its_group_in_similar_groups() -> None:
+    contents = [content(1, width=900), content(2), content(3)]
+    matches = [
+        Match(1, 2, Relation.RESIZED, transform=((0.5, 0.0, 0.0), (0.0, 0.5, 0.0))),
+        Match(2, 3, Relation.SIMILAR, same_photograph=False),
+    ]
+    duplicates, similar = grouped(contents, matches)
+    assert files_of(duplicates) == [1, 2]
+    assert similar.kind is GroupKind.SIMILAR
+    assert files_of(similar) == [1, 3]
+
+
+def test_raw_and_jpeg_of_one_shot_are_not_duplicates() -> None:
+    raw = Content(1, (KeepFacts(1, "/p/IMG_1.CR2", ImageInfo("CR2", 900, 600), 9000, 5),))
+    camera = Content(2, (KeepFacts(2, "/p/IMG_1.jpg", ImageInfo("JPEG", 900, 600), 900, 5),))
+    assert grouped([raw, camera], [Match(1, 2, Relation.REENCODED)]) == []
+
+
+edges = st.lists(
+    st.tuples(
+        st.integers(0, 11),
+        st.integers(0, 11),
+        st.sampled_from([r for r in Relation if r is not Relation.BYTE_IDENTICAL]),
+    ),
+    max_size=40,
+)
+
+
+def build(pairs: list[tuple[int, int, Relation]]) -> list[Match]:
+    matches: dict[tuple[int, int], Match] = {}
+    for a, b, relation in pairs:
+        low, high = min(a, b), max(a, b)
+        if low != high and (low, high) not in matches:
+            same = relation is not Relation.SIMILAR
+            matches[low, high] = Match(low, high, relation, same_photograph=same)
+    return list(matches.values())
+
+
+@given(
+    pairs=edges, widths=st.lists(st.integers(1, 3), min_size=12, max_size=12), seed=st.integers()
+)
+def test_groups_do_not_depend_on_any_order(
+    pairs: list[tuple[int, int, Relation]], widths: list[int], seed: int
+) -> None:
+    matches = build(pairs)
+    contents = [content(id, width=100 * width) for id, width in enumerate(widths)]
+    expected = grouped(contents, matches)
+    shuffle = random.Random(seed)
+    shuffle.shuffle(matches)
+    shuffle.shuffle(contents)
+    assert grouped(contents, matches) == expected
+    turned = [match.reversed() if shuffle.random() < 0.5 else match for match in matches]
+    assert grouped(contents, turned) == expected
+
+
+@given(pairs=edges)
+def test_every_group_is_a_star_of_direct_matches(pairs: list[tuple[int, int, Relation]]) -> None:
+    matches = build(pairs)
+    direct = {frozenset((match.a, match.b)): match.relation for match in matches}
+    in_duplicates: list[int] = []
+    for found in grouped([content(id) for id in range(12)], matches):
+        assert found.members
+        assert found.keeper not in [member.file for member in found.members]
+        if found.kind is GroupKind.DUPLICATES:
+            in_duplicates += files_of(found)
+            for member in found.members:
+                assert direct[frozenset((found.keeper, member.file))] is member.relation
+        else:
+            assert not any(member.selected for member in found.members)
+    assert len(in_duplicates) == len(set(in_duplicates))
+
+
+@given(pairs=edges)
+def test_no_matched_duplicate_is_left_without_its_partner(
+    pairs: list[tuple[int, int, Relation]],
+) -> None:
+    """A picture with duplicate matches is alone only when all its partners have a keeper."""
+    matches = [m for m in build(pairs) if m.relation not in (Relation.CONTAINS, Relation.SIMILAR)]
+    found = grouped([content(id) for id in range(12)], matches)
+    grouped_files = {file for each in found for file in files_of(each)}
+    for match in matches:
+        assert match.a in grouped_files or match.b in grouped_files

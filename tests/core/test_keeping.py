@@ -1,0 +1,75 @@
+"""The keeper's rules, in their order, with reasons in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from image_duplicate_finder.keeping import KeepFacts, looks_like_copy, rank_key, reasons
+from image_duplicate_finder.model import ImageInfo, Metadata
+from image_duplicate_finder.settings import KeepRule
+
+
+def photo(
+    path: str = "/p/a.jpg",
+    *,
+    name: str = "JPEG",
+    width: int = 800,
+    quality: int | None = 90,
+    lossless: bool = False,
+    mtime: int = 100,
+    protected: bool = False,
+    **metadata: object,
+) -> KeepFacts:
+    about = Metadata(jpeg_quality=quality, **metadata)  # type: ignore[arg-type]
+    info = ImageInfo(name, width, 600, lossless=lossless, metadata=about)
+    return KeepFacts(hash(path), path, info, 100_000, mtime, protected)
+
+
+@pytest.mark.parametrize(
+    ("better", "worse", "reason"),
+    [
+        (photo(protected=True, width=10), photo(), "in a protected folder"),
+        (photo(width=900), photo(name="PNG", lossless=True), "largest picture"),
+        (photo(name="PNG", lossless=True), photo(), "better format or lighter compression"),
+        (
+            photo(name="CR2"),
+            photo(name="PNG", lossless=True),
+            "better format or lighter compression",
+        ),
+        (
+            photo(),
+            photo(name="TIFF", lossless=True, grey=True),
+            "better format or lighter compression",
+        ),
+        (photo(quality=95), photo(quality=60), "better format or lighter compression"),
+        (photo(has_exif=True, mtime=200), photo(), "has more metadata"),
+        (photo(mtime=50), photo("/a.jpg"), "oldest file"),
+        (photo("/p/z.jpg"), photo("/p/a (1).jpg"), "name does not say it is a copy"),
+        (photo("/p/a.jpg"), photo("/p/b.jpg"), "first by path"),
+        (photo("/p/b.jpg"), photo("/p/deep/a.jpg"), "first by path"),
+    ],
+)
+def test_each_rule_decides_and_says_so(better: KeepFacts, worse: KeepFacts, reason: str) -> None:
+    assert sorted([worse, better], key=rank_key)[0] is better
+    assert reasons(better, [worse]) == (reason,)
+
+
+def test_the_order_of_rules_can_be_changed() -> None:
+    old_small, new_large = photo(mtime=1, width=10), photo(mtime=9)
+    rules = (KeepRule.OLDER, KeepRule.PIXELS)
+    assert rank_key(old_small, rules) < rank_key(new_large, rules)
+    assert rank_key(new_large) < rank_key(old_small)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a copy.jpg", "a (1).jpg", "Copy of a.jpg", "Kopie von a.jpg", "a - Copie.png", "a_copy2.jpg",
+     "a - 副本.jpg", "photo-edited.jpg", "a~2.jpg"],
+)  # fmt: skip
+def test_names_that_say_copy(name: str) -> None:
+    assert looks_like_copy(f"/p/{name}")
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "photocopyright.jpg", "2021-01-01.jpg", "copyist.png"])
+def test_names_that_only_look_like_it(name: str) -> None:
+    assert not looks_like_copy(f"/p/{name}")

@@ -1,0 +1,103 @@
+"""Keypoints: their encoding, and that copies have the same ones."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conftest import Painter
+from image_duplicate_finder.fingerprint import proof
+from image_duplicate_finder.fingerprint.features import (
+    Keypoints,
+    canonical,
+    flip_columns,
+    flip_rows,
+)
+from image_duplicate_finder.fingerprint.keypoints import extract
+
+
+def _grey(painted: Painter, seed: int) -> np.ndarray:
+    return cv2.cvtColor(painted(seed), cv2.COLOR_RGB2GRAY)
+
+
+def _shared(one: Keypoints, other: Keypoints) -> float:
+    """The share of one's keypoints whose canonical code the other has, too."""
+    first, second = canonical(one.codes, one.flags), canonical(other.codes, other.flags)
+    bits = np.bitwise_count(first[:, None] ^ second[None]).sum(axis=2)
+    return float((bits.min(axis=1) <= 20).mean())
+
+
+def test_bytes_keep_what_matters(painted: Painter) -> None:
+    points = extract(_grey(painted, 1))
+    data = points.to_bytes()
+    again = Keypoints.from_bytes(data)
+    assert len(points) > 60
+    assert len(data) <= 5600
+    assert (again.width, again.height) == (points.width, points.height)
+    assert np.abs(again.x - points.x).max() <= 1 / 64
+    assert np.abs(np.log2(again.scale / points.scale)).max() <= 1 / 60
+    turned = np.angle(np.exp(1j * (again.angle - points.angle)))
+    assert np.abs(turned).max() <= np.pi / 250
+    assert np.array_equal(again.codes, points.codes)
+    assert np.array_equal(again.flags, points.flags)
+    assert again.to_bytes() == data
+
+
+def test_extraction_is_deterministic(painted: Painter) -> None:
+    grey = _grey(painted, 2)
+    assert extract(grey).to_bytes() == extract(grey.copy()).to_bytes()
+
+
+@pytest.mark.parametrize("cut", [0, 3, -1])
+def test_damaged_bytes_are_refused(painted: Painter, cut: int) -> None:
+    data = extract(_grey(painted, 3)).to_bytes()
+    with pytest.raises(ValueError, match="keypoints"):
+        Keypoints.from_bytes(data[:cut])
+
+
+def test_mirrored_and_negative_pictures_share_canonical_codes(painted: Painter) -> None:
+    grey = _grey(painted, 4)
+    points = extract(grey)
+    assert _shared(points, extract(np.ascontiguousarray(grey[:, ::-1]))) > 0.7
+    assert _shared(points, extract(255 - grey)) > 0.7
+    assert _shared(points, extract(_grey(painted, 5))) < 0.2
+
+
+@given(st.binary(min_size=16, max_size=16))
+def test_flips_undo_themselves(code: bytes) -> None:
+    codes = np.frombuffer(code, np.uint8).reshape(1, 16)
+    for flip in (flip_rows, flip_columns):
+        assert np.array_equal(flip(flip(codes)), codes)
+        assert np.bitwise_count(flip(codes)).sum() == np.bitwise_count(codes).sum()
+
+
+def test_flat_and_tiny_pictures_have_none() -> None:
+    for size in ((1, 1), (3, 400), (200, 200)):
+        points = extract(np.full(size, 127, np.uint8))
+        assert len(points) == 0
+        assert len(Keypoints.from_bytes(points.to_bytes())) == 0
+
+
+def test_keypoints_are_spread_over_the_picture(painted: Painter) -> None:
+    """A loud half must not take all places from a quiet one."""
+    rng = np.random.default_rng(1)
+    loud = rng.integers(0, 256, (300, 200), np.uint8)
+    quiet = cv2.resize(_grey(painted, 6), (200, 300)) // 3
+    points = extract(np.hstack([loud, quiet]))
+    right = (points.x > points.width / 2).mean()
+    assert right > 0.25
+
+
+def test_proof_is_small_and_faithful(painted: Painter) -> None:
+    grey = _grey(painted, 7)
+    data = proof.encode(grey)
+    small = proof.decode(data)
+    assert max(small.shape) == proof.SIDE
+    assert len(data) < 5000
+    expected = cv2.resize(grey, small.shape[::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(small.astype(int) - expected).mean() < 6
+    with pytest.raises(ValueError, match="damaged"):
+        proof.decode(b"no picture")

@@ -1,0 +1,97 @@
+"""Makes single file-system calls of removal fail, or kills the process at them.
+
+The functions of ``removal.fs`` and the journal's commit are replaced by counting ones; the
+code under test has no hooks of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import functools
+import inspect
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from image_duplicate_finder.removal import fs
+from image_duplicate_finder.removal.journal import Journal
+
+ERRORS = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.EXDEV)
+SEAM = tuple(
+    name
+    for name, found in inspect.getmembers(fs, inspect.isfunction)
+    if found.__module__ == fs.__name__ and not name.startswith("_")
+)
+
+
+@dataclass
+class Faults:
+    """What to do at which call.
+
+    ``at`` is the number of the call, from 1; with ``onwards`` all later ones are hit too, as
+    when a drive is pulled out. ``error`` is raised instead of the call; without it the process
+    is killed, before the call or ``after`` it. ``only`` limits the count to these functions.
+    """
+
+    at: int = 0
+    error: int | None = None
+    onwards: bool = False
+    after: bool = False
+    only: tuple[str, ...] = ()
+    calls: list[str] = field(default_factory=list)
+
+    def hit(self, name: str) -> bool:
+        """Count a call; whether it is the one."""
+        if self.only and name not in self.only:
+            return False
+        self.calls.append(name)
+        return len(self.calls) == self.at or (self.onwards and 0 < self.at < len(self.calls))
+
+    def run(self, name: str, function: Callable[..., Any], *values: Any) -> Any:
+        """Carry out a call, or what shall happen instead."""
+        if not self.hit(name):
+            return function(*values)
+        if self.error is not None:
+            path = values[0] if values and isinstance(values[0], str) else None
+            raise OSError(self.error, os.strerror(self.error), path)
+        if self.after:
+            with contextlib.suppress(OSError):
+                function(*values)
+        os.kill(os.getpid(), signal.SIGKILL)
+        return None
+
+
+@contextlib.contextmanager
+def faults(plan: Faults) -> Iterator[Faults]:
+    """Let the faults happen within a ``with`` block."""
+    originals = {name: getattr(fs, name) for name in SEAM}
+    commit = Journal._commit
+    for name, function in originals.items():
+
+        @functools.wraps(function)
+        def wrapped(*values: Any, _name: str = name, _function: Any = function) -> Any:
+            return plan.run(_name, _function, *values)
+
+        setattr(fs, name, wrapped)
+    if plan.error is None:  # SQLite meets a failing disk by itself; being killed is ours to do
+        Journal._commit = lambda journal: plan.run("commit", commit, journal)  # type: ignore
+    try:
+        yield plan
+    finally:
+        for name, function in originals.items():
+            setattr(fs, name, function)
+        Journal._commit = commit  # type: ignore
+
+
+@contextlib.contextmanager
+def two_step_renames() -> Iterator[None]:
+    """A system without an exclusive rename: every rename is a link and an unlink."""
+    original = fs._rename_by
+    fs._rename_by = lambda source, target, _call: fs._rename_by_link(source, target)
+    try:
+        yield
+    finally:
+        fs._rename_by = original

@@ -1,0 +1,185 @@
+"""Scenes for the campaigns: folders with everything that removal treats specially."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.removal.support import Entry, any_match, evidence, plan_for, tree, write
+
+from image_duplicate_finder.model import Relation
+from image_duplicate_finder.removal import Plan, RecoveryReport, Remover, Report, State
+from image_duplicate_finder.removal.moves import TEMPORARY_PREFIX
+from image_duplicate_finder.settings import BackupMode, RemovalAction
+
+IDENTITY = "user.idf-test"
+
+
+@dataclass
+class Scene:
+    """A folder of files to remove, its plan and its library.
+
+    Each file carries an extended attribute of its own, by which :meth:`census` finds it
+    wherever it went.
+    """
+
+    top: Path
+    root: Path
+    backup_dir: str | None
+    plan: Plan
+    before: dict[bytes, Entry]
+    action: RemovalAction
+
+    @property
+    def remover(self) -> Remover:
+        """A new remover, as after a start of the program."""
+        return Remover(self.top / "library")
+
+    @property
+    def places(self) -> list[Path]:
+        """All folders that may hold files."""
+        return [self.root, self.top, *([Path(self.backup_dir)] if self.backup_dir else [])]
+
+    def apply(self) -> Report:
+        """Apply the plan."""
+        return self.remover.apply(
+            self.plan, matches=any_match, mode=BackupMode.REMOVED, backup_dir=self.backup_dir
+        )
+
+    def undo(self) -> list[Report]:
+        """Undo all runs."""
+        return [self.remover.undo(run.id) for run in self.remover.history()]
+
+    def recover(self) -> RecoveryReport:
+        """What a start does."""
+        return self.remover.recover()
+
+    def census(self) -> dict[bytes, set[str]]:
+        """Where each file is now, by its mark; hard links and clones have several places."""
+        found: dict[bytes, set[str]] = {}
+        for place in self.places:
+            for folder, _, names in os.walk(place):
+                for name in names:
+                    path = os.path.join(folder, name)
+                    try:
+                        mark = os.getxattr(path, IDENTITY, follow_symlinks=False)
+                    except OSError:
+                        continue
+                    found.setdefault(mark, set()).add(os.path.realpath(folder) + "/" + name)
+        return found
+
+    def leftovers(self) -> list[str]:
+        """Temporary files of removal that are still there."""
+        return [
+            os.path.join(folder, name)
+            for place in self.places
+            for folder, _, names in os.walk(place)
+            for name in names
+            if name.startswith(TEMPORARY_PREFIX)
+        ]
+
+    def check_settled(self, marks: dict[bytes, set[str]]) -> None:
+        """Assert that every file is in its place or in the backup with a record, and once."""
+        now = self.census()
+        items = [item for run in self.remover.history() for item in self.remover.items(run.id)]
+        kept = {item.stored: item for item in items if item.state == State.MOVED}
+        for mark, before in marks.items():
+            paths = now.get(mark, set())
+            original = next(iter(before))
+            assert paths, f"{original} is lost"
+            stored = [path for path in paths if path in kept]
+            strangers = paths - before - set(stored) - self._links(kept)
+            assert not strangers, f"{original} is at {strangers} without a record"
+            if self.action == RemovalAction.BACKUP:
+                assert len(paths) == 1, f"{original} is there twice: {paths}"
+        assert not self.leftovers(), self.leftovers()
+        problems = self.remover.verify().problems
+        assert not problems, problems
+
+    def check_like_before(self) -> None:
+        """Assert that everything is again as it was."""
+        now = tree(self.root, folder_times=False)
+        before = {
+            path: entry if entry.kind == "file" else Entry(entry.kind, entry.mode, 0, b"", ())
+            for path, entry in self.before.items()
+        }
+        assert now.keys() == before.keys(), now.keys() ^ before.keys()
+        for path, entry in before.items():
+            found = now[path]
+            assert found.content == entry.content, path
+            assert (found.mode, found.mtime_ns, found.xattrs) == (
+                entry.mode,
+                entry.mtime_ns,
+                entry.xattrs,
+            ), path
+
+    def _links(self, kept: dict[str, object]) -> set[str]:
+        """Paths where links to keepers may stand."""
+        if self.action == RemovalAction.BACKUP:
+            return set()
+        return {item.path for item in kept.values()}  # type: ignore[attr-defined]
+
+    def remove(self) -> None:
+        """Delete the scene."""
+        for place in {self.top, *self.places}:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def make_scene(
+    top: Path,
+    *,
+    files: int = 6,
+    action: RemovalAction = RemovalAction.BACKUP,
+    root: Path | None = None,
+    backup_dir: Path | None = None,
+    units: bool = True,
+    size: int = 3000,
+) -> Scene:
+    """Build a scene in ``top``; ``root`` and ``backup_dir`` may lie on other volumes."""
+    root = root or top / "photos"
+    wishes = []
+    for number in range(files):
+        keeper = write(root / f"keep/k{number}.jpg", b"%d" % number * size)
+        folder = root / ("copies" if number % 2 else f"copies/deep {number}")
+        name = ("c{}.jpg", "c\n{}.jpg", "c{} \udcff.jpg", "-{}'\".jpg")[number % 4]
+        same = number % 3 != 2 or action != RemovalAction.BACKUP
+        data = b"%d" % number * size if same else b"re-encoded %d" % number * size
+        copy = write(folder / name.format(number), data)
+        relation = Relation.BYTE_IDENTICAL if same else Relation.REENCODED
+        wishes.append((copy, keeper, relation))
+    if units:
+        for kind, (raw, other) in enumerate((("cr2", "jpg"), ("heic", "mov"))):
+            for base in ("keep", "copies"):
+                for extension in (raw, other):
+                    write(root / f"{base}/u{kind}.{extension}", b"unit " + extension.encode() * 9)
+                write(root / f"{base}/u{kind}.xmp", f"rating {base}".encode())
+            pictures = (raw, other) if kind == 0 else (raw,)
+            wishes += [
+                (
+                    str(root / f"copies/u{kind}.{extension}"),
+                    str(root / f"keep/u{kind}.{extension}"),
+                    Relation.BYTE_IDENTICAL,
+                )
+                for extension in pictures
+            ]
+    _mark(root)
+    plan = plan_for([evidence(*wish) for wish in wishes], root, action)
+    assert len(plan.items) == len(wishes), plan.refusals
+    scene = Scene(top, root, str(backup_dir) if backup_dir else None, plan, tree(root), action)
+    if backup_dir is not None:
+        backup_dir.mkdir(parents=True, exist_ok=True)
+    return scene
+
+
+def _mark(root: Path) -> None:
+    """Give each file its mark, a time and permissions of its own."""
+    paths: Sequence[str] = sorted(
+        os.path.join(folder, name) for folder, _, names in os.walk(root) for name in names
+    )
+    for number, path in enumerate(paths, 1):
+        os.setxattr(path, IDENTITY, b"file %d" % number)
+        os.chmod(path, 0o600 + number % 0o100)
+        os.utime(path, ns=(1, 1_500_000_000_000_000_000 + number * 1_000_000_007))

@@ -1,0 +1,84 @@
+"""The system's trash, real and broken."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from tests.removal.support import any_match, contents, evidence, plan_for, tree, write
+
+from image_duplicate_finder.removal import Plan, Remover, State, fs
+from image_duplicate_finder.settings import BackupMode, RemovalAction
+
+NAMES = ("copy.jpg", "a/copy.jpg", "a/100% \udcff\nodd.jpg")
+
+
+@pytest.fixture
+def root(quick_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    import send2trash.plat_other as system
+
+    # The library reads the place of the trash when it is imported.
+    monkeypatch.setenv("HOME", str(quick_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(quick_path / "data"))
+    monkeypatch.setattr(system, "HOMETRASH", str(quick_path / "data/Trash"))
+    monkeypatch.setattr(system, "HOMETRASH_B", os.fsencode(quick_path / "data/Trash"))
+    for name in ("keep.jpg", *NAMES):
+        write(quick_path / "photos" / name, b"picture", 1_600_000_000_000_000_001)
+    return quick_path / "photos"
+
+
+def plan(root: Path) -> Plan:
+    wishes = [evidence(root / name, root / "keep.jpg") for name in NAMES]
+    return plan_for(wishes, root, RemovalAction.TRASH)
+
+
+def test_files_go_to_the_trash_and_come_back(root: Path, quick_path: Path) -> None:
+    before = tree(root)
+    remover = Remover(quick_path / "library")
+    report = remover.apply(plan(root), matches=any_match, mode=BackupMode.REMOVED)
+    assert [item.state for item in report.done] == [State.TRASHED] * 3, report.skipped
+    assert len(list((quick_path / "data/Trash/files").iterdir())) == 3
+    assert not any(os.path.lexists(item.stored) for item in report.done)
+    restored = remover.undo(report.run)
+    assert len(restored.done) == 3, restored.skipped
+    assert tree(root) == before
+    assert list((quick_path / "data/Trash/files").iterdir()) == []
+    assert list((quick_path / "data/Trash/info").iterdir()) == []
+
+
+def test_an_emptied_trash_is_told(root: Path, quick_path: Path) -> None:
+    remover = Remover(quick_path / "library")
+    report = remover.apply(plan(root), matches=any_match, mode=BackupMode.REMOVED)
+    for path in (quick_path / "data/Trash/files").iterdir():
+        path.unlink()
+    restored = remover.undo(report.run)
+    assert {refusal.reason for refusal in restored.skipped} == {"gone"}
+
+
+def test_a_trash_that_deletes_for_good_deletes_nothing(
+    root: Path, quick_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, picture = tree(root), contents(root)
+    monkeypatch.setattr(fs, "trash", os.unlink)
+    remover = Remover(quick_path / "library")
+    report = remover.apply(plan(root), matches=any_match, mode=BackupMode.REMOVED)
+    assert [item.state for item in report.done] == [State.MOVED] * 3
+    assert all(contents(root)[content] >= count for content, count in picture.items())
+    assert len(remover.undo(report.run).done) == 3
+    assert tree(root) == before
+
+
+def test_a_trash_that_fails_changes_nothing(
+    root: Path, quick_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: str) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    before = tree(root, folder_times=False)
+    monkeypatch.setattr(fs, "trash", refuse)
+    report = Remover(quick_path / "library").apply(
+        plan(root), matches=any_match, mode=BackupMode.REMOVED
+    )
+    assert not report.done and len(report.skipped) == 3
+    assert tree(root, folder_times=False) == before

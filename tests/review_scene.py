@@ -1,0 +1,160 @@
+"""A library with a few groups over real files, stored directly: no scan is needed to look at it."""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from blake3 import blake3
+from numpy.typing import NDArray
+from PIL import Image
+
+from image_duplicate_finder.decode import read_info
+from image_duplicate_finder.model import FileStat, Group, GroupKind, Member, Relation
+from image_duplicate_finder.results import ScanState
+from image_duplicate_finder.settings import DecodeLimits, ScanSettings
+from image_duplicate_finder.store import Store
+from painting import paint_photo
+
+CROP = (60, 30, 300, 240)
+"""Left, top, width, height of the crop in the 480 x 360 pixels of its original."""
+MARKUP = "<img src=x onerror=alert(1)> & \"q\" 'r'.jpg"
+
+
+@dataclass(slots=True)
+class Scene:
+    """File ids by name, the number of the scan, and the folder of the files."""
+
+    folder: Path
+    scan: int
+    files: dict[str, int]
+
+    def path(self, name: str) -> Path:
+        """Where a file lies."""
+        return self.folder / name
+
+
+def _encoded(pixels: NDArray[np.uint8], name: str) -> bytes:
+    """A picture in the format that its name says."""
+    held = io.BytesIO()
+    Image.fromarray(pixels).save(held, "PNG" if name.endswith("png") else "JPEG", quality=95)
+    return held.getvalue()
+
+
+@functools.cache
+def _pictures(more: int) -> dict[str, bytes]:
+    """The files of a scene by name; painted once for all tests."""
+    photo, shot, third = (paint_photo(seed) for seed in (1, 2, 3))
+    left, top, width, height = CROP
+    painted = {
+        "a/original.png": photo,
+        "b/small.jpg": cv2.resize(photo, (240, 180), interpolation=cv2.INTER_AREA),
+        "b/crop.png": photo[top : top + height, left : left + width],
+        "c/shot 1.jpg": cv2.GaussianBlur(shot, (0, 0), 4),
+        "c/shot 2.jpg": shot,
+        "d/third.jpg": third,
+        "safe/third.jpg": cv2.resize(third, (240, 180), interpolation=cv2.INTER_AREA),
+    }
+    for number in range(more):
+        picture = paint_photo(100 + number, 160, 120)
+        painted[f"m/{number:03d} large.jpg"] = picture
+        painted[f"m/{number:03d} small.jpg"] = picture[::2, ::2]
+    files = {name: _encoded(np.asarray(pixels, np.uint8), name) for name, pixels in painted.items()}
+    return files | {f"b/{MARKUP}": files["a/original.png"]}
+
+
+def put_file(store: Store, path: Path) -> int:
+    """Store a file with what decoding says of it; returns its id."""
+    data = path.read_bytes()
+    found = path.stat()
+    stat = FileStat(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_dev, found.st_ino)
+    info = read_info(data, limits=DecodeLimits())
+    return store.files.put(
+        str(path), stat, store.contents.put(blake3(data).digest(), len(data), info)
+    )
+
+
+def make_scene(library: Path, folder: Path, *, more: int = 0) -> Scene:
+    """Three groups of painted pictures, and ``more`` groups of a picture with a small copy.
+
+    The first holds a copy under a hostile name, a small copy and a crop; the second two shots
+    of one scene, one of them blurred; the third a pair that a protected folder guards.
+    """
+    for name, data in _pictures(more).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+
+    store = Store(library)
+    with store.atomic():
+        files = {
+            str(path.relative_to(folder)): put_file(store, path)
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+        scan = store.scans.start([str(folder)], ScanSettings())
+        store.scans.add_files(
+            scan,
+            [
+                (id, not name.startswith("safe" + os.sep), name.startswith("safe" + os.sep))
+                for name, id in files.items()
+            ],
+        )
+        store.groups.replace(scan, _groups(files, more))
+        store.scans.update(scan, files=len(files), decoded=len(files), failures=0)
+        store.scans.finish(scan, ScanState.DONE)
+    store.close()
+    return Scene(folder, scan, files)
+
+
+def _groups(files: dict[str, int], more: int) -> list[Group]:
+    left, top, width, height = CROP
+    crop = ((1.0, 0.0, -float(left)), (0.0, 1.0, -float(top)))
+    half = ((0.5, 0.0, -0.25), (0.0, 0.5, -0.25))
+    resized = Relation.RESIZED
+    groups = [
+        Group(
+            GroupKind.DUPLICATES,
+            files["a/original.png"],
+            ("largest picture",),
+            (
+                Member(
+                    files[f"b/{MARKUP}"], Relation.BYTE_IDENTICAL, "identical file", selected=True
+                ),
+                Member(files["b/small.jpg"], resized, "half the size", half, selected=True),
+                Member(
+                    files["b/crop.png"],
+                    Relation.CROPPED,
+                    "cropped to 42%",
+                    crop,
+                    overlap=width * height / (480 * 360),
+                ),
+            ),
+        ),
+        Group(
+            GroupKind.SIMILAR,
+            files["c/shot 1.jpg"],
+            ("first by path",),
+            (Member(files["c/shot 2.jpg"], Relation.SIMILAR, "similar", score=0.93),),
+        ),
+        Group(
+            GroupKind.DUPLICATES,
+            files["d/third.jpg"],
+            ("largest picture",),
+            (Member(files["safe/third.jpg"], resized, "half the size", half),),
+        ),
+    ]
+    groups += [
+        Group(
+            GroupKind.DUPLICATES,
+            files[f"m/{number:03d} large.jpg"],
+            ("largest picture",),
+            (Member(files[f"m/{number:03d} small.jpg"], resized, "half the size", half),),
+        )
+        for number in range(more)
+    ]
+    return groups

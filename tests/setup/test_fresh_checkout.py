@@ -1,0 +1,148 @@
+"""The start script on a machine that has nothing but Python and git: the whole way once."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from checkouts import git
+
+pytestmark = [
+    pytest.mark.skipif(os.name == "nt", reason="the shell script is for Linux and macOS"),
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.xdist_group("fresh checkout"),  # installed once, by one worker
+]
+
+
+@pytest.fixture(scope="module")
+def installed(upstream: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh clone in which the start script ran for the first time."""
+    folder = tmp_path_factory.mktemp("fresh") / "a clone with spaces"
+    git(upstream, "clone", "--quiet", str(upstream), str(folder))
+    first = _run(folder, "--version")
+    assert first.returncode == 0, first.stderr
+    assert first.stdout.startswith("ImageDuplicateFinder ")
+    assert "Installing" in first.stderr
+    return folder
+
+
+def _run(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [checkout / "run_linux_mac.sh", *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def _started(checkout: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [checkout / "run_linux_mac.sh", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    watchdog = threading.Timer(120, process.kill)
+    watchdog.start()
+    try:
+        yield process
+    finally:
+        watchdog.cancel()
+        process.terminate()
+        process.communicate()
+
+
+def _address(process: subprocess.Popen[str]) -> str:
+    """The address that the program prints once it answers."""
+    assert process.stdout
+    seen = []
+    for line in process.stdout:
+        seen.append(line)
+        if found := re.search(r"http://127\.0\.0\.1:\S+", line):
+            return found.group()
+    pytest.fail("".join(seen))
+
+
+def test_second_start_installs_nothing(installed: Path) -> None:
+    again = _run(installed, "--version")
+    assert again.returncode == 0
+    assert again.stderr == ""
+
+
+def test_output_of_a_verb_is_its_own(installed: Path, tmp_path: Path) -> None:
+    """Nothing of the set-up mixes into what a program may read."""
+    (installed / ".venv" / ".installed-run").unlink()
+    done = _run(installed, "--library", str(tmp_path), "history", "--json", "-")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("{")
+    assert "Installing" in done.stderr
+
+
+def test_wrong_options_are_told_by_the_verb(installed: Path) -> None:
+    done = _run(installed, "scan", "--no-such-option")
+    assert done.returncode == 2
+    assert "--no-such-option" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_app_answers_on_the_port_and_ends_when_asked(installed: Path, tmp_path: Path) -> None:
+    port = _free_port()
+    library = str(tmp_path / "library")
+    with _started(
+        installed, "--no-update", "--library", library, "--no-browser", "--port", str(port)
+    ) as process:
+        address = _address(process)
+        assert f":{port}/" in address
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        with browser.open(address, timeout=60) as answer:
+            assert answer.status == 200
+            assert b"ImageDuplicateFinder" in answer.read()
+        process.terminate()
+        assert process.wait(timeout=60) == 0
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(address, timeout=60)
+
+
+def test_port_in_use_is_said_in_one_sentence(installed: Path, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = _run(
+            installed, "--library", str(tmp_path / "library"), "--no-browser", "--port", str(port)
+        )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert f"Port {port} is in use" in done.stderr
+    assert "--port" in done.stderr
+
+
+def test_start_updates_itself_first(upstream: Path, installed: Path) -> None:
+    script = upstream / "scripts" / "start.py"
+    script.write_text(script.read_text() + "# a newer version\n")
+    git(upstream, "commit", "--quiet", "--all", "--message", "A newer version")
+
+    held_back = _run(installed, "--no-update", "--version")
+    assert held_back.returncode == 0
+    assert "a newer version" not in (installed / "scripts" / "start.py").read_text()
+
+    updated = _run(installed, "--version")
+    assert updated.returncode == 0
+    assert "Updated to the newest version (1 change)." in updated.stderr
+    assert updated.stdout.startswith("ImageDuplicateFinder ")
+    assert "a newer version" in (installed / "scripts" / "start.py").read_text()

@@ -1,0 +1,255 @@
+"""Verification on painted pictures: what edits become, and what is no match."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from conftest import Painter
+from image_duplicate_finder.fingerprint import keypoints, perceptual, proof
+from image_duplicate_finder.model import ImageInfo, Match, Relation
+from image_duplicate_finder.verify import Side, describe, draw_comparison, verify
+
+Image = NDArray[np.uint8]
+
+
+def side(content: int, image: Image, *, quick: bool = False, thorough: bool = False) -> Side:
+    """What a scan would keep of a picture."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return Side(
+        content,
+        image.shape[1],
+        image.shape[0],
+        perceptual.encode(grey),
+        None if quick else keypoints.extract(grey, thorough=thorough),
+        proof.decode(proof.encode(grey)),
+    )
+
+
+def info(image: Image) -> ImageInfo:
+    return ImageInfo("JPEG", image.shape[1], image.shape[0])
+
+
+def turned(image: Image, degrees: float) -> Image:
+    height, width = image.shape[:2]
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
+    return cv2.warpAffine(image, matrix, (width, height))
+
+
+def captioned(image: Image) -> Image:
+    drawn = image.copy()
+    cv2.putText(drawn, "SOME WORDS", (30, 60), 0, 1.6, (255, 255, 255), 4)
+    return drawn
+
+
+EDITS: dict[str, tuple[Callable[[Image], Image], Relation]] = {
+    "jpeg": (
+        lambda image: cv2.imdecode(cv2.imencode(".jpg", image, [1, 30])[1], cv2.IMREAD_COLOR),
+        Relation.REENCODED,
+    ),
+    "half": (
+        lambda image: cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=3),
+        Relation.RESIZED,
+    ),
+    "mirror": (lambda image: np.ascontiguousarray(image[:, ::-1]), Relation.ROTATED),
+    "quarter turn": (lambda image: np.ascontiguousarray(np.rot90(image)), Relation.ROTATED),
+    "turn by 20": (lambda image: turned(image, 20), Relation.ROTATED),
+    "crop": (lambda image: np.ascontiguousarray(image[40:300, 60:400]), Relation.CROPPED),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_edits_are_named(painted: Painter, name: str) -> None:
+    edit, relation = EDITS[name]
+    original = painted(11)
+    match = verify(side(1, original), side(2, edit(original)))
+    assert match is not None
+    assert match.relation is relation
+    assert match.same_photograph
+    assert match.mirrored == (name == "mirror")
+
+
+@pytest.mark.parametrize("degrees", [37, 151, 260])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_the_transform_maps_pixels_to_pixels(
+    painted: Painter, degrees: float, mirrored: bool
+) -> None:
+    original = painted(12)
+    height, width = original.shape[:2]
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 0.8)
+    if mirrored:
+        matrix = matrix @ np.array([[-1, 0, width - 1], [0, 1, 0], [0, 0, 1.0]])
+    match = verify(side(1, original), side(2, cv2.warpAffine(original, matrix, (width, height))))
+    assert match is not None and match.transform is not None
+    assert match.mirrored == mirrored
+    rows = np.array(match.transform)
+    corners = np.array([[100, 100, 1], [380, 100, 1], [240, 260, 1]], float)
+    mapped = corners @ rows.T
+    mapped = mapped[:, :2] / (mapped[:, 2:] if len(rows) == 3 else 1)
+    assert np.abs(mapped - corners @ matrix.T).max() < 3
+
+
+def test_both_sides_say_the_same(painted: Painter) -> None:
+    original = painted(13)
+    one, other = side(1, original), side(2, original[30:280, 50:420])
+    match, back = verify(one, other), verify(other, one)
+    assert match is not None
+    assert back == match.reversed()
+
+
+def test_a_crop_tells_its_share(painted: Painter) -> None:
+    original = painted(14)
+    crop = original[60:300, 80:400]
+    match = verify(side(1, original), side(2, crop))
+    assert match is not None
+    assert match.share_a == pytest.approx(240 * 320 / (360 * 480), abs=0.03)
+    assert match.share_b > 0.97
+    assert describe(match, info(original), info(crop)).startswith("cropped to 4")
+    assert "shows more" in describe(match.reversed(), info(crop), info(original))
+
+
+def test_a_negative_is_found(painted: Painter) -> None:
+    original = painted(15)
+    match = verify(side(1, original), side(2, 255 - original))
+    assert match is not None
+    assert match.negative
+    assert "inverted" in describe(match, info(original), info(original))
+
+
+def test_a_caption_lowers_agreement_not_the_verdict(painted: Painter) -> None:
+    original = painted(16)
+    match = verify(side(1, original), side(2, captioned(original)))
+    assert match is not None
+    assert match.same_photograph
+    assert match.agreement < 1
+    assert match.relation in (Relation.EDITED, Relation.CONTAINS)
+
+
+def test_a_pasted_picture_is_contained(painted: Painter) -> None:
+    inner, background = painted(17), painted(18, 640, 480).copy()
+    background[100:316, 200:488] = cv2.resize(inner, (288, 216), interpolation=cv2.INTER_AREA)
+    match = verify(side(1, inner), side(2, background))
+    assert match is not None
+    assert match.relation is Relation.CONTAINS
+    assert match.share_a > 0.95
+    assert match.share_b == pytest.approx(288 * 216 / (640 * 480), abs=0.03)
+
+
+def test_panels_of_a_collage_do_not_match_each_other(painted: Painter) -> None:
+    photos = [painted(seed) for seed in range(20, 24)]
+    collage = np.vstack([np.hstack(photos[:2]), np.hstack(photos[2:])])
+    sides = [side(number, photo) for number, photo in enumerate(photos)]
+    whole = side(9, collage)
+    for panel in sides:
+        match = verify(panel, whole)
+        assert match is not None
+        assert match.relation is Relation.CONTAINS
+    assert all(verify(one, other) is None for one in sides for other in sides if one is not other)
+
+
+def test_frames_of_a_pan_are_similar_only(painted: Painter) -> None:
+    wide = painted(25, 900, 400)
+    match = verify(side(1, wide[:, :540]), side(2, wide[:, 360:]))
+    assert match is None or match.relation is Relation.SIMILAR
+    assert match is not None
+    assert not match.same_photograph
+
+
+def page(words: list[str]) -> Image:
+    sheet = np.full((800, 600, 3), 250, np.uint8)
+    for line in range(24):
+        text = " ".join(words[(line * 5 + k) % len(words)] for k in range(5))
+        cv2.putText(sheet, text, (30, 50 + 30 * line), 0, 0.7, (20, 20, 20), 1, cv2.LINE_AA)
+    return sheet
+
+
+def test_pages_that_differ_in_a_word_do_not_match() -> None:
+    words = "the quick brown fox jumps over a lazy dog and runs away from home today".split()
+    other = ["slow" if word == "quick" else word for word in words]
+    assert verify(side(1, page(words)), side(2, page(other))) is None
+
+
+def test_flat_pictures_do_not_match() -> None:
+    grey = np.full((300, 400, 3), 128, np.uint8)
+    ramp = np.repeat(np.linspace(0, 255, 400).astype(np.uint8)[None, :, None], 300, 0)
+    ramp = np.ascontiguousarray(np.repeat(ramp, 3, 2))
+    for one, other in ((grey, grey + 2), (ramp, ramp), (ramp, ramp[:, ::-1])):
+        assert verify(side(1, one), side(2, np.ascontiguousarray(other))) is None
+
+
+def test_a_pattern_shifted_by_its_period_does_not_match() -> None:
+    tiles = ((np.indices((420, 520)) // 20).sum(axis=0) % 2 * 150 + 50).astype(np.uint8)
+    tiles = np.repeat(tiles[..., None], 3, 2)
+    one, other = tiles[:360, :480], tiles[40:400, 40:520]
+    assert verify(side(1, one), side(2, np.ascontiguousarray(other[:300]))) is None
+
+
+def test_different_pictures_do_not_match(painted: Painter) -> None:
+    sides = [side(seed, painted(seed)) for seed in range(30, 42)]
+    found = [(a, b) for a in sides for b in sides if a.content < b.content and verify(a, b)]
+    assert found == []
+
+
+def test_windows_of_one_program_do_not_match(painted: Painter) -> None:
+    def window(photo: Image) -> Image:
+        screen = np.full((700, 500, 3), 240, np.uint8)
+        for row in range(3):
+            cv2.putText(
+                screen, "File Edit View Help About", (20, 40 + 30 * row), 0, 0.9, (0, 0, 0), 2
+            )
+        screen[150:525] = cv2.resize(photo, (500, 375))
+        for row in range(4):
+            cv2.putText(
+                screen, "Like Share Comment Save", (20, 570 + 30 * row), 0, 0.9, (0, 0, 0), 2
+            )
+        return screen
+
+    match = verify(side(1, window(painted(43))), side(2, window(painted(44))))
+    assert match is None
+
+
+@pytest.mark.parametrize("orientation", range(8))
+def test_quick_mode_aligns_by_hash(painted: Painter, orientation: int) -> None:
+    original = painted(45)
+    copy = np.rot90(original[:, ::-1] if orientation & 4 else original, orientation & 3)
+    copy = cv2.resize(np.ascontiguousarray(copy), None, fx=0.7, fy=0.7, interpolation=3)
+    match = verify(side(1, original, quick=True), side(2, copy, quick=True))
+    assert match is not None
+    assert match.same_photograph
+    assert match.mirrored == bool(orientation & 4)
+    other = side(3, painted(46), quick=True)
+    assert verify(side(1, original, quick=True), other) is None
+
+
+def test_words_for_people() -> None:
+    keeper, small = ImageInfo("PNG", 800, 600), ImageInfo("JPEG", 400, 300)
+    half = Match(1, 2, Relation.RESIZED, ((0.5, 0, 0), (0, 0.5, 0)), brightness=-30)
+    assert describe(half, keeper, small) == "half the size, darker, saved as JPEG"
+    mirrored = Match(1, 2, Relation.ROTATED, ((-1, 0, 799), (0, 1, 0)), mirrored=True)
+    assert describe(mirrored, keeper, keeper) == "mirrored"
+    right = Match(1, 2, Relation.ROTATED, ((0, -1, 599), (1, 0, 0)))
+    assert describe(right, keeper, keeper) == "turned right"
+    same = Match(1, 2, Relation.REENCODED, ((1, 0, 0), (0, 1, 0)))
+    assert describe(same, keeper, keeper) == "saved again"
+    assert describe(replace(same, relation=Relation.BYTE_IDENTICAL), keeper, keeper) == (
+        "identical file"
+    )
+
+
+def test_the_drawing_shows_outline_and_differences(painted: Painter) -> None:
+    original = painted(47)
+    crop = captioned(original)[40:320, 60:440]
+    match = verify(side(1, original), side(2, crop))
+    assert match is not None
+    drawn = draw_comparison(original, crop, match)
+    assert drawn.ndim == 3 and drawn.dtype == np.uint8
+    red = (drawn[..., 0] > 200) & (drawn[..., 1] < 110) & (drawn[..., 2] < 110)
+    first, last = red[:, : 480 + 12], red[:, -(480 + 12) :]
+    assert first.sum() > 800  # the crop's outline on the original
+    assert last.sum() > 300  # the caption among the differences
+    assert draw_comparison(original, crop, None).shape[1] < drawn.shape[1]

@@ -1,0 +1,248 @@
+"""The pages around the review, on a real scan: removal, report, undo, purge, export, and names."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from numpy.typing import NDArray
+from werkzeug.test import TestResponse
+
+from image_duplicate_finder.library import Library
+from image_duplicate_finder.settings import Mode, ScanSettings
+from image_duplicate_finder.web.jobs import JobState, Snapshot
+from image_duplicate_finder.web.state import State
+
+Painter = Callable[..., NDArray[np.uint8]]
+HOSTILE = b"<img src=x onerror=alert(1)> & \"'\n\xff.jpg"
+
+
+@pytest.fixture
+def photos(tmp_path: Path, painted: Painter) -> Path:
+    """Three pictures, each with a byte copy; one copy has a hostile name, one file is damaged."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed in range(3):
+        picture = cv2.cvtColor(painted(seed), cv2.COLOR_RGB2BGR)
+        cv2.imwrite(str(folder / f"{seed}.jpg"), picture)
+        shutil.copy(folder / f"{seed}.jpg", folder / f"{seed} (1).jpg")
+    os.rename(folder / "2 (1).jpg", os.path.join(os.fsencode(folder), HOSTILE))
+    (folder / "damaged.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
+    return folder
+
+
+@pytest.fixture
+def scan(library: Library, photos: Path) -> int:
+    """A finished scan of :func:`photos`."""
+    return library.scan([photos], ScanSettings(mode=Mode.QUICK, jobs=1)).id
+
+
+def _finish(app: Flask, answer: TestResponse) -> Snapshot:
+    """Follow the redirect to running work until it has ended."""
+    assert answer.status_code == 303, answer.text
+    state: State = app.extensions["image_duplicate_finder"]
+    job = state.jobs.get(answer.headers["Location"].rsplit("/", 1)[1])
+    assert job is not None
+    now = job.snapshot()
+    while not now.state.ended:
+        now = job.wait(now.version, 10)
+    assert now.state is JobState.DONE, now.message
+    return now
+
+
+def _files(folder: Path) -> dict[bytes, bytes]:
+    return {
+        name: (Path(os.fsdecode(os.path.join(os.fsencode(folder), name)))).read_bytes()
+        for name in os.listdir(os.fsencode(folder))
+        if name.endswith(b".jpg")
+    }
+
+
+def _plan_id(page: str) -> str:
+    found = re.search(r'name="plan" value="([0-9a-f]+)"', page)
+    assert found is not None
+    return found[1]
+
+
+def test_a_scan_started_from_the_page(
+    app: Flask, visitor: FlaskClient, photos: Path, library: Library
+) -> None:
+    form = {"folder": str(photos), "role": "search", "mode": "quick", "recursive": "on"}
+    now = _finish(app, visitor.post("/", data=form))
+    assert now.scan is not None and library.summary(now.scan).selected_files == 3
+    page = visitor.get(f"/work/{now.id}")
+    assert page.headers["Location"] == f"/scans/{now.scan}/"
+    once = visitor.get(f"/work/{now.id}/events?once=1").json
+    assert once is not None and once["ended"] and once["next"] == f"/scans/{now.scan}/"
+    events = visitor.get(f"/work/{now.id}/events")
+    assert events.mimetype == "text/event-stream"
+    data = [line for line in events.text.splitlines() if line.startswith("data: ")]
+    assert json.loads(data[-1][6:])["state"] == "done"
+
+
+def test_remove_report_undo(app: Flask, visitor: FlaskClient, scan: int, photos: Path) -> None:
+    before = _files(photos)
+    page = visitor.get(f"/scans/{scan}/remove/")
+    assert "Remove 3 files?" in page.text
+    now = _finish(app, visitor.post(f"/scans/{scan}/remove/", data={"plan": _plan_id(page.text)}))
+    assert len(_files(photos)) == len(before) - 3
+    report = visitor.get(f"/history/{now.run}?job={now.id}")
+    assert "3 files are done." in report.text and "Undo: put 3 files back" in report.text
+    assert "Moved into a backup" in visitor.get("/history/").text
+    assert str(photos) in visitor.get("/backups/").text
+
+    _finish(app, visitor.post(f"/history/{now.run}/undo"))
+    assert _files(photos) == before
+    assert "Undo: put" not in visitor.get(f"/history/{now.run}").text
+
+
+def test_one_file_can_be_put_back_alone(
+    app: Flask, visitor: FlaskClient, scan: int, photos: Path, library: Library
+) -> None:
+    page = visitor.get(f"/scans/{scan}/remove/")
+    now = _finish(app, visitor.post(f"/scans/{scan}/remove/", data={"plan": _plan_id(page.text)}))
+    assert now.run is not None
+    item = library.run_items(now.run)[0]
+    assert not os.path.lexists(item.path)
+    nothing = visitor.post(f"/history/{now.run}/undo", data={"some": "1"})
+    assert nothing.headers["Location"] == f"/history/{now.run}"
+    _finish(app, visitor.post(f"/history/{now.run}/undo", data={"some": "1", "item": item.id}))
+    assert os.path.lexists(item.path)
+    states = [each.state.value for each in library.run_items(now.run)]
+    assert sorted(states) == ["moved", "moved", "restored"]
+
+
+def test_purge_wants_to_be_sure(
+    app: Flask, visitor: FlaskClient, scan: int, photos: Path, library: Library
+) -> None:
+    page = visitor.get(f"/scans/{scan}/remove/")
+    now = _finish(app, visitor.post(f"/scans/{scan}/remove/", data={"plan": _plan_id(page.text)}))
+    held = library.history()[0].held
+    assert held > 0
+    visitor.post(f"/history/{now.run}/purge")
+    assert library.history()[0].held == held
+    ended = _finish(app, visitor.post(f"/history/{now.run}/purge", data={"sure": "on"}))
+    assert library.history()[0].held == 0
+    assert (
+        "3 files were deleted for good." in visitor.get(f"/history/{now.run}?job={ended.id}").text
+    )
+
+
+def test_a_stale_confirmation_removes_nothing(
+    visitor: FlaskClient, scan: int, photos: Path, library: Library
+) -> None:
+    plan = _plan_id(visitor.get(f"/scans/{scan}/remove/").text)
+    group = library.groups(scan).groups[0]
+    library.select([(group.id, group.members[0].file.id)], False)
+    before = _files(photos)
+    answer = visitor.post(f"/scans/{scan}/remove/", data={"plan": plan})
+    assert answer.status_code == 200 and "The selection has changed" in answer.text
+    assert _files(photos) == before
+    assert library.history() == []
+
+
+def test_nothing_is_removed_without_a_plan(
+    visitor: FlaskClient, scan: int, library: Library
+) -> None:
+    visitor.post(f"/scans/{scan}/remove/")
+    assert library.history() == []
+
+
+def test_other_ways_of_removing_say_what_they_would_do(visitor: FlaskClient, scan: int) -> None:
+    page = visitor.get(f"/scans/{scan}/remove/?action=hardlink&mode=removed")
+    assert "Replace 3 files by links" in page.text
+    assert 'value="hardlink" checked' in page.text and 'value="removed" checked' in page.text
+
+
+def test_names_with_markup_are_text_on_every_page(
+    app: Flask, visitor: FlaskClient, scan: int, library: Library
+) -> None:
+    page = visitor.get(f"/scans/{scan}/remove/")
+    now = _finish(app, visitor.post(f"/scans/{scan}/remove/", data={"plan": _plan_id(page.text)}))
+    pages = [
+        f"/scans/{scan}/", f"/scans/{scan}/remove/", f"/history/{now.run}?job={now.id}",
+        "/history/", "/backups/", f"/scans/{scan}/export/report.html",
+    ]  # fmt: skip
+    shown = 0
+    for address in pages:
+        text = visitor.get(address).text
+        assert "<img src=x" not in text, address
+        shown += "&lt;img src=x onerror=alert(1)&gt;" in text
+    assert shown >= 3
+    assert r"\x0a\xff.jpg" in visitor.get(f"/scans/{scan}/export/groups.csv").text
+
+
+def test_failures_say_why_and_what_to_do(visitor: FlaskClient, scan: int) -> None:
+    page = visitor.get(f"/scans/{scan}/failures/")
+    assert "damaged.jpg" in page.text and "Not recognised" in page.text
+    assert "damaged.jpg" not in visitor.get(f"/scans/{scan}/failures/?stage=timeout").text
+
+
+def test_export_as_csv_and_json(visitor: FlaskClient, scan: int, photos: Path) -> None:
+    answer = visitor.get(f"/scans/{scan}/export/groups.csv")
+    assert "attachment" in answer.headers["Content-Disposition"]
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [row["role"] for row in rows] == ["keeper", "member"] * 3
+    assert {row["relation"] for row in rows} == {"", "byte_identical"}
+    document = visitor.get(f"/scans/{scan}/export/groups.json").json
+    assert document is not None
+    assert document["version"] == 1 and document["roots"] == [str(photos)]
+    assert len(document["groups"]) == 3 and len(document["failures"]) == 1
+    none = visitor.get(f"/scans/{scan}/export/groups.csv?kind=similar").text
+    assert len(none.splitlines()) == 1
+
+
+def test_the_exported_page_stands_alone(visitor: FlaskClient, scan: int) -> None:
+    text = visitor.get(f"/scans/{scan}/export/report.html").text
+    assert text.count("data:image/jpeg;base64,") == 6
+    assert "http://" not in text and "https://" not in text and "<script" not in text
+
+
+def test_not_duplicates_can_be_taken_back(
+    visitor: FlaskClient, scan: int, library: Library
+) -> None:
+    group = library.groups(scan).groups[0]
+    # Byte copies are one content, so two different pictures are needed here.
+    other = library.groups(scan).groups[1]
+    assert group.keeper.content != other.keeper.content
+    library._store.decisions.dismiss([(group.keeper.content, other.keeper.content)])
+    page = visitor.get("/not-duplicates/").text
+    (pair,) = re.findall(r'name="pair" value="([0-9a-f:]+)"', page)
+    visitor.post("/not-duplicates/", data={"pair": "00:11"})
+    assert len(library.dismissed()) == 1
+    visitor.post("/not-duplicates/", data={"pair": pair})
+    assert library.dismissed() == []
+
+
+def test_find_by_example(visitor: FlaskClient, scan: int, photos: Path) -> None:
+    picture = cv2.imread(str(photos / "1.jpg"))
+    assert picture is not None
+    _, data = cv2.imencode(".png", picture[:, ::-1])
+    form = {"scan": str(scan), "picture": (io.BytesIO(data.tobytes()), "mine.png")}
+    found = visitor.post("/find/", data=form)
+    assert "2 pictures found" in found.text and "mirrored" in found.text
+    nothing = {"scan": str(scan), "picture": (io.BytesIO(b"no picture"), "mine.png")}
+    assert "not a picture" in visitor.post("/find/", data=nothing).text
+    assert "Choose a picture" in visitor.post("/find/", data={"scan": str(scan)}).text
+
+
+def test_work_of_an_earlier_start_leads_to_the_start_page(visitor: FlaskClient) -> None:
+    answer = visitor.get("/work/unknown", follow_redirects=True)
+    assert "earlier start of the program" in answer.text
+
+
+def test_what_does_not_exist_says_so(visitor: FlaskClient) -> None:
+    for address in ("/scans/9/failures/", "/scans/9/remove/", "/scans/9/export/groups.csv",
+                    "/history/9", "/nothing"):  # fmt: skip
+        assert visitor.get(address).status_code == 404, address

@@ -1,0 +1,352 @@
+"""The review page: what it shows, what can be selected and changed, and what it must not do."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.datastructures import MultiDict
+
+from image_duplicate_finder.library import Library
+from image_duplicate_finder.model import GroupKind, Relation
+from image_duplicate_finder.results import GroupQuery, GroupSort
+from image_duplicate_finder.web.query import listing
+from review_scene import MARKUP, Scene, make_scene
+
+PART = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def scene(library: Library, tmp_path: Path) -> Scene:
+    """Three groups over files below ``tmp_path / "photos"``."""
+    return make_scene(library.folder, tmp_path / "photos")
+
+
+def first_group(library: Library, scene: Scene) -> int:
+    page = library.groups(scene.scan, GroupQuery(text="original"))
+    return page.groups[0].id
+
+
+def selected(library: Library, scene: Scene) -> set[str]:
+    names = {id: name for name, id in scene.files.items()}
+    return {
+        names[member.file.id]
+        for group in library.all_groups(scene.scan)
+        for member in group.members
+        if member.selected
+    }
+
+
+# The address
+
+
+def test_an_address_says_all_of_a_listing_and_nothing_more() -> None:
+    text = "kind=similar&relation=resized&relation=cropped&q=a%26b&folder=/p&min=5&sort=date"
+    pairs = [tuple(part.split("=")) for part in text.replace("%26", "!").split("&")]
+    wanted = listing(MultiDict([*pairs, ("reverse", "1"), ("page", "3"), ("per", "50")]))
+    assert wanted.query.kinds == (GroupKind.SIMILAR,)
+    assert wanted.query.relations == (Relation.RESIZED, Relation.CROPPED)
+    assert (wanted.query.sort, wanted.query.reverse) == (GroupSort.DATE, True)
+    assert (wanted.paged.offset, wanted.paged.limit) == (100, 50)
+    again = {
+        name: value if isinstance(value, list) else str(value)
+        for name, value in wanted.arguments().items()
+    }
+    assert listing(MultiDict(again)) == wanted
+    assert listing(MultiDict()).arguments() == {}
+
+
+@pytest.mark.parametrize(
+    "text", ["page=0", "page=-1", "page=x", "per=7", "per=1000000", "kind=none", "min=-5", "sort=?"]
+)
+def test_what_makes_no_sense_in_an_address_counts_as_absent(text: str) -> None:
+    assert listing(MultiDict([tuple(text.split("="))])) == listing(MultiDict())
+
+
+@pytest.mark.parametrize(("at", "page"), [(1, 1), (20, 1), (21, 2), (40_000, 2000)])
+def test_a_place_in_the_list_leads_to_its_page(at: int, page: int) -> None:
+    assert listing(MultiDict({"at": str(at)})).page == page
+
+
+# What is shown
+
+
+def test_the_page_shows_groups_with_keepers_reasons_and_members(
+    visitor: FlaskClient, scene: Scene
+) -> None:
+    text = visitor.get(f"/scans/{scene.scan}/").text
+    assert "Groups 1 to 3 of 3" in text
+    assert "original.png" in text and "largest picture" in text
+    assert "half the size" in text and "cropped to 42%" in text
+    assert "240&hairsp;×&hairsp;180" in text
+    assert "2 files selected" in text and "A copy of each stays." in text
+    assert "protected folder" in text
+
+
+def test_file_names_are_text_and_never_markup(visitor: FlaskClient, scene: Scene) -> None:
+    pages = [f"/scans/{scene.scan}/", f"/scans/{scene.scan}/?q=%3Cimg%20src%3Dx%20onerror"]
+    for page in pages:
+        text = visitor.get(page).text
+        assert "<img src=x" not in text
+        assert "&lt;img src=x onerror=alert(1)&gt; &amp; &#34;q&#34; &#39;r&#39;.jpg" in text
+
+
+def test_a_search_text_is_text_and_never_markup(visitor: FlaskClient, scene: Scene) -> None:
+    text = visitor.get(f"/scans/{scene.scan}/?q=%22%3E%3Cscript%3Ealert(1)%3C/script%3E").text
+    assert "<script>alert" not in text and "No group matches" in text
+
+
+def test_htmx_gets_the_list_alone(visitor: FlaskClient, scene: Scene) -> None:
+    text = visitor.get(f"/scans/{scene.scan}/", headers=PART).text
+    assert "<html" not in text and "Groups 1 to 3 of 3" in text
+
+
+@pytest.mark.parametrize(
+    ("filter", "count"),
+    [
+        ("kind=similar", 1),
+        ("relation=cropped", 1),
+        ("relation=cropped&relation=similar", 2),
+        ("q=SHOT", 1),
+        ("q=nothing", 0),
+        ("selected=1", 1),
+        ("min=100000000", 0),
+    ],
+)
+def test_filters_find_what_they_say(
+    visitor: FlaskClient, scene: Scene, filter: str, count: int
+) -> None:
+    text = visitor.get(f"/scans/{scene.scan}/?{filter}", headers=PART).text
+    assert len(re.findall(r'<article class="group', text)) == count
+
+
+def test_a_folder_filter_takes_whole_names(visitor: FlaskClient, scene: Scene) -> None:
+    address = f"/scans/{scene.scan}/?folder={scene.folder}"
+    assert "of 1<" in visitor.get(f"{address}/d", headers=PART).text
+    assert "No group matches" in visitor.get(f"{address}/saf", headers=PART).text
+
+
+def test_a_page_behind_the_last_one_is_the_last_one(visitor: FlaskClient, scene: Scene) -> None:
+    text = visitor.get(f"/scans/{scene.scan}/?page=99", headers=PART).text
+    assert "Groups 1 to 3 of 3" in text
+
+
+def test_pages_follow_each_other(library: Library, visitor: FlaskClient, tmp_path: Path) -> None:
+    scene = make_scene(library.folder, tmp_path / "photos", more=19)
+    first = visitor.get(f"/scans/{scene.scan}/", headers=PART).text
+    second = visitor.get(f"/scans/{scene.scan}/?page=2", headers=PART).text
+    shown = [re.findall(r'id="group-(\d+)" data-group', text) for text in (first, second)]
+    assert [len(ids) for ids in shown] == [20, 2]
+    assert not set(shown[0]) & set(shown[1])
+    assert "Page" in first and "of 2" in first
+
+
+# Selecting
+
+
+def test_members_are_selected_and_unselected(
+    visitor: FlaskClient, scene: Scene, library: Library
+) -> None:
+    group = first_group(library, scene)
+    crop, small = scene.files["b/crop.png"], scene.files["b/small.jpg"]
+    members = f"{group}:{crop} {group}:{small}"
+    address = f"/scans/{scene.scan}/select"
+    answer = visitor.post(address, data={"members": members, "selected": "1"})
+    assert "3 files selected" in answer.text
+    answer = visitor.post(address, data={"members": f"{group}:{small}", "selected": "0"})
+    assert "2 files selected" in answer.text
+    assert selected(library, scene) == {f"b/{MARKUP}", "b/crop.png"}
+
+
+def test_a_keeper_and_a_protected_file_cannot_be_selected(
+    visitor: FlaskClient, scene: Scene, library: Library
+) -> None:
+    before = selected(library, scene)
+    group = first_group(library, scene)
+    guarded = library.groups(scene.scan, GroupQuery(text="third")).groups[0].id
+    members = f"{group}:{scene.files['a/original.png']} {guarded}:{scene.files['safe/third.jpg']}"
+    visitor.post(f"/scans/{scene.scan}/select", data={"members": members, "selected": "1"})
+    assert selected(library, scene) == before
+
+
+def test_members_of_another_scan_cannot_be_selected_through_this_one(
+    visitor: FlaskClient, scene: Scene, library: Library, tmp_path: Path
+) -> None:
+    other = make_scene(library.folder, tmp_path / "other")
+    group = first_group(library, other)
+    members = f"{group}:{other.files['b/crop.png']}"
+    answer = visitor.post(f"/scans/{scene.scan}/select", data={"members": members, "selected": "1"})
+    assert answer.status_code == 404
+    assert "b/crop.png" not in selected(library, other)
+
+
+@pytest.mark.parametrize("members", ["1", "a:b", "1:2:3", "-1:2", "1:", "1:2;3:4"])
+def test_members_that_are_no_numbers_are_refused(
+    visitor: FlaskClient, scene: Scene, members: str
+) -> None:
+    answer = visitor.post(f"/scans/{scene.scan}/select", data={"members": members, "selected": "1"})
+    assert answer.status_code == 400
+
+
+def test_a_filter_selects_all_it_shows_and_no_more(
+    visitor: FlaskClient, scene: Scene, library: Library
+) -> None:
+    before = selected(library, scene)
+    address = f"/scans/{scene.scan}/select-found"
+    visitor.post(f"{address}?kind=similar", data={"how": "all"}, headers=PART)
+    assert selected(library, scene) == before | {"c/shot 2.jpg"}
+    visitor.post(f"{address}?q=original", data={"how": "invert"}, headers=PART)
+    assert selected(library, scene) == {"c/shot 2.jpg", "b/crop.png"}
+    visitor.post(address, data={"how": "none"}, headers=PART)
+    assert selected(library, scene) == set()
+    assert visitor.post(address, data={"how": "?"}, headers=PART).status_code == 400
+
+
+def test_a_group_is_selected_cleared_and_inverted(
+    visitor: FlaskClient, scene: Scene, library: Library
+) -> None:
+    group = first_group(library, scene)
+    address = f"/scans/{scene.scan}/groups/{group}/select"
+    visitor.post(address, data={"how": "invert"}, headers=PART)
+    assert selected(library, scene) == {"b/crop.png"}
+    visitor.post(address, data={"how": "all"}, headers=PART)
+    assert selected(library, scene) == {"b/crop.png", "b/small.jpg", f"b/{MARKUP}"}
+    answer = visitor.post(address, data={"how": "none"}, headers=PART)
+    assert selected(library, scene) == set()
+    assert "No file is selected" in answer.text and f'id="group-{group}"' in answer.text
+
+
+# Changing groups
+
+
+def test_another_file_is_kept(visitor: FlaskClient, scene: Scene, library: Library) -> None:
+    group = first_group(library, scene)
+    crop = scene.files["b/crop.png"]
+    answer = visitor.post(
+        f"/scans/{scene.scan}/groups/{group}/keeper", data={"file": crop}, headers=PART
+    )
+    changed = library.groups(scene.scan, GroupQuery(text="crop")).groups[0]
+    assert changed.keeper.id == crop and "chosen by you" in answer.text
+    assert {member.file.id for member in changed.members} == {
+        scene.files[name] for name in ("a/original.png", "b/small.jpg", f"b/{MARKUP}")
+    }
+    assert selected(library, scene) == set()
+
+
+def test_selected_files_become_a_group_of_their_own(
+    visitor: FlaskClient, scene: Scene, library: Library
+) -> None:
+    group = first_group(library, scene)
+    visitor.post(f"/scans/{scene.scan}/groups/{group}/split", headers=PART)
+    groups = library.all_groups(scene.scan, GroupQuery(folder=str(scene.folder / "b")))
+    kept = {frozenset([each.keeper.path, *(m.file.path for m in each.members)]) for each in groups}
+    place = scene.folder
+    assert kept == {
+        frozenset([str(place / "a/original.png"), str(place / "b/crop.png")]),
+        frozenset([str(place / "b" / MARKUP), str(place / "b/small.jpg")]),
+    }
+
+
+def test_nothing_selected_is_nothing_to_split(
+    visitor: FlaskClient, scene: Scene, library: Library
+) -> None:
+    visitor.post(f"/scans/{scene.scan}/select-found", data={"how": "none"}, headers=PART)
+    group = first_group(library, scene)
+    answer = visitor.post(f"/scans/{scene.scan}/groups/{group}/split", headers=PART)
+    assert answer.status_code == 400 and "Select the files first" in answer.text
+
+
+def test_not_duplicates_is_remembered_for_the_selected_files_or_for_all(
+    visitor: FlaskClient, scene: Scene, library: Library
+) -> None:
+    group = first_group(library, scene)
+    crop = scene.files["b/crop.png"]
+    visitor.post(f"/scans/{scene.scan}/groups/{group}/select", data={"how": "invert"})
+    visitor.post(f"/scans/{scene.scan}/groups/{group}/dismiss", headers=PART)
+    assert [Path(pair.second_path or "").name for pair in library.dismissed()] in (
+        ["crop.png"],
+        ["original.png"],
+        [MARKUP],
+    )
+    left = library.groups(scene.scan, GroupQuery(text="original")).groups[0]
+    assert crop not in {member.file.id for member in left.members}
+    answer = visitor.post(
+        f"/scans/{scene.scan}/groups/{left.id}/dismiss", data={"all": "1"}, headers=PART
+    )
+    assert answer.status_code == 200 and "<article" not in answer.text
+    assert library.groups(scene.scan, GroupQuery(text="original")).total == 0
+
+
+def test_a_group_of_another_scan_cannot_be_changed_through_this_one(
+    visitor: FlaskClient, scene: Scene, library: Library, tmp_path: Path
+) -> None:
+    other = make_scene(library.folder, tmp_path / "other")
+    group = first_group(library, other)
+    for what in ("keeper", "split", "dismiss", "select"):
+        answer = visitor.post(
+            f"/scans/{scene.scan}/groups/{group}/{what}",
+            data={"file": other.files["b/crop.png"], "how": "none", "all": "1"},
+        )
+        assert answer.status_code == 404
+    assert first_group(library, other) == group
+    assert library.dismissed() == []
+
+
+def test_the_best_shot_is_the_sharp_one(
+    visitor: FlaskClient, scene: Scene, library: Library
+) -> None:
+    group = library.groups(scene.scan, GroupQuery(kinds=(GroupKind.SIMILAR,))).groups[0]
+    text = visitor.get(f"/scans/{scene.scan}/groups/{group.id}/best-shot").text
+    assert "Best shot: shot 2.jpg" in text and "sharpest" in text and "Keep this" in text
+
+
+def test_changes_need_a_visitor_and_the_right_method(
+    stranger: FlaskClient, visitor: FlaskClient, scene: Scene, library: Library
+) -> None:
+    group = first_group(library, scene)
+    for what in ("select", "select-found", f"groups/{group}/dismiss", "thresholds", "bulk/apply"):
+        address = f"/scans/{scene.scan}/{what}"
+        assert stranger.post(address, data={"how": "all", "all": "1"}).status_code == 401
+        assert visitor.get(address).status_code == 405
+        elsewhere = {"Sec-Fetch-Site": "cross-site"}
+        assert visitor.post(address, headers=elsewhere).status_code == 403
+    assert stranger.get(f"/scans/{scene.scan}/").status_code == 401
+
+
+# Bulk rules
+
+
+def test_a_rule_is_previewed_and_then_carried_out(
+    visitor: FlaskClient, scene: Scene, library: Library
+) -> None:
+    form = visitor.get(f"/scans/{scene.scan}/bulk/?q=original", headers=PART).text
+    assert "For the 1 group that the filter shows." in form
+    data = {"rule": "smallest_file", "of": ["byte_identical", "resized", "cropped"]}
+    before = selected(library, scene)
+    shown = visitor.post(f"/scans/{scene.scan}/bulk/preview?q=original", data=data, headers=PART)
+    assert "would be kept instead of original.png" in shown.text
+    assert selected(library, scene) == before
+    done = visitor.post(f"/scans/{scene.scan}/bulk/apply?q=original", data=data, headers=PART)
+    assert "Done for 1 group." in done.text and done.headers["HX-Trigger"] == "groups-changed"
+    group = library.groups(scene.scan, GroupQuery(text="original")).groups[0]
+    assert group.keeper.id == scene.files["b/small.jpg"]
+    assert all(member.selected for member in group.members)
+    assert "c/shot 2.jpg" not in selected(library, scene)
+
+
+def test_a_rule_that_is_not_known_is_refused(visitor: FlaskClient, scene: Scene) -> None:
+    for what in ("preview", "apply"):
+        answer = visitor.post(f"/scans/{scene.scan}/bulk/{what}", data={"rule": "x"})
+        assert answer.status_code == 400
+
+
+# Languages
+
+
+def test_the_page_speaks_german(visitor: FlaskClient, scene: Scene) -> None:
+    german = {"Accept-Language": "de"}
+    text = visitor.get(f"/scans/{scene.scan}/", headers=german).text
+    assert 'lang="de"' in text
+    assert "Gruppen 1 bis 3 von 3" in text and "Duplikate" in text

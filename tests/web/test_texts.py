@@ -1,0 +1,84 @@
+"""Every text has its translation, and figures are written as the language does."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from image_duplicate_finder.library import Library
+from image_duplicate_finder.web import formats, i18n
+from image_duplicate_finder.web.sayings import SAYINGS, said
+
+TOOLS = Path(__file__).parents[2] / "tools"
+
+
+@pytest.fixture
+def german(app: Flask):  # type: ignore[no-untyped-def]
+    """A request of a visitor whose browser prefers German."""
+    with app.test_request_context(headers={"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"}):
+        yield
+
+
+def test_the_catalogues_are_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(TOOLS))
+    import web_texts
+
+    for language in web_texts.LANGUAGES:
+        found = web_texts.difference(language)
+        assert not found, f"{found}\nRun: python tools/web_texts.py"
+    sys.modules.pop("web_texts")
+
+
+def test_translations_fill_in_the_same_values() -> None:
+    catalogue = i18n.catalogue("de")._catalog  # type: ignore[attr-defined]
+    for key, text in catalogue.items():
+        source = key[0] if isinstance(key, tuple) else key
+        if source:
+            wanted = set(re.findall(r"%\(\w+\)s", source))
+            assert set(re.findall(r"%\(\w+\)s", text)) <= wanted | {"%(num)s"}, source
+            assert wanted - {"%(num)s"} <= set(re.findall(r"%\(\w+\)s", text)), source
+
+
+def test_the_browser_chooses_the_language(visitor: FlaskClient, library: Library) -> None:
+    english = visitor.get("/", headers={"Accept-Language": "fr, en-GB;q=0.5"})
+    german = visitor.get("/", headers={"Accept-Language": "de-DE, en;q=0.5"})
+    assert '<html lang="en"' in english.text and "Find duplicate pictures" in english.text
+    assert '<html lang="de"' in german.text and "Find duplicate pictures" not in german.text
+    visitor.post("/settings/look", data={"language": "en", "theme": "dark"})
+    chosen = visitor.get("/", headers={"Accept-Language": "de-DE"})
+    assert '<html lang="en" data-theme="dark"' in chosen.text
+
+
+def test_english_figures(app: Flask) -> None:
+    with app.test_request_context():
+        assert formats.size(999) == "999 bytes"
+        assert formats.size(1_500_000) == "1.5 MB"
+        assert formats.size(123_400_000) == "123 MB"
+        assert formats.number(12345) == "12,345"
+        assert formats.percent(0.999) == "99%"
+        assert formats.duration(7322) == "2 h 2 min"
+
+
+def test_german_figures(german: None) -> None:
+    assert formats.size(1_500_000) == "1,5 MB"
+    assert formats.number(12345) == "12.345"
+
+
+def test_names_that_are_not_utf8_can_be_shown() -> None:
+    assert formats.printable("a\udcff.jpg") == "a\\xff.jpg"
+
+
+def test_sentences_of_the_core_are_known(german: None) -> None:
+    for saying in SAYINGS:
+        values = dict.fromkeys(re.findall(r"%\((\w+)\)s", saying), "7")
+        spoken = saying % values if values else saying.replace("%%", "%")
+        assert said(spoken) == i18n.gettext_plain(saying) % values, saying
+
+
+def test_an_unknown_sentence_stays_as_it_is(german: None) -> None:
+    assert said("something new, 12% of it") == "something new, 12% of it"

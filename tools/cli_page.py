@@ -1,0 +1,48 @@
+"""Write the help of every verb into docs/cli.md, between the two marks there.
+
+``python -m tools.cli_page`` after a change of the command line; a test says when it is due.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from image_duplicate_finder.cli.app import VERBS, idf
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
+BEGIN = "<!-- begin: written by tools/cli_page.py -->"
+END = "<!-- end -->"
+WIDTH = 100
+
+
+def main() -> None:
+    """Bring the page up to date."""
+    PAGE.write_text(with_help(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def with_help(page: str) -> str:
+    """The page with the present help between its marks; the rest is written by hand."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n\n{_sections()}\n{END}{after}"
+
+
+def _sections() -> str:
+    with idf.make_context("idf", [], resilient_parsing=True, terminal_width=WIDTH) as root:
+        parts = [_section("idf", idf, root)]
+        for name in VERBS:
+            verb = idf.get_command(root, name)
+            if verb is not None:
+                context = verb.make_context(name, [], parent=root, resilient_parsing=True)
+                parts.append(_section(f"idf {name}", verb, context))
+    return "\n".join(parts)
+
+
+def _section(title: str, command: click.Command, context: click.Context) -> str:
+    return f"## {title}\n\n```text\n{command.get_help(context)}\n```\n"
+
+
+if __name__ == "__main__":
+    main()
