@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from painting import paint_photo
+from tests.painting import paint_photo
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

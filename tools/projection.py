@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
-from benchmarks.photos import Image, Photo, generator, read, resized
 from numpy.typing import NDArray
 
 from benchmarks import edits
+from benchmarks.photos import Image, Photo, generator, read, resized
 from image_duplicate_finder.fingerprint.embedding import squeezed
 from tools.lite0 import Projection
 

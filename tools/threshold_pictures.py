@@ -12,8 +12,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from benchmarks.photos import Image, list_photos, read, write
 
+from benchmarks.photos import Image, list_photos, read, write
 from image_duplicate_finder.fingerprint.embedding import Embedder
 from image_duplicate_finder.search.vectors import calibrated, threshold_cosine
 from image_duplicate_finder.settings import SIMILARITY_PRESETS

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from benchmarks.measure import measured
 from benchmarks.negatives import make_c
 from benchmarks.photos import Photo, list_photos

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 import psutil
+
 from benchmarks.measure import measured
 from benchmarks.stages import StageClock
-
 from image_duplicate_finder.progress import Step
 
 MIB = 2**20

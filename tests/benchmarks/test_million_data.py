@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from benchmarks.million_data import Pool, copy_of, picture, pool_of
-from benchmarks.photos import list_photos, write
 from numpy.typing import NDArray
 
+from benchmarks.million_data import Pool, copy_of, picture, pool_of
+from benchmarks.photos import list_photos, write
 from image_duplicate_finder.fingerprint import proof
 from image_duplicate_finder.fingerprint.features import Keypoints
 

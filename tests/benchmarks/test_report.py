@@ -6,11 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks import report
 from benchmarks.machine import describe
 from benchmarks.score import score_groups
 from benchmarks.truth import TruePair, Truth
-
-from benchmarks import report
 
 
 def _result(tool: str, groups: list[list[str]] | None, walls: list[float]) -> dict[str, Any]:

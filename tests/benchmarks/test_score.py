@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from benchmarks.score import Star, score_groups, score_pairs
 from benchmarks.tools import read_ours
 from benchmarks.truth import TruePair, Truth

@@ -9,6 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from benchmarks.edits import SET_A, SET_B
 from benchmarks.edits_extra import EXTRA
 from benchmarks.make import main
@@ -16,7 +18,6 @@ from benchmarks.negatives import make_c
 from benchmarks.photos import Photo, list_photos, read, resized, write
 from benchmarks.sets import make_a, make_b, make_extra
 from benchmarks.truth import FILE_NAME, Truth
-from numpy.typing import NDArray
 
 Painter = Callable[..., NDArray[np.uint8]]
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from benchmarks.photos import Photo, list_photos, read, write
 from benchmarks.speed_data import COPIES, make_large, make_many
 from benchmarks.tools import chosen, find_python
-from numpy.typing import NDArray
 
 Painter = Callable[..., NDArray[np.uint8]]
 

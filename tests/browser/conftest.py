@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from running import Server, Visit, start_server
+
+from tests.browser.running import Server, Visit, start_server
 
 REPOSITORY = Path(__file__).parents[2]
 AXE_FOLDER = REPOSITORY / "tests" / "artifacts" / "axe"
@@ -34,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-LEFT_PAGE = ("htmx:historyCacheMiss", "htmx:sendAbort", "htmx:sendError")
+LEFT_PAGE = ("htmx:historyCacheMiss", "htmx:sendAbort", "htmx:sendError", "htmx:afterRequest")
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -54,6 +55,17 @@ def start_server(library: Path) -> Server:
     found = re.search(r"http://\S+", process.stdout.readline())
     assert found is not None, "the app did not start"
     return Server(process, found.group())
+
+
+def wait_until(page: Page, expression: str, seconds: float = 60) -> None:
+    """Wait for a JavaScript expression to be true.
+
+    Playwright's own wait evaluates text inside the page, which the content policy forbids.
+    """
+    end = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, f"never became true: {expression}"
+        page.wait_for_timeout(50)
 
 
 @dataclass(slots=True)

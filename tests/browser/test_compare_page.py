@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
-from running import THEMES, WIDTHS, Server, Visit
 
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.results import GroupQuery
-from review_scene import CROP, Scene, make_scene
+from tests.browser.running import THEMES, WIDTHS, Server, Visit, wait_until
+from tests.review_scene import CROP, Scene, make_scene
 
 Enter = Callable[..., Visit]
 Axe = Callable[[Page], list[str]]
@@ -48,9 +48,10 @@ def compare(visit: Visit, stored: Library, scene: Scene, name: str) -> Page:
 
 
 def ready(page: Page) -> None:
-    page.wait_for_function(
+    wait_until(
+        page,
         """() => ["viewer-keeper", "viewer-member"].every((id) =>
-             OpenSeadragon.getViewer(document.getElementById(id))?.world.getItemAt(0))"""
+             OpenSeadragon.getViewer(document.getElementById(id))?.world.getItemAt(0))""",
     )
 
 
@@ -110,7 +111,7 @@ def test_slider_blink_and_difference_show_what_they_say(
 
     # The right end of the original is missing from the crop: plain grey in the aligned picture.
     page.get_by_role("radio", name="Slider").check()
-    page.wait_for_function("document.getElementById('compare').dataset.mode === 'slider'")
+    wait_until(page, "document.getElementById('compare').dataset.mode === 'slider'")
     box = page.locator("#viewer-keeper").bounding_box()
     assert box is not None
     shown = min(box["width"], box["height"] * 4 / 3) / box["width"]

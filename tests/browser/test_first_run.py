@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from running import Server, Visit
 
-from photos import make_collection
+from tests.browser.photos import make_collection
+from tests.browser.running import Server, Visit, wait_until
 
 PHOTOS, COPIES = 600, 200
 BACKUP = "ImageDuplicateFinder-backup"
@@ -46,8 +46,8 @@ def test_the_whole_path(
 
     # Stop half-way; what was read is kept.
     page.wait_for_url("**/work/*")
-    page.wait_for_function(
-        "() => /^\\d{2,} of/.test(document.querySelector('[data-field=count]')?.textContent)"
+    wait_until(
+        page, "() => /^\\d{2,} of/.test(document.querySelector('[data-field=count]')?.textContent)"
     )
     page.get_by_role("button", name="Stop").click()
     page.get_by_role("heading", name="Stopped").wait_for()

@@ -11,11 +11,11 @@ from pathlib import Path
 import cv2
 import pytest
 from playwright.sync_api import Page, expect
-from running import THEMES, WIDTHS, Server, Visit, start_server
 
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.settings import Mode, ScanSettings
-from painting import paint_photo
+from tests.browser.running import THEMES, WIDTHS, Server, Visit, start_server
+from tests.painting import paint_photo
 
 pytestmark = pytest.mark.timeout(900)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from running import THEMES, WIDTHS, Server, Visit
 
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.results import GroupQuery
-from review_scene import MARKUP, Scene, make_scene
+from tests.browser.running import THEMES, WIDTHS, Server, Visit
+from tests.review_scene import MARKUP, Scene, make_scene
 
 Enter = Callable[..., Visit]
 Axe = Callable[[Page], list[str]]
@@ -180,9 +180,10 @@ def test_every_thumbnail_is_there_and_nothing_jumps(
     page = visit.page
     visit.open(f"/scans/{scene.scan}/?q=original")
     before = page.locator(".tile-image").evaluate_all("all => all.map(one => one.clientHeight)")
-    page.wait_for_function(
-        "[...document.querySelectorAll('.tile-image')].every(one => one.naturalWidth > 0)"
-    )
+    for image in page.locator(".tile-image").all():
+        image.scroll_into_view_if_needed()
+        expect(image).to_have_js_property("complete", True)
+        assert image.evaluate("one => one.naturalWidth") > 0
     after = page.locator(".tile-image").evaluate_all("all => all.map(one => one.clientHeight)")
     assert before == after and min(before) > 50
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import save_jpeg
 from numpy.typing import NDArray
+
+from tests.cli.commands import save_jpeg
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from commands import Idf, save_jpeg
 from numpy.typing import NDArray
+
+from tests.cli.commands import Idf, save_jpeg
 
 Painter = Callable[..., NDArray[np.uint8]]
 

@@ -10,8 +10,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from commands import Idf, refused, save_jpeg
 from numpy.typing import NDArray
+
+from tests.cli.commands import Idf, refused, save_jpeg
 
 Painter = Callable[..., NDArray[np.uint8]]
 

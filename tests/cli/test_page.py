@@ -6,9 +6,8 @@ import os
 import subprocess
 import sys
 
-from tools.cli_page import PAGE, with_help
-
 from image_duplicate_finder.cli.app import VERBS
+from tools.cli_page import PAGE, with_help
 
 
 def test_page_has_the_present_help() -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import Idf, refused
+
+from tests.cli.commands import Idf, refused
 
 MARKER = "ImageDuplicateFinder-backup"
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from commands import Idf, refused, save_jpeg
 from numpy.typing import NDArray
+
+from tests.cli.commands import Idf, refused, save_jpeg
 
 MEMBER_FIELDS = {
     "path": str,

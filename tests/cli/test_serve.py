@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from commands import Idf
+
+from tests.cli.commands import Idf
 
 
 def _free_port() -> str:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import Idf, save_jpeg
 from numpy.typing import NDArray
+
+from tests.cli.commands import Idf, save_jpeg
 
 PICTURES = 300
 

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from commands import Idf
+
+from tests.cli.commands import Idf
 
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals are for Linux and macOS", allow_module_level=True)

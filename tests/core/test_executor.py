@@ -13,7 +13,6 @@ import numpy as np
 import psutil
 import pytest
 from PIL import Image
-from tests.conftest import Painter
 
 from image_duplicate_finder.executors.processes import ProcessExecutor
 from image_duplicate_finder.executors.task import FileTask, Recognised, TaskResult
@@ -21,6 +20,7 @@ from image_duplicate_finder.fingerprint.compute import Specs
 from image_duplicate_finder.fingerprint.exact import content_hash
 from image_duplicate_finder.model import Failure, Fingerprinted
 from image_duplicate_finder.settings import DecodeLimits, Mode
+from tests.conftest import Painter
 
 QUICK = Specs(Mode.QUICK)
 
@@ -99,7 +99,7 @@ def test_killed_workers_lose_no_file(tmp_path: Path, painted: Painter) -> None:
 
     def kill() -> None:
         nonlocal kills
-        while kills < 8 and not done.wait(pauses.uniform(0.2, 2.0)):
+        while kills < 8 and not done.wait(pauses.uniform(0.1, 0.5)):
             for child in psutil.Process().children():
                 if "executors.worker" in " ".join(child.cmdline()):
                     os.kill(child.pid, signal.SIGKILL)

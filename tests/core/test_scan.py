@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from tests.conftest import Painter
 
 from image_duplicate_finder import (
     CancelToken,
@@ -33,6 +32,7 @@ from image_duplicate_finder import (
 )
 from image_duplicate_finder.errors import Interrupted, LibraryBusy, NothingReadable
 from image_duplicate_finder.results import ScanState
+from tests.conftest import Painter
 
 QUICK = ScanSettings(mode=Mode.QUICK)
 Folder = Callable[[str], Path]

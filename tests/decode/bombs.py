@@ -10,7 +10,9 @@ from io import BytesIO
 import numpy as np
 import pillow_heif
 import pillow_jxl  # noqa: F401  (registers the writer)
-from picture_files import (
+from PIL import Image
+
+from tests.decode.picture_files import (
     encode,
     exif_block,
     longs,
@@ -22,9 +24,7 @@ from picture_files import (
     with_segment,
     with_xmp,
 )
-from PIL import Image
-
-from painting import paint_photo
+from tests.painting import paint_photo
 
 pillow_heif.register_heif_opener()
 

@@ -1,6 +1,6 @@
 """Print what came of every file of a folder, by suite and format, as Markdown tables.
 
-``python tests/decode/table.py ../shared/data/formats ../shared/data/bad`` prints the tables of
+``python -m tests.decode.table ../shared/data/formats ../shared/data/bad`` prints the tables of
 docs/formats.md; ``--photos FOLDER`` measures how far quick and full decoding are apart;
 ``--bombs`` prints what the bombs of bombs.py end in and their peak memory.
 """
@@ -15,14 +15,11 @@ import tempfile
 from collections import Counter, defaultdict
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
-
-from bombs import BOMBS  # noqa: E402
-from test_decode_oracle import quick_distance, with_pillow  # noqa: E402
-
-from image_duplicate_finder.decode import decode_full  # noqa: E402
-from image_duplicate_finder.errors import DecodeError  # noqa: E402
-from image_duplicate_finder.settings import DecodeLimits  # noqa: E402
+from image_duplicate_finder.decode import decode_full
+from image_duplicate_finder.errors import DecodeError
+from image_duplicate_finder.settings import DecodeLimits
+from tests.decode.bombs import BOMBS
+from tests.decode.test_decode_oracle import quick_distance, with_pillow
 
 LIMITS = DecodeLimits()
 _PHOTOS = frozenset({".jpg", ".jpeg", ".png", ".webp"})

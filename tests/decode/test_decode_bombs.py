@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from bombs import BOMBS
+
+from tests.decode.bombs import BOMBS
 
 # Honest files within the pixel limit, or bombs in parts that are never unpacked.
 DECODED = {

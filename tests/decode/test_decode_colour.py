@@ -8,14 +8,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from picture_files import encode, png_chunk
 from PIL import Image, ImageCms
 
 from image_duplicate_finder.decode import decode_full, decode_small, read_info
 from image_duplicate_finder.decode.profiles import changes_look, profile_name
 from image_duplicate_finder.fingerprint.exact import content_hash, pixel_hash
 from image_duplicate_finder.settings import DecodeLimits
-from painting import paint_photo
+from tests.decode.picture_files import encode, png_chunk
+from tests.painting import paint_photo
 
 LIMITS = DecodeLimits()
 PHOTO = Image.fromarray(paint_photo(4, 240, 180))

@@ -9,7 +9,14 @@ import numpy as np
 import pillow_heif
 import pillow_jxl  # noqa: F401  (registers the writer)
 import pytest
-from picture_files import (
+from PIL import Image, ImageCms
+
+from image_duplicate_finder.decode import decode_full, decode_small, read_info
+from image_duplicate_finder.decode.plain_codecs import decode_qoi
+from image_duplicate_finder.errors import DecodeError
+from image_duplicate_finder.fingerprint.perceptual import perceptual_hashes
+from image_duplicate_finder.settings import DecodeLimits
+from tests.decode.picture_files import (
     dng_file,
     encode,
     longs,
@@ -19,14 +26,7 @@ from picture_files import (
     tiff_file,
     with_segment,
 )
-from PIL import Image, ImageCms
-
-from image_duplicate_finder.decode import decode_full, decode_small, read_info
-from image_duplicate_finder.decode.plain_codecs import decode_qoi
-from image_duplicate_finder.errors import DecodeError
-from image_duplicate_finder.fingerprint.perceptual import perceptual_hashes
-from image_duplicate_finder.settings import DecodeLimits
-from painting import paint_photo
+from tests.painting import paint_photo
 
 LIMITS = DecodeLimits()
 pillow_heif.register_heif_opener()

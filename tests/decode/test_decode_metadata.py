@@ -6,7 +6,13 @@ import struct
 
 import numpy as np
 import pytest
-from picture_files import (
+from PIL import Image
+
+from image_duplicate_finder.decode import read_info
+from image_duplicate_finder.decode.exif import NO_EXIF, read_exif
+from image_duplicate_finder.model import Metadata
+from image_duplicate_finder.settings import DecodeLimits
+from tests.decode.picture_files import (
     UNDEFINED,
     encode,
     exif_block,
@@ -17,13 +23,7 @@ from picture_files import (
     with_segment,
     with_xmp,
 )
-from PIL import Image
-
-from image_duplicate_finder.decode import read_info
-from image_duplicate_finder.decode.exif import NO_EXIF, read_exif
-from image_duplicate_finder.model import Metadata
-from image_duplicate_finder.settings import DecodeLimits
-from painting import paint_photo
+from tests.painting import paint_photo
 
 LIMITS = DecodeLimits()
 PHOTO = Image.fromarray(paint_photo(2, 160, 120))

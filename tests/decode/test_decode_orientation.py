@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from picture_files import encode, exif_block, shorts, with_segment
 from PIL import Image
 
 from image_duplicate_finder.decode import decode_full, decode_small, read_info
 from image_duplicate_finder.fingerprint.exact import pixel_hash
 from image_duplicate_finder.fingerprint.perceptual import perceptual_hashes
 from image_duplicate_finder.settings import DecodeLimits
-from painting import paint_photo
+from tests.decode.picture_files import encode, exif_block, shorts, with_segment
+from tests.painting import paint_photo
 
 LIMITS = DecodeLimits()
 UPRIGHT = paint_photo(11, 320, 200)

@@ -7,11 +7,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from bombs import BOMBS
-from picture_files import encode
 from PIL import Image
-from test_decode_bombs import DECODED
-from test_decode_formats import WRITABLE, in_mode
 
 from image_duplicate_finder import (
     DecodeLimits,
@@ -23,7 +19,11 @@ from image_duplicate_finder import (
 )
 from image_duplicate_finder.decode import decode_small
 from image_duplicate_finder.errors import DecodeError
-from painting import paint_photo
+from tests.decode.bombs import BOMBS
+from tests.decode.picture_files import encode
+from tests.decode.test_decode_bombs import DECODED
+from tests.decode.test_decode_formats import WRITABLE, in_mode
+from tests.painting import paint_photo
 
 QUICK = ScanSettings(mode=Mode.QUICK, jobs=2)
 # What Pillow's writers leave exactly as it is in these formats.

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import Painter
 from image_duplicate_finder.fingerprint import proof
 from image_duplicate_finder.fingerprint.features import (
     Keypoints,
@@ -17,6 +16,7 @@ from image_duplicate_finder.fingerprint.features import (
     flip_rows,
 )
 from image_duplicate_finder.fingerprint.keypoints import extract
+from tests.conftest import Painter
 
 
 def _grey(painted: Painter, seed: int) -> np.ndarray:

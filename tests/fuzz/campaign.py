@@ -1,6 +1,6 @@
 """Decode thousands of damaged files and tell what came of each.
 
-``python tests/fuzz/campaign.py --count 20000 --seed 1`` runs the long form and prints a table;
+``python -m tests.fuzz.campaign --count 20000 --seed 1`` runs the long form and prints a table;
 ``--save SEED FILE`` writes the damaged file of one seed, to look into it.
 
 Every file is decoded in a worker process with a memory and a time limit. A file counts as a
@@ -23,19 +23,12 @@ from pathlib import Path
 
 from pebble import ProcessExpired, ProcessPool
 
-sys.path[:0] = [
-    str(Path(__file__).resolve().parents[1]),
-    str(Path(__file__).resolve().parents[1] / "decode"),
-    str(Path(__file__).resolve().parent),
-]
-
-from mutations import mutate, sound_files  # noqa: E402
-
-from image_duplicate_finder.decode import decode_full, decode_small, read_info  # noqa: E402
-from image_duplicate_finder.decode.sniff import RAW_FORMATS  # noqa: E402
-from image_duplicate_finder.errors import DecodeError  # noqa: E402
-from image_duplicate_finder.fingerprint.exact import pixel_hash  # noqa: E402
-from image_duplicate_finder.settings import DecodeLimits  # noqa: E402
+from image_duplicate_finder.decode import decode_full, decode_small, read_info
+from image_duplicate_finder.decode.sniff import RAW_FORMATS
+from image_duplicate_finder.errors import DecodeError
+from image_duplicate_finder.fingerprint.exact import pixel_hash
+from image_duplicate_finder.settings import DecodeLimits
+from tests.fuzz.mutations import mutate, sound_files
 
 LIMITS = DecodeLimits(pixels=50_000_000, memory=4 * 1024**3)
 SECONDS = 60.0

@@ -13,7 +13,7 @@ import pillow_heif
 import pillow_jxl  # noqa: F401  (registers the writer)
 from PIL import Image
 
-from painting import paint_photo
+from tests.painting import paint_photo
 
 pillow_heif.register_heif_opener()
 
@@ -188,6 +188,6 @@ def _psd(photo: Image.Image) -> bytes:
 
 
 def _dng(photo: Image.Image) -> bytes:
-    from picture_files import dng_file, mosaic_of
+    from tests.decode.picture_files import dng_file, mosaic_of
 
     return dng_file(mosaic_of(np.asarray(photo)), preview=_file(photo.resize((48, 36)), "JPEG"))

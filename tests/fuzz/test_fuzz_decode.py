@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import campaign
-from mutations import mutate, sound_files
-
 from image_duplicate_finder.decode import decode_full
 from image_duplicate_finder.settings import DecodeLimits
+from tests.fuzz import campaign
+from tests.fuzz.mutations import mutate, sound_files
 
 
 def test_sound_files_decode() -> None:

@@ -24,12 +24,11 @@ from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.removal.faulty import ERRORS, Faults, faults, two_step_renames
-from tests.removal.scene import Scene, make_scene
-
 from image_duplicate_finder.errors import IdfError
 from image_duplicate_finder.removal import apply, fs, undo
 from image_duplicate_finder.settings import RemovalAction
+from tests.removal.faulty import ERRORS, Faults, faults, two_step_renames
+from tests.removal.scene import Scene, make_scene
 
 Work = Callable[[Scene], object]
 VOLUMES = (Path("/dev/shm"), Path("/tmp"), Path("/var/tmp"))

@@ -1,16 +1,13 @@
-"""Lets tests and campaigns import each other as ``tests.removal``, and folders to work in."""
+"""Folders to work in."""
 
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.removal.support import MEMORY
 

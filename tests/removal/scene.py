@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.removal.support import Entry, any_match, evidence, plan_for, tree, write
-
 from image_duplicate_finder.model import Relation
 from image_duplicate_finder.removal import Plan, RecoveryReport, Remover, Report, State
 from image_duplicate_finder.removal.moves import TEMPORARY_PREFIX
 from image_duplicate_finder.settings import BackupMode, RemovalAction
+from tests.removal.support import Entry, any_match, evidence, plan_for, tree, write
 
 IDENTITY = "user.idf-test"
 

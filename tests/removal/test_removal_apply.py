@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.removal.support import any_match, contents, evidence, plan_for, reasons, tree, write
 
 from image_duplicate_finder.model import Relation
 from image_duplicate_finder.removal import Remover, State
 from image_duplicate_finder.removal.backup import FOLDER_NAME
 from image_duplicate_finder.settings import BackupMode, RemovalAction
+from tests.removal.support import any_match, contents, evidence, plan_for, reasons, tree, write
 
 
 @pytest.fixture

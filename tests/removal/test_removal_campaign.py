@@ -11,6 +11,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+
 from tests.removal.campaign import (
     SCENARIOS,
     Scenario,

@@ -7,11 +7,10 @@ import os
 import random
 from pathlib import Path
 
-from tests.removal.support import any_match, evidence, plan_for, tree
-
 from image_duplicate_finder.removal import Remover, plan_from_dict, plan_to_dict
 from image_duplicate_finder.removal.backup import MANIFEST_NAME
 from image_duplicate_finder.settings import BackupMode
+from tests.removal.support import any_match, evidence, plan_for, tree
 
 FIXED = (
     "CON", "con.jpg", "NUL.tar.gz", "COM1", "LPT9.jpg", "aux.", "trailing dot.", "trailing space ",

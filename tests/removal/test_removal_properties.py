@@ -14,7 +14,6 @@ from blake3 import blake3
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
-from tests.removal.support import MEMORY, any_match, content_of, contents, evidence, tree, write
 
 from image_duplicate_finder.model import Relation
 from image_duplicate_finder.removal import (
@@ -27,6 +26,7 @@ from image_duplicate_finder.removal import (
 )
 from image_duplicate_finder.removal.backup import FOLDER_NAME
 from image_duplicate_finder.settings import BackupMode, RemovalAction
+from tests.removal.support import MEMORY, any_match, content_of, contents, evidence, tree, write
 
 NAMES = st.sampled_from(
     ["a.jpg", "b.jpg", "a.cr2", "a.xmp", "a.heic", "a.mov", "x/a.jpg", "x/b.jpg", "safe/a.jpg"]

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.removal.faulty import Faults, faults
-from tests.removal.support import any_match, evidence, plan_for, write
 
 from image_duplicate_finder.model import Relation
 from image_duplicate_finder.removal import Remover, Report, fs
 from image_duplicate_finder.settings import BackupMode, RemovalAction
+from tests.removal.faulty import Faults, faults
+from tests.removal.support import any_match, evidence, plan_for, write
 
 Change = Callable[[Path, Path], None]
 

@@ -11,16 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.removal.support import (
-    any_match,
-    contents,
-    evidence,
-    plan_file,
-    plan_for,
-    reasons,
-    tree,
-    write,
-)
 
 from image_duplicate_finder.errors import LibraryBusy, NotFound, RemovalRefused, UsageError
 from image_duplicate_finder.model import BACKUP_MARKER_NAME, FileStat, Relation
@@ -42,6 +32,16 @@ from image_duplicate_finder.removal.backup import FOLDER_NAME, MANIFEST_NAME
 from image_duplicate_finder.removal.plan import identified
 from image_duplicate_finder.settings import BackupMode, RemovalAction
 from image_duplicate_finder.store.lock import LibraryLock
+from tests.removal.support import (
+    any_match,
+    contents,
+    evidence,
+    plan_file,
+    plan_for,
+    reasons,
+    tree,
+    write,
+)
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.removal.support import any_match, contents, evidence, plan_for, tree, write
 
 from image_duplicate_finder.removal import Plan, Remover, State, fs
 from image_duplicate_finder.settings import BackupMode, RemovalAction
+from tests.removal.support import any_match, contents, evidence, plan_for, tree, write
 
 NAMES = ("copy.jpg", "a/copy.jpg", "a/100% \udcff\nodd.jpg")
 

@@ -6,13 +6,13 @@ import struct
 from pathlib import Path
 
 import pytest
-from tests.removal.support import any_match, evidence, plan_file, plan_for, reasons, tree, write
 
 from image_duplicate_finder.model import Relation
 from image_duplicate_finder.removal import Evidence, Remover, look_around, make_plan
 from image_duplicate_finder.removal.quicktime import content_identifier
 from image_duplicate_finder.removal.units import Folder
 from image_duplicate_finder.settings import BackupMode, RemovalAction
+from tests.removal.support import any_match, evidence, plan_file, plan_for, reasons, tree, write
 
 
 def film(identifier: str | None) -> bytes:

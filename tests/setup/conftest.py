@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from checkouts import REPOSITORY, git
+
+from tests.setup.checkouts import REPOSITORY, git
 
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from checkouts import git
+
+from tests.setup.checkouts import git
 
 pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="the shell script is for Linux and macOS"),

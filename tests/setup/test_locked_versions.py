@@ -6,9 +6,10 @@ import re
 import tomllib
 
 import pytest
-from checkouts import REPOSITORY
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from tests.setup.checkouts import REPOSITORY
 
 KINDS = ("run", "dev")
 

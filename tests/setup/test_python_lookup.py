@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from checkouts import REPOSITORY
+
+from tests.setup.checkouts import REPOSITORY
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the shell scripts are for Linux and macOS")
 SCRIPTS = ["run_linux_mac.sh", "run_tests.sh"]

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from checkouts import git
 
+from tests.setup.checkouts import git
 from update import update
 
 

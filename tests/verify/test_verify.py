@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from conftest import Painter
 from image_duplicate_finder.fingerprint import keypoints, perceptual, proof
 from image_duplicate_finder.model import ImageInfo, Match, Relation
 from image_duplicate_finder.verify import Side, describe, draw_comparison, verify
+from tests.conftest import Painter
 
 Image = NDArray[np.uint8]
 

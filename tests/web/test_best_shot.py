@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from image_duplicate_finder.model import ImageInfo
 from image_duplicate_finder.web.best_shot import Reason, rank_shots
-from painting import paint_photo
+from tests.painting import paint_photo
 
 INFO = ImageInfo("JPEG", 480, 360)
 

@@ -19,8 +19,8 @@ from image_duplicate_finder.model import ImageInfo, Relation
 from image_duplicate_finder.results import GroupQuery
 from image_duplicate_finder.web import comparing
 from image_duplicate_finder.web.comparing import Pixels
-from painting import paint_photo
-from review_scene import CROP, Scene, make_scene
+from tests.painting import paint_photo
+from tests.review_scene import CROP, Scene, make_scene
 
 KEEPER, MEMBER = ImageInfo("PNG", 480, 360), ImageInfo("PNG", 300, 240)
 LEFT, TOP, WIDTH, HEIGHT = CROP

@@ -20,7 +20,7 @@ from image_duplicate_finder.settings import DecodeLimits, ScanSettings
 from image_duplicate_finder.store import Store
 from image_duplicate_finder.web.rendering import render_full, render_thumbnail
 from image_duplicate_finder.web.thumbnails import PictureCache
-from review_scene import Scene, make_scene, put_file
+from tests.review_scene import Scene, make_scene, put_file
 
 LIMITS = DecodeLimits()
 

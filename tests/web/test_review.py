@@ -13,7 +13,7 @@ from image_duplicate_finder.library import Library
 from image_duplicate_finder.model import GroupKind, Relation
 from image_duplicate_finder.results import GroupQuery, GroupSort
 from image_duplicate_finder.web.query import listing
-from review_scene import MARKUP, Scene, make_scene
+from tests.review_scene import MARKUP, Scene, make_scene
 
 PART = {"HX-Request": "true"}
 
