@@ -1,0 +1,97 @@
+"""What a library's scans found: groups, files, and pictures like an example."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from image_duplicate_finder.errors import NotFound
+from image_duplicate_finder.library.opened import OpenLibrary
+from image_duplicate_finder.results import (
+    ExampleHit,
+    FileView,
+    GroupPage,
+    GroupQuery,
+    GroupView,
+    ScanRecord,
+    Summary,
+)
+
+
+class Groups(OpenLibrary):
+    """Reads the groups that scans found."""
+
+    def groups(self, scan: int, query: GroupQuery | None = None) -> GroupPage:
+        """One page of a scan's groups."""
+        return self._store.groups.page(scan, query or GroupQuery())
+
+    def group(self, group: int) -> GroupView:
+        """One group. Raises NotFound."""
+        return self._store.groups.get(group)
+
+    def neighbours(self, scan: int, query: GroupQuery, group: int) -> tuple[int | None, int | None]:
+        """The groups before and after one in the list that a query gives; None at its ends."""
+        return self._store.groups.neighbours(scan, query, group)
+
+    def all_groups(self, scan: int, query: GroupQuery | None = None) -> list[GroupView]:
+        """All groups that a query finds, without paging, duplicates first."""
+        ids = self._store.groups.ids(scan, query or GroupQuery())
+        return self._store.groups.get_many(ids)
+
+    def summary(self, scan: int) -> Summary:
+        """Counts over all groups of a scan."""
+        return self._store.groups.summary(scan)
+
+    def file(self, scan: int, file: int) -> FileView:
+        """A file of a scan. Raises NotFound for a file that the scan does not cover."""
+        found = (
+            self._store.groups.files(scan, [file]) if self._store.scans.covers(scan, file) else []
+        )
+        if not found:
+            raise NotFound(f"Scan {scan} has no file number {file}.")
+        return found[0]
+
+    def find_like(
+        self, scan: int, path: str | os.PathLike[str], *, limit: int = 100
+    ) -> list[ExampleHit]:
+        """The files of a scan that show the picture in ``path`` or look like it, surest first.
+
+        The picture itself need not belong to the scan, and nothing of it is stored. Raises
+        NotFound for the scan and DecodeError for what is no picture.
+        """
+        from image_duplicate_finder.scan.example import find_like
+
+        record = self._store.scans.get(scan)
+        hits = find_like(self._store, scan, os.fspath(path), record.settings)[:limit]
+        files = {
+            content.id: [facts.file for facts in content.files]
+            for content in self._store.scans.contents(scan)
+        }
+        views = {
+            view.id: view
+            for view in self._store.groups.files(
+                scan, sorted(file for hit in hits for file in files[hit.content])
+            )
+        }
+        return [
+            ExampleHit(views[file], hit.relation, hit.words, hit.score)
+            for hit in hits
+            for file in files[hit.content]
+        ]
+
+    def set_thresholds(
+        self, scan: int, *, esimilarity_threshold: float, csimilarity_threshold: float
+    ) -> ScanRecord:
+        """Move the two thresholds of a finished scan: its similar groups change, nothing else."""
+        from image_duplicate_finder.scan.publish import publish_similar
+
+        record = self._store.scans.get(scan)
+        settings = replace(
+            record.settings,
+            esimilarity_threshold=esimilarity_threshold,
+            csimilarity_threshold=csimilarity_threshold,
+        )
+        with self._store.atomic():
+            self._store.scans.set_settings(scan, settings)
+            publish_similar(self._store, scan, settings)
+        return self._store.scans.get(scan)

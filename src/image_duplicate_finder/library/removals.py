@@ -1,0 +1,156 @@
+"""Removal of what is selected, and the way back; docs/safety.md has the rules."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from image_duplicate_finder.discover import clean_roots
+from image_duplicate_finder.library.opened import OpenLibrary, Paths
+from image_duplicate_finder.progress import CancelToken, Progress, silent
+from image_duplicate_finder.removal import (
+    BackupInfo,
+    Evidence,
+    Item,
+    Plan,
+    PlanFile,
+    PurgeReport,
+    Report,
+    Run,
+    VerifyReport,
+    look_around,
+    make_plan,
+)
+from image_duplicate_finder.results import FileView, GroupQuery, GroupView
+from image_duplicate_finder.settings import BackupMode, RemovalAction
+
+
+class Removals(OpenLibrary):
+    """Plans, applies, undoes and purges removals."""
+
+    def plan(
+        self,
+        scan: int,
+        *,
+        query: GroupQuery | None = None,
+        action: RemovalAction = RemovalAction.BACKUP,
+        only_from: Paths = (),
+    ) -> Plan:
+        """What would be removed: the selected members of a scan's groups, with refusals.
+
+        ``query`` restricts it to some groups, ``only_from`` to files below some folders.
+        Nothing is touched.
+        """
+        record = self._store.scans.get(scan)
+        chosen = replace(query or GroupQuery(), selected_only=True)
+        groups = self._store.groups.get_many(self._store.groups.ids(scan, chosen))
+        evidence = evidence_of(groups)
+        return make_plan(
+            evidence,
+            roots=record.roots,
+            action=action,
+            protected=(*record.settings.protected, *record.settings.compare_only),
+            only_from=clean_roots(only_from) if (only_from := tuple(only_from)) else (),
+            surroundings=look_around(evidence),
+        )
+
+    def apply(
+        self,
+        plan: Plan,
+        *,
+        mode: BackupMode = BackupMode.AUTO,
+        backup_dir: str | os.PathLike[str] | None = None,
+        progress: Progress = silent,
+        cancel: CancelToken | None = None,
+    ) -> Report:
+        """Carry out a plan: each file is checked once more, then moved into a backup.
+
+        What cannot be removed safely stays and is reported. Raises RemovalRefused when nothing
+        can be done, LibraryBusy while a scan or another removal runs.
+        """
+        scan = self._store.groups.scan_of({item.evidence.group for item in plan.items})
+        scanned, protected = (), ()  # type: tuple[str, ...], tuple[str, ...]
+        if scan is not None:
+            scanned = tuple(self._store.scans.paths_with_copies(scan))
+            settings = self._store.scans.get(scan).settings
+            protected = (*settings.protected, *settings.compare_only)
+        try:
+            return self._remover.apply(
+                plan,
+                matches=self._store.groups.stands,
+                mode=mode,
+                scanned=scanned,
+                protected=protected,
+                backup_dir=None if backup_dir is None else os.path.abspath(backup_dir),
+                progress=progress,
+                cancel=cancel,
+            )
+        finally:
+            self._note_gone(run.id for run in self._remover.history()[:1])
+
+    def undo(
+        self,
+        run: int,
+        items: Sequence[int] | None = None,
+        *,
+        rename: bool = False,
+        progress: Progress = silent,
+        cancel: CancelToken | None = None,
+    ) -> Report:
+        """Put back what a run removed, or only some of its items.
+
+        A file whose place is taken stays in the backup, or comes back under a new name with
+        ``rename``. Raises NotFound and LibraryBusy.
+        """
+        try:
+            return self._remover.undo(run, items, rename=rename, progress=progress, cancel=cancel)
+        finally:
+            self._note_gone([run])
+
+    def purge(
+        self, run: int, items: Sequence[int] | None = None, *, without_keeper: bool = False
+    ) -> PurgeReport:
+        """Delete a run's backup, or some of its items, for good. Ask the person first.
+
+        What has no keeper any more stays, unless ``without_keeper`` says otherwise. Raises
+        NotFound and LibraryBusy.
+        """
+        return self._remover.purge(run, items, without_keeper=without_keeper)
+
+    def history(self) -> list[Run]:
+        """All removals, the latest first."""
+        return self._remover.history()
+
+    def run_items(self, run: int) -> list[Item]:
+        """The files of one removal. Raises NotFound."""
+        return self._remover.items(run)
+
+    def backups(self) -> list[BackupInfo]:
+        """All backup folders, with what they hold now."""
+        return self._remover.backups()
+
+    def verify_backups(self, progress: Progress = silent) -> VerifyReport:
+        """Compare the journal and the backups with the disk; changes nothing."""
+        return self._remover.verify(progress)
+
+
+def evidence_of(groups: Iterable[GroupView]) -> list[Evidence]:
+    """What a removal of the selected members of ``groups`` would stand on."""
+    return [
+        Evidence(
+            file=_plan_file(member.file),
+            keeper=_plan_file(group.keeper),
+            relation=member.relation,
+            group=group.id,
+            score=member.score,
+            words=member.words,
+        )
+        for group in groups
+        for member in group.members
+        if member.selected and not member.file.gone
+    ]
+
+
+def _plan_file(file: FileView) -> PlanFile:
+    return PlanFile(file.path, file.stat, file.content, file.info.metadata.content_identifier)

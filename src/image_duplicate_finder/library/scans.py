@@ -1,0 +1,84 @@
+"""Scans of a library: new ones, and what is remembered of earlier ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from image_duplicate_finder.discover import clean_roots
+from image_duplicate_finder.errors import NotFound
+from image_duplicate_finder.library.opened import OpenLibrary, Paths
+from image_duplicate_finder.model import Failure
+from image_duplicate_finder.progress import CancelToken, Progress, silent
+from image_duplicate_finder.results import ScanRecord
+from image_duplicate_finder.settings import ScanSettings
+
+
+class Scans(OpenLibrary):
+    """Scans a library's folders and tells of earlier scans."""
+
+    def scan(
+        self,
+        roots: Paths,
+        settings: ScanSettings | None = None,
+        *,
+        progress: Progress = silent,
+        cancel: CancelToken | None = None,
+        on_start: Callable[[int], None] | None = None,
+    ) -> ScanRecord:
+        """Look for duplicates below ``roots`` and store what was found; blocks until done.
+
+        ``on_start`` is called with the scan's number as soon as it has one. Raises UsageError
+        for a folder that does not exist, LibraryBusy while another scan or removal runs,
+        Interrupted after ``cancel``, NothingReadable when no file could be read as a picture.
+        """
+        from image_duplicate_finder.scan import run_scan
+
+        folders = clean_roots(roots)
+        wanted = _with_real_folders(settings or ScanSettings())
+        with self._lock.acquire("a scan"):
+            self._store.scans.close_interrupted()
+            scan = self._store.scans.start(folders, wanted)
+            if on_start is not None:
+                on_start(scan)
+            run_scan(
+                self._store,
+                scan,
+                folders,
+                wanted,
+                progress=progress,
+                cancel=cancel or CancelToken(),
+            )
+        return self._store.scans.get(scan)
+
+    def scans(self) -> list[ScanRecord]:
+        """All scans, the latest first."""
+        return self._store.scans.all()
+
+    def scan_record(self, scan: int) -> ScanRecord:
+        """One scan. Raises NotFound."""
+        return self._store.scans.get(scan)
+
+    def latest_scan(self) -> ScanRecord:
+        """The scan that started last. Raises NotFound in a library without scans."""
+        found = self.scans()
+        if not found:
+            raise NotFound("This library has no scan yet. Start with: idf scan FOLDER")
+        return found[0]
+
+    def failures(self, scan: int) -> list[Failure]:
+        """Files and folders that a scan could not use, with reasons, by path."""
+        return self._store.scans.failures(scan)
+
+    def recent_folders(self, limit: int = 10) -> list[str]:
+        """Folders that were scanned last, the latest first."""
+        return self._store.scans.recent_folders(limit)
+
+
+def _with_real_folders(settings: ScanSettings) -> ScanSettings:
+    """Protected and compare-only folders as absolute, real paths."""
+    return replace(
+        settings,
+        protected=clean_roots(settings.protected) if settings.protected else (),
+        compare_only=clean_roots(settings.compare_only) if settings.compare_only else (),
+    )
