@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,3 +52,27 @@ def test_two_pictures_are_compared_as_a_scan_would(idf: Idf, album: Path) -> Non
     assert damaged.returncode == 3
     assert "damaged.jpg" in damaged.stderr
     assert idf("compare", album / "a.jpg", album / "a.jpg").returncode == 2
+
+
+def test_the_picture_of_a_comparison_shows_outline_and_differences(
+    idf: Idf, tmp_path: Path, painted: Painter
+) -> None:
+    original = painted(47, 640, 480)
+    crop = original[80:440, 100:560].copy()
+    crop[300:340, 40:420] = 255  # a caption
+    crop[310:330, 60:400:12] = 0
+    save_jpeg(tmp_path / "original.jpg", original)
+    save_jpeg(tmp_path / "crop.jpg", crop)
+    told = idf("compare", "crop.jpg", "original.jpg", "--picture", "both.png")
+    assert told.returncode == 0, told.stderr
+    sheet = cv2.imread(str(tmp_path / "both.png"))[..., ::-1].astype(int)
+    kept, difference = sheet[:, : 640 + 24], sheet[:, -(640 + 12) :]
+    line = (np.abs(kept - (255, 64, 64)).max(axis=2) < 40).nonzero()
+    # The crop's outline, where the crop was cut out.
+    assert abs(line[1].min() - (12 + 100)) <= 4 and abs(line[1].max() - (12 + 560)) <= 4
+    hot = (difference.max(axis=2) - difference.min(axis=2) > 80).nonzero()
+    assert 80 + 300 - 8 <= np.median(hot[0]) - 12 <= 80 + 340 + 8  # the caption
+    again = idf("compare", "crop.jpg", "original.jpg", "--picture", "both.png")
+    assert again.returncode == 2 and "exists already" in again.stderr
+    other = idf("compare", "crop.jpg", "original.jpg", "--picture", "both.xyz")
+    assert other.returncode == 2 and ".png" in other.stderr

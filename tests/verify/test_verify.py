@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from image_duplicate_finder.fingerprint import keypoints, perceptual, proof
 from image_duplicate_finder.model import ImageInfo, Match, Relation
-from image_duplicate_finder.verify import Side, describe, draw_comparison, verify
+from image_duplicate_finder.verify import Side, describe, verify
 from tests.conftest import Painter
 
 Image = NDArray[np.uint8]
@@ -239,17 +239,3 @@ def test_words_for_people() -> None:
     assert describe(replace(same, relation=Relation.BYTE_IDENTICAL), keeper, keeper) == (
         "identical file"
     )
-
-
-def test_the_drawing_shows_outline_and_differences(painted: Painter) -> None:
-    original = painted(47)
-    crop = captioned(original)[40:320, 60:440]
-    match = verify(side(1, original), side(2, crop))
-    assert match is not None
-    drawn = draw_comparison(original, crop, match)
-    assert drawn.ndim == 3 and drawn.dtype == np.uint8
-    red = (drawn[..., 0] > 200) & (drawn[..., 1] < 110) & (drawn[..., 2] < 110)
-    first, last = red[:, : 480 + 12], red[:, -(480 + 12) :]
-    assert first.sum() > 800  # the crop's outline on the original
-    assert last.sum() > 300  # the caption among the differences
-    assert draw_comparison(original, crop, None).shape[1] < drawn.shape[1]

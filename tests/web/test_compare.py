@@ -14,11 +14,11 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
+from image_duplicate_finder import overlay
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.model import ImageInfo, Relation
+from image_duplicate_finder.overlay import Pixels
 from image_duplicate_finder.results import GroupQuery
-from image_duplicate_finder.web import comparing
-from image_duplicate_finder.web.comparing import Pixels
 from tests.painting import paint_photo
 from tests.review_scene import CROP, Scene, make_scene
 
@@ -48,25 +48,25 @@ def address(library: Library, scene: Scene, name: str) -> str:
 
 
 def test_the_outline_of_a_crop_is_where_it_was_cut() -> None:
-    matrix = comparing.normalised(SHIFT, Relation.CROPPED, KEEPER, MEMBER)
+    matrix = overlay.normalised(SHIFT, Relation.CROPPED, KEEPER, MEMBER)
     assert matrix is not None
-    corners = np.array(comparing.outline(matrix)) * (480, 360)
+    corners = np.array(overlay.outline(matrix)) * (480, 360)
     right, bottom = LEFT + WIDTH, TOP + HEIGHT
     expected = [(LEFT, TOP), (right, TOP), (right, bottom), (LEFT, bottom)]
     assert np.abs(corners - expected).max() < 1e-9
 
 
 def test_copies_in_the_same_frame_lie_on_each_other_without_a_transform() -> None:
-    same = comparing.normalised(None, Relation.RESIZED, KEEPER, MEMBER)
+    same = overlay.normalised(None, Relation.RESIZED, KEEPER, MEMBER)
     assert same is not None and np.array_equal(same, np.eye(3))
-    assert comparing.normalised(None, Relation.SIMILAR, KEEPER, MEMBER) is None
+    assert overlay.normalised(None, Relation.SIMILAR, KEEPER, MEMBER) is None
 
 
 def test_an_aligned_crop_lies_on_its_original_pixel_for_pixel(photo: Pixels) -> None:
     crop = photo[TOP : TOP + HEIGHT, LEFT : LEFT + WIDTH]
-    matrix = comparing.normalised(SHIFT, Relation.CROPPED, KEEPER, MEMBER)
+    matrix = overlay.normalised(SHIFT, Relation.CROPPED, KEEPER, MEMBER)
     assert matrix is not None
-    drawn, inside = comparing.align(crop, matrix, (480, 360))
+    drawn, inside = overlay.align(crop, matrix, (480, 360))
     assert inside[TOP + 2 : TOP + HEIGHT - 2, LEFT + 2 : LEFT + WIDTH - 2].all()
     assert not inside[: TOP - 1].any() and not inside[:, LEFT + WIDTH + 1 :].any()
     assert np.abs(drawn.astype(int) - photo)[inside].max() <= 1
@@ -75,9 +75,9 @@ def test_an_aligned_crop_lies_on_its_original_pixel_for_pixel(photo: Pixels) -> 
 def test_a_half_size_copy_lies_on_its_original(photo: Pixels) -> None:
     small = np.asarray(cv2.resize(photo, (240, 180), interpolation=cv2.INTER_AREA), np.uint8)
     half = ((0.5, 0.0, -0.25), (0.0, 0.5, -0.25))
-    matrix = comparing.normalised(half, Relation.RESIZED, KEEPER, ImageInfo("PNG", 240, 180))
+    matrix = overlay.normalised(half, Relation.RESIZED, KEEPER, ImageInfo("PNG", 240, 180))
     assert matrix is not None and np.allclose(matrix, np.eye(3))
-    drawn, inside = comparing.align(small, matrix, (480, 360))
+    drawn, inside = overlay.align(small, matrix, (480, 360))
     assert inside.mean() > 0.98
     assert np.abs(drawn.astype(int) - photo)[inside].mean() < 4
 
@@ -85,7 +85,7 @@ def test_a_half_size_copy_lies_on_its_original(photo: Pixels) -> None:
 def test_a_larger_member_is_drawn_without_false_patterns() -> None:
     stripes = np.zeros((1200, 1200, 3), np.uint8)
     stripes[:, ::2] = 255
-    drawn, _ = comparing.align(stripes, np.eye(3), (100, 100))
+    drawn, _ = overlay.align(stripes, np.eye(3), (100, 100))
     assert drawn[10:-10, 10:-10].std() < 3
 
 
@@ -93,9 +93,9 @@ def test_a_difference_is_shown_where_it_is(photo: Pixels) -> None:
     changed = photo.copy()
     changed[100:140, 200:260] = 255 - changed[100:140, 200:260]
     everywhere = np.ones(photo.shape[:2], bool)
-    same = comparing.difference(photo, photo, everywhere)
+    same = overlay.difference(photo, photo, everywhere)
     assert same.share == 0 and same.mean == 0
-    found = comparing.difference(photo, changed, everywhere)
+    found = overlay.difference(photo, changed, everywhere)
     assert 0.5 * 2400 / photo[..., 0].size < found.share < 1.5 * 2400 / photo[..., 0].size
     colour = found.picture.max(axis=2).astype(int) - found.picture.min(axis=2)
     assert colour[105:135, 205:255].mean() > 60 and colour[:90].max() == 0
@@ -106,19 +106,19 @@ def test_what_lies_outside_the_common_area_is_no_difference(photo: Pixels) -> No
     inside[:, :100] = True
     other = photo.copy()
     other[:, 150:] = 0
-    found = comparing.difference(photo, other, inside)
+    found = overlay.difference(photo, other, inside)
     assert found.share == 0 and found.mean == 0
 
 
 def test_an_alignment_that_is_a_little_off_is_made_exact(photo: Pixels) -> None:
     crop = photo[TOP : TOP + HEIGHT, LEFT : LEFT + WIDTH]
     off = ((1.004, 0.0, -LEFT + 1.6), (0.001, 0.997, -TOP - 1.3))
-    rough = comparing.normalised(off, Relation.CROPPED, KEEPER, MEMBER)
+    rough = overlay.normalised(off, Relation.CROPPED, KEEPER, MEMBER)
     assert rough is not None
-    exact = comparing.refined(photo, crop, rough)
+    exact = overlay.refined(photo, crop, rough)
     errors = []
     for matrix in (rough, exact):
-        drawn, inside = comparing.align(crop, matrix, (480, 360))
+        drawn, inside = overlay.align(crop, matrix, (480, 360))
         errors.append(np.abs(drawn.astype(int) - photo)[inside].mean())
     assert errors[1] < errors[0] / 4
 
@@ -126,7 +126,7 @@ def test_an_alignment_that_is_a_little_off_is_made_exact(photo: Pixels) -> None:
 def test_pictures_without_structure_keep_their_alignment() -> None:
     flat = np.full((200, 200, 3), 90, np.uint8)
     matrix = np.eye(3)
-    assert np.array_equal(comparing.refined(flat, flat, matrix), matrix)
+    assert np.array_equal(overlay.refined(flat, flat, matrix), matrix)
 
 
 # The page

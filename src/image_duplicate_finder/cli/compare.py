@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from image_duplicate_finder.api import ScanResult
 
 EXIT_DIFFERENT = 1
+_PICTURE_SUFFIXES = (".png", ".jpg", ".webp")
 
 _picture = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -32,13 +33,23 @@ _picture = click.Path(exists=True, dir_okay=False, path_type=Path)
     show_default=True,
     help="How hard to look, as in idf scan.",
 )
+@click.option(
+    "--picture",
+    "picture_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write a picture of both: the outline of each on the other, and where they differ.",
+)
 @json_option
-def command(first: Path, second: Path, mode: str, json_to: JsonTarget | None) -> int:
+def command(
+    first: Path, second: Path, mode: str, picture_path: Path | None, json_to: JsonTarget | None
+) -> int:
     """Tell whether A and B show the same, what one is to the other, and which one to keep.
 
     \b
     Examples:
       idf compare a.jpg b.jpg
+      idf compare a.jpg b.jpg --picture differences.png
       idf compare a.jpg b.jpg --json -
 
     \b
@@ -49,6 +60,8 @@ def command(first: Path, second: Path, mode: str, json_to: JsonTarget | None) ->
 
     if first.samefile(second):
         raise click.UsageError("Both names lead to one and the same file.")
+    if picture_path is not None:
+        _check_new(picture_path)
     with tempfile.TemporaryDirectory(prefix="idf-compare-") as library:
         # A scan of just these two: the answer is what a scan of their folders would say.
         result = find_duplicates([first, second], ScanSettings(mode=Mode(mode)), library=library)
@@ -56,9 +69,43 @@ def command(first: Path, second: Path, mode: str, json_to: JsonTarget | None) ->
         raise NothingReadable(f"{failure.path}: {failure.message}")
     if json_to is not None:
         json_to.write(result.to_dict())
+    if picture_path is not None:
+        _draw(first, second, result, picture_path)
     if json_to is None or not json_to.is_stdout:
         click.echo(_words(result))
     return 0 if result.groups else EXIT_DIFFERENT
+
+
+def _check_new(target: Path) -> None:
+    """Refuse a name that cannot be written, before the work begins."""
+    if target.exists():
+        raise click.UsageError(f"{target} exists already: name a new file.")
+    if target.suffix.lower() not in _PICTURE_SUFFIXES:
+        raise click.UsageError(f"{target} must end in {', '.join(_PICTURE_SUFFIXES)}.")
+
+
+def _draw(first: Path, second: Path, result: ScanResult, target: Path) -> None:
+    """Write the sheet of both pictures, the kept one first where they show the same."""
+    import cv2
+
+    from image_duplicate_finder.decode import decode_full
+    from image_duplicate_finder.overlay import draw_sheet, normalised
+    from image_duplicate_finder.settings import DecodeLimits
+
+    left, right, matrix = first, second, None
+    for group in result.groups:
+        for member in group.members:
+            left, right = Path(group.keeper.path), Path(member.file.path)
+            matrix = normalised(
+                member.transform, member.relation, group.keeper.info, member.file.info
+            )
+    kept, other = (
+        decode_full(path.read_bytes(), limits=DecodeLimits()).pixels for path in (left, right)
+    )
+    sheet = cv2.cvtColor(draw_sheet(kept, other, matrix), cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode(target.suffix, sheet)
+    with target.open("xb") as file:
+        file.write(data.tobytes())
 
 
 def _words(result: ScanResult) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image_duplicate_finder.decode import decode_full, decode_small
+from image_duplicate_finder.overlay import fit
 from image_duplicate_finder.settings import DecodeLimits
 
 THUMBNAIL_SIDES = (160, 320, 640)
@@ -66,16 +67,6 @@ def render_full(data: bytes, limits: DecodeLimits) -> Rendered:
     else:
         swapped = cv2.cvtColor(np.dstack([pixels, picture.alpha]), cv2.COLOR_RGBA2BGRA)
     return Rendered(_encoded(".png", swapped, [cv2.IMWRITE_PNG_COMPRESSION, 3]), "image/png")
-
-
-def fit(pixels: Pixels, side: int) -> Pixels:
-    """The picture shrunk so that its long side is at most ``side``; never enlarged."""
-    height, width = pixels.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1.0:
-        return pixels
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _encoded(extension: str, pixels: object, parameters: list[int]) -> bytes:

@@ -10,16 +10,16 @@ import numpy as np
 from blake3 import blake3
 from flask import Blueprint, Response, abort, make_response, render_template, url_for
 
+from image_duplicate_finder import overlay
 from image_duplicate_finder.decode import decode_full
 from image_duplicate_finder.errors import DecodeError, NotFound
+from image_duplicate_finder.overlay import Matrix, Pixels, fit
 from image_duplicate_finder.results import FileView, GroupView, MemberView
-from image_duplicate_finder.web import comparing
-from image_duplicate_finder.web.comparing import Matrix
 from image_duplicate_finder.web.layout import is_partial
 from image_duplicate_finder.web.pages.images import missing, picture_response, view_cache
 from image_duplicate_finder.web.pages.review import current_listing, group_of
 from image_duplicate_finder.web.query import Listing
-from image_duplicate_finder.web.rendering import Pixels, encode_jpeg, fit
+from image_duplicate_finder.web.rendering import encode_jpeg
 from image_duplicate_finder.web.sources import LIMITS, decoding_slot, read_scanned
 from image_duplicate_finder.web.state import library
 from image_duplicate_finder.web.words import facts
@@ -75,8 +75,8 @@ def aligned(scan: int, group: int, file: int) -> Response:
         size = _frame(keeper, _ALIGNED_SIDE)
         matrix = _matrix(view, member)
         if matrix is not None:
-            matrix = comparing.refined(keeper, other, matrix)
-        drawn, _inside = comparing.align(other, np.eye(3) if matrix is None else matrix, size)
+            matrix = overlay.refined(keeper, other, matrix)
+        drawn, _inside = overlay.align(other, np.eye(3) if matrix is None else matrix, size)
         return encode_jpeg(drawn, _QUALITY)
 
     try:
@@ -156,9 +156,7 @@ def _pair(scan: int, group: int, file: int) -> tuple[GroupView, MemberView]:
 
 
 def _matrix(view: GroupView, member: MemberView) -> Matrix | None:
-    return comparing.normalised(
-        member.transform, member.relation, view.keeper.info, member.file.info
-    )
+    return overlay.normalised(member.transform, member.relation, view.keeper.info, member.file.info)
 
 
 def _geometry(matrix: Matrix | None) -> dict[str, object]:
@@ -167,8 +165,8 @@ def _geometry(matrix: Matrix | None) -> dict[str, object]:
         return {"matrix": None, "outline": None, "reverse": None}
     return {
         "matrix": matrix.tolist(),
-        "outline": comparing.outline(matrix),
-        "reverse": comparing.outline(np.asarray(np.linalg.inv(matrix), np.float64)),
+        "outline": overlay.outline(matrix),
+        "reverse": overlay.outline(np.asarray(np.linalg.inv(matrix), np.float64)),
     }
 
 
@@ -207,9 +205,9 @@ def _difference(view: GroupView, member: MemberView) -> tuple[tuple[float, float
 
     def make() -> bytes:
         keeper, other = fit(_decoded(view.keeper), _DIFFERENCE_SIDE), _decoded(member.file)
-        exact = comparing.refined(keeper, other, matrix)
-        drawn, inside = comparing.align(other, exact, (keeper.shape[1], keeper.shape[0]))
-        found = comparing.difference(keeper, drawn, inside)
+        exact = overlay.refined(keeper, other, matrix)
+        drawn, inside = overlay.align(other, exact, (keeper.shape[1], keeper.shape[0]))
+        found = overlay.difference(keeper, drawn, inside)
         figures = json.dumps([found.share, found.mean]).encode()
         return figures + b"\n" + encode_jpeg(found.picture, _QUALITY)
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image_duplicate_finder.model import ImageInfo, Relation, Transform, homogeneous
-from image_duplicate_finder.web.rendering import Pixels, fit
 
+Pixels = NDArray[np.uint8]
 Matrix = NDArray[np.float64]
 
 _SAME_FRAME = frozenset(
@@ -142,6 +142,16 @@ def difference(keeper: Pixels, member: Pixels, inside: NDArray[np.bool_]) -> Dif
         share=float(np.count_nonzero(levels > _VISIBLE_LEVELS)) / area,
         mean=float(levels.sum()) / area,
     )
+
+
+def fit(pixels: Pixels, side: int) -> Pixels:
+    """The picture shrunk so that its long side is at most ``side``; never enlarged."""
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1.0:
+        return pixels
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _pixels(width: int, height: int) -> Matrix:
