@@ -92,7 +92,8 @@ class ScanSettings:
     1; higher is stricter. ``protected`` folders are never removed from; ``compare_only``
     folders are looked at but never offered for removal either, and do not count as scanned.
     ``exclude`` holds gitignore-style patterns. ``jobs`` is the number of worker processes
-    (``None``: one per core). ``model`` names an ONNX file to use instead of the built-in one.
+    (``None``: one per core). ``model`` names an ONNX file to use instead of the built-in one,
+    ``gpu`` runs it on a CUDA device where there is one.
     """
 
     mode: Mode = Mode.STANDARD
@@ -107,6 +108,7 @@ class ScanSettings:
     limits: DecodeLimits = field(default_factory=DecodeLimits)
     jobs: int | None = None
     model: str | None = None
+    gpu: bool = False
 
     def __post_init__(self) -> None:
         for name in ("esimilarity_threshold", "csimilarity_threshold"):

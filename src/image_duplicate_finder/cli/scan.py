@@ -99,6 +99,11 @@ _RULES = ",".join(rule.value for rule in DEFAULT_KEEP_RULES)
     help="An ONNX model to find look-alikes with, instead of the built-in one.",
 )
 @click.option(
+    "--gpu",
+    is_flag=True,
+    help="Compute the features for look-alikes on a CUDA device (needs the extra [gpu]).",
+)
+@click.option(
     "--max-pixels",
     type=click.IntRange(min=1),
     default=DecodeLimits().pixels,

@@ -33,13 +33,15 @@ _SIDE_THOROUGH = 480
 class Specs:
     """Which fingerprints are wanted. ``model`` is an ONNX path, "" the built-in model.
 
+    ``squeeze_only`` leaves the network to the caller, who runs it on a GPU for many pictures at
+    once: in place of the vector comes the picture at the model's size, RGB, as bytes.
     ``pixels`` asks for the hash of the full-size pixels and nothing else: it needs a full
     decode, so it is computed only for the few pictures that may be pixel-identical.
     """
 
     mode: Mode
     model: str = ""
-    gpu: bool = False
+    squeeze_only: bool = False
     pixels: bool = False
 
     @classmethod
@@ -49,8 +51,11 @@ class Specs:
 
     def embedding(self) -> tuple[str, int]:
         """Name and version of the embedding: vectors of different models never mix."""
-        path = Path(self.model) if self.model else None
-        return embedding.fingerprint_name(path), embedding.VERSION
+        return embedding.fingerprint_name(self.model_path()), embedding.VERSION
+
+    def model_path(self) -> Path | None:
+        """The ONNX file, None for the built-in model."""
+        return Path(self.model) if self.model else None
 
     def wanted(self) -> tuple[tuple[str, int], ...]:
         """(name, version) of every fingerprint that a picture gets."""
@@ -70,8 +75,8 @@ def keypoint_name(mode: Mode) -> str:
 
 
 @lru_cache(maxsize=2)
-def _embedder(model: str, gpu: bool) -> embedding.Embedder:
-    return embedding.Embedder(Path(model) if model else None, gpu=gpu)
+def _embedder(model: Path | None) -> embedding.Embedder:
+    return embedding.Embedder(model)
 
 
 def fingerprint(
@@ -103,14 +108,20 @@ def _local_and_learned(
 ) -> list[Fingerprint]:
     rgb = pixels if pixels.ndim == 3 else cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
     rgb = np.asarray(rgb, np.uint8)
-    vector = _embedder(specs.model, specs.gpu).embed([rgb])[0]
     name, version = specs.embedding()
     points = keypoints.extract(grey, thorough=specs.mode is Mode.THOROUGH)
     return [
         Fingerprint(keypoint_name(specs.mode), keypoints.VERSION, points.to_bytes()),
         Fingerprint(colour.NAME, colour.VERSION, colour.encode(rgb)),
-        Fingerprint(name, version, embedding.to_bytes(vector)),
+        Fingerprint(name, version, _learned(rgb, specs)),
     ]
+
+
+def _learned(rgb: NDArray[np.uint8], specs: Specs) -> bytes:
+    if specs.squeeze_only:
+        card = embedding.card_of(specs.model_path())
+        return embedding.squeezed(rgb, card.width, card.height).tobytes()
+    return embedding.to_bytes(_embedder(specs.model_path()).embed([rgb])[0])
 
 
 def _to_grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -96,12 +96,17 @@ class Embedder:
         Each picture as a whole is squeezed to the model's input, whatever its shape. A picture
         that the network answers with zeros only gets a vector of zeros.
         """
+        width, height = self.card.width, self.card.height
+        return self.embed_squeezed([squeezed(image, width, height) for image in batch])
+
+    def embed_squeezed(self, batch: Sequence[Image]) -> Vectors:
+        """As :meth:`embed`, for pictures that :func:`squeezed` brought to the model's size."""
         chunk = _GPU_CHUNK if self.on_gpu else _CHUNK
         parts = [self._run(batch[i : i + chunk]) for i in range(0, len(batch), chunk)]
         return np.concatenate(parts) if parts else np.zeros((0, self.dim), np.float32)
 
     def _run(self, batch: Sequence[Image]) -> Vectors:
-        pixels = np.stack([_prepared(image, self.card) for image in batch])
+        pixels = np.stack([_normalised(image, self.card) for image in batch])
         (raw,) = self._session.run([self.card.output], {self._input: pixels})
         vectors: Vectors = np.array(raw, np.float32).reshape(len(batch), -1)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -120,14 +125,22 @@ def fingerprint_name(model: Path | None = None) -> str:
     return f"embedding:{_key(_read(path, 'the model'), card)}"
 
 
-@lru_cache(maxsize=4)
 def calibration(model: Path | None = None) -> Calibration:
     """How the distances of a model's vectors are to be read. Loads no session.
 
     Raises :class:`UsageError` when the JSON beside the model cannot be used.
     """
+    return card_of(model).calibration
+
+
+@lru_cache(maxsize=4)
+def card_of(model: Path | None = None) -> ModelCard:
+    """The description beside a model. Loads no session.
+
+    Raises :class:`UsageError` when the JSON beside the model cannot be used.
+    """
     path = (model if model is not None else _built_in()).with_suffix(".json")
-    return read_model_card(_read(path, "the description of the model"), path).calibration
+    return read_model_card(_read(path, "the description of the model"), path)
 
 
 def _key(model: bytes, card: bytes) -> str:
@@ -198,8 +211,7 @@ def _built_in() -> Path:
     return Path(str(files("image_duplicate_finder.fingerprint") / "models" / "lite0.onnx"))
 
 
-def _prepared(image: Image, card: ModelCard) -> NDArray[np.float32]:
-    small = squeezed(image, card.width, card.height)
+def _normalised(small: Image, card: ModelCard) -> NDArray[np.float32]:
     if card.colour == "BGR":
         small = small[..., ::-1]
     axes, shape = ((2, 0, 1), (3, 1, 1)) if card.layout == "NCHW" else ((0, 1, 2), (1, 1, 3))
@@ -254,7 +266,7 @@ def _checked_length(session: Any, name: str, card: ModelCard, path: Path) -> int
             f"{path} has no output {card.output!r}; its outputs are {', '.join(outputs)}."
         )
     blank = np.zeros((card.height, card.width, 3), np.uint8)
-    pixels = np.stack([_prepared(blank, card)] * 2)
+    pixels = np.stack([_normalised(blank, card)] * 2)
     try:
         (raw,) = session.run([card.output], {name: pixels})
     except Exception as error:  # as above

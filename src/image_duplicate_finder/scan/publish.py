@@ -24,7 +24,7 @@ _PREVIEW_GROWTH = 2.0
 def basis_of(store: Store, scan: int, settings: ScanSettings) -> bytes:
     """A digest of all that a scan's groups depend on: equal basis, equal groups."""
     digest = blake3()
-    relevant = settings.to_dict() | {"jobs": None, "limits": None}
+    relevant = settings.to_dict() | {"jobs": None, "limits": None, "gpu": None}
     digest.update(json.dumps(relevant, sort_keys=True).encode())
     digest.update(verifier_name(settings.mode).encode())
     for row in store.scans.fixture(scan):

@@ -13,6 +13,7 @@ from image_duplicate_finder.executors.task import FileTask, Recognised
 from image_duplicate_finder.fingerprint.compute import Specs
 from image_duplicate_finder.model import Failure, Fingerprinted
 from image_duplicate_finder.progress import CancelToken, Progress, Step
+from image_duplicate_finder.scan.gpu import BatchedEmbeddings
 from image_duplicate_finder.settings import ScanSettings
 from image_duplicate_finder.store import Store
 
@@ -49,9 +50,11 @@ def read_files(
     done = total - len(tasks)
     progress(Step("fingerprint", done, total, failures=intake.failures))
     if tasks:
-        with ProcessExecutor(intake.specs, settings.limits, jobs=settings.jobs) as executor:
+        gpu = BatchedEmbeddings.open(settings)
+        specs = gpu.specs if gpu else intake.specs
+        with ProcessExecutor(specs, settings.limits, jobs=settings.jobs) as executor:
             for batch in _batches(executor.map(tasks)):
-                intake.store_answers(batch)
+                intake.store_answers(gpu.complete(batch) if gpu else batch)
                 done += len(batch)
                 store.scans.update(
                     scan, files=total, decoded=intake.decoded, failures=intake.failures
