@@ -92,8 +92,16 @@ def _kernel() -> Any:
     return search_band
 
 
-def near_pairs(hashes: NDArray[np.uint8], *, max_distance: int = MAX_DISTANCE) -> HammingPairs:
+def near_pairs(
+    hashes: NDArray[np.uint8],
+    *,
+    max_distance: int = MAX_DISTANCE,
+    rows: tuple[int, int] | None = None,
+) -> HammingPairs:
     """All pairs of rows of ``hashes`` (N, 8, 32) uint8 within ``max_distance`` (0 to 31) bits.
+
+    ``rows`` asks only for the pairs that the rows from the first number up to, but not
+    including, the second report: ranges can be searched apart and their pairs joined.
 
     Each row is compared in its 8 orientations with the upright hash of every earlier row. A row
     reports at most :data:`MAX_PAIRS_PER_PICTURE` pairs, to the earliest rows first, so a large
@@ -109,13 +117,14 @@ def near_pairs(hashes: NDArray[np.uint8], *, max_distance: int = MAX_DISTANCE) -
     reported = np.zeros(count, np.int32)
     buffer = np.empty((1 << 20, 4), np.int32)
     parts: list[NDArray[np.int32]] = []
+    from_row, to_row = rows or (0, count)
     for band in range(BANDS):
         upright = keys[:, 0, band]
         order = np.argsort(upright, kind="stable").astype(np.int32)
         starts = np.searchsorted(upright[order], np.arange(_KEYS + 1)).astype(np.int64)
         step = len(buffer) // MAX_PAIRS_PER_PICTURE
-        for first in range(0, count, step):
-            last = min(first + step, count)
+        for first in range(from_row, to_row, step):
+            last = min(first + step, to_row)
             n = search_band(
                 words, keys, band, starts, order, first, last, np.uint64(max_distance),
                 buffer, reported, MAX_PAIRS_PER_PICTURE,

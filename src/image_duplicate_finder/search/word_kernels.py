@@ -10,6 +10,9 @@ from numba.extending import intrinsic
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,call-arg,unreachable"
 
+CAPACITY = 1 << 17
+"""Matches of one query with one segment that are looked at; hardly ever are there more."""
+
 
 @intrinsic
 def _popcount(typingctx: Any, x: Any) -> Any:  # noqa: ARG001
@@ -105,6 +108,80 @@ def _agree(query, i, k, x_j, y_j, s_j, a_j, x_m, y_m, s_m, a_m, variant, toleran
 
 
 @njit(cache=True, nogil=True)
+def settle(
+    count, touches, touched, votes, slot_of, last_voter, ordered,
+    match_image, match_from, match_to, match_variant, match_weight,
+    query, geometry, tolerance, least, base, best_image, best_score,
+):  # fmt: skip
+    """Score the pictures of one segment by the matches of one query, and keep the best.
+
+    The first ``count`` of ``match_*`` are the query's matches in the order in which they were
+    found: picture, row of ``query``, row of ``geometry``, variant, weight. ``touched[:touches]``
+    are their pictures, ``votes`` how many matches each has. ``votes`` and ``last_voter`` are left
+    as they must be for the next query.
+    """
+    # Matches in the order of their pictures, for pictures that have enough.
+    slots = 0
+    total = 0
+    for t in range(touches):
+        b = touched[t]
+        if votes[b] >= 3:
+            slot_of[b] = total
+            total += votes[b]
+            touched[slots] = b
+            slots += 1
+        else:
+            slot_of[b] = -1
+            votes[b] = 0
+            last_voter[b] = -1
+    for c in range(count):
+        b = match_image[c]
+        if slot_of[b] >= 0:
+            ordered[slot_of[b]] = c
+            slot_of[b] += 1
+    for t in range(slots):
+        b = touched[t]
+        end = slot_of[b]
+        begin = end - votes[b]
+        votes[b] = 0
+        last_voter[b] = -1
+        best = 0.0
+        for h in range(begin, min(end, begin + 32)):
+            mine = ordered[h]
+            to = match_to[mine]
+            x, y = np.float64(geometry[to, 0]), np.float64(geometry[to, 1])
+            size = (geometry[to, 2] >> 2) * 0.125 - 1.0
+            angle = geometry[to, 3] * (np.pi / 128)
+            score = match_weight[mine]
+            for other in range(begin, end):
+                theirs = ordered[other]
+                at = match_to[theirs]
+                if (
+                    match_variant[theirs] != match_variant[mine]
+                    or abs(geometry[at, 0] - x) + abs(geometry[at, 1] - y) < 3
+                ):
+                    continue
+                if _agree(
+                    query, match_from[mine], match_from[theirs], x, y, size, angle,
+                    np.float64(geometry[at, 0]), np.float64(geometry[at, 1]),
+                    (geometry[at, 2] >> 2) * 0.125 - 1.0, geometry[at, 3] * (np.pi / 128),
+                    match_variant[mine], tolerance,
+                ):  # fmt: skip
+                    score += match_weight[theirs]
+            best = max(best, score)
+        last = len(best_score) - 1
+        if best < least or best <= best_score[last]:
+            continue
+        place = last
+        while place > 0 and best_score[place - 1] < best:
+            best_score[place] = best_score[place - 1]
+            best_image[place] = best_image[place - 1]
+            place -= 1
+        best_score[place] = best
+        best_image[place] = base + b
+
+
+@njit(cache=True, nogil=True)
 def search(
     first, offsets, query, forms, allowed_forms, flags, words,
     starts, images, signatures, geometry, base, limit, longest, tolerance, least,
@@ -122,14 +199,13 @@ def search(
     votes = np.zeros(65536, np.int32)
     slot_of = np.zeros(65536, np.int32)
     last_voter = np.full(65536, -1, np.int64)
-    capacity = 1 << 17
-    match_image = np.empty(capacity, np.uint16)
-    match_from = np.empty(capacity, np.int32)
-    match_to = np.empty(capacity, np.int32)
-    match_variant = np.empty(capacity, np.int8)
-    match_weight = np.empty(capacity, np.float32)
+    match_image = np.empty(CAPACITY, np.uint16)
+    match_from = np.empty(CAPACITY, np.int32)
+    match_to = np.empty(CAPACITY, np.int32)
+    match_variant = np.empty(CAPACITY, np.int8)
+    match_weight = np.empty(CAPACITY, np.float32)
     touched = np.empty(65536, np.int32)
-    ordered = np.empty(capacity, np.int32)
+    ordered = np.empty(CAPACITY, np.int32)
     for k in range(len(offsets) - 1):
         own = first + k - base
         count = 0
@@ -151,7 +227,7 @@ def search(
                         b = images[place]
                         if b >= own:
                             break
-                        if last_voter[b] == q or count == capacity:
+                        if last_voter[b] == q or count == CAPACITY:
                             continue
                         last_voter[b] = q
                         if votes[b] == 0:
@@ -164,62 +240,114 @@ def search(
                         match_variant[count] = (flags[q] ^ form ^ geometry[place, 2]) & 3
                         match_weight[count] = 1.0 - 0.7 * distance / limit
                         count += 1
-        # Matches in the order of their pictures, for pictures that have enough.
-        slots = 0
-        total = 0
-        for t in range(touches):
-            b = touched[t]
-            if votes[b] >= 3:
-                slot_of[b] = total
-                total += votes[b]
-                touched[slots] = b
-                slots += 1
-            else:
-                slot_of[b] = -1
-                votes[b] = 0
-                last_voter[b] = -1
-        for c in range(count):
-            b = match_image[c]
-            if slot_of[b] >= 0:
-                ordered[slot_of[b]] = c
-                slot_of[b] += 1
-        for t in range(slots):
-            b = touched[t]
-            end = slot_of[b]
-            begin = end - votes[b]
-            votes[b] = 0
-            last_voter[b] = -1
-            best = 0.0
-            for h in range(begin, min(end, begin + 32)):
-                mine = ordered[h]
-                to = match_to[mine]
-                x, y = np.float64(geometry[to, 0]), np.float64(geometry[to, 1])
-                size = (geometry[to, 2] >> 2) * 0.125 - 1.0
-                angle = geometry[to, 3] * (np.pi / 128)
-                score = match_weight[mine]
-                for other in range(begin, end):
-                    theirs = ordered[other]
-                    at = match_to[theirs]
-                    if (
-                        match_variant[theirs] != match_variant[mine]
-                        or abs(geometry[at, 0] - x) + abs(geometry[at, 1] - y) < 3
-                    ):
-                        continue
-                    if _agree(
-                        query, match_from[mine], match_from[theirs], x, y, size, angle,
-                        np.float64(geometry[at, 0]), np.float64(geometry[at, 1]),
-                        (geometry[at, 2] >> 2) * 0.125 - 1.0, geometry[at, 3] * (np.pi / 128),
-                        match_variant[mine], tolerance,
-                    ):  # fmt: skip
-                        score += match_weight[theirs]
-                best = max(best, score)
-            last = best_score.shape[1] - 1
-            if best < least or best <= best_score[k, last]:
-                continue
-            place = last
-            while place > 0 and best_score[k, place - 1] < best:
-                best_score[k, place] = best_score[k, place - 1]
-                best_image[k, place] = best_image[k, place - 1]
-                place -= 1
-            best_score[k, place] = best
-            best_image[k, place] = base + b
+        settle(
+            count, touches, touched, votes, slot_of, last_voter, ordered,
+            match_image, match_from, match_to, match_variant, match_weight,
+            query, geometry, tolerance, least, base, best_image[k], best_score[k],
+        )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def look_up(
+    first, pictures, points, choices, turns, words, asked,
+    starts, images, signatures, geometry, segment, words_here, limit, longest,
+):  # fmt: skip
+    """Look up keypoints in the posting lists of some words, in every segment so far.
+
+    Row k asks for ``words[k]`` (a number below ``words_here``) with the signature ``asked[k]``
+    on behalf of picture ``first + pictures[k]``; ``points``, ``choices`` and ``turns`` name its
+    keypoint, the form and rank of its word, and its flips. ``starts`` has a posting list for
+    each word of each segment of ``segment`` pictures, see :func:`search` for the other arrays.
+
+    Returns keys uint64 (picture, segment, keypoint, choice, from the highest bits down), and
+    pictures within the segment, distances, variants and geometry of the entries that match.
+    """
+    room = 1024
+    keys = np.empty(room, np.uint64)
+    found = np.empty(room, np.uint16)
+    distances = np.empty(room, np.uint8)
+    variants = np.empty(room, np.uint8)
+    places = np.empty((room, 4), np.uint8)
+    count = 0
+    for k in range(len(words)):
+        own = first + pictures[k]
+        for each in range(own // segment + 1):
+            row = each * words_here + words[k]
+            begin, end = starts[row], starts[row + 1]
+            if end - begin > longest:
+                end = begin + longest
+            for place in range(begin, end):
+                distance = np.int64(_popcount(asked[k] ^ signatures[place]))
+                if distance > limit:
+                    continue
+                if images[place] >= own - each * segment:
+                    break
+                if count == room:
+                    room *= 2
+                    keys = np.concatenate((keys, np.empty_like(keys)))
+                    found = np.concatenate((found, np.empty_like(found)))
+                    distances = np.concatenate((distances, np.empty_like(distances)))
+                    variants = np.concatenate((variants, np.empty_like(variants)))
+                    places = np.concatenate((places, np.empty_like(places)))
+                keys[count] = (
+                    (np.uint64(pictures[k]) << np.uint64(40))
+                    | (np.uint64(each) << np.uint64(24))
+                    | (np.uint64(points[k]) << np.uint64(8))
+                    | np.uint64(choices[k])
+                )
+                found[count] = images[place]
+                distances[count] = distance
+                variants[count] = (turns[k] ^ geometry[place, 2]) & 3
+                places[count] = geometry[place]
+                count += 1
+    return keys[:count], found[:count], distances[:count], variants[:count], places[:count]
+
+
+@njit(cache=True, nogil=True)
+def settle_found(
+    keys, images, distances, variants, geometry, offsets, query, segment, limit, tolerance,
+    least, best_image, best_score,
+):  # fmt: skip
+    """Score what :func:`look_up` found for one block of pictures, given in the order of ``keys``.
+
+    ``offsets`` and ``query`` are those of :func:`search`; so are ``best_image``, ``best_score``,
+    and the result, whatever the words were shared out to.
+    """
+    votes = np.zeros(65536, np.int32)
+    slot_of = np.zeros(65536, np.int32)
+    last_voter = np.full(65536, -1, np.int64)
+    match_image = np.empty(CAPACITY, np.uint16)
+    match_from = np.empty(CAPACITY, np.int32)
+    match_to = np.empty(CAPACITY, np.int32)
+    match_variant = np.empty(CAPACITY, np.int8)
+    match_weight = np.empty(CAPACITY, np.float32)
+    touched = np.empty(65536, np.int32)
+    ordered = np.empty(CAPACITY, np.int32)
+    row = 0
+    while row < len(keys):
+        run = keys[row] >> np.uint64(24)
+        picture = np.int64(run >> np.uint64(16))
+        count = 0
+        touches = 0
+        while row < len(keys) and keys[row] >> np.uint64(24) == run:
+            q = offsets[picture] + np.int64((keys[row] >> np.uint64(8)) & np.uint64(0xFFFF))
+            b = images[row]
+            if last_voter[b] != q and count < CAPACITY:
+                last_voter[b] = q
+                if votes[b] == 0:
+                    touched[touches] = b
+                    touches += 1
+                votes[b] += 1
+                match_image[count] = b
+                match_from[count] = q
+                match_to[count] = row
+                match_variant[count] = variants[row]
+                match_weight[count] = 1.0 - 0.7 * np.int64(distances[row]) / limit
+                count += 1
+            row += 1
+        settle(
+            count, touches, touched, votes, slot_of, last_voter, ordered,
+            match_image, match_from, match_to, match_variant, match_weight,
+            query, geometry, tolerance, least, np.int64(run & np.uint64(0xFFFF)) * segment,
+            best_image[picture], best_score[picture],
+        )  # fmt: skip

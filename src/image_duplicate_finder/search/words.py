@@ -37,12 +37,12 @@ _NEAREST_CELLS = 3
 # the matching keypoints, two 0.57, three 0.62.
 _WORDS = ((100_000, 3), (300_000, 2))
 # Of a word that very many keypoints share only the first are looked at: it tells little.
-_LONGEST = 256
+LONGEST = 256
 # Bits of 64. Nineteen of twenty pairs of keypoints that show the same spot are within it.
-_LIMIT = 11
-_TOLERANCE = 4.0
-_MOST, _MOST_THOROUGH = 24, 50
-_LEAST, _LEAST_THOROUGH = 2.2, 1.8
+LIMIT = 11
+TOLERANCE = 4.0
+MOST, MOST_THOROUGH = 24, 50
+LEAST, LEAST_THOROUGH = 2.2, 1.8
 _CHUNK = 128
 # The longer side of every picture in the units of an entry's place.
 _FRAME = 200.0
@@ -70,7 +70,7 @@ class _Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class _Queries:
+class Queries:
     """Keypoints of some pictures in the form in which they are looked up."""
 
     offsets: NDArray[np.int64]
@@ -89,8 +89,8 @@ class WordIndex:
     """
 
     def __init__(self, *, thorough: bool = False, jobs: int = 2) -> None:
-        self._most = _MOST_THOROUGH if thorough else _MOST
-        self._least = _LEAST_THOROUGH if thorough else _LEAST
+        self._most = MOST_THOROUGH if thorough else MOST
+        self._least = LEAST_THOROUGH if thorough else LEAST
         self._jobs = jobs
         self._ids: list[int] = []
         self._waiting: list[Keypoints] = []
@@ -140,7 +140,7 @@ class WordIndex:
         chunks = [(k, self._waiting[k : k + _CHUNK]) for k in range(0, len(self._waiting), _CHUNK)]
         with ThreadPoolExecutor(self._jobs) as pool:
             self._segments.append(
-                _segment(base, list(pool.map(lambda chunk: _entries(chunk[1]), chunks)))
+                _segment(base, list(pool.map(lambda chunk: posted_form(chunk[1]), chunks)))
             )
             for pairs in pool.map(lambda chunk: self._pairs(base + chunk[0], chunk[1]), chunks):
                 self._found.append(pairs)
@@ -162,13 +162,13 @@ class WordIndex:
 
         images = np.full((len(pictures), most), -1, np.int64)
         scores = np.zeros((len(pictures), most), np.float32)
-        queries = _queries(pictures, _words_each(len(self._ids)))
+        queries = asked_form(pictures, words_looked_up(len(self._ids)))
         for segment in self._segments:
             word_kernels.search(
                 first, queries.offsets, queries.places, queries.forms, queries.allowed,
                 queries.flags, queries.words, segment.starts, segment.images,
-                segment.signatures, segment.geometry, segment.base, _LIMIT, _LONGEST,
-                _TOLERANCE, self._least, images, scores,
+                segment.signatures, segment.geometry, segment.base, LIMIT, LONGEST,
+                TOLERANCE, self._least, images, scores,
             )  # fmt: skip
         return images, scores
 
@@ -179,6 +179,12 @@ def _vocabulary() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     path = resources.files("image_duplicate_finder.search") / "vocabulary.npz"
     with path.open("rb") as file, np.load(file) as stored:
         return stored["coarse"], stored["fine"]
+
+
+def vocabulary_size() -> int:
+    """How many words there are; a word is a number below it."""
+    _, fine = _vocabulary()
+    return int(fine.shape[0] * fine.shape[1])
 
 
 def _assigned(codes: NDArray[np.uint64], count: int) -> NDArray[np.int32]:
@@ -210,7 +216,7 @@ def _canonical(pictures: Sequence[Keypoints], flags: NDArray[np.uint8]) -> NDArr
     return canonical(np.concatenate([points.codes for points in pictures]), flags)
 
 
-def _entries(
+def posted_form(
     pictures: Sequence[Keypoints],
 ) -> tuple[NDArray[np.int32], NDArray[np.uint64], NDArray[np.uint8], NDArray[np.int64]]:
     """Words, signatures and geometry of all keypoints, and how many each picture has."""
@@ -236,17 +242,18 @@ def _segment(
     words, signatures, geometry, lengths = (
         np.concatenate(column) for column in zip(*parts, strict=True)
     )
-    _, fine = _vocabulary()
-    starts, positions = word_kernels.post(words, fine.shape[0] * fine.shape[1])
+    starts, positions = word_kernels.post(words, vocabulary_size())
     images = np.repeat(np.arange(len(lengths)), lengths).astype(np.uint16)
     return _Segment(base, starts, images[positions], signatures[positions], geometry[positions])
 
 
-def _words_each(pictures: int) -> int:
+def words_looked_up(pictures: int) -> int:
+    """Under how many of its nearest words a keypoint is looked up among so many pictures."""
     return next((words for limit, words in _WORDS if pictures <= limit), 1)
 
 
-def _queries(pictures: Sequence[Keypoints], words_each: int) -> _Queries:
+def asked_form(pictures: Sequence[Keypoints], words_each: int) -> Queries:
+    """Keypoints of ``pictures`` as they are looked up, each under ``words_each`` words."""
     places, flags = _joined(pictures)
     plain = _canonical(pictures, flags)
     by_rows = flip_rows(plain)
@@ -257,8 +264,16 @@ def _queries(pictures: Sequence[Keypoints], words_each: int) -> _Queries:
     words = np.zeros((len(plain), 4, words_each), np.int32)
     words[permitted] = _assigned(forms[permitted], words_each)
     allowed = np.packbits(permitted, axis=1, bitorder="little")[:, 0]
-    offsets = np.concatenate([[0], np.cumsum([len(points) for points in pictures])])
-    return _Queries(offsets.astype(np.int64), places, forms, allowed, flags, words)
+    return Queries(_offsets(pictures), places, forms, allowed, flags, words)
+
+
+def places_of(pictures: Sequence[Keypoints]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Offsets (n + 1,) and places (q, 4) of :class:`Queries`, without the words."""
+    return _offsets(pictures), _joined(pictures)[0]
+
+
+def _offsets(pictures: Sequence[Keypoints]) -> NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum([len(points) for points in pictures])]).astype(np.int64)
 
 
 def _as_words(codes: NDArray[np.uint8]) -> NDArray[np.uint64]:

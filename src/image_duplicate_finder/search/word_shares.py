@@ -1,0 +1,211 @@
+"""The word index in shares that many machines can work on: a group-by over words.
+
+Every picture posts its keypoints under their words and asks for words of its own; the words are
+dealt out to shares, and each share matches what was asked with what was posted. What the shares
+found is then gathered by the picture that asked, and scored by the loop that
+:class:`~image_duplicate_finder.search.words.WordIndex` uses, in the same order: the pairs and
+their scores are the same.
+
+Pure functions over arrays; who runs them where is not decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from image_duplicate_finder.fingerprint.features import Keypoints
+from image_duplicate_finder.search import words as index
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How ``pictures`` are dealt out: in blocks of ``block`` pictures, words to ``shares``.
+
+    A block lies within one segment of the index, so ``segment`` is a multiple of ``block``.
+    """
+
+    pictures: int
+    block: int
+    shares: int
+    segment: int = index.SEGMENT
+    thorough: bool = False
+
+    def __post_init__(self) -> None:
+        if self.segment % self.block:
+            raise ValueError("a segment must consist of whole blocks")
+
+    @property
+    def words_here(self) -> int:
+        """How many words a share has at most; word w is its word w // shares."""
+        return -(-index.vocabulary_size() // self.shares)
+
+    def words_each(self, first: int) -> int:
+        """Under how many words each keypoint of the block from picture ``first`` on is sought."""
+        segment_end = (first // self.segment + 1) * self.segment
+        return index.words_looked_up(min(segment_end, self.pictures))
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What one block posts under one share's words, in the order of its pictures.
+
+    ``words`` int32 (n,) below ``Layout.words_here``, ``images`` int64 (n,) places of the
+    pictures in the index, ``signatures`` uint64 (n,), ``geometry`` uint8 (n, 4).
+    """
+
+    words: NDArray[np.int32]
+    images: NDArray[np.int64]
+    signatures: NDArray[np.uint64]
+    geometry: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the block from picture ``first`` on asks one share for; one row per look-up.
+
+    ``pictures`` uint16 places in the block, ``points`` uint16 keypoints of the picture,
+    ``choices`` uint8 the order among a keypoint's look-ups, ``turns`` uint8 flips, ``words``
+    int32, ``signatures`` uint64.
+    """
+
+    first: int
+    pictures: NDArray[np.uint16]
+    points: NDArray[np.uint16]
+    choices: NDArray[np.uint8]
+    turns: NDArray[np.uint8]
+    words: NDArray[np.int32]
+    signatures: NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class Postings:
+    """One share's posting lists of all segments (see :func:`word_kernels.look_up`)."""
+
+    starts: NDArray[np.int32]
+    images: NDArray[np.uint16]
+    signatures: NDArray[np.uint64]
+    geometry: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one share found for one block (see :func:`word_kernels.look_up`)."""
+
+    keys: NDArray[np.uint64]
+    images: NDArray[np.uint16]
+    distances: NDArray[np.uint8]
+    variants: NDArray[np.uint8]
+    geometry: NDArray[np.uint8]
+
+
+def deal_out(
+    first: int, pictures: Sequence[Keypoints], layout: Layout
+) -> list[tuple[Posted, Asked]]:
+    """What the block of ``pictures`` from place ``first`` on posts and asks, share by share."""
+    words, signatures, geometry, lengths = index.posted_form(pictures)
+    images = first + np.repeat(np.arange(len(lengths), dtype=np.int64), lengths)
+    asked = _asked(first, pictures, layout.words_each(first))
+    dealt = []
+    for share in range(layout.shares):
+        mine = np.flatnonzero(words % layout.shares == share)
+        posted = Posted(
+            words[mine] // layout.shares, images[mine], signatures[mine], geometry[mine]
+        )
+        theirs = np.flatnonzero(asked.words % layout.shares == share)
+        dealt.append(
+            (
+                posted,
+                Asked(
+                    first,
+                    asked.pictures[theirs],
+                    asked.points[theirs],
+                    asked.choices[theirs],
+                    asked.turns[theirs],
+                    asked.words[theirs] // layout.shares,
+                    asked.signatures[theirs],
+                ),
+            )
+        )
+    return dealt
+
+
+def _asked(first: int, pictures: Sequence[Keypoints], words_each: int) -> Asked:
+    """All look-ups of a block, in the order in which the index makes them."""
+    queries = index.asked_form(pictures, words_each)
+    flags = np.concatenate([points.flags for points in pictures])
+    lengths = np.diff(queries.offsets)
+    picture = np.repeat(np.arange(len(pictures)), lengths)
+    point = np.arange(len(flags)) - np.repeat(queries.offsets[:-1], lengths)
+    permitted = np.unpackbits(queries.allowed[:, None], axis=1, bitorder="little")[:, :4]
+    row, form = np.nonzero(permitted)
+    rows, forms = np.repeat(row, words_each), np.repeat(form, words_each)
+    ranks = np.tile(np.arange(words_each), len(row))
+    return Asked(
+        first,
+        picture[rows].astype(np.uint16),
+        point[rows].astype(np.uint16),
+        (forms * words_each + ranks).astype(np.uint8),
+        ((flags[rows] ^ forms) & 3).astype(np.uint8),
+        queries.words[rows, forms, ranks],
+        queries.forms[rows, forms, 0],
+    )
+
+
+def build_postings(posted: Sequence[Posted], layout: Layout) -> Postings:
+    """Posting lists of one share from what every block posted, in the order of the blocks."""
+    from image_duplicate_finder.search import word_kernels
+
+    images = np.concatenate([each.images for each in posted])
+    segments = -(-layout.pictures // layout.segment)
+    rows = images // layout.segment * layout.words_here
+    rows += np.concatenate([each.words for each in posted])
+    starts, positions = word_kernels.post(rows, segments * layout.words_here)
+    return Postings(
+        starts,
+        (images % layout.segment).astype(np.uint16)[positions],
+        np.concatenate([each.signatures for each in posted])[positions],
+        np.concatenate([each.geometry for each in posted])[positions],
+    )
+
+
+def look_up(postings: Postings, asked: Asked, layout: Layout) -> Found:
+    """What one share finds for one block among the pictures before each one that asks."""
+    from image_duplicate_finder.search import word_kernels
+
+    return Found(
+        *word_kernels.look_up(
+            asked.first, asked.pictures, asked.points, asked.choices, asked.turns, asked.words,
+            asked.signatures, postings.starts, postings.images, postings.signatures,
+            postings.geometry, layout.segment, layout.words_here, index.LIMIT, index.LONGEST,
+        )
+    )  # fmt: skip
+
+
+def settle(
+    first: int, pictures: Sequence[Keypoints], found: Sequence[Found], layout: Layout
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """Proposed pairs of the block from place ``first`` on: places a and b < a, and scores."""
+    from image_duplicate_finder.search import word_kernels
+
+    keys = np.concatenate([each.keys for each in found])
+    order = np.argsort(keys, kind="stable")
+    most = index.MOST_THOROUGH if layout.thorough else index.MOST
+    images = np.full((len(pictures), most), -1, np.int64)
+    scores = np.zeros((len(pictures), most), np.float32)
+    offsets, places = index.places_of(pictures)
+    word_kernels.settle_found(
+        keys[order],
+        np.concatenate([each.images for each in found])[order],
+        np.concatenate([each.distances for each in found])[order],
+        np.concatenate([each.variants for each in found])[order],
+        np.concatenate([each.geometry for each in found])[order],
+        offsets, places, layout.segment, index.LIMIT, index.TOLERANCE,
+        index.LEAST_THOROUGH if layout.thorough else index.LEAST,
+        images, scores,
+    )  # fmt: skip
+    row, place = np.nonzero(images >= 0)
+    return first + row, images[row, place], scores[row, place]
