@@ -78,6 +78,82 @@ def test_clicks_shift_clicks_and_the_bar_that_counts(
     count(page, 0)
 
 
+def test_a_walk_by_keyboard(server: Server, enter: Enter, scene: Scene, stored: Library) -> None:
+    visit = enter(server)
+    page = visit.page
+    visit.open(f"/scans/{scene.scan}/?q=original")
+    card = page.locator(".group")
+    small = card.locator(".tile", has_text="small.jpg")
+    page.keyboard.press("j")
+    expect(card.locator(".pick").first).to_be_focused()
+    page.keyboard.press("x")
+    count(page, 0)
+    page.keyboard.press("a")
+    count(page, 3)
+    page.keyboard.press("i")
+    count(page, 0)
+    expect(card.locator(".pick").first).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(small.locator(".pick")).to_be_focused()
+    page.keyboard.press("Space")
+    count(page, 1)
+    expect(small.locator(".pick")).to_be_checked()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+Space")
+    count(page, 2)
+
+    # Faster than the server answers: each key acts on what the one before has made.
+    for key in "axiax":
+        page.keyboard.press(key)
+    count(page, 0)
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("p")
+    expect(card.locator(".tile.keeper")).to_contain_text("small.jpg")
+    expect(card).to_contain_text("chosen by you")
+
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/compare/**")
+    page.go_back()
+    page.keyboard.press("?")
+    help_dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
+    expect(help_dialog).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(help_dialog).to_be_hidden()
+    page.keyboard.press("j")
+    page.keyboard.press("Shift+N")
+    expect(page.locator(".group")).to_have_count(0)
+    assert stored.groups(scene.scan, GroupQuery(text="original")).total == 0
+    page.keyboard.press("/")
+    expect(page.get_by_label("Search in paths")).to_be_focused()
+
+
+def test_the_menu_of_a_group(server: Server, enter: Enter, scene: Scene, stored: Library) -> None:
+    visit = enter(server)
+    page = visit.page
+    visit.open(f"/scans/{scene.scan}/?q=original")
+    first = card(page, "original.png")
+    count(page, 2)
+    menu = first.locator(".group-tools summary")
+    menu.click()
+    page.get_by_role("button", name="Selected files: a group of their own").click()
+    expect(page.locator(".group")).to_have_count(2)
+    apart = card(page, "small.jpg")
+    expect(apart.locator(".tile")).to_have_count(2)
+    expect(apart).not_to_contain_text("original.png")
+    apart.locator(".tile.member").get_by_role("button", name="Keep this").click()
+    expect(apart.locator(".tile.keeper")).to_contain_text("small.jpg")
+    count(page, 0)
+
+    rest = card(page, "original.png")
+    rest.locator(".group-tools summary").click()
+    rest.get_by_role("button", name="Select all").click()
+    count(page, 1)
+    rest.locator(".group-tools summary").click()
+    rest.get_by_role("button", name="Selected files: not duplicates").click()
+    expect(page.locator(".group")).to_have_count(1)
+    assert len(stored.dismissed()) == 1
+
+
 def test_keys_go_on_over_the_end_of_a_page(server: Server, enter: Enter, scene: Scene) -> None:
     visit = enter(server)
     page = visit.page

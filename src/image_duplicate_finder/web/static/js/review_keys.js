@@ -9,15 +9,11 @@ function groupsOf(results) {
 }
 
 function currentGroup(results) {
-  return document.activeElement.closest?.(".group") ?? results.querySelector(".group.current");
+  return document.activeElement.closest?.(".group") ?? results.querySelector(".group[aria-current]");
 }
 
 function focusStop(stop) {
   const card = stop.closest(".group");
-  for (const other of document.querySelectorAll(".group.current")) {
-    if (other !== card) other.classList.remove("current");
-  }
-  card.classList.add("current");
   stop.focus({ preventScroll: true });
   const whole = card.getBoundingClientRect().height < innerHeight * 0.7;
   (whole ? card : stop).scrollIntoView({ block: "nearest", behavior: "instant" });
@@ -65,9 +61,9 @@ function inTile(results, selector) {
   press(tile?.querySelector(selector) ?? currentGroup(results)?.querySelector(selector));
 }
 
-function extendSelection(results) {
+function toggleFile(results, extend) {
   const box = document.activeElement;
-  if (box.matches(".pick")) toggle(results, box, true);
+  if (box.matches(".pick")) toggle(results, box, extend);
 }
 
 function keymap(results) {
@@ -76,7 +72,8 @@ function keymap(results) {
     k: () => moveGroup(results, -1),
     ArrowRight: () => moveFile(results, 1),
     ArrowLeft: () => moveFile(results, -1),
-    "Shift+ ": () => extendSelection(results),
+    " ": () => toggleFile(results, false),
+    "Shift+ ": () => toggleFile(results, true),
     a: () => inCard(results, '[data-act="all"]'),
     x: () => inCard(results, '[data-act="none"]'),
     i: () => inCard(results, '[data-act="invert"]'),
@@ -99,25 +96,55 @@ function keymap(results) {
   };
 }
 
+/** Whether the server is still at work on what an earlier key asked for. */
+function busy() {
+  return document.querySelector("body.htmx-request, #results.htmx-request, #results .htmx-request") !== null;
+}
+
+/**
+ * Runs actions one after the other: each finds the page as the one before has made it, however
+ * fast the keys are pressed.
+ */
+function installQueue() {
+  const waiting = [];
+  const goOn = () => {
+    while (waiting.length && !busy()) waiting.shift()();
+  };
+  // A selection that waits for its turn is sent in a microtask, thus before the timer.
+  document.addEventListener("htmx:afterRequest", () => setTimeout(goOn));
+  return (action) => {
+    waiting.push(action);
+    goOn();
+  };
+}
+
 export function installKeys(results) {
   const keys = keymap(results);
+  const inTurn = installQueue();
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (event.target.closest(TYPING)) return;
+    if (event.repeat && !/^(j|k|Arrow.*)$/.test(event.key)) return; // a key held down only moves
     const pressable = event.target.closest("a, button, summary");
     if (pressable && (event.key === "Enter" || event.key === " ")) return;
+    if (event.key === " " && !event.target.matches(".pick")) return; // it scrolls the page
     const shifted = event.shiftKey && (event.key === " " || /^[A-Z]$/.test(event.key));
     const action = keys[shifted ? `Shift+${event.key}` : event.key];
     if (!action) return;
     event.preventDefault();
-    action();
+    inTurn(action);
   });
+  // Some browsers tick a box when the key comes up, whatever was said when it went down.
+  document.addEventListener("keyup", (event) => {
+    if (event.key === " " && event.target.matches(".pick")) event.preventDefault();
+  });
+  // An attribute, because htmx gives a card that it replaced the classes of the old one.
   results.addEventListener("focusin", (event) => {
     const card = event.target.closest(".group");
-    for (const other of results.querySelectorAll(".group.current")) {
-      if (other !== card) other.classList.remove("current");
+    for (const other of results.querySelectorAll(".group[aria-current]")) {
+      if (other !== card) other.removeAttribute("aria-current");
     }
-    card?.classList.add("current");
+    card?.setAttribute("aria-current", "true");
   });
   /* After a change of page the keyboard goes on at its first group. */
   results.addEventListener("htmx:afterSettle", (event) => {
