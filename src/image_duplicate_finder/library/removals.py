@@ -17,8 +17,10 @@ from image_duplicate_finder.removal import (
     PlanFile,
     PurgeReport,
     Report,
+    Restated,
     Run,
     VerifyReport,
+    find_backups,
     look_around,
     make_plan,
 )
@@ -70,22 +72,28 @@ class Removals(OpenLibrary):
         can be done, LibraryBusy while a scan or another removal runs.
         """
         scan = self._store.groups.scan_of({item.evidence.group for item in plan.items})
-        scanned, protected = (), ()  # type: tuple[str, ...], tuple[str, ...]
-        if scan is not None:
-            scanned = tuple(self._store.scans.paths_with_copies(scan))
-            settings = self._store.scans.get(scan).settings
-            protected = (*settings.protected, *settings.compare_only)
+        # A plan of groups that are not there (any more), or are changed by hand, may not tell
+        # what was protected: then all that ever was is.
+        records = self._store.scans.all() if scan is None else [self._store.scans.get(scan)]
+        protected = {
+            folder
+            for record in records
+            for folder in (*record.settings.protected, *record.settings.compare_only)
+        }
+        scanned = () if scan is None else self._store.scans.paths_with_copies(scan)
         try:
-            return self._remover.apply(
+            report = self._remover.apply(
                 plan,
                 matches=self._store.groups.stands,
                 mode=mode,
                 scanned=scanned,
-                protected=protected,
+                protected=sorted(protected),
                 backup_dir=None if backup_dir is None else os.path.abspath(backup_dir),
                 progress=progress,
                 cancel=cancel,
             )
+            self._note_restated(report.restated)
+            return report
         finally:
             self._note_gone(run.id for run in self._remover.history()[:1])
 
@@ -116,7 +124,23 @@ class Removals(OpenLibrary):
         What has no keeper any more stays, unless ``without_keeper`` says otherwise. Raises
         NotFound and LibraryBusy.
         """
-        return self._remover.purge(run, items, without_keeper=without_keeper)
+        report = self._remover.purge(run, items, without_keeper=without_keeper)
+        self._note_restated(report.restated)
+        return report
+
+    def adopt(self, folder: str | os.PathLike[str]) -> int:
+        """Take over a backup that this library does not know; returns its number as a run.
+
+        From then on it can be undone and purged like the library's own. Raises NotFound for a
+        folder that is no backup or holds nothing any more, and LibraryBusy.
+        """
+        return self._remover.adopt(os.path.realpath(folder))
+
+    def strange_backups(self, folders: Paths) -> list[str]:
+        """Backups in ``folders``, or that are among them, which this library does not know."""
+        known = {os.path.realpath(info.backup.folder) for info in self._remover.backups()}
+        real = tuple(dict.fromkeys(os.path.realpath(folder) for folder in folders))
+        return [folder for folder in find_backups(real) if folder not in known]
 
     def history(self) -> list[Run]:
         """All removals, the latest first."""
@@ -133,6 +157,10 @@ class Removals(OpenLibrary):
     def verify_backups(self, progress: Progress = silent) -> VerifyReport:
         """Compare the journal and the backups with the disk; changes nothing."""
         return self._remover.verify(progress)
+
+    def _note_restated(self, changes: Iterable[Restated]) -> None:
+        """Spare the next scan from reading files that only got or lost a hard link."""
+        self._store.files.restate((c.path, c.before, c.after) for c in changes)
 
 
 def evidence_of(groups: Iterable[GroupView]) -> list[Evidence]:

@@ -152,9 +152,9 @@ class Application:
 
     def _intent(self, planned: PlanItem) -> Item:
         wish, path = planned.evidence, planned.path
-        self._checks.place(path)
         if look.status(path) is None:
             raise Refused(Reason.GONE, "It is no longer there.")
+        self._checks.place(path)
         aim = None
         if self._plan.action == RemovalAction.SYMLINK:
             aim = aim_of(path, wish.keeper.path)

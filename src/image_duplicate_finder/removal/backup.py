@@ -17,12 +17,14 @@ import json
 import os
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
+from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.model import BACKUP_MARKER_NAME
 from image_duplicate_finder.removal import fs, look
 from image_duplicate_finder.removal.journal import BackupFolder, Item, Journal, now
-from image_duplicate_finder.removal.plan_file import path_to_dict
+from image_duplicate_finder.removal.plan_file import path_from_dict, path_to_dict
 
 FOLDER_NAME = "ImageDuplicateFinder-backup"
 MANIFEST_NAME = "manifest.jsonl"
@@ -50,6 +52,9 @@ To take everything back:     idf undo {run}
 To take one file back:       in the web page under History, or copy it by hand
 To free the space for good:  idf purge {run}, or delete this folder
 """
+
+
+_MARKER = "A backup of ImageDuplicateFinder; never scanned."
 
 
 class RunBackup:
@@ -84,7 +89,8 @@ class RunBackup:
             except FileExistsError:
                 continue
             break
-        made._write(BACKUP_MARKER_NAME, "A backup of ImageDuplicateFinder; never scanned.\n")
+        origin = {**path_to_dict(root, "root"), **path_to_dict(folder, "folder")}
+        made._write(BACKUP_MARKER_NAME, f"{_MARKER}\n{json.dumps(origin)}\n")
         readme = _README.format(time=f"{time:%Y-%m-%d %H:%M:%S}", root=root, run=run)
         made._write(README_NAME, readme)
         made._write(MANIFEST_NAME, "")
@@ -176,7 +182,7 @@ def append_lines(path: str, lines: Iterable[dict[str, Any]]) -> None:
 
 
 def read_lines(path: str) -> list[dict[str, Any]]:
-    """The lines of a manifest; what a crash cut off is passed over."""
+    """The lines of a manifest or marker that are JSON objects; others are passed over."""
     if look.status(path) is None:
         return []
     lines = []
@@ -191,6 +197,39 @@ def read_lines(path: str) -> list[dict[str, Any]]:
     return lines
 
 
+def stored_in(line: dict[str, Any], folder: str) -> str:
+    """The place in the backup that a manifest's line names.
+
+    A manifest can come from anywhere, so a place that leads out of the backup, by its name or
+    through a link, is none. Raises ValueError for it, and KeyError for a line that names none.
+    """
+    place = os.path.normpath(os.path.join(folder, path_from_dict(line, "stored")))
+    if place == folder or not is_inside(place, folder):
+        raise ValueError(f"{place!r} lies outside the backup")
+    if not is_inside(fs.realpath(os.path.dirname(place)), fs.realpath(folder)):
+        raise ValueError(f"{place!r} leads out of the backup")
+    return place
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a backup was made: ``folder`` is its own path then, for the files of ``root``."""
+
+    root: str
+    folder: str
+
+
+def origin_of(folder: str) -> Origin | None:
+    """What the marker of a backup says of its origin; None where it does not say it."""
+    marker = os.path.join(folder, BACKUP_MARKER_NAME)
+    if look.regular(marker) is None:
+        return None
+    for line in read_lines(marker):
+        with contextlib.suppress(KeyError, ValueError):
+            return Origin(path_from_dict(line, "root"), path_from_dict(line, "folder"))
+    return None
+
+
 def _manifest_line(event: str, item: Item, folder: str) -> dict[str, Any]:
     line: dict[str, Any] = {
         "event": event,
@@ -201,6 +240,7 @@ def _manifest_line(event: str, item: Item, folder: str) -> dict[str, Any]:
         "bytes": item.size,
         "kind": item.kind,
         "unit": item.unit,
+        "action": item.action,
         "metadata": item.metadata,
     }
     if item.keeper is not None:
@@ -208,6 +248,8 @@ def _manifest_line(event: str, item: Item, folder: str) -> dict[str, Any]:
         line["keeper_blake3"] = (item.keeper_content or b"").hex()
         line["relation"] = item.relation
         line["group"] = item.group
+    if item.aim is not None:
+        line.update(path_to_dict(item.aim, "aim"))
     if item.destination is not None:
         line.update(path_to_dict(item.destination, "destination"))
     return line

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from image_duplicate_finder.model import FileStat, Relation
 from image_duplicate_finder.removal import look
 from image_duplicate_finder.removal.journal import Item
-from image_duplicate_finder.removal.look import Folders, Refused
+from image_duplicate_finder.removal.look import Above, Folders, Refused
 from image_duplicate_finder.removal.plan import (
     LINKS,
     Evidence,
@@ -43,7 +43,10 @@ class Seen:
 
 
 class Checks:
-    """The checks of one application of a plan."""
+    """The checks of one application of a plan.
+
+    ``links`` maps keepers to symbolic links that an earlier plan put in the place of files.
+    """
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class Checks:
         protected: tuple[str, ...],
         matches: Matches,
         around: Surroundings,
+        links: Mapping[str, str],
     ) -> None:
         self._plan = plan
         self._roots = Folders(plan.roots)
@@ -59,7 +63,7 @@ class Checks:
         self._only_from = Folders(plan.only_from)
         self._matches = matches
         self._units = UnitIndex(around)
-        self._around = around
+        self._links = links
         self._planned: Mapping[str, PlanItem] = {item.path: item for item in plan.items}
         self._removed_identities = {item.evidence.file.stat.identity for item in plan.items}
         self._keeper_identities: set[tuple[int, int]] = set()
@@ -105,15 +109,16 @@ class Checks:
 
     def place(self, path: str) -> None:
         """Raise Refused when files may not be removed from where ``path`` really is."""
-        if not self._roots.hold(path):
+        above = Above.of(path)
+        if not self._roots.hold(above):
             raise Refused(Reason.OUTSIDE, "It lies outside the scanned folders.")
-        if self._protected.hold(path):
+        if self._protected.hold(above):
             raise Refused(Reason.PROTECTED, "It lies in a protected folder.")
-        if self._only_from and not self._only_from.hold(path):
+        if self._only_from and not self._only_from.hold(above):
             raise Refused(
                 Reason.NOT_CHOSEN, "It is not in one of the folders that files may go from."
             )
-        if look.in_backup(path):
+        if above.in_backup():
             raise Refused(Reason.BACKUP, "It lies in a backup.")
 
     def before(self, item: Item, planned: PlanItem | None) -> Seen:
@@ -121,22 +126,30 @@ class Checks:
 
         ``planned`` is None for companions.
         """
-        self.place(item.path)
         if planned is None:
-            content, stat = look.read_content(item.path)
+            content, file = look.read_content(item.path)
             if content != item.content:
                 raise Refused(Reason.CHANGED, "It changed since the plan was made.")
-            return Seen(stat, None)
-        wish = planned.evidence
-        reread = wish.relation in _REREAD
-        file = _unchanged(wish.file, reread, Reason.GONE, Reason.CHANGED, "It")
-        keeper = self._keeper(wish, reread, file)
+            keeper = None
+        else:
+            wish = planned.evidence
+            reread = wish.relation in _REREAD
+            file = _unchanged(wish.file, reread, Reason.GONE, Reason.CHANGED, "It")
+            keeper = self._keeper(wish, reread, file)
+        if item.path in self._links:
+            raise Refused(
+                Reason.LINK,
+                f"The link {self._links[item.path]}, which replaced a file, leads to it. "
+                "Undo that first.",
+            )
+        self.place(item.path)  # the last look before the move: folders can become links, too
         if file.identity in self._keeper_identities:
             raise Refused(
                 Reason.KEEPER_PLANNED, "It was kept for another file that this plan removed."
             )
         self._removed_identities.add(file.identity)
-        self._keeper_identities.add(keeper.identity)
+        if keeper is not None:
+            self._keeper_identities.add(keeper.identity)
         return Seen(file, keeper)
 
     def _keeper(self, wish: Evidence, reread: bool, file: FileStat) -> FileStat:
@@ -152,7 +165,7 @@ class Checks:
         if keeper.identity in self._removed_identities:
             refusal = keeper_planned(wish.file.path, wish.keeper.path)
             raise Refused(refusal.reason, refusal.message)
-        if look.in_backup(wish.keeper.path):
+        if Above.of(wish.keeper.path).in_backup():
             raise Refused(Reason.KEEPER_GONE, f"Its keeper {wish.keeper.path} lies in a backup.")
         return keeper
 

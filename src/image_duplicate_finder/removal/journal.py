@@ -323,10 +323,15 @@ class Journal:
                 return found
         raise NotFound(f"There is no run {run}. `idf history` lists them.")
 
-    def items(self, run: int | None = None, states: Sequence[State] = tuple(State)) -> list[Item]:
+    def items(
+        self,
+        run: int | None = None,
+        states: Sequence[State] = tuple(State),
+        actions: Sequence[RemovalAction] = tuple(RemovalAction),
+    ) -> list[Item]:
         """Items in the order they were written, of one run or of all."""
-        marks = ", ".join("?" * len(states))
-        where, values = f"state IN ({marks})", list[Any](states)
+        values: list[Any] = [*states, *actions]
+        where = f"state IN ({_marks(states)}) AND action IN ({_marks(actions)})"
         if run is not None:
             where, values = f"{where} AND run = ?", [*values, run]
         query = f"SELECT {', '.join(_COLUMNS)} FROM item WHERE {where} ORDER BY id"
@@ -369,6 +374,10 @@ _COLUMNS = (
     "note",
     "changed",
 )
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def _encode(path: str | None) -> bytes | None:

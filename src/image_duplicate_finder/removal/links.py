@@ -67,6 +67,8 @@ class ToLink:
         link = moves.link_of(place, item)
         here, there = look.status(place), look.status(item.stored)
         if here is not None and there is not None and os.path.samestat(here, there):
+            if look.one_entry(place, item.stored):
+                return Where.PLACE
             fs.unlink(item.stored)  # the first of two steps of a rename
             there = None
         if here is None and there is not None:  # between the file's leaving and the link's coming

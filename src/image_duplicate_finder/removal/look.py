@@ -7,6 +7,7 @@ import errno
 import os
 import stat as stat_bits
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from blake3 import blake3
 
@@ -84,11 +85,33 @@ def check_readable(path: str) -> None:
         fs.close(descriptor)
 
 
+@dataclass(frozen=True, slots=True)
+class Above:
+    """The real folders above a path at this moment: their paths, and device and inode of each."""
+
+    paths: tuple[str, ...]
+    identities: frozenset[tuple[int, int]]
+
+    @classmethod
+    def of(cls, path: str) -> Above:
+        """Look at the folders above ``path``, all links resolved. Raises OSError."""
+        paths = tuple(ancestors(fs.realpath(os.path.dirname(path))))
+        found = [fs.stat(folder) for folder in paths]
+        return cls(paths, frozenset((status.st_dev, status.st_ino) for status in found))
+
+    def in_backup(self) -> bool:
+        """Whether one of them is a backup of this program."""
+        return any(
+            status(os.path.join(folder, BACKUP_MARKER_NAME)) is not None for folder in self.paths
+        )
+
+
 class Folders:
     """A set of folders that answers for real paths: through links, doubles and letter case.
 
     A path is inside when one of its real ancestors is the same folder (device and inode) as one
-    of the set, or lies below it by name.
+    of the set, or lies below it by name. Answers are never kept: a folder can become a link to
+    another one at any time.
     """
 
     def __init__(self, folders: Iterable[str]) -> None:
@@ -98,24 +121,15 @@ class Folders:
             with contextlib.suppress(OSError):  # a folder that is not there holds nothing
                 found = fs.stat(folder)
                 self._identities.add((found.st_dev, found.st_ino))
-        self._known: dict[str, bool] = {}
 
     def __bool__(self) -> bool:
         return bool(self._paths)
 
-    def hold(self, path: str) -> bool:
-        """Whether the file at ``path`` lies in one of the folders. Raises OSError."""
-        folder = os.path.dirname(path)
-        if folder not in self._known:
-            self._known[folder] = any(
-                ancestor in self._paths or self._same(ancestor)
-                for ancestor in ancestors(fs.realpath(folder))
-            )
-        return self._known[folder]
-
-    def _same(self, folder: str) -> bool:
-        found = fs.stat(folder)
-        return (found.st_dev, found.st_ino) in self._identities
+    def hold(self, above: Above) -> bool:
+        """Whether what has these folders above it lies in one of the set."""
+        return any(folder in self._paths for folder in above.paths) or not (
+            above.identities.isdisjoint(self._identities)
+        )
 
 
 def ancestors(folder: str) -> list[str]:
@@ -126,9 +140,14 @@ def ancestors(folder: str) -> list[str]:
     return found
 
 
-def in_backup(path: str) -> bool:
-    """Whether a path lies in a backup of this program."""
-    return any(
-        status(os.path.join(folder, BACKUP_MARKER_NAME)) is not None
-        for folder in ancestors(os.path.dirname(path))
-    )
+def one_entry(path: str, other: str) -> bool:
+    """Whether two paths lead to one entry of one folder, so that unlinking one unlinks both.
+
+    True as well where that cannot be told from two links of a file: nothing may be unlinked
+    then. Raises OSError.
+    """
+    mine, theirs = regular(path), regular(other)
+    if mine is None or theirs is None or mine.identity != theirs.identity:
+        return False
+    folders = [fs.stat(os.path.dirname(p)) for p in (path, other)]
+    return mine.links == 1 or os.path.samestat(*folders)

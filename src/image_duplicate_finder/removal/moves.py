@@ -139,6 +139,8 @@ def settle(item: Item, place: str) -> Where:
     for end, source in ((place, stored), (stored, place)):
         _settle_part(end, source, item)
     if look.holds(place, item.content) and look.holds(stored, item.content):
+        if look.one_entry(place, stored):  # someone made its folder a way into the backup
+            return Where.PLACE
         # Two steps of a rename without the system's help, or a copy whose source still stands.
         fs.unlink(stored)
     if look.status(stored) is not None:

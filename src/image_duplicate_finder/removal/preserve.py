@@ -7,6 +7,7 @@ since a hard link would change together with its original. ``removed``: nothing 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,7 +18,13 @@ from image_duplicate_finder.errors import RemovalRefused
 from image_duplicate_finder.model import FileStat
 from image_duplicate_finder.progress import CancelToken
 from image_duplicate_finder.removal import fs, look, moves
-from image_duplicate_finder.removal.backup import MANIFEST_NAME, PRESERVED, RunBackup, read_lines
+from image_duplicate_finder.removal.backup import (
+    MANIFEST_NAME,
+    PRESERVED,
+    RunBackup,
+    read_lines,
+    stored_in,
+)
 from image_duplicate_finder.removal.journal import BackupFolder, now
 from image_duplicate_finder.removal.look import Refused
 from image_duplicate_finder.removal.plan_file import path_from_dict, path_to_dict
@@ -76,9 +83,8 @@ def preserve(
                 missed += 1
                 continue
             made.append(os.path.join(backup.backup.folder, path_from_dict(line, "stored")))
-            after = look.regular(path) if ways == [fs.link] else None
-            if before is not None and after is not None and moves.same_file(before, after):
-                restated.append(Restated(path, before, after))
+            if ways == [fs.link]:
+                restated += restated_by_link(path, before)
             lines.append(line)
             if len(lines) >= _LINES:
                 backup.record_preserved(lines)
@@ -92,6 +98,17 @@ def preserve(
         ) from error
     note = f"{missed} files could not be preserved as well." if missed else ""
     return Preserved(len(made), tuple(restated), note)
+
+
+def restated_by_link(path: str, before: FileStat | None) -> list[Restated]:
+    """What a hard link that came or went since ``before`` changed in the stat of ``path``.
+
+    Empty where nothing stands any more, or something else. Raises OSError.
+    """
+    after = look.regular(path)
+    if before is None or after is None or not moves.same_file(before, after):
+        return []
+    return [Restated(path, before, after)]
 
 
 def _ways(backup: RunBackup, paths: Sequence[str], mode: BackupMode) -> list[Way]:
@@ -154,6 +171,7 @@ def preserved_files(backup: BackupFolder) -> Iterator[tuple[str, str]]:
     """(stored, original) of all preserved files that the manifest of a backup names."""
     lines: Iterable[dict[str, Any]] = read_lines(os.path.join(backup.folder, MANIFEST_NAME))
     for line in lines:
-        if line.get("event") == "preserved":
-            stored = os.path.join(backup.folder, path_from_dict(line, "stored"))
-            yield stored, path_from_dict(line)
+        if line.get("event") != "preserved":
+            continue
+        with contextlib.suppress(KeyError, ValueError):  # a line that someone changed
+            yield stored_in(line, backup.folder), path_from_dict(line)

@@ -6,6 +6,7 @@ unless the person insists.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -16,10 +17,12 @@ from image_duplicate_finder.removal.backup import prune
 from image_duplicate_finder.removal.journal import BackupFolder, Item, Journal, State
 from image_duplicate_finder.removal.look import Refused
 from image_duplicate_finder.removal.plan import Reason, Refusal
-from image_duplicate_finder.removal.preserve import preserved_files
-from image_duplicate_finder.removal.report import PurgeReport
+from image_duplicate_finder.removal.preserve import preserved_files, restated_by_link
+from image_duplicate_finder.removal.report import PurgeReport, Restated
+from image_duplicate_finder.removal.units import Folder
 
 BATCH = 256
+"""Units whose keepers are looked at together, just before their files go."""
 
 
 def purge(
@@ -32,18 +35,18 @@ def purge(
         if items is None or item.id in set(items)
     ]
     kept: list[Refusal] = []
-    going: list[Item] = []
+    restated: list[Restated] = []
     ordered = sorted(wanted, key=lambda item: (item.unit, item.id))
-    for _, found in groupby(ordered, key=lambda item: item.unit):
-        unit = list(found)
-        refused = None if without_keeper else _without_keeper(unit)
-        if refused is None:
-            going += unit
-        else:
-            kept += [Refusal(item.path, refused.reason, refused.message) for item in unit]
+    units = [list(found) for _, found in groupby(ordered, key=lambda item: item.unit)]
     purged, freed = 0, 0
-    for start in range(0, len(going), BATCH):
-        batch = going[start : start + BATCH]
+    for start in range(0, len(units), BATCH):
+        batch: list[Item] = []
+        for unit in units[start : start + BATCH]:
+            refused = None if without_keeper else _without_keeper(unit)
+            if refused is None:
+                batch += unit
+            else:
+                kept += [Refusal(item.path, refused.reason, refused.message) for item in unit]
         sizes = {item.id: _freed_by(item) for item in batch}
         journal.update_items(replace(item, state=State.PURGING) for item in batch)
         for item in purge_items(batch, journal):
@@ -53,13 +56,12 @@ def purge(
                 kept.append(Refusal(item.path, Reason.CHANGED, item.note))
     for backup in journal.backups(run):
         if items is None:
-            preserved_freed, preserved_kept = _purge_preserved(backup, without_keeper)
-            freed, kept = freed + preserved_freed, kept + preserved_kept
+            freed += _purge_preserved(backup, without_keeper, kept, restated)
         try:
             prune(backup.folder)
         except OSError as error:
             kept.append(Refusal(backup.folder, Reason.SYSTEM, as_refused(error).message))
-    return PurgeReport(run, purged, freed, tuple(kept))
+    return PurgeReport(run, purged, freed, tuple(kept), tuple(restated))
 
 
 def purge_items(items: Sequence[Item], journal: Journal) -> list[Item]:
@@ -95,10 +97,13 @@ def _without_keeper(unit: Sequence[Item]) -> Refused | None:
     """Why a unit's bytes may be the last of their picture, or None when a keeper stands."""
     for item in unit:
         if item.keeper is None or item.keeper_content is None:
+            if item.kind == "picture":  # a manifest that someone wrote by hand
+                return Refused(Reason.NO_MATCH, "No keeper of it is known; it stays.")
             continue
         try:
             keeper = checks.check_keeper(item.keeper, item.keeper_content, None)
             stored = look.regular(item.stored)
+            has_film = _keeps_its_film(unit, item.keeper)
         except Refused as refused:
             return Refused(
                 refused.reason,
@@ -108,7 +113,20 @@ def _without_keeper(unit: Sequence[Item]) -> Refused | None:
             return as_refused(error)
         if stored is not None and keeper.identity == stored.identity:
             return Refused(Reason.SAME_FILE, f"{item.keeper} is a name of this same file.")
+        if not has_film:
+            return Refused(
+                Reason.UNIT,
+                f"{item.keeper} has no moving half any more; this may be the last one.",
+            )
     return None
+
+
+def _keeps_its_film(unit: Sequence[Item], keeper: str) -> bool:
+    """Whether the keeper of a Live Photo still has a moving half, where the unit has one."""
+    if all(item.kind != "video" for item in unit):
+        return True
+    folder, name = os.path.split(keeper)
+    return bool(Folder.of(fs.names(folder)).unit(name).videos)
 
 
 def _freed_by(item: Item) -> int:
@@ -119,17 +137,25 @@ def _freed_by(item: Item) -> int:
     return found.size if found is not None and found.links == 1 else 0
 
 
-def _purge_preserved(backup: BackupFolder, without_keeper: bool) -> tuple[int, list[Refusal]]:
-    """Delete preserved files whose originals stand unchanged; the others may be the last."""
-    freed, kept = 0, list[Refusal]()
+def _purge_preserved(
+    backup: BackupFolder, without_keeper: bool, kept: list[Refusal], restated: list[Restated]
+) -> int:
+    """Delete preserved files whose originals stand unchanged; returns the freed bytes.
+
+    The others may be the last and are added to ``kept``; originals whose stat changed with the
+    unlinked name are added to ``restated``.
+    """
+    freed = 0
     for path, original in preserved_files(backup):
         if look.status(path) is None:
             continue
         try:
+            before = look.regular(original)
             if without_keeper or _same_as_original(path, original):
                 size = fs.lstat(path)
                 fs.unlink(path)
                 freed += size.st_size if size.st_nlink == 1 else 0
+                restated += restated_by_link(original, before)
             else:
                 kept.append(
                     Refusal(
@@ -140,7 +166,7 @@ def _purge_preserved(backup: BackupFolder, without_keeper: bool) -> tuple[int, l
                 )
         except (Refused, OSError) as error:
             kept.append(Refusal(original, Reason.SYSTEM, as_refused(error).message))
-    return freed, kept
+    return freed
 
 
 def _same_as_original(path: str, original: str) -> bool:
@@ -148,5 +174,5 @@ def _same_as_original(path: str, original: str) -> bool:
     if mine is None or theirs is None:
         return False
     if mine.identity == theirs.identity:
-        return True
+        return not look.one_entry(path, original)
     return mine.size == theirs.size and look.holds(original, look.read_content(path)[0])

@@ -16,6 +16,7 @@ from image_duplicate_finder.removal.apply import Application, Backups, as_refuse
 from image_duplicate_finder.removal.backup import prune
 from image_duplicate_finder.removal.checks import Checks, Matches
 from image_duplicate_finder.removal.journal import Item, Journal, Run, RunState, State
+from image_duplicate_finder.removal.links import is_ours
 from image_duplicate_finder.removal.plan import Plan, root_of
 from image_duplicate_finder.removal.preserve import Preserved, preserve
 from image_duplicate_finder.removal.purge import purge
@@ -30,7 +31,7 @@ from image_duplicate_finder.removal.report import (
 from image_duplicate_finder.removal.surroundings import look_around
 from image_duplicate_finder.removal.undo import RESTORABLE, Restoration
 from image_duplicate_finder.removal.verify import verify
-from image_duplicate_finder.settings import BackupMode
+from image_duplicate_finder.settings import BackupMode, RemovalAction
 from image_duplicate_finder.store.lock import LibraryLock
 
 
@@ -77,6 +78,7 @@ class Remover:
                     protected=tuple(protected),
                     matches=matches,
                     around=look_around(item.evidence for item in plan.items),
+                    links=_links_in_use(journal),
                 )
                 backups = Backups(journal, run, plan.roots, backup_dir)
                 preserved = _preserve(plan, backups, mode, scanned, cancel)
@@ -227,6 +229,22 @@ def _preserve(
             backups.note_preserved(root, found.count)
         preserved.append(replace(found, note=f"{root}: {found.note}" if found.note else ""))
     return preserved
+
+
+def _links_in_use(journal: Journal) -> dict[str, str]:
+    """Keepers to which symbolic links in the place of removed files lead, with the links."""
+    return {
+        item.keeper: item.path
+        for item in journal.items(states=(State.MOVED,), actions=(RemovalAction.SYMLINK,))
+        if item.keeper is not None and _may_stand(item)
+    }
+
+
+def _may_stand(link: Item) -> bool:
+    try:
+        return is_ours(link, link.path)
+    except OSError:  # what cannot be looked at is not ruled out
+        return True
 
 
 def _tidy(journal: Journal, run: int) -> None:

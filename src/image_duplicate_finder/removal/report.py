@@ -11,7 +11,7 @@ from image_duplicate_finder.removal.plan import Refusal
 
 @dataclass(frozen=True, slots=True)
 class Restated:
-    """A file whose stat changed because the backup holds a hard link to it, and nothing else.
+    """A file whose stat changed with the hard link that a backup holds to it, and nothing else.
 
     Whoever knows the content of the file with stat ``before`` knows it with ``after``.
     """
@@ -47,12 +47,16 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class PurgeReport:
-    """``freed`` bytes by deleting ``purged`` files for good; ``kept`` ones with reasons."""
+    """``freed`` bytes by deleting ``purged`` files for good; ``kept`` ones with reasons.
+
+    ``restated`` lets a library keep what it knows of files that a hard link preserved.
+    """
 
     run: int
     purged: int
     freed: int
     kept: tuple[Refusal, ...]
+    restated: tuple[Restated, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

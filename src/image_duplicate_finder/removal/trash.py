@@ -66,6 +66,8 @@ class ToTrash:
         """See :class:`methods.Method`."""
         here, there = look.status(place), look.status(item.stored)
         if here is not None and there is not None and os.path.samestat(here, there):
+            if look.one_entry(place, item.stored):
+                return Where.PLACE
             fs.unlink(item.stored)
             there = None
         if there is not None:

@@ -62,14 +62,20 @@ def _files_below(folder: str) -> list[str]:
 
 
 def find_backups(roots: tuple[str, ...]) -> list[str]:
-    """Backup folders in ``roots``, whether a journal knows them or not, sorted."""
-    found = []
+    """Backup folders in ``roots`` or among them, known to a journal or not, sorted."""
+    found: set[str] = set()
     for root in roots:
-        parent = os.path.join(root, FOLDER_NAME)
-        if look.status(parent) is None:
-            continue
-        for name in fs.names(parent):
-            folder = os.path.join(parent, name)
-            if all(look.status(os.path.join(folder, own)) is not None for own in OWN_FILES):
-                found.append(folder)
+        for parent in (root, os.path.join(root, FOLDER_NAME)):
+            try:
+                inside = [os.path.join(parent, name) for name in fs.names(parent)]
+            except OSError:  # not there, not a folder, or not to be looked at
+                continue
+            found.update(folder for folder in (root, *inside) if _is_backup(folder))
     return sorted(found)
+
+
+def _is_backup(folder: str) -> bool:
+    try:
+        return all(look.status(os.path.join(folder, own)) is not None for own in OWN_FILES)
+    except OSError:
+        return False

@@ -96,6 +96,31 @@ class FileStore:
         ).fetchone()
         return int(row[0])
 
+    def restate(self, changes: Iterable[tuple[str, FileStat, FileStat]]) -> None:
+        """Keep what is known of files whose stat changed, but not what they hold.
+
+        ``changes`` are (path, stat before, stat after). A file that was not stored with just
+        the stat before is left as it is.
+        """
+        with self._database.atomic() as connection:
+            connection.executemany(
+                "UPDATE file SET ctime_ns = ?, links = ? WHERE path = ? AND size = ?"
+                " AND mtime_ns = ? AND ctime_ns = ? AND device = ? AND inode = ?",
+                [
+                    (
+                        after.ctime_ns,
+                        after.links,
+                        os.fsencode(path),
+                        before.size,
+                        before.mtime_ns,
+                        before.ctime_ns,
+                        before.device,
+                        before.inode,
+                    )
+                    for path, before, after in changes
+                ],
+            )
+
     def set_gone(self, paths: Iterable[str], gone: bool) -> None:
         """Mark files as removed by this program, or as put back."""
         self._database.connection.executemany(

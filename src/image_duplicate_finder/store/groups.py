@@ -250,16 +250,17 @@ class GroupStore:
         return found
 
     def scan_of(self, groups: Iterable[int]) -> int | None:
-        """The scan that these groups belong to; None if there is none or more than one."""
-        found: set[int] = set()
-        for part in slices(sorted(groups)):
+        """The scan that these groups belong to; None unless all of them belong to just one."""
+        found: dict[int, int] = {}
+        wanted = sorted(groups)
+        for part in slices(wanted):
             found.update(
-                row[0]
-                for row in self._database.connection.execute(
-                    f"SELECT DISTINCT scan FROM grouping WHERE id IN ({marks(part)})", part
+                self._database.connection.execute(
+                    f"SELECT id, scan FROM grouping WHERE id IN ({marks(part)})", part
                 )
             )
-        return found.pop() if len(found) == 1 else None
+        scans = set(found.values())
+        return scans.pop() if len(scans) == 1 and len(found) == len(wanted) else None
 
     def stands(self, content: bytes, keeper: bytes) -> bool:
         """Whether some group shows a file with ``content`` beside a keeper with ``keeper``.
