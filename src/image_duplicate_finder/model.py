@@ -131,11 +131,15 @@ class FileStat:
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A regular file that discovery came upon; ``root`` is the folder it was found under."""
+    """A regular file that discovery came upon; ``root`` is the folder it was found under.
+
+    ``removable`` is False for what lies in an archive or storage, or was listed by a manifest.
+    """
 
     path: str
     stat: FileStat
     root: str
+    removable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,13 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from image_duplicate_finder.errors import DecodeError
 from image_duplicate_finder.executors.task import FileTask, TaskResult
 from image_duplicate_finder.executors.worker import READY
 from image_duplicate_finder.fingerprint.compute import Specs
 from image_duplicate_finder.model import Failure, FileStat
 from image_duplicate_finder.settings import DecodeLimits
+from image_duplicate_finder.sources import stat
 
 Answer = tuple[TaskResult, FileStat | None]
 
@@ -250,7 +252,6 @@ def _environment() -> dict[str, str]:
 def _stat(path: str) -> FileStat | None:
     """The stat of a file that could not be read, so that it is not tried again unchanged."""
     try:
-        status = os.stat(path, follow_symlinks=False)
-    except OSError:
+        return stat(path)
+    except (OSError, DecodeError):
         return None
-    return FileStat.of(status)

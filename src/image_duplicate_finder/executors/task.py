@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat as stat_bits
 from dataclasses import dataclass
 
 from image_duplicate_finder.errors import DecodeError
@@ -11,6 +9,7 @@ from image_duplicate_finder.fingerprint.compute import Specs, fingerprint
 from image_duplicate_finder.fingerprint.exact import content_hash
 from image_duplicate_finder.model import Failure, FileStat, Fingerprinted
 from image_duplicate_finder.settings import DecodeLimits
+from image_duplicate_finder.sources import read
 
 _MEGABYTE = 1024 * 1024
 
@@ -41,7 +40,7 @@ def run_task(
 ) -> tuple[TaskResult, FileStat | None]:
     """Read and fingerprint one file; the stat belongs to the bytes that were read, if any were."""
     try:
-        data, stat = _read(task.path, limits)
+        data, stat = read(task.path, limits)
     except DecodeError as error:
         return Failure(task.path, error.stage, str(error)), None
     except OSError as error:
@@ -58,32 +57,6 @@ def run_task(
         message = f"Decoding needs more than the memory limit of {limit} MB for one file."
         return Failure(task.path, "limits", message), stat
     return Fingerprinted(task.path, stat, content, info, fingerprints), stat
-
-
-def _read(path: str, limits: DecodeLimits) -> tuple[bytes, FileStat]:
-    """All bytes of a regular file and its stat, equal before and after reading."""
-    # O_NONBLOCK: what was a file during discovery may be a FIFO now, and must not block.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
-    descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
-    with os.fdopen(descriptor, "rb", buffering=0) as file:
-        before = os.fstat(file.fileno())
-        if not stat_bits.S_ISREG(before.st_mode):
-            raise DecodeError("This is no regular file any more. Scan again.", stage="read")
-        if before.st_size == 0:
-            raise DecodeError("The file is empty (0 bytes).", stage="header")
-        if before.st_size > limits.bytes:
-            size, limit = before.st_size // _MEGABYTE, limits.bytes // _MEGABYTE
-            raise DecodeError(
-                f"The file has {size} MB, more than the limit of {limit} MB.", stage="limits"
-            )
-        data = file.read(before.st_size + 1)
-        while data and len(data) < before.st_size and (more := file.read(before.st_size)):
-            data += more
-        after = os.fstat(file.fileno())
-    changed = len(data) != after.st_size or before.st_mtime_ns != after.st_mtime_ns
-    if changed or before.st_size != after.st_size:
-        raise DecodeError("The file changed while it was being read. Scan again.", stage="changed")
-    return data, FileStat.of(after)
 
 
 def _reason(error: OSError) -> str:

@@ -17,6 +17,7 @@ from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.model import FileStat, Relation
 from image_duplicate_finder.removal.units import Folder, Unit
 from image_duplicate_finder.settings import RemovalAction
+from image_duplicate_finder.sources import is_read_only
 
 LINKS = frozenset({RemovalAction.HARDLINK, RemovalAction.REFLINK, RemovalAction.SYMLINK})
 
@@ -25,6 +26,7 @@ class Reason(StrEnum):
     """Why a file is not removed; the message that goes with it is for people."""
 
     OUTSIDE = "outside"
+    READ_ONLY = "read_only"
     PROTECTED = "protected"
     NOT_CHOSEN = "not_chosen"
     BACKUP = "backup"
@@ -220,6 +222,18 @@ def refuse(wish: Evidence, plan: Plan) -> Refusal | None:
     def refusal(reason: Reason, message: str) -> Refusal:
         return Refusal(path, reason, message)
 
+    if is_read_only(path):
+        return refusal(
+            Reason.READ_ONLY,
+            "It lies in an archive or behind a URL, which this program never changes. Take it "
+            "from the list that `idf export --format delete-list` writes.",
+        )
+    if is_read_only(keeper.path):
+        return refusal(
+            Reason.READ_ONLY,
+            f"Its keeper {keeper.path} lies in an archive or behind a URL, which may change "
+            "unseen. Choose a keeper in a folder.",
+        )
     if root_of(path, plan.roots) is None:
         return refusal(Reason.OUTSIDE, "It lies outside the scanned folders.")
     for folder in plan.protected:

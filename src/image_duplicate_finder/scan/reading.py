@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from image_duplicate_finder.discover import Discovery, is_inside
 from image_duplicate_finder.errors import Interrupted
-from image_duplicate_finder.executors.processes import Answer, ProcessExecutor
+from image_duplicate_finder.executors.engine import Executor
+from image_duplicate_finder.executors.processes import Answer
 from image_duplicate_finder.executors.task import FileTask, Recognised
 from image_duplicate_finder.fingerprint.compute import Specs
 from image_duplicate_finder.model import Failure, Fingerprinted
@@ -35,6 +37,7 @@ def read_files(
     scan: int,
     discovery: Discovery,
     settings: ScanSettings,
+    executor: Executor,
     progress: Progress,
     cancel: CancelToken,
     on_contents: Callable[[frozenset[int]], None],
@@ -52,8 +55,8 @@ def read_files(
     if tasks:
         gpu = BatchedEmbeddings.open(settings)
         specs = gpu.specs if gpu else intake.specs
-        with ProcessExecutor(specs, settings.limits, jobs=settings.jobs) as executor:
-            for batch in _batches(executor.map(tasks)):
+        with closing(executor.read(tasks, specs)) as answers:
+            for batch in _batches(answers):
                 intake.store_answers(gpu.complete(batch) if gpu else batch)
                 done += len(batch)
                 store.scans.update(
@@ -89,6 +92,7 @@ class _Intake:
         self._scan = scan
         self._limits = repr(settings.limits)
         self._guarded = (*settings.protected, *settings.compare_only)
+        self._fixed: frozenset[str] = frozenset()
         self.specs = Specs.of(settings)
         self.contents: set[int] = set()
         self.decoded = 0
@@ -96,6 +100,7 @@ class _Intake:
 
     def sort_out(self, discovery: Discovery) -> list[FileTask]:
         """Take over what is known of unchanged files; return the work that is left."""
+        self._fixed = frozenset(file.path for file in discovery.files if not file.removable)
         complete = self._store.contents.with_all(self.specs.wanted())
         hashes = self._store.contents.hashes_by_size(complete)
         known = self._store.files.below(sorted({file.root for file in discovery.files}))
@@ -155,4 +160,4 @@ class _Intake:
 
     def _covered(self, file: int, path: str) -> tuple[int, bool, bool]:
         guarded = any(is_inside(path, folder) for folder in self._guarded)
-        return file, not guarded, guarded
+        return file, not guarded and path not in self._fixed, guarded

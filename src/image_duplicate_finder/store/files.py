@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from image_duplicate_finder.model import Failure, FileStat
+from image_duplicate_finder.sources import within
 from image_duplicate_finder.store.database import Database
 
 
@@ -40,7 +41,7 @@ class FileStore:
         known: dict[str, KnownFile] = {}
         for root in roots:
             exact = os.fsencode(root)
-            prefix = os.fsencode(root.rstrip(os.sep) + os.sep)
+            prefix = os.fsencode(within(root))
             rows = self._database.connection.execute(
                 "SELECT id, path, size, mtime_ns, ctime_ns, device, inode, links, content,"
                 " failed_stage, failed_message, failed_limits FROM file"

@@ -1,0 +1,85 @@
+"""Files that lie in archives and storage, or that a manifest lists."""
+
+from __future__ import annotations
+
+import os
+import stat as stat_bits
+from collections.abc import Iterable
+
+from image_duplicate_finder.discover.folders import Found, reason
+from image_duplicate_finder.discover.names import Choice
+from image_duplicate_finder.errors import DecodeError
+from image_duplicate_finder.model import Failure, FileStat, FoundFile
+from image_duplicate_finder.sources import archives, is_archive, is_read_only, remote
+from image_duplicate_finder.sources import stat as source_stat
+from image_duplicate_finder.sources.manifest import read_manifest
+from image_duplicate_finder.sources.names import MEMBER_MARK, parent
+
+# How many files are listed between two signs of life.
+_REPORT_EVERY = 500
+
+
+def in_archive(archive: str, choice: Choice) -> Found:
+    """The pictures in an archive on this machine or behind a URL."""
+    yield archive
+    try:
+        found = archives.members(archive)
+    except OSError as error:
+        yield Failure(archive, "discover", reason(error, "file"))
+        return
+    except DecodeError as error:
+        yield Failure(archive, "discover", str(error))
+        return
+    for name, stat in found.items():
+        if choice.takes(name.removeprefix("./")):
+            yield FoundFile(archive + MEMBER_MARK + name, stat, parent(archive), removable=False)
+
+
+def in_storage(url: str, choice: Choice) -> Found:
+    """The pictures at or below a URL, or that its wildcards fit; archives among those too."""
+    yield url
+    try:
+        for number, (place, relative, stat) in enumerate(
+            remote.objects(url, recursive=choice.recursive)
+        ):
+            if number % _REPORT_EVERY == 0:
+                yield place
+            if is_archive(place) and remote.is_wild(url):
+                yield from in_archive(place, choice)
+            elif choice.takes(relative):
+                yield FoundFile(place, stat, url, removable=False)
+    except OSError as error:
+        yield Failure(url, "discover", reason(error, "folder"))
+
+
+def in_manifest(path: str) -> Found:
+    """The files that a manifest lists, which are offered for removal by no scan of it.
+
+    What else refers to them (labels, splits) lies outside what this program knows. Raises
+    UsageError for a manifest that cannot be read.
+    """
+    yield from listed(row.path for row in read_manifest(path))
+
+
+def listed(paths: Iterable[str]) -> Found:
+    """Files that were named one by one, each a failure where it is not there."""
+    for number, path in enumerate(paths):
+        if number % _REPORT_EVERY == 0:
+            yield parent(path)
+        yield _one(path)
+
+
+def _one(path: str) -> FoundFile | Failure:
+    try:
+        if is_read_only(path):
+            return FoundFile(path, source_stat(path), parent(path), removable=False)
+        # Data sets are often made of links; what is read is the file that one leads to.
+        real = os.path.realpath(path)
+        status = os.stat(real)
+    except OSError as error:
+        return Failure(path, "discover", reason(error, "file"))
+    except DecodeError as error:
+        return Failure(path, "discover", str(error))
+    if not stat_bits.S_ISREG(status.st_mode):
+        return Failure(path, "discover", "This is no regular file.")
+    return FoundFile(real, FileStat.of(status), parent(real), removable=False)

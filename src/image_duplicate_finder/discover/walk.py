@@ -1,0 +1,82 @@
+"""Roots to files, wherever they lie."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pathspec
+
+from image_duplicate_finder.discover import elsewhere, folders
+from image_duplicate_finder.discover.names import Choice
+from image_duplicate_finder.model import Failure, FoundFile
+from image_duplicate_finder.sources import is_archive, is_url, split_member
+from image_duplicate_finder.sources.manifest import is_manifest
+from image_duplicate_finder.sources.remote import is_wild
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What a walk found: ``files`` sorted by path; ``failures`` of folders and files.
+
+    ``aliases`` are further paths of files already listed (hard links, bind mounts), as
+    (path, listed path).
+    """
+
+    files: tuple[FoundFile, ...]
+    failures: tuple[Failure, ...]
+    aliases: tuple[tuple[str, str], ...]
+
+
+def discover(
+    roots: Sequence[str],
+    *,
+    recursive: bool = True,
+    hidden: bool = False,
+    exclude: Sequence[str] = (),
+    on_folder: Callable[[str, int], bool] | None = None,
+) -> Discovery:
+    """Find the picture files below ``roots`` (from :func:`clean_roots`).
+
+    ``exclude`` holds patterns in the way of .gitignore, matched against paths relative to
+    their root. ``on_folder(folder, files so far)`` is called for each folder and returns
+    False to stop. Backups of this program and system folders are always passed over.
+    """
+    patterns = pathspec.GitIgnoreSpec.from_lines(exclude) if exclude else None
+    choice = Choice(recursive, hidden, patterns)
+    found: list[FoundFile] = []
+    failures: list[Failure] = []
+    for root in roots:
+        for item in _found_at(root, choice):
+            if isinstance(item, FoundFile):
+                found.append(item)
+            elif isinstance(item, Failure):
+                failures.append(item)
+            elif on_folder is not None and not on_folder(item, len(found)):
+                break
+    # A file that was found in a folder and in a list may be removed from the folder.
+    found.sort(key=lambda file: (os.fsencode(file.path), not file.removable))
+    files: list[FoundFile] = []
+    aliases: list[tuple[str, str]] = []
+    listed: dict[tuple[int, int], str] = {}
+    for file in found:
+        first = listed.get(file.stat.identity)
+        if first is None:
+            listed[file.stat.identity] = file.path
+            files.append(file)
+        elif first != file.path:
+            aliases.append((file.path, first))
+    return Discovery(tuple(files), tuple(failures), tuple(aliases))
+
+
+def _found_at(root: str, choice: Choice) -> folders.Found:
+    if is_url(root) and (is_wild(root) or not is_archive(root)):
+        return elsewhere.in_storage(root, choice)
+    if split_member(root) is not None and not os.path.lexists(root):
+        return elsewhere.listed([root])
+    if is_archive(root) and not os.path.isdir(root):
+        return elsewhere.in_archive(root, choice)
+    if is_manifest(root) and not os.path.isdir(root):
+        return elsewhere.in_manifest(root)
+    return folders.walk(root, choice)

@@ -1,0 +1,53 @@
+"""Identity paths, told apart by how they are written. Pure."""
+
+from __future__ import annotations
+
+import os
+import re
+
+MEMBER_MARK = "!/"
+"""Stands between an archive and the name of a member inside it."""
+
+_ARCHIVE = re.compile(r"\.(zip|cbz|tar)$", re.IGNORECASE)
+_MEMBER = re.compile(r"(.+?\.(?:zip|cbz|tar))!/(.+)", re.IGNORECASE | re.DOTALL)
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+def is_url(path: str) -> bool:
+    """Whether ``path`` is a URL such as ``s3://bucket/a.jpg``."""
+    return _URL.match(path) is not None
+
+
+def is_archive(path: str) -> bool:
+    """Whether ``path`` has the name of an archive whose members can be read one by one."""
+    return _ARCHIVE.search(path) is not None
+
+
+def split_member(path: str) -> tuple[str, str] | None:
+    """The archive and the name inside it, or None for what is no member of an archive.
+
+    >>> split_member("/photos/trip.zip!/day 1/a.jpg")
+    ('/photos/trip.zip', 'day 1/a.jpg')
+    """
+    found = _MEMBER.fullmatch(path)
+    return None if found is None else (found[1], found[2])
+
+
+def is_read_only(path: str) -> bool:
+    """Whether ``path`` lies in an archive or behind a URL: this program never changes those."""
+    return is_url(path) or split_member(path) is not None
+
+
+def within(folder: str) -> str:
+    """What the path of everything below ``folder`` begins with."""
+    separator = "/" if is_url(folder) else os.sep
+    return folder.rstrip(separator) + separator
+
+
+def parent(path: str) -> str:
+    """The folder that holds a file; for a member of an archive the one that holds the archive."""
+    member = split_member(path)
+    place = path if member is None else member[0]
+    if is_url(place):
+        return place.rsplit("/", 1)[0]
+    return os.path.dirname(place)

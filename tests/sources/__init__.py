@@ -1,0 +1,1 @@
+"""Pictures in archives, manifests and object storage."""
