@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.removal.support import MEMORY
+from image_duplicate_finder.removal import Remover
+from tests.removal.support import MEMORY, write
 
 
 @pytest.fixture
@@ -18,6 +19,21 @@ def quick_path() -> Iterator[Path]:
     base = MEMORY if os.access(MEMORY, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="idf-test", dir=base, ignore_cleanup_errors=True) as f:
         yield Path(os.path.realpath(f))
+
+
+@pytest.fixture
+def root(quick_path: Path) -> Path:
+    """A folder with a keeper, a copy of it and a smaller picture."""
+    top = quick_path / "photos"
+    write(top / "keep.jpg", b"picture")
+    write(top / "copy.jpg", b"picture")
+    write(top / "small.jpg", b"smaller picture")
+    return top
+
+
+@pytest.fixture
+def remover(quick_path: Path) -> Remover:
+    return Remover(quick_path / "library")
 
 
 @pytest.fixture

@@ -64,6 +64,19 @@ class Faults:
         return None
 
 
+class Interference(Faults):
+    """Lets the outside do something just before one call, which then runs as ever."""
+
+    def __init__(self, at: int, happen: Callable[[], None]) -> None:
+        super().__init__(at=at, error=0)
+        self._happen = happen
+
+    def hit(self, name: str) -> bool:
+        if super().hit(name):
+            self._happen()
+        return False
+
+
 @contextlib.contextmanager
 def faults(plan: Faults) -> Iterator[Faults]:
     """Let the faults happen within a ``with`` block."""

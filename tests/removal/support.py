@@ -6,17 +6,25 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from blake3 import blake3
 
 from image_duplicate_finder.model import FileStat, Relation
-from image_duplicate_finder.removal import Evidence, Plan, PlanFile, Report, make_plan
+from image_duplicate_finder.removal import (
+    Evidence,
+    Plan,
+    PlanFile,
+    PlanItem,
+    Remover,
+    Report,
+    make_plan,
+)
 from image_duplicate_finder.removal.backup import FOLDER_NAME
-from image_duplicate_finder.removal.plan import Surroundings
+from image_duplicate_finder.removal.plan import Surroundings, identified
 from image_duplicate_finder.removal.surroundings import look_around
-from image_duplicate_finder.settings import RemovalAction
+from image_duplicate_finder.settings import BackupMode, RemovalAction
 
 MEMORY = Path("/dev/shm")
 """A folder in memory, where Linux has it; another volume than the disk."""
@@ -59,6 +67,17 @@ def plan_for(
 def any_match(_file: bytes, _keeper: bytes) -> bool:
     """The library that stores a match for all pairs."""
     return True
+
+
+def apply(remover: Remover, plan: Plan, **options: object) -> Report:
+    """Apply a plan in a library that stores a match for all pairs; keeps only what is removed."""
+    options.setdefault("mode", BackupMode.REMOVED)
+    return remover.apply(plan, matches=any_match, **options)  # type: ignore[arg-type]
+
+
+def forged(plan: Plan, *wishes: Evidence) -> Plan:
+    """A plan that no make_plan wrote: all wishes, unchecked."""
+    return identified(replace(plan, items=tuple(PlanItem(w, n) for n, w in enumerate(wishes))))
 
 
 def write(path: str | os.PathLike[str], data: bytes, mtime_ns: int | None = None) -> str:

@@ -16,14 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 
 from image_duplicate_finder.model import Relation
-from image_duplicate_finder.removal import (
-    Evidence,
-    Plan,
-    Remover,
-    State,
-    look_around,
-    make_plan,
-)
+from image_duplicate_finder.removal import Evidence, Plan, Remover, State, look_around, make_plan
 from image_duplicate_finder.removal.backup import FOLDER_NAME
 from image_duplicate_finder.settings import BackupMode, RemovalAction
 from tests.removal.support import MEMORY, any_match, content_of, contents, evidence, tree, write

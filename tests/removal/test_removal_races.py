@@ -12,7 +12,7 @@ import pytest
 from image_duplicate_finder.model import Relation
 from image_duplicate_finder.removal import Remover, Report, fs
 from image_duplicate_finder.settings import BackupMode, RemovalAction
-from tests.removal.faulty import Faults, faults
+from tests.removal.faulty import Faults, Interference, faults
 from tests.removal.support import any_match, evidence, plan_for, write
 
 Change = Callable[[Path, Path], None]
@@ -51,19 +51,6 @@ def become_folder(keeper: Path, _file: Path) -> None:
 
 
 CHANGES = (edit, delete, swap, become_symlink, become_hard_link, become_folder)
-
-
-class Interference(Faults):
-    """Does something to the keeper just before one call."""
-
-    def __init__(self, at: int, happen: Callable[[], None]) -> None:
-        super().__init__(at=at, error=0)
-        self._happen = happen
-
-    def hit(self, name: str) -> bool:
-        if super().hit(name):
-            self._happen()
-        return False
 
 
 def build(top: Path, relation: Relation) -> tuple[Path, Path]:

@@ -35,10 +35,17 @@ def path_to_dict(path: str, key: str = "path") -> dict[str, str]:
 
 
 def path_from_dict(values: dict[str, Any], key: str = "path") -> str:
-    """The path that :func:`path_to_dict` wrote."""
+    """The path that :func:`path_to_dict` wrote.
+
+    Raises KeyError where there is none, and ValueError for what can be no path.
+    """
     if f"{key}_bytes" in values:
-        return os.fsdecode(base64.b64decode(values[f"{key}_bytes"]))
-    return str(values[key])
+        path = os.fsdecode(base64.b64decode(values[f"{key}_bytes"]))
+    else:
+        path = str(values[key])
+    if "\0" in path:
+        raise ValueError("a path holds no NUL")
+    return path
 
 
 def plan_to_dict(plan: Plan) -> dict[str, Any]:

@@ -1,0 +1,234 @@
+"""Ways in which a folder, a link or a manifest could lead removal to the wrong file."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from image_duplicate_finder.errors import NotFound
+from image_duplicate_finder.removal import Remover, State, find_backups
+from image_duplicate_finder.removal.backup import MANIFEST_NAME
+from image_duplicate_finder.removal.journal import Journal
+from image_duplicate_finder.settings import BackupMode, RemovalAction
+from tests.removal.faulty import Faults, Interference, faults
+from tests.removal.support import any_match, apply, evidence, plan_for, reasons, tree, write
+
+
+def backup_of(root: Path) -> Path:
+    (folder,) = find_backups((str(root),))
+    return Path(folder)
+
+
+def detour(folder: Path, to: Path) -> None:
+    """Make a folder a link to another one."""
+    if not folder.is_symlink():
+        folder.rename(folder.with_name(folder.name + " away"))
+        folder.symlink_to(to)
+
+
+def test_a_folder_that_becomes_a_way_into_a_protected_one(quick_path: Path) -> None:
+    """At any step: the equal file in the protected folder stays."""
+
+    def attempt(top: Path, disturbed_by: Callable[[Path], Faults]) -> Faults:
+        root, safe = top / "photos", top / "safe"
+        for path in (root / "keep.jpg", root / "in/copy.jpg", root / "in/more.jpg"):
+            write(path, b"picture")
+        write(safe / "copy.jpg", b"picture")
+        wishes = [evidence(root / "in" / n, root / "keep.jpg") for n in ("copy.jpg", "more.jpg")]
+        plan = plan_for(wishes, root)
+        with faults(disturbed_by(top)) as disturbance:
+            apply(Remover(top / "library"), plan, protected=[str(safe)])
+        assert (safe / "copy.jpg").read_bytes() == b"picture"
+        return disturbance
+
+    calls = attempt(quick_path / "quiet", lambda _top: Faults(error=0)).calls
+    assert len(calls) > 100
+    for step in range(1, len(calls) + 1):
+
+        def at_step(top: Path, step: int = step) -> Faults:
+            return Interference(step, lambda: detour(top / "photos/in", top / "safe"))
+
+        attempt(quick_path / str(step), at_step)
+
+
+def test_a_keeper_behind_a_link_into_a_backup_does_not_count(root: Path, remover: Remover) -> None:
+    write(root / "x/keep.jpg", b"picture")
+    late = plan_for([evidence(root / "copy.jpg", root / "x/keep.jpg")], root)
+    apply(remover, plan_for([evidence(root / "x/keep.jpg", root / "copy.jpg")], root))
+    detour(root / "x", backup_of(root) / "removed/x")
+    assert reasons(apply(remover, late)) == {"copy.jpg": "keeper_gone"}
+    assert (root / "copy.jpg").exists()
+
+
+def test_what_is_in_a_backup_stays_there_by_any_way(root: Path, remover: Remover) -> None:
+    write(root / "x/copy.jpg", b"picture")
+    wish = evidence(root / "x/copy.jpg", root / "keep.jpg")
+    stored = Path(apply(remover, plan_for([wish], root)).done[0].stored)
+    detour(root / "x", stored.parent)
+    assert reasons(apply(remover, plan_for([wish], root))) == {"copy.jpg": "backup"}
+    assert stored.exists() and remover.verify().problems == ()
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_sidecar_that_is_a_keeper_stays(root: Path, remover: Remover, first: int) -> None:
+    """A thumbnail that was scanned as a file of its own can be both."""
+    write(root / "film.thm", b"picture")
+    write(root / "film.jpg", b"still")
+    write(root / "still.jpg", b"still")
+    wishes = [
+        evidence(root / "copy.jpg", root / "film.thm"),
+        evidence(root / "film.jpg", root / "still.jpg"),
+    ]
+    plan = plan_for(wishes if first == 0 else wishes[::-1], root)
+    assert [len(item.companions) for item in plan.items] in ([0, 1], [1, 0])
+    assert len(apply(remover, plan).done) == (1 if first == 0 else 2)
+    assert (root / "copy.jpg").exists() or (root / "film.thm").exists()
+
+
+def test_the_keeper_that_a_link_leads_to_stays(root: Path, remover: Remover) -> None:
+    write(root / "best.jpg", b"picture")
+    link = plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root, RemovalAction.SYMLINK)
+    run = apply(remover, link).run
+    plan = plan_for([evidence(root / "keep.jpg", root / "best.jpg")], root)
+    assert reasons(apply(remover, plan)) == {"keep.jpg": "link"}
+    assert (root / "copy.jpg").read_bytes() == b"picture"
+    remover.undo(run)
+    assert apply(remover, plan).done
+
+
+# Two paths to one entry of a folder
+
+
+def test_purge_keeps_preserved_files_that_a_folder_leads_to(root: Path, remover: Remover) -> None:
+    write(root / "x/other.jpg", b"the only one")
+    plan = plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root)
+    scanned = [str(root / "x/other.jpg")]
+    report = apply(remover, plan, mode=BackupMode.AUTO, scanned=scanned)
+    shutil.rmtree(root / "x")
+    (root / "x").symlink_to(backup_of(root) / "preserved/x")
+    kept = remover.purge(report.run).kept
+    assert [Path(refusal.path).name for refusal in kept] == ["other.jpg"]
+    assert (root / "x/other.jpg").read_bytes() == b"the only one"
+
+
+@pytest.mark.parametrize("action", [RemovalAction.BACKUP, RemovalAction.HARDLINK])
+def test_recovery_does_not_take_one_file_for_two(
+    root: Path, remover: Remover, quick_path: Path, action: RemovalAction
+) -> None:
+    """Cut off just after the move; then the person makes the folder a link into the backup."""
+    write(root / "x/copy.jpg", b"picture")
+    plan = plan_for([evidence(root / "x/copy.jpg", root / "keep.jpg")], root, action)
+    (item,) = apply(remover, plan).done
+    (root / "x/copy.jpg").unlink(missing_ok=True)
+    with Journal(quick_path / "library") as journal:
+        journal.update_items([replace(item, state=State.INTENT)])
+    detour(root / "x", Path(item.stored).parent)
+    (root / "keep.jpg").unlink()
+    remover.recover()
+    assert Path(item.stored).read_bytes() == b"picture"
+
+
+# Backups of others
+
+
+def test_a_manifest_reaches_no_file_outside_its_backup(root: Path, quick_path: Path) -> None:
+    apply(
+        Remover(quick_path / "one"),
+        plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root),
+    )
+    folder = backup_of(root)
+    victim = Path(write(quick_path / "elsewhere/victim.jpg", b"picture"))
+    (folder / "way").symlink_to(victim.parent)
+    manifest = folder / MANIFEST_NAME
+    line = json.loads(manifest.read_text())
+    del line["keeper"]
+    ways = ("../../../elsewhere/victim.jpg", str(victim), "way/victim.jpg", ".", "", "a\0b")
+    lines = [{**line, "stored": way} for way in ways]
+    lines += [{**one, "event": "preserved", "path": str(victim)} for one in lines]
+    lines += [
+        {"event": "preserved"},
+        {"event": "removed", "stored": 7},
+        {"event": "preserved", "stored": 7},
+    ]
+    manifest.write_text("".join(json.dumps(one) + "\n" for one in lines))
+    other = Remover(quick_path / "other")
+    with pytest.raises(NotFound):
+        other.adopt(str(folder))
+    manifest.write_text("".join(json.dumps(one) + "\n" for one in [line, *lines]))
+    run = other.adopt(str(folder))
+    assert [i.stored for i in other.items(run)] == [str(folder / "removed/copy.jpg")]
+    assert [r.reason for r in other.purge(run).kept] == ["no_match"]
+    other.purge(run, without_keeper=True)
+    assert victim.read_bytes() == b"picture" and not (folder / "removed").exists()
+
+
+def test_a_backup_that_moved_with_its_folder_comes_back_there(
+    root: Path, remover: Remover, quick_path: Path
+) -> None:
+    """A drive that has another name on another computer."""
+    before = tree(root)
+    apply(remover, plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root))
+    moved = root.rename(quick_path / "drive")
+    other = Remover(quick_path / "another library")
+    run = other.adopt(str(backup_of(moved)))
+    (item,) = other.items(run)
+    assert (item.path, item.keeper) == (str(moved / "copy.jpg"), str(moved / "keep.jpg"))
+    assert len(other.undo(run).done) == 1
+    assert tree(moved).keys() == before.keys() and not root.exists()
+
+
+def test_a_backup_elsewhere_comes_back_where_it_was(
+    root: Path, remover: Remover, quick_path: Path
+) -> None:
+    elsewhere = quick_path / "backups"
+    elsewhere.mkdir()
+    plan = plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root)
+    apply(remover, plan, backup_dir=str(elsewhere))
+    other = Remover(quick_path / "another library")
+    assert other.undo(other.adopt(str(backup_of(elsewhere)))).done
+    assert (root / "copy.jpg").exists()
+
+
+@pytest.mark.parametrize("action", [RemovalAction.HARDLINK, RemovalAction.SYMLINK])
+def test_links_of_a_lost_library_are_undone(
+    root: Path, remover: Remover, quick_path: Path, action: RemovalAction
+) -> None:
+    before = tree(root)
+    apply(remover, plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root, action))
+    other = Remover(quick_path / "another library")
+    report = other.undo(other.adopt(str(backup_of(root))))
+    assert report.skipped == () and tree(root, folder_times=False).keys() == before.keys()
+    assert not (root / "copy.jpg").is_symlink() and os.stat(root / "copy.jpg").st_nlink == 1
+
+
+# Purge
+
+
+def test_the_last_moving_half_of_a_live_photo_stays(root: Path, quick_path: Path) -> None:
+    for base in ("keep", "copies"):
+        write(root / base / "live.heic", b"picture")
+        write(root / base / "live.mov", b"film")
+    plan = plan_for([evidence(root / "copies/live.heic", root / "keep/live.heic")], root)
+    remover = Remover(quick_path / "library")
+    report = remover.apply(plan, matches=any_match, mode=BackupMode.REMOVED)
+    (root / "keep/live.mov").unlink()
+    assert {r.reason for r in remover.purge(report.run).kept} == {"unit"}
+    write(root / "keep/live.mov", b"film")
+    assert remover.purge(report.run).purged == 2
+
+
+def test_originals_of_purged_links_are_restated(root: Path, remover: Remover) -> None:
+    plan = plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root)
+    scanned = [str(root / "keep.jpg"), str(root / "small.jpg")]
+    report = apply(remover, plan, mode=BackupMode.AUTO, scanned=scanned)
+    if not report.restated:
+        pytest.skip("this volume has reflinks")
+    purged = remover.purge(report.run)
+    assert {r.path for r in purged.restated} == set(scanned)
+    assert all(os.stat(r.path).st_ctime_ns == r.after.ctime_ns for r in purged.restated)

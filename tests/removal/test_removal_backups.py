@@ -1,0 +1,169 @@
+"""Rules 4 and 5: undo replaces nothing, backups explain themselves, purge keeps the last copy."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from image_duplicate_finder.errors import NotFound, RemovalRefused
+from image_duplicate_finder.model import BACKUP_MARKER_NAME, FileStat
+from image_duplicate_finder.removal import Remover, State, find_backups
+from image_duplicate_finder.removal.backup import FOLDER_NAME, MANIFEST_NAME
+from image_duplicate_finder.settings import BackupMode
+from tests.removal.support import apply, evidence, plan_for, reasons, tree, write
+
+
+def test_undo_offers_a_new_name_where_the_old_is_taken(root: Path, remover: Remover) -> None:
+    report = apply(remover, plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root))
+    write(root / "copy.jpg", b"a new file of the user")
+    refused = remover.undo(report.run)
+    assert reasons(refused) == {"copy.jpg": "taken"} and not refused.done
+    restored = remover.undo(report.run, rename=True)
+    assert restored.done[0].destination == str(root / "copy (restored).jpg")
+    assert (root / "copy (restored).jpg").read_bytes() == b"picture"
+    assert (root / "copy.jpg").read_bytes() == b"a new file of the user"
+
+
+def test_undo_of_single_files_and_of_lost_folders(root: Path, remover: Remover) -> None:
+    write(root / "deep/er/copy.jpg", b"picture")
+    os.chmod(root / "deep/er", 0o750)
+    wishes = [evidence(root / p, root / "keep.jpg") for p in ("copy.jpg", "deep/er/copy.jpg")]
+    report = apply(remover, plan_for(wishes, root))
+    shutil.rmtree(root / "deep")
+    deep = next(item for item in report.done if "deep" in item.path)
+    restored = remover.undo(report.run, [deep.id])
+    assert [item.path for item in restored.done] == [deep.path]
+    assert (root / "deep/er/copy.jpg").exists() and not (root / "copy.jpg").exists()
+    assert (root / "deep/er").stat().st_mode & 0o777 == 0o750
+
+
+def test_a_file_that_was_changed_in_the_backup_is_left_there(root: Path, remover: Remover) -> None:
+    report = apply(remover, plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root))
+    Path(report.done[0].stored).write_bytes(b"edited in the backup")
+    assert reasons(remover.undo(report.run)) == {"copy.jpg": "changed"}
+    assert any("has changed" in problem for problem in remover.verify().problems)
+    assert remover.purge(report.run).purged == 0
+    assert Path(report.done[0].stored).exists()
+
+
+def test_a_backup_explains_itself(root: Path, remover: Remover) -> None:
+    report = apply(remover, plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root))
+    (backup,) = find_backups((str(root),))
+    folder = Path(backup)
+    assert (folder / BACKUP_MARKER_NAME).exists()
+    text = (folder / "README.txt").read_text()
+    assert str(root) in text and f"idf undo {report.run}" in text
+    (line,) = [json.loads(x) for x in (folder / MANIFEST_NAME).read_text().splitlines()]
+    assert line["path"] == str(root / "copy.jpg") and line["keeper"] == str(root / "keep.jpg")
+    assert line["relation"] == "byte_identical" and len(line["blake3"]) == 64
+    assert (folder / line["stored"]).read_bytes() == b"picture"
+    (info,) = remover.backups()
+    assert (info.files, info.size, info.present) == (1, 7, True)
+
+
+def test_a_backup_outlives_its_library(root: Path, remover: Remover, quick_path: Path) -> None:
+    write(root / "odd \udcff.jpg", b"picture")
+    before = tree(root)
+    wishes = [evidence(root / n, root / "keep.jpg") for n in ("copy.jpg", "odd \udcff.jpg")]
+    apply(remover, plan_for(wishes, root))
+    shutil.rmtree(quick_path / "library")
+    other = Remover(quick_path / "another library")
+    (folder,) = find_backups((str(root),))
+    run = other.adopt(folder)
+    assert other.adopt(folder) == run
+    assert len(other.undo(run).done) == 2
+    assert tree(root, folder_times=False).keys() == before.keys()
+    assert not (root / FOLDER_NAME).exists()
+    with pytest.raises(NotFound):
+        other.adopt(str(root))
+
+
+def test_names_that_differ_only_in_case_do_not_meet_in_the_backup(
+    root: Path, remover: Remover
+) -> None:
+    names = ("IMG.jpg", "img.jpg", "caf\u00e9.jpg", "cafe\u0301.jpg")
+    for name in names:
+        write(root / name, b"picture")
+    report = apply(remover, plan_for([evidence(root / n, root / "keep.jpg") for n in names], root))
+    assert len(report.done) == 4
+    trees = {Path(item.stored).relative_to(find_backups((str(root),))[0]).parts[0]
+             for item in report.done}  # fmt: skip
+    assert trees == {"removed", "removed-2"}
+    assert len(remover.undo(report.run).done) == 4
+
+
+def test_auto_preserves_everything_at_no_cost(root: Path, remover: Remover) -> None:
+    plan = plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root)
+    scanned = [str(root / n) for n in ("keep.jpg", "copy.jpg", "small.jpg")]
+    report = apply(remover, plan, mode=BackupMode.AUTO, scanned=scanned)
+    assert report.preserved == 2
+    for restated in report.restated:
+        assert FileStat.of(os.stat(restated.path)) == restated.after
+        assert restated.before.links + 1 == restated.after.links
+    folder = Path(find_backups((str(root),))[0])
+    (root / "small.jpg").unlink()
+    assert (folder / "preserved/small.jpg").read_bytes() == b"smaller picture"
+    assert remover.verify().problems == ()
+    purged = remover.purge(report.run)
+    assert [Path(r.path).name for r in purged.kept] == ["small.jpg"]  # the last copy stays
+    assert not (folder / "preserved/keep.jpg").exists()
+    assert remover.purge(report.run, without_keeper=True).freed == len(b"smaller picture")
+    assert not folder.exists()
+
+
+def test_full_makes_independent_copies(root: Path, remover: Remover) -> None:
+    plan = plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root)
+    report = apply(remover, plan, mode=BackupMode.FULL, scanned=[str(root / "keep.jpg")])
+    assert report.preserved == 1
+    with open(root / "keep.jpg", "r+b") as keeper:
+        keeper.write(b"EDITED!")
+    folder = Path(find_backups((str(root),))[0])
+    assert (folder / "preserved/keep.jpg").read_bytes() == b"picture"
+
+
+def test_a_full_backup_without_space_refuses_before_anything_moves(
+    root: Path, remover: Remover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from image_duplicate_finder.removal import fs
+
+    monkeypatch.setattr(fs, "free_space", lambda _folder: 10)
+    before = tree(root)
+    plan = plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root)
+    with pytest.raises(RemovalRefused, match="are free"):
+        apply(remover, plan, mode=BackupMode.FULL, scanned=[str(root / "keep.jpg")])
+    assert tree(root) == before and not (root / FOLDER_NAME).exists()
+    assert remover.history()[0].state == "stopped"
+    assert remover.recover().lines == ()
+
+
+def test_a_backup_can_lie_on_another_volume(
+    tmp_path: Path, other_volume: Path, remover: Remover
+) -> None:
+    root = other_volume / "photos"
+    for name in ("keep.jpg", "copy.jpg"):
+        write(root / name, b"picture", 1_234_567_890_123_456_789)
+    os.setxattr(root / "copy.jpg", "user.tag", b"beach")
+    before = tree(root)
+    plan = plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root)
+    report = apply(remover, plan, backup_dir=str(tmp_path))
+    assert len(report.done) == 1 and not (root / FOLDER_NAME).exists()
+    assert os.stat(report.done[0].stored).st_dev != os.stat(root).st_dev
+    assert len(remover.undo(report.run).done) == 1
+    assert tree(root) == before
+
+
+def test_purge_keeps_what_has_no_keeper_any_more(root: Path, remover: Remover) -> None:
+    report = apply(remover, plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root))
+    (root / "keep.jpg").unlink()
+    purged = remover.purge(report.run)
+    assert (purged.purged, purged.freed) == (0, 0)
+    assert "last copy" in purged.kept[0].message
+    write(root / "keep.jpg", b"picture")
+    purged = remover.purge(report.run)
+    assert (purged.purged, purged.freed) == (1, 7)
+    assert not (root / FOLDER_NAME).exists()
+    assert [item.state for item in remover.items(report.run)] == [State.PURGED]

@@ -1,0 +1,50 @@
+"""Rule 6: from where files may go, by the real place of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from image_duplicate_finder.removal import Remover
+from tests.removal.support import apply, evidence, forged, plan_for, reasons, write
+
+
+def test_protected_folders_hold_at_plan_and_apply_time(root: Path, remover: Remover) -> None:
+    write(root / "reference/copy.jpg", b"picture")
+    wish = evidence(root / "reference/copy.jpg", root / "keep.jpg")
+    plan = plan_for([wish], root, protected=[str(root / "reference")])
+    assert [r.reason for r in plan.refusals] == ["protected"]
+    free = plan_for([wish], root)
+    report = apply(remover, free, protected=[str(root / "reference")])
+    assert reasons(report) == {"copy.jpg": "protected"}
+    assert reasons(apply(remover, forged(plan, wish))) == {"copy.jpg": "protected"}
+
+
+def test_only_chosen_folders_are_removed_from(root: Path, remover: Remover) -> None:
+    write(root / "inbox/copy.jpg", b"picture")
+    wishes = [evidence(root / p, root / "keep.jpg") for p in ("copy.jpg", "inbox/copy.jpg")]
+    plan = plan_for(wishes, root, only_from=[str(root / "inbox")])
+    assert [Path(i.path).parent.name for i in plan.items] == ["inbox"]
+    report = apply(remover, forged(plan, *wishes))
+    assert [Path(i.path).parent.name for i in report.done] == ["inbox"]
+
+
+def test_a_symlinked_way_into_a_protected_folder_is_seen(root: Path, remover: Remover) -> None:
+    write(root / "reference/copy.jpg", b"picture")
+    (root / "way").symlink_to(root / "reference")
+    wish = evidence(root / "way/copy.jpg", root / "keep.jpg")
+    report = apply(remover, plan_for([wish], root, protected=[str(root / "reference")]))
+    assert reasons(report) == {"copy.jpg": "protected"}
+
+
+def test_files_outside_the_roots_and_in_backups_stay(root: Path, remover: Remover) -> None:
+    outside = write(root.parent / "elsewhere/copy.jpg", b"picture")
+    wish = evidence(outside, root / "keep.jpg")
+    assert [r.reason for r in plan_for([wish], root).refusals] == ["outside"]
+    (root / "way").symlink_to(root.parent / "elsewhere")
+    through = evidence(root / "way/copy.jpg", root / "keep.jpg")
+    assert reasons(apply(remover, plan_for([through], root))) == {"copy.jpg": "outside"}
+    report = apply(remover, plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root))
+    stored = report.done[0].stored
+    assert reasons(apply(remover, plan_for([evidence(stored, root / "keep.jpg")], root))) == {
+        "copy.jpg": "backup"
+    }
