@@ -82,7 +82,7 @@ def test_the_page_shows_groups_with_keepers_reasons_and_members(
     assert "half the size" in text and "cropped to 42%" in text
     assert "240&hairsp;×&hairsp;180" in text
     assert "2 files selected" in text and "A copy of each stays." in text
-    assert "protected folder" in text
+    assert "never removed from here" in text
 
 
 def test_file_names_are_text_and_never_markup(visitor: FlaskClient, scene: Scene) -> None:

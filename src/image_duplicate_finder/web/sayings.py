@@ -91,9 +91,15 @@ SAYINGS: tuple[str, ...] = (
     lazy("The file vanished during the scan. Scan again."),
     lazy("The file changed while it was being read. Scan again."),
     lazy("This is no regular file any more. Scan again."),
+    lazy("This is no regular file."),
+    lazy("Its archive cannot be read: %(reason)s."),
+    lazy("Its archive ends in the middle of it."),
+    lazy("It is encrypted in its archive. Unpack it first."),
     # What stops a scan (library.py, discover.py, scan, store)
     lazy("There is no folder or file %(path)s. Check the spelling."),
     lazy("Name at least one folder to search."),
+    lazy("%(path)s has no column of paths. %(reason)s"),
+    lazy("Reading %(path)s needs more packages: %(command)s"),
     lazy("None of the files could be read as a picture. The list of failures says why."),
     lazy("No worker process can be started (exit status %(status)s). Is there enough free memory?"),
     lazy(
@@ -110,6 +116,14 @@ SAYINGS: tuple[str, ...] = (
     lazy("%(count)s scans were cut off. What was read is kept: scan again to go on."),
     # Why a file is not removed or not put back (removal)
     lazy("It lies outside the scanned folders."),
+    lazy(
+        "It lies in an archive or behind a URL, which this program never changes. Take it "
+        "from the list that `idf export --format delete-list` writes."
+    ),
+    lazy(
+        "Its keeper %(path)s lies in an archive or behind a URL, which may change unseen. "
+        "Choose a keeper in a folder."
+    ),
     lazy("The folder %(folder)s is protected."),
     lazy("It lies in a protected folder."),
     lazy("It is not in one of the folders that files may be removed from."),
