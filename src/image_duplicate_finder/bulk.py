@@ -7,7 +7,7 @@ groups can be gone through while a person waits.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -158,12 +158,13 @@ def change(group: BulkGroup, order: BulkOrder) -> BulkChange:
     return BulkChange(group.id, best.file, not best.keeper, select)
 
 
-def preview(groups: Sequence[BulkGroup], order: BulkOrder, examples: int = 4) -> BulkPreview:
+def preview(groups: Iterable[BulkGroup], order: BulkOrder, examples: int = 4) -> BulkPreview:
     """Count what a rule changes over ``groups``."""
-    changed = keepers = files_before = bytes_before = files_after = bytes_after = 0
+    total = changed = keepers = files_before = bytes_before = files_after = bytes_after = 0
     other_keeper: list[BulkChange] = []
     other_selection: list[BulkChange] = []
     for group in groups:
+        total += 1
         result = change(group, order)
         after = result.select
         before = tuple(file.file for file in group.files if file.selected)
@@ -181,7 +182,7 @@ def preview(groups: Sequence[BulkGroup], order: BulkOrder, examples: int = 4) ->
         elif after != before and len(other_selection) < examples:
             other_selection.append(result)
     return BulkPreview(
-        groups=len(groups),
+        groups=total,
         changed_groups=changed,
         changed_keepers=keepers,
         files_before=files_before,

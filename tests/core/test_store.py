@@ -178,6 +178,28 @@ def test_copied_groups_keep_what_a_person_changed(store: Store) -> None:
     assert store.groups.summary(later).selected_files == 0
 
 
+def test_what_a_person_selected_is_selected_again_in_groups_written_anew(store: Store) -> None:
+    scan, files = groups_of_three(store)
+
+    def written(keeper: int, *members: int) -> list[int]:
+        resized = [Member(file, Relation.RESIZED, "smaller", selected=True) for file in members[:2]]
+        edited = [Member(file, Relation.EDITED, "edited") for file in members[2:]]
+        store.groups.replace(
+            scan, [Group(GroupKind.DUPLICATES, keeper, (), tuple(resized + edited))]
+        )
+        (view,) = store.groups.page(scan, GroupQuery()).groups
+        return [member.file.id for member in view.members if member.selected]
+
+    assert written(files[0], *files[1:5]) == files[1:3]
+    group = store.groups.page(scan, GroupQuery()).groups[0].id
+    store.groups.select([(group, files[1])], False)
+    store.groups.select([(group, files[3])], True)
+    assert written(files[0], *files[1:6]) == [files[2], files[3]]
+    # Beside another keeper nothing is taken that only the first one made safe to take.
+    assert written(files[5], *files[1:5]) == [files[2]]
+    assert written(files[0], *files[1:5]) == [files[2]]
+
+
 def test_a_library_from_a_newer_program_is_refused(library_dir: Path) -> None:
     Store(library_dir).close()
     with sqlite3.connect(library_dir / "library.sqlite") as connection:

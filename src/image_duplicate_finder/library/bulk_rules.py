@@ -52,7 +52,7 @@ class BulkRules(Decisions):
         while done < len(ids) and (not done or end is None or time.monotonic() < end):
             part = ids[done : done + _BULK_PART]
             with self._store.atomic():
-                for outline in self._store.groups.outlines(scan, part):
+                for outline in list(self._store.groups.outlines(scan, part)):
                     self._apply(change(outline, order), outline)
             done += len(part)
         return BulkStep(

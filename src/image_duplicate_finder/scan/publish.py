@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from blake3 import blake3
 
 from image_duplicate_finder.grouping import group, similar_groups
-from image_duplicate_finder.model import GroupKind, Match
+from image_duplicate_finder.model import Group, GroupKind, Match
+from image_duplicate_finder.scan.arranged import arrange_again, arranged_in
 from image_duplicate_finder.scan.matching import quick_matches
 from image_duplicate_finder.scan.similar import similar_matches
 from image_duplicate_finder.scan.verification import verifier_name
@@ -17,6 +18,8 @@ from image_duplicate_finder.settings import ScanSettings
 from image_duplicate_finder.store import Store
 from image_duplicate_finder.verify import describe
 
+# Settings that say how the work is done: no result depends on them.
+_HOW = ("jobs", "limits", "gpu", "engine", "address", "parquet")
 _FIRST_PREVIEW_SECONDS = 3.0
 _PREVIEW_GROWTH = 2.0
 
@@ -24,7 +27,7 @@ _PREVIEW_GROWTH = 2.0
 def basis_of(store: Store, scan: int, settings: ScanSettings) -> bytes:
     """A digest of all that a scan's groups depend on: equal basis, equal groups."""
     digest = blake3()
-    relevant = settings.to_dict() | {"jobs": None, "limits": None, "gpu": None}
+    relevant = settings.to_dict() | dict.fromkeys(_HOW)
     digest.update(json.dumps(relevant, sort_keys=True).encode())
     digest.update(verifier_name(settings.mode).encode())
     for row in store.scans.fixture(scan):
@@ -45,7 +48,7 @@ def publish_groups(
         rules=settings.keep_rules,
         dismissed=store.decisions.dismissed_ids(),
     )
-    store.groups.replace(scan, groups)
+    _replace(store, scan, groups, tuple(GroupKind))
 
 
 def publish_similar(store: Store, scan: int, settings: ScanSettings) -> None:
@@ -59,7 +62,15 @@ def publish_similar(store: Store, scan: int, settings: ScanSettings) -> None:
         rules=settings.keep_rules,
         dismissed=store.decisions.dismissed_ids(),
     )
-    store.groups.replace(scan, groups, kinds=(GroupKind.SIMILAR,))
+    _replace(store, scan, groups, (GroupKind.SIMILAR,))
+
+
+def _replace(store: Store, scan: int, groups: Iterable[Group], kinds: Sequence[GroupKind]) -> None:
+    """Store groups in place of earlier ones, with what a person selected and arranged there."""
+    with store.atomic():
+        arranged = arranged_in(store, scan, kinds)
+        store.groups.replace(scan, groups, kinds)
+        arrange_again(store, scan, arranged)
 
 
 class Preview:

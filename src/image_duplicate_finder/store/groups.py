@@ -4,35 +4,32 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from image_duplicate_finder.bulk import BulkFile, BulkGroup
+from image_duplicate_finder.bulk import BulkGroup
 from image_duplicate_finder.errors import NotFound
 from image_duplicate_finder.model import FileStat, Group, GroupKind, Relation
 from image_duplicate_finder.results import (
     FileView,
     GroupPage,
     GroupQuery,
-    GroupSort,
     GroupView,
     MemberView,
     Selection,
     Summary,
 )
+from image_duplicate_finder.store.choices import (
+    choices_in,
+    choose_again,
+    keepers_for,
+    places_in,
+)
 from image_duplicate_finder.store.contents import INFO_COLUMNS, info_from_row, marks, slices
 from image_duplicate_finder.store.database import Database
+from image_duplicate_finder.store.group_query import conditions_of, kinds_of, order_of
 from image_duplicate_finder.store.matches import transform_from_json, transform_to_json
+from image_duplicate_finder.store.outlines import read_outlines
 
-_ORDER = {
-    GroupSort.SPACE: "bytes",
-    GroupSort.COUNT: "members",
-    GroupSort.DATE: "newest",
-    GroupSort.SIMILARITY: "score",
-    GroupSort.PATH: "(SELECT path FROM file WHERE file.id = keeper)",
-}
-_RELATIONS: dict[str | None, Relation | None] = {None: None} | {
-    relation.value: relation for relation in Relation
-}
 _FILE_COLUMNS = (
     "file.id, path, file.size, mtime_ns, ctime_ns, device, inode, links, gone, hash, "
     + INFO_COLUMNS
@@ -48,14 +45,18 @@ class GroupStore:
     def replace(
         self, scan: int, groups: Iterable[Group], kinds: Sequence[GroupKind] = tuple(GroupKind)
     ) -> None:
-        """Store a scan's groups of these kinds in place of those that it had."""
+        """Store a scan's groups of these kinds in place of those that it had.
+
+        What a person selected in those is selected again, see :mod:`.choices`.
+        """
+        where = f"scan = ? AND kind IN ({marks(kinds_of(kinds))})"
+        values = (scan, *kinds_of(kinds))
         with self._database.atomic() as connection:
-            connection.execute(
-                f"DELETE FROM grouping WHERE scan = ? AND kind IN ({marks(kinds_of(kinds))})",
-                (scan, *kinds_of(kinds)),
-            )
+            choices = choices_in(connection, where, values)
+            connection.execute(f"DELETE FROM grouping WHERE {where}", values)
             for group in groups:
                 self._insert(scan, group)
+            choose_again(connection, scan, choices)
 
     def copy(self, earlier: int, scan: int) -> None:
         """Give a scan the groups of an earlier one, with what a person changed in them."""
@@ -72,7 +73,7 @@ class GroupStore:
                 ).fetchone()[0]
                 connection.execute(
                     "INSERT INTO member SELECT ?, position, file, relation, words, transform,"
-                    " mirrored, overlap, score, selected FROM member WHERE grouping = ?",
+                    " mirrored, overlap, score, selected, decided FROM member WHERE grouping = ?",
                     (new, old),
                 )
             connection.execute(
@@ -86,8 +87,11 @@ class GroupStore:
             row = connection.execute("SELECT scan FROM grouping WHERE id = ?", (group,)).fetchone()
             if row is None:
                 raise NotFound(f"There is no group number {group}.")
+            choices = choices_in(connection, "grouping.id = ?", (group,))
             connection.execute("DELETE FROM grouping WHERE id = ?", (group,))
-            return [self._insert(row[0], part) for part in parts]
+            made = [self._insert(row[0], part) for part in parts]
+            choose_again(connection, row[0], choices)
+            return made
 
     def _insert(self, scan: int, group: Group) -> int:
         connection = self._database.connection
@@ -116,7 +120,7 @@ class GroupStore:
             ),
         ).fetchone()
         connection.executemany(
-            "INSERT INTO member VALUES (?,?,?,?,?,?,?,?,?,?)",
+            "INSERT INTO member VALUES (?,?,?,?,?,?,?,?,?,?,0)",
             [
                 (
                     row[0],
@@ -137,11 +141,11 @@ class GroupStore:
 
     def page(self, scan: int, query: GroupQuery) -> GroupPage:
         """The groups of a scan that a query asks for."""
-        where, values = _conditions(scan, query)
+        where, values = conditions_of(scan, query)
         connection = self._database.connection
         total = connection.execute(f"SELECT count(*) FROM grouping WHERE {where}", values)
         rows = connection.execute(
-            f"SELECT id FROM grouping WHERE {where} ORDER BY {_order(query)} LIMIT ? OFFSET ?",
+            f"SELECT id FROM grouping WHERE {where} ORDER BY {order_of(query)} LIMIT ? OFFSET ?",
             (*values, query.limit, query.offset),
         )
         ids = [row[0] for row in rows]
@@ -149,7 +153,7 @@ class GroupStore:
 
     def ids(self, scan: int, query: GroupQuery) -> list[int]:
         """The ids of all groups that a query finds, whatever its page, oldest id first."""
-        where, values = _conditions(scan, query)
+        where, values = conditions_of(scan, query)
         rows = self._database.connection.execute(
             f"SELECT id FROM grouping WHERE {where} ORDER BY id", values
         )
@@ -157,11 +161,11 @@ class GroupStore:
 
     def neighbours(self, scan: int, query: GroupQuery, group: int) -> tuple[int | None, int | None]:
         """The groups before and after one in the list that a query gives; None at its ends."""
-        where, values = _conditions(scan, query)
+        where, values = conditions_of(scan, query)
         row = self._database.connection.execute(
             "SELECT before, after FROM (SELECT id,"
             f" lag(id) OVER listed AS before, lead(id) OVER listed AS after FROM grouping"
-            f" WHERE {where} WINDOW listed AS (ORDER BY {_order(query)})) WHERE id = ?",
+            f" WHERE {where} WINDOW listed AS (ORDER BY {order_of(query)})) WHERE id = ?",
             (*values, group),
         ).fetchone()
         return (None, None) if row is None else (row[0], row[1])
@@ -262,6 +266,16 @@ class GroupStore:
         scans = set(found.values())
         return scans.pop() if len(scans) == 1 and len(found) == len(wanted) else None
 
+    def keepers_for(
+        self, scan: int, reason: str, kinds: Sequence[GroupKind]
+    ) -> list[tuple[GroupKind, int]]:
+        """The keepers of a scan's groups of these kinds that are kept for this reason alone."""
+        return keepers_for(self._database.connection, scan, reason, kinds)
+
+    def places(self, scan: int, file: int | None = None) -> dict[tuple[GroupKind, int], int]:
+        """In which group of each kind the files of a scan stand, or one of them."""
+        return places_in(self._database.connection, scan, file)
+
     def stands(self, content: bytes, keeper: bytes) -> bool:
         """Whether some group shows a file with ``content`` beside a keeper with ``keeper``.
 
@@ -289,7 +303,8 @@ class GroupStore:
         with self._database.atomic() as connection:
             before = connection.total_changes
             connection.executemany(
-                "UPDATE member SET selected = ? WHERE grouping = ? AND file = ? AND selected <> ?"
+                "UPDATE member SET selected = ?, decided = 1"
+                " WHERE grouping = ? AND file = ? AND selected <> ?"
                 + (allowed if selected else ""),
                 [(int(selected), group, file, int(selected)) for group, file in members],
             )
@@ -307,9 +322,10 @@ class GroupStore:
         ``relations``, if not empty, restricts it to members of these relations. Files that
         may not be removed, or are gone, are never selected. Returns how many changed.
         """
-        where, values = _conditions(scan, query)
+        where, values = conditions_of(scan, query)
         sql = (
-            f"UPDATE member SET selected = {'1 - selected' if selected is None else int(selected)}"
+            f"UPDATE member SET selected = {'1 - selected' if selected is None else int(selected)},"
+            " decided = 1"
             f" WHERE grouping IN (SELECT id FROM grouping WHERE {where})"
         )
         if selected is not None:
@@ -337,34 +353,9 @@ class GroupStore:
         ).fetchone()
         return Selection(files=row[0], bytes=row[1])
 
-    def outlines(self, scan: int, groups: Sequence[int]) -> list[BulkGroup]:
+    def outlines(self, scan: int, groups: Sequence[int]) -> Iterator[BulkGroup]:
         """What bulk rules look at, for groups of a scan, by id; files that are gone left out."""
-        found: dict[int, list[BulkFile]] = {}
-        ids = json.dumps(list(groups))
-        for source in (
-            "(SELECT id AS grouping, keeper AS file, NULL AS relation, 0 AS selected"
-            " FROM grouping WHERE id IN (SELECT value FROM json_each(?2)))",
-            "(SELECT grouping, file, relation, selected FROM member"
-            " WHERE grouping IN (SELECT value FROM json_each(?2)))",
-        ):
-            rows = self._database.connection.execute(
-                "SELECT grouping, file.id, relation, path, file.size, width * height, mtime_ns,"
-                f" format, lossless, selected, coalesce(removable, 0) FROM {source} AS one"
-                " JOIN file ON file.id = one.file JOIN content ON content.id = file.content"
-                " LEFT JOIN scan_file ON scan_file.scan = ?1 AND scan_file.file = file.id"
-                " WHERE gone = 0",
-                (scan, ids),
-            )
-            for group, file, relation, path, *facts in rows:
-                found.setdefault(group, []).append(
-                    BulkFile(
-                        file,
-                        _RELATIONS[relation],
-                        os.fsdecode(path),
-                        *facts,
-                    )
-                )
-        return [BulkGroup(id, files) for id, files in found.items() if files[0].keeper]
+        return read_outlines(self._database.connection, scan, groups)
 
     def summary(self, scan: int) -> Summary:
         """Counts over all groups of a scan; files that are gone do not count."""
@@ -387,50 +378,6 @@ class GroupStore:
             selected_files=sum(row[3] for row in rows),
             selected_bytes=sum(row[4] for row in rows),
         )
-
-
-def kinds_of(kinds: Sequence[GroupKind]) -> list[str]:
-    """The stored names of kinds."""
-    return [kind.value for kind in kinds]
-
-
-def _order(query: GroupQuery) -> str:
-    down = (query.sort is not GroupSort.PATH) != query.reverse
-    return f"{_ORDER[query.sort]} {'DESC' if down else 'ASC'}, id"
-
-
-def _conditions(scan: int, query: GroupQuery) -> tuple[str, list[object]]:
-    where, values = ["scan = ?"], [scan]  # type: tuple[list[str], list[object]]
-    if query.kinds:
-        where.append(f"kind IN ({marks(kinds_of(query.kinds))})")
-        values += kinds_of(query.kinds)
-    if query.relations:
-        where.append(
-            "id IN (SELECT grouping FROM member WHERE relation IN"
-            f" ({','.join('?' * len(query.relations))}))"
-        )
-        values += [relation.value for relation in query.relations]
-    if query.text:
-        escaped = query.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        where.append(_with_file("shown LIKE ? ESCAPE '\\'"))
-        values += [f"%{escaped}%"] * 2
-    if query.folder:
-        prefix = os.fsencode(query.folder.rstrip(os.sep) + os.sep)
-        where.append(_with_file("path >= ? AND path < ?"))
-        values += [prefix, prefix[:-1] + bytes([prefix[-1] + 1])] * 2
-    if query.min_bytes:
-        where.append("bytes >= ?")
-        values.append(query.min_bytes)
-    if query.selected_only:
-        where.append("id IN (SELECT grouping FROM member WHERE selected = 1)")
-    return " AND ".join(where), values
-
-
-def _with_file(condition: str) -> str:
-    return (
-        f"(keeper IN (SELECT id FROM file WHERE {condition}) OR id IN (SELECT grouping FROM member"
-        f" WHERE file IN (SELECT id FROM file WHERE {condition})))"
-    )
 
 
 def _member(file: FileView, values: Sequence[object]) -> MemberView:

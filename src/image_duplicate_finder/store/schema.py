@@ -165,4 +165,9 @@ MIGRATIONS: tuple[str, ...] = (
         value TEXT NOT NULL
     ) WITHOUT ROWID;
     """,
+    """
+    -- 1 where a person, not a rule of the program, said whether the file is selected.
+    ALTER TABLE member ADD COLUMN decided INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX member_decided ON member (grouping) WHERE decided = 1;
+    """,
 )
