@@ -17,6 +17,7 @@ from benchmarks.million_data import STRUCTURE, Picture, copy_of, picture, pool_o
 from benchmarks.photos import Photo, digest
 from benchmarks.stages import StageClock
 from benchmarks.tools import HERE, WORK
+from image_duplicate_finder.executors.engine import LocalExecutor
 from image_duplicate_finder.fingerprint import keypoints, perceptual, proof
 from image_duplicate_finder.grouping import rank_of
 from image_duplicate_finder.model import FileStat, Fingerprint, GroupKind, ImageInfo
@@ -119,7 +120,8 @@ def match_and_group(library: Path) -> dict[str, Any]:
     covered = store.scans.contents(scan)
     contents = frozenset(content.id for content in covered)
     rank = rank_of(covered, settings.keep_rules)
-    matches = find_matches(store, contents, rank, settings, clock, CancelToken())
+    executor = LocalExecutor(settings.limits)
+    matches = find_matches(store, contents, rank, settings, executor, clock, CancelToken())
     clock("group")
     publish_groups(store, scan, settings, matches)
     costs = clock.costs()

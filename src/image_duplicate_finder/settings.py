@@ -31,6 +31,13 @@ class Mode(StrEnum):
     THOROUGH = "thorough"
 
 
+class Engine(StrEnum):
+    """Who does a scan's work: ``local``, this machine's cores; ``ray``, a Ray cluster's."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
 class BackupMode(StrEnum):
     """What a backup preserves (rule 5 of docs/safety.md)."""
 
@@ -93,7 +100,9 @@ class ScanSettings:
     folders are looked at but never offered for removal either, and do not count as scanned.
     ``exclude`` holds gitignore-style patterns. ``jobs`` is the number of worker processes
     (``None``: one per core). ``model`` names an ONNX file to use instead of the built-in one,
-    ``gpu`` runs it on a CUDA device where there is one.
+    ``gpu`` runs it on a CUDA device where there is one. ``engine`` tells who does the work;
+    with ``ray``, ``address`` names a running cluster (``None``: one of its own on this machine)
+    and ``parquet`` a folder or URL that all its machines reach, where fingerprints are written.
     """
 
     mode: Mode = Mode.STANDARD
@@ -109,6 +118,9 @@ class ScanSettings:
     jobs: int | None = None
     model: str | None = None
     gpu: bool = False
+    engine: Engine = Engine.LOCAL
+    address: str | None = None
+    parquet: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("esimilarity_threshold", "csimilarity_threshold"):
@@ -117,6 +129,12 @@ class ScanSettings:
                 raise UsageError(f"{name} must lie between 0 and 1, not {value}.")
         if self.jobs is not None and self.jobs < 1:
             raise UsageError(f"jobs must be at least 1, not {self.jobs}.")
+        if self.engine is Engine.LOCAL and (self.address or self.parquet):
+            raise UsageError("address and parquet are for the engine 'ray' only.")
+        if self.engine is Engine.RAY and self.gpu:
+            raise UsageError("gpu is for the engine 'local' only.")
+        if self.address and not self.parquet:
+            raise UsageError("A cluster needs 'parquet': a folder that all its machines reach.")
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON-ready values."""
@@ -128,6 +146,7 @@ class ScanSettings:
         known = dict(values)
         try:
             known["mode"] = Mode(known.get("mode", Mode.STANDARD))
+            known["engine"] = Engine(known.get("engine", Engine.LOCAL))
             known["keep_rules"] = tuple(
                 KeepRule(rule) for rule in known.get("keep_rules", DEFAULT_KEEP_RULES)
             )

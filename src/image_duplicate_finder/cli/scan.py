@@ -16,6 +16,7 @@ from image_duplicate_finder.settings import (
     DEFAULT_ESIMILARITY_THRESHOLD,
     DEFAULT_KEEP_RULES,
     DecodeLimits,
+    Engine,
     KeepRule,
     Mode,
     ScanSettings,
@@ -104,6 +105,24 @@ _RULES = ",".join(rule.value for rule in DEFAULT_KEEP_RULES)
     help="Compute the features for look-alikes on a CUDA device (needs the extra [gpu]).",
 )
 @click.option(
+    "--engine",
+    type=choice(Engine),
+    default=Engine.LOCAL.value,
+    show_default=True,
+    help="Who does the work: this machine, or a Ray cluster (needs the extra [ray]).",
+)
+@click.option(
+    "--address",
+    metavar="ADDRESS",
+    help="With --engine ray: the running cluster. [default: one of its own on this machine]",
+)
+@click.option(
+    "--parquet",
+    metavar="DIR",
+    help="With --engine ray: keep the fingerprints as Parquet files in DIR, a folder or an "
+    "address such as s3://bucket/folder that all machines reach.",
+)
+@click.option(
     "--max-pixels",
     type=click.IntRange(min=1),
     default=DecodeLimits().pixels,
@@ -172,7 +191,7 @@ def _settings(keep_rules: str, max_pixels: int, max_seconds: float, **options: A
         rules = tuple(KeepRule(rule.strip()) for rule in keep_rules.split(","))
     except ValueError as error:
         raise UsageError(f"--keep takes rules among {_RULES}; {error}.") from error
-    options["mode"] = Mode(options["mode"])
+    options |= {"mode": Mode(options["mode"]), "engine": Engine(options["engine"])}
     return ScanSettings(
         keep_rules=rules, limits=DecodeLimits(pixels=max_pixels, seconds=max_seconds), **options
     )

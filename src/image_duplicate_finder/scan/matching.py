@@ -7,15 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from image_duplicate_finder.executors.engine import Executor, LocalExecutor
 from image_duplicate_finder.fingerprint import keypoints, perceptual
 from image_duplicate_finder.fingerprint.compute import keypoint_name
 from image_duplicate_finder.model import Match
 from image_duplicate_finder.progress import CancelToken, Progress, Step, silent
 from image_duplicate_finder.scan.families import Families, Pair
 from image_duplicate_finder.scan.verification import Verifier
-from image_duplicate_finder.search.hamming import near_pairs
-from image_duplicate_finder.search.words import WordIndex
-from image_duplicate_finder.settings import Mode, ScanSettings
+from image_duplicate_finder.settings import DecodeLimits, Mode, ScanSettings
 from image_duplicate_finder.store import Store
 
 # Near hashes are stronger evidence than most shared words: such pairs come first.
@@ -25,8 +24,9 @@ _NEAR_HASHES_SCORE = 50.0
 def quick_matches(store: Store, contents: frozenset[int]) -> list[Match]:
     """Near copies by perceptual hash alone, not stored: for groups while a scan still reads."""
     ids = _in_stable_order(store, contents)
-    verifier = Verifier(store, ScanSettings(mode=Mode.QUICK), silent, CancelToken())
-    return list(verifier.matches(_near_by_hash(store, ids)))
+    executor = LocalExecutor(DecodeLimits())
+    verifier = Verifier(store, ScanSettings(mode=Mode.QUICK), executor, silent, CancelToken())
+    return list(verifier.matches(_near_by_hash(store, executor, ids)))
 
 
 def find_matches(
@@ -34,6 +34,7 @@ def find_matches(
     contents: frozenset[int],
     rank: Mapping[int, int],
     settings: ScanSettings,
+    executor: Executor,
     progress: Progress,
     cancel: CancelToken,
 ) -> list[Match]:
@@ -46,10 +47,10 @@ def find_matches(
     """
     progress(Step("candidates", 0, None))
     ids = _in_stable_order(store, contents)
-    verifier = Verifier(store, settings, progress, cancel)
+    verifier = Verifier(store, settings, executor, progress, cancel)
     families = Families(rank)
     families.learn((), store.matches.among(verifier.name, set(contents)))
-    for pairs in families.waves(_proposals(store, ids, settings)):
+    for pairs in families.waves(_proposals(store, executor, ids, settings)):
         families.learn(pairs, verifier.verify(pairs))
     while pairs := families.to_keepers():
         families.learn(pairs, verifier.verify(pairs))
@@ -62,32 +63,33 @@ def _in_stable_order(store: Store, contents: frozenset[int]) -> list[int]:
     return sorted(contents, key=lambda id: hashes[id])
 
 
-def _proposals(store: Store, ids: Sequence[int], settings: ScanSettings) -> dict[Pair, float]:
+def _proposals(
+    store: Store, executor: Executor, ids: Sequence[int], settings: ScanSettings
+) -> dict[Pair, float]:
     """Pairs that some index proposes, with the better of their scores."""
-    proposals = dict.fromkeys(_near_by_hash(store, ids), _NEAR_HASHES_SCORE)
+    proposals = dict.fromkeys(_near_by_hash(store, executor, ids), _NEAR_HASHES_SCORE)
     if settings.mode is not Mode.QUICK:
-        for pair, score in _sharing_words(store, ids, settings.mode):
+        for pair, score in _sharing_words(store, executor, ids, settings.mode):
             proposals[pair] = max(score, proposals.get(pair, 0.0))
     return proposals
 
 
-def _near_by_hash(store: Store, ids: Sequence[int]) -> list[Pair]:
+def _near_by_hash(store: Store, executor: Executor, ids: Sequence[int]) -> list[Pair]:
     data = store.contents.fingerprints(perceptual.NAME, perceptual.VERSION, ids)
     decoded = [(id, *perceptual.decode(data[id])) for id in ids if id in data]
     usable = [(id, hashes) for id, hashes, rich in decoded if rich >= perceptual.MIN_STRUCTURE]
     if len(usable) < 2:
         return []
-    near = near_pairs(np.stack([hashes for _, hashes in usable]))
+    near = executor.near_pairs(np.stack([hashes for _, hashes in usable]))
     return _to_pairs([id for id, _ in usable], near.a, near.b)
 
 
-def _sharing_words(store: Store, ids: Sequence[int], mode: Mode) -> Iterator[tuple[Pair, float]]:
+def _sharing_words(
+    store: Store, executor: Executor, ids: Sequence[int], mode: Mode
+) -> Iterator[tuple[Pair, float]]:
     data = store.contents.fingerprints(keypoint_name(mode), keypoints.VERSION, ids)
-    index = WordIndex(thorough=mode is Mode.THOROUGH)
-    for id in ids:
-        if id in data:
-            index.add(id, keypoints.Keypoints.from_bytes(data[id]))
-    found = index.candidates()
+    pictures = [(id, data[id]) for id in ids if id in data]
+    found = executor.word_pairs(pictures, thorough=mode is Mode.THOROUGH)
     low, high = np.minimum(found.a, found.b), np.maximum(found.a, found.b)
     for a, b, score in zip(low.tolist(), high.tolist(), found.score.tolist(), strict=True):
         yield (a, b), score

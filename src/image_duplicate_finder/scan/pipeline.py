@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from image_duplicate_finder.discover import Discovery, discover
 from image_duplicate_finder.errors import Interrupted, NothingReadable
+from image_duplicate_finder.executors.engine import open_executor
 from image_duplicate_finder.grouping import rank_of
 from image_duplicate_finder.progress import CancelToken, Progress, Step
 from image_duplicate_finder.results import ScanState
@@ -38,20 +39,24 @@ def run_scan(
     try:
         discovery = _discover(roots, settings, progress, cancel)
         preview = Preview(store, scan, settings)
-        reading = read_files(store, scan, discovery, settings, progress, cancel, preview.offer)
-        _refuse_nothing(discovery, reading)
+        with open_executor(settings) as executor:
+            reading = read_files(
+                store, scan, discovery, settings, executor, progress, cancel, preview.offer
+            )
+            _refuse_nothing(discovery, reading)
 
-        basis = basis_of(store, scan, settings)
-        earlier = store.scans.with_basis(basis)
-        if earlier is not None:
-            store.groups.copy(earlier, scan)
-        else:
-            rank = rank_of(store.scans.contents(scan), settings.keep_rules)
-            matches = find_matches(store, reading.contents, rank, settings, progress, cancel)
-            if settings.mode is not Mode.QUICK:
-                find_look_alikes(store, scan, reading.contents, settings)
-            progress(Step("group", 0, None))
-            publish_groups(store, scan, settings, matches)
+            basis = basis_of(store, scan, settings)
+            earlier = store.scans.with_basis(basis)
+            if earlier is not None:
+                store.groups.copy(earlier, scan)
+            else:
+                contents = reading.contents
+                rank = rank_of(store.scans.contents(scan), settings.keep_rules)
+                matches = find_matches(store, contents, rank, settings, executor, progress, cancel)
+                if settings.mode is not Mode.QUICK:
+                    find_look_alikes(store, scan, contents, settings)
+                progress(Step("group", 0, None))
+                publish_groups(store, scan, settings, matches)
         store.scans.finish(scan, ScanState.DONE, basis=basis)
     except Interrupted:
         store.scans.finish(scan, ScanState.STOPPED)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 
 from image_duplicate_finder.errors import Interrupted
-from image_duplicate_finder.executors.processes import ProcessExecutor, available_cores
+from image_duplicate_finder.executors.engine import Executor
 from image_duplicate_finder.executors.task import FileTask
 from image_duplicate_finder.fingerprint import colour, exact, keypoints, perceptual, proof
 from image_duplicate_finder.fingerprint.compute import Specs, keypoint_name
@@ -16,11 +16,7 @@ from image_duplicate_finder.progress import CancelToken, Progress, Step
 from image_duplicate_finder.scan.families import Pair
 from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.store import Store
-from image_duplicate_finder.verify import VERSION, Side, verify
-
-# Pairs whose pictures are in memory at one time.
-_SLICE = 1024
-_SHARE = 32
+from image_duplicate_finder.verify import VERSION, Side
 
 
 def verifier_name(mode: Mode) -> str:
@@ -33,14 +29,19 @@ class Verifier:
     """Verifies pairs of content ids ``(low, high)`` for one scan's mode."""
 
     def __init__(
-        self, store: Store, settings: ScanSettings, progress: Progress, cancel: CancelToken
+        self,
+        store: Store,
+        settings: ScanSettings,
+        executor: Executor,
+        progress: Progress,
+        cancel: CancelToken,
     ) -> None:
         self.name = verifier_name(settings.mode)
         self._store = store
         self._settings = settings
         self._progress = progress
         self._cancel = cancel
-        self._jobs = settings.jobs or available_cores()
+        self._executor = executor
         self._known = store.matches.verified(self.name)
 
     def unverified(self, pairs: Iterable[Pair]) -> list[Pair]:
@@ -55,7 +56,7 @@ class Verifier:
         left = self.unverified(pairs)
         new: list[Match] = []
         done = 0
-        for part in _slices(left, _SLICE):
+        for part in _slices(left, self._executor.pairs_at_once):
             if self._cancel.cancelled:
                 raise Interrupted("The scan was stopped. What was read and compared is kept.")
             self._progress(Step("verify", done, len(left)))
@@ -75,22 +76,8 @@ class Verifier:
     def matches(self, pairs: Sequence[Pair]) -> Iterator[Match]:
         """The matches among ``pairs``, in their order; nothing is stored."""
         thorough = self._settings.mode is Mode.THOROUGH
-
-        def run(share: tuple[Sequence[Pair], dict[int, Side]]) -> list[Match]:
-            part, sides = share
-            found = (
-                verify(sides[a], sides[b], thorough=thorough)
-                for a, b in part
-                if a in sides and b in sides
-            )
-            return [match for match in found if match is not None]
-
-        with ThreadPoolExecutor(self._jobs) as pool:
-            for part in _slices(pairs, _SLICE):
-                sides = self._sides(part)
-                shares = [(share, sides) for share in _slices(part, _SHARE)]
-                for found in pool.map(run, shares):
-                    yield from found
+        for part in _slices(pairs, self._executor.pairs_at_once):
+            yield from self._executor.verify(part, self._sides(part), thorough=thorough)
 
     def _sides(self, pairs: Sequence[Pair]) -> dict[int, Side]:
         ids = sorted({id for pair in pairs for id in pair})
@@ -176,8 +163,8 @@ class Verifier:
         if not tasks:
             return known
         specs = Specs(Mode.QUICK, pixels=True)
-        with ProcessExecutor(specs, self._settings.limits, jobs=self._settings.jobs) as executor:
-            for result, _ in executor.map([FileTask(path, 0) for path in tasks]):
+        with closing(self._executor.read([FileTask(path, 0) for path in tasks], specs)) as answers:
+            for result, _ in answers:
                 if not isinstance(result, Fingerprinted):
                     continue
                 id = tasks[result.path]

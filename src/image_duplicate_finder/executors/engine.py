@@ -1,0 +1,114 @@
+"""Who does the work of a scan: this machine, or a cluster. Both give the same results."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from image_duplicate_finder.executors.processes import Answer, ProcessExecutor, available_cores
+from image_duplicate_finder.executors.task import FileTask
+from image_duplicate_finder.fingerprint.compute import Specs
+from image_duplicate_finder.fingerprint.features import Keypoints
+from image_duplicate_finder.model import Match
+from image_duplicate_finder.search import hamming
+from image_duplicate_finder.search.hamming import HammingPairs
+from image_duplicate_finder.search.words import WordIndex, WordPairs
+from image_duplicate_finder.settings import DecodeLimits, Engine, ScanSettings
+from image_duplicate_finder.verify import Side, verify
+
+Pair = tuple[int, int]
+Sides = Mapping[int, Side]
+
+_PAIRS_AT_ONCE = 1024
+_SHARE = 32
+
+
+class Executor(Protocol):
+    """The four kinds of work of a scan that many cores or machines can share.
+
+    Used as a context manager; what runs on other processes ends with it.
+    """
+
+    pairs_at_once: int
+    """How many pairs to hand to :meth:`verify` in one call, so that nobody stands idle."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_exception: object) -> None: ...
+
+    def read(self, tasks: Sequence[FileTask], specs: Specs) -> Generator[Answer, None, None]:
+        """One answer for every file, in the order in which they are ready.
+
+        Close the iterator to give up on the rest.
+        """
+
+    def near_pairs(self, hashes: NDArray[np.uint8]) -> HammingPairs:
+        """As :func:`~image_duplicate_finder.search.hamming.near_pairs`."""
+
+    def word_pairs(self, pictures: Sequence[tuple[int, bytes]], *, thorough: bool) -> WordPairs:
+        """Proposals among contents with encoded keypoints, given in their stable order.
+
+        As a :class:`~image_duplicate_finder.search.words.WordIndex` that they are added to.
+        """
+
+    def verify(self, pairs: Sequence[Pair], sides: Sides, *, thorough: bool) -> list[Match]:
+        """The matches among ``pairs``, in their order; pairs without sides are passed over."""
+
+
+def open_executor(settings: ScanSettings) -> Executor:
+    """What ``settings.engine`` asks for. Raises UsageError where it is not installed."""
+    if settings.engine is Engine.RAY:
+        from image_duplicate_finder.executors.on_ray import RayExecutor
+
+        return RayExecutor(settings)
+    return LocalExecutor(settings.limits, settings.jobs)
+
+
+def verify_share(pairs: Sequence[Pair], sides: Sides, thorough: bool) -> list[Match]:
+    """The matches among ``pairs``, in their order, on one core."""
+    found = (
+        verify(sides[a], sides[b], thorough=thorough) for a, b in pairs if a in sides and b in sides
+    )
+    return [match for match in found if match is not None]
+
+
+class LocalExecutor:
+    """Worker processes for files, threads for compiled loops; ``jobs`` of them, or one per core."""
+
+    def __init__(self, limits: DecodeLimits, jobs: int | None = None) -> None:
+        self.pairs_at_once = _PAIRS_AT_ONCE
+        self._limits = limits
+        self._jobs = jobs or available_cores()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Nothing outlives a call."""
+
+    def read(self, tasks: Sequence[FileTask], specs: Specs) -> Generator[Answer, None, None]:
+        """See :meth:`Executor.read`."""
+        with ProcessExecutor(specs, self._limits, jobs=self._jobs) as workers:
+            yield from workers.map(tasks)
+
+    def near_pairs(self, hashes: NDArray[np.uint8]) -> HammingPairs:
+        """See :meth:`Executor.near_pairs`."""
+        return hamming.near_pairs(hashes)
+
+    def word_pairs(self, pictures: Sequence[tuple[int, bytes]], *, thorough: bool) -> WordPairs:
+        """See :meth:`Executor.word_pairs`."""
+        index = WordIndex(thorough=thorough)
+        for content, data in pictures:
+            index.add(content, Keypoints.from_bytes(data))
+        return index.candidates()
+
+    def verify(self, pairs: Sequence[Pair], sides: Sides, *, thorough: bool) -> list[Match]:
+        """See :meth:`Executor.verify`."""
+        shares = [pairs[start : start + _SHARE] for start in range(0, len(pairs), _SHARE)]
+        with ThreadPoolExecutor(self._jobs) as pool:
+            found = pool.map(lambda share: verify_share(share, sides, thorough), shares)
+            return [match for matches in found for match in matches]

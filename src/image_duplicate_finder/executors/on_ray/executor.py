@@ -1,0 +1,149 @@
+"""Hands the work of a scan to a Ray cluster, and takes the results back in order."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from image_duplicate_finder.errors import IdfError, UsageError
+from image_duplicate_finder.executors.engine import Pair, Sides, verify_share
+from image_duplicate_finder.executors.on_ray.fingerprints import read_on_cluster
+from image_duplicate_finder.executors.on_ray.parts import PartFolder
+from image_duplicate_finder.executors.on_ray.words import word_pairs_on_cluster
+from image_duplicate_finder.executors.processes import Answer, available_cores
+from image_duplicate_finder.executors.task import FileTask
+from image_duplicate_finder.fingerprint.compute import Specs
+from image_duplicate_finder.model import Match
+from image_duplicate_finder.search.hamming import HammingPairs, near_pairs
+from image_duplicate_finder.search.words import WordPairs
+from image_duplicate_finder.settings import ScanSettings
+
+# Pairs of one task: a third of a second of work against some milliseconds of handing over.
+_SHARE = 128
+_SHARES_PER_CORE = 4
+# Two small pictures for each pair lie in the driver's memory, 45 KB each.
+_MOST_PAIRS_AT_ONCE = 16_384
+_LEAST_ROWS = 1024
+
+
+class RayExecutor:
+    """A cluster's cores; without an address a cluster of its own on this machine.
+
+    Ray runs a task again when its process or machine is lost, and makes anew what was lost with
+    it. A cluster that the program itself is connected to already is used and left running.
+    """
+
+    def __init__(self, settings: ScanSettings) -> None:
+        """Raises UsageError where Ray is not installed, IdfError when no cluster answers."""
+        self._ray = _import_ray()
+        self._limits = settings.limits
+        self._parts = PartFolder.open(settings.parquet)
+        self._owned = not self._ray.is_initialized()
+        if self._owned:
+            self._connect(settings)
+        self._cores = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        self.pairs_at_once = min(_SHARE * _SHARES_PER_CORE * self._cores, _MOST_PAIRS_AT_ONCE)
+        self._verify = self._ray.remote(_verify_share)
+        self._near = self._ray.remote(_near_rows)
+
+    def _connect(self, settings: ScanSettings) -> None:
+        # Nothing of what this program does is reported to anybody.
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        where: dict[str, Any] = {"address": settings.address}
+        if settings.address is None:
+            cores = settings.jobs or available_cores()
+            where = {"address": "local", "num_cpus": cores, "include_dashboard": False}
+        try:
+            self._ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            self._parts.close()
+            raise IdfError(f"No Ray cluster answers at {settings.address!r}: {error}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Leave the cluster, and end it if it was started here."""
+        if self._owned:
+            self._ray.shutdown()
+        self._parts.close()
+
+    def read(self, tasks: Sequence[FileTask], specs: Specs) -> Generator[Answer, None, None]:
+        """See :meth:`~image_duplicate_finder.executors.engine.Executor.read`."""
+        with self._failures_in_words():
+            yield from read_on_cluster(tasks, specs, self._limits, self._parts, self._cores)
+
+    def near_pairs(self, hashes: NDArray[np.uint8]) -> HammingPairs:
+        """See :meth:`~image_duplicate_finder.executors.engine.Executor.near_pairs`."""
+        step = max(_LEAST_ROWS, math.ceil(len(hashes) / (_SHARES_PER_CORE * self._cores)))
+        with self._failures_in_words():
+            everywhere = self._ray.put(hashes)
+            parts = self._ray.get(
+                [
+                    self._near.remote(everywhere, first, min(first + step, len(hashes)))
+                    for first in range(0, len(hashes), step)
+                ]
+            )
+        return HammingPairs(
+            np.concatenate([part.a for part in parts]),
+            np.concatenate([part.b for part in parts]),
+            np.concatenate([part.orientation for part in parts]),
+            np.concatenate([part.distance for part in parts]),
+        )
+
+    def word_pairs(self, pictures: Sequence[tuple[int, bytes]], *, thorough: bool) -> WordPairs:
+        """See :meth:`~image_duplicate_finder.executors.engine.Executor.word_pairs`."""
+        with self._failures_in_words():
+            return word_pairs_on_cluster(pictures, thorough=thorough, cores=self._cores)
+
+    def verify(self, pairs: Sequence[Pair], sides: Sides, *, thorough: bool) -> list[Match]:
+        """See :meth:`~image_duplicate_finder.executors.engine.Executor.verify`."""
+        waiting = []
+        with self._failures_in_words():
+            for start in range(0, len(pairs), _SHARE):
+                share = pairs[start : start + _SHARE]
+                needed = {id for pair in share for id in pair}
+                theirs = {id: sides[id] for id in needed if id in sides}
+                waiting.append(self._verify.remote(share, theirs, thorough))
+            return [match for matches in self._ray.get(waiting) for match in matches]
+
+    @contextmanager
+    def _failures_in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except self._ray.exceptions.RayError as error:
+            raise IdfError(
+                f"The Ray cluster could not finish the work: {error}. What was read and compared "
+                "until then is kept; scan again to go on."
+            ) from error
+
+
+def _import_ray() -> Any:
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise UsageError(
+            "The engine 'ray' is not installed. "
+            "Install it with: pip install 'image-duplicate-finder[ray]'"
+        ) from error
+    return ray
+
+
+def _near_rows(hashes: NDArray[np.uint8], first: int, last: int) -> HammingPairs:
+    return near_pairs(hashes, rows=(first, last))
+
+
+def _verify_share(pairs: Sequence[Pair], sides: Sides, thorough: bool) -> list[Match]:
+    import cv2
+
+    # Every core of the machine has a task of its own.
+    cv2.setNumThreads(1)
+    return verify_share(pairs, sides, thorough)

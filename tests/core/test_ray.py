@@ -1,0 +1,159 @@
+"""A scan on a Ray cluster gives what a scan on this machine gives, pair for pair."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from image_duplicate_finder import CancelToken, Library, Mode, ScanSettings
+from image_duplicate_finder.errors import IdfError, Interrupted, UsageError
+from image_duplicate_finder.results import ScanState
+from image_duplicate_finder.settings import Engine
+from image_duplicate_finder.store import Store
+from tests.conftest import Painter
+
+WORKERS = 3
+RAY = ScanSettings(engine=Engine.RAY, jobs=WORKERS)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory, painted: Painter) -> Path:
+    """Families of copies of many kinds, photos without a copy, and files that are no pictures."""
+    folder = tmp_path_factory.mktemp("photos")
+
+    def save(picture: np.ndarray[Any, Any], name: str, **options: Any) -> None:
+        Image.fromarray(picture).save(folder / name, **options)
+
+    for seed in range(16):
+        photo = painted(700 + seed)
+        save(photo, f"{seed}.png")
+        save(photo, f"{seed} sent.jpg", quality=70)
+        save(np.ascontiguousarray(photo[50:330, 80:420, :][:, ::-1]), f"{seed} crop.jpg")
+        back = painted(800 + seed)
+        back[80:278, 150:414] = cv2.resize(photo, (264, 198), interpolation=cv2.INTER_AREA)
+        save(back, f"{seed} pasted.jpg", quality=90)
+    (folder / "0 copy.png").write_bytes((folder / "0.png").read_bytes())
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 this is no picture")
+    (folder / "empty.png").write_bytes(b"")
+    return folder
+
+
+def found(library: Path, photos: Path, settings: ScanSettings, **options: Any) -> dict[str, Any]:
+    """What a scan gave, by paths and content hashes: numbers of rows differ between libraries."""
+    with Library.open(library) as opened:
+        scan = opened.scan([photos], settings, **options)
+        groups = [
+            (
+                group.kind,
+                group.keeper.path,
+                group.reasons,
+                sorted((m.file.path, m.relation, m.words, m.selected) for m in group.members),
+            )
+            for group in opened.all_groups(scan.id)
+        ]
+        failures = [(each.path, each.stage, each.message) for each in opened.failures(scan.id)]
+    with closing(Store(library)) as store:
+        ids = store.contents.with_all([("perceptual", 1)])
+        hashes = store.contents.hashes(sorted(ids))
+        name = store._database.connection.execute("SELECT verifier FROM match").fetchone()[0]
+        matches = {
+            tuple(sorted((hashes[match.a], hashes[match.b]))): match.relation
+            for match in store.matches.among(name, set(hashes))
+        }
+        verified = {
+            tuple(sorted((hashes[a], hashes[b])))
+            for a, others in store.matches.verified(name).items()
+            for b in others
+        }
+    return {
+        "groups": sorted(groups),
+        "failures": failures,
+        "matches": matches,
+        "verified": verified,
+    }
+
+
+@contextmanager
+def killing(*tasks: str) -> Iterator[list[str]]:
+    """SIGKILL one worker process of the cluster while it is busy with each of these tasks."""
+    killed: list[str] = []
+    over = threading.Event()
+
+    def hunt() -> None:
+        while not over.wait(0.01) and len(killed) < len(tasks):
+            for process in psutil.process_iter(["name", "cmdline"]):
+                title = " ".join(process.info["cmdline"] or ())
+                for task in tasks:
+                    if title.startswith(f"ray::{task}") and task not in killed:
+                        process.kill()
+                        killed.append(task)
+
+    hunter = threading.Thread(target=hunt)
+    hunter.start()
+    try:
+        yield killed
+    finally:
+        over.set()
+        hunter.join()
+
+
+@pytest.mark.slow
+def test_a_cluster_that_loses_workers_finds_the_same(tmp_path: Path, photos: Path) -> None:
+    local = found(tmp_path / "local", photos, ScanSettings(jobs=2))
+    assert len(local["groups"]) >= 12
+    assert len(local["failures"]) == 2
+
+    parquet = tmp_path / "fingerprints"
+    with killing("MapBatches", "_settle", "_verify_share") as killed:
+        on_ray = found(tmp_path / "ray", photos, replace(RAY, parquet=str(parquet)))
+    assert set(killed) == {"MapBatches", "_settle", "_verify_share"}
+    assert on_ray == local
+
+    import pyarrow.parquet as pq
+
+    rows = [row for part in parquet.glob("*.parquet") for row in pq.read_table(part).to_pylist()]
+    assert sorted(Path(row["path"].decode()) for row in rows) == sorted(photos.iterdir())
+    names = {each["name"] for row in rows if row["info"] for each in row["fingerprints"]}
+    assert {"perceptual", "proof", "keypoints"} <= names
+
+
+@pytest.mark.slow
+def test_a_stopped_scan_keeps_what_was_read(tmp_path: Path, photos: Path) -> None:
+    cancel = CancelToken()
+    settings = replace(RAY, mode=Mode.QUICK)
+    with Library.open(tmp_path) as library:
+        with pytest.raises(Interrupted):
+            library.scan(
+                [photos],
+                settings,
+                cancel=cancel,
+                progress=lambda step: cancel.cancel() if 0 < step.done < 60 else None,
+            )
+        stopped = library.latest_scan()
+        assert stopped.state is ScanState.STOPPED
+        assert stopped.decoded > 0
+        again = library.scan([photos], replace(settings, engine=Engine.LOCAL))
+        assert again.decoded < again.files - stopped.decoded
+
+
+def test_what_makes_no_sense_is_refused() -> None:
+    with pytest.raises(UsageError, match="all its machines"):
+        ScanSettings(engine=Engine.RAY, address="10.0.0.1:6379")
+    with pytest.raises(UsageError, match="engine 'ray' only"):
+        ScanSettings(parquet="somewhere")
+
+
+def test_a_cluster_that_does_not_answer_says_so(tmp_path: Path, photos: Path) -> None:
+    settings = replace(RAY, address="127.0.0.1:1", parquet=str(tmp_path / "parquet"))
+    with Library.open(tmp_path / "library") as library, pytest.raises(IdfError, match="answers"):
+        library.scan([photos], settings)
