@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,21 @@ def test_backup_can_lie_elsewhere(idf: Idf, album: Path, planned: Path, tmp_path
     assert Path(backup["folder"]).is_relative_to(tmp_path / "vault")
     assert not (album / MARKER).exists()
     assert idf("--library", "another", "backups", "vault").stdout.startswith("another library's: ")
+
+
+def test_a_backup_is_taken_over_when_its_library_is_lost(
+    idf: Idf, album: Path, planned: Path, library_dir: Path
+) -> None:
+    before = _tree(album)
+    idf("apply", planned, "--yes", "--backup", "removed")
+    shutil.rmtree(library_dir)
+    assert "(to take it over: idf adopt)" in idf("backups", album).stdout
+    (taken,) = _json(idf("adopt", album, "--json", "-"))["backups"]
+    assert (taken["files"], taken["root"]) == (3, str(album))
+    again = idf("adopt", album)
+    assert again.returncode == 2 and "no backup" in again.stderr
+    assert idf("undo", str(taken["run"])).returncode == 0
+    assert _tree(album) == before and not (album / MARKER).exists()
 
 
 def test_purge_frees_space_and_tells_how_much(idf: Idf, album: Path, planned: Path) -> None:

@@ -107,6 +107,27 @@ def test_remove_report_undo(app: Flask, visitor: FlaskClient, scan: int, photos:
     assert "Undo: put" not in visitor.get(f"/history/{now.run}").text
 
 
+def test_a_backup_of_a_lost_library_is_taken_over(
+    app: Flask, visitor: FlaskClient, scan: int, photos: Path, library: Library, tmp_path: Path
+) -> None:
+    before = _files(photos)
+    with Library.open(tmp_path / "lost") as lost:
+        lost.apply(lost.plan(lost.scan([photos], ScanSettings(mode=Mode.QUICK, jobs=1)).id))
+    page = visitor.get("/backups/").text
+    (folder,) = re.findall(r'name="folder" value="([^"]+)"', page)
+    assert Path(folder).is_relative_to(photos)
+    now = _finish(app, visitor.post("/backups/adopt", data={"folder": folder}))
+    assert now.run is not None and len(library.run_items(now.run)) == 3
+    assert 'name="folder" value=' not in visitor.get("/backups/").text
+    _finish(app, visitor.post(f"/history/{now.run}/undo"))
+    assert _files(photos) == before
+
+    for text in ("", str(tmp_path / "nothing"), str(photos)):
+        answer = visitor.post("/backups/adopt", data={"folder": text})
+        assert answer.headers["Location"] == "/backups/"
+    assert "There is no backup in this folder" in visitor.get("/backups/").text
+
+
 def test_one_file_can_be_put_back_alone(
     app: Flask, visitor: FlaskClient, scan: int, photos: Path, library: Library
 ) -> None:

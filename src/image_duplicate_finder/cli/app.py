@@ -21,6 +21,7 @@ VERBS = {
     "undo": "Put removed files back.",
     "history": "List what was removed and put back.",
     "backups": "List backup folders and what they hold.",
+    "adopt": "Take over backups that this library does not know.",
     "purge": "Delete a backup for good, to free its space.",
     "serve": "Start the web app.",
     "doctor": "Tell what this installation can do, and check a library.",

@@ -27,13 +27,9 @@ def command(
       idf backups
       idf backups ~/Pictures /mnt/phone
     """
-    from image_duplicate_finder.removal import find_backups
-
     with open_library(context) as library:
         known = library.backups()
-    inside = {info.backup.folder for info in known}
-    roots = tuple(str(folder.resolve()) for folder in folders)
-    others = [folder for folder in find_backups(roots) if folder not in inside]
+        others = library.strange_backups(folders)
     if json_to is not None:
         from image_duplicate_finder.documents import backups_document
 
@@ -47,6 +43,6 @@ def command(
             f"({counted(info.files, 'file')}, {size(info.size)}{preserved}{there})"
         )
     for folder in others:
-        click.echo(f"another library's: {shown(folder)}")
+        click.echo(f"another library's: {shown(folder)} (to take it over: idf adopt)")
     if not known and not others:
         click.echo("No backups.")

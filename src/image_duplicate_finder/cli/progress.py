@@ -22,6 +22,8 @@ _STAGES = {
     "group": "Grouping",
     "remove": "Moving into the backup",
     "restore": "Putting back",
+    "check": "Checking the backups",
+    "adopt": "Reading the backup",
 }
 
 

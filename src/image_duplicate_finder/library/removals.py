@@ -128,13 +128,13 @@ class Removals(OpenLibrary):
         self._note_restated(report.restated)
         return report
 
-    def adopt(self, folder: str | os.PathLike[str]) -> int:
+    def adopt(self, folder: str | os.PathLike[str], progress: Progress = silent) -> int:
         """Take over a backup that this library does not know; returns its number as a run.
 
         From then on it can be undone and purged like the library's own. Raises NotFound for a
         folder that is no backup or holds nothing any more, and LibraryBusy.
         """
-        return self._remover.adopt(os.path.realpath(folder))
+        return self._remover.adopt(os.path.realpath(folder), progress)
 
     def strange_backups(self, folders: Paths) -> list[str]:
         """Backups in ``folders``, or that are among them, which this library does not know."""

@@ -13,6 +13,7 @@ from typing import Any
 from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.errors import NotFound
 from image_duplicate_finder.model import Relation
+from image_duplicate_finder.progress import Progress, Step
 from image_duplicate_finder.removal import fs, look
 from image_duplicate_finder.removal.backup import (
     MANIFEST_NAME,
@@ -27,7 +28,7 @@ from image_duplicate_finder.settings import BackupMode, RemovalAction
 _PLAN = "adopted"
 
 
-def adopt(journal: Journal, folder: str) -> int:
+def adopt(journal: Journal, folder: str, progress: Progress) -> int:
     """Make a run of the backup in ``folder``; returns its number.
 
     A backup that the journal knows keeps the number it has. A backup that stood in its scanned
@@ -42,7 +43,11 @@ def adopt(journal: Journal, folder: str) -> int:
     move = _Move.of(folder)
     lines = read_lines(os.path.join(folder, MANIFEST_NAME))
     found = [item for line in lines if (item := _item(line, folder, move)) is not None]
-    held = {item.stored: item for item in found if look.holds(item.stored, item.content)}
+    held: dict[str, Item] = {}
+    for number, item in enumerate(found):
+        if look.holds(item.stored, item.content):
+            held[item.stored] = item
+        progress(Step("adopt", number + 1, len(found), item.path, number + 1 - len(held)))
     if not held:
         raise NotFound(f"{folder} is no backup, or nothing is in it any more.")
     run = journal.begin_run(_PLAN, RemovalAction.BACKUP, BackupMode.REMOVED)

@@ -59,7 +59,8 @@ def preserve(
     """
     if mode == BackupMode.REMOVED or not paths:
         return Preserved()
-    ways = _ways(backup, paths, mode)
+    tried: dict[str, FileStat | None] = {}
+    ways = _ways(backup, paths, mode, tried)
     if not ways:
         return Preserved(
             note="This volume keeps copies only at the cost of space, so none were made."
@@ -75,7 +76,7 @@ def preserve(
             if cancel.cancelled:
                 break
             try:
-                before = look.regular(path)
+                before = tried.get(path) or look.regular(path)
                 line = _preserve_one(backup, path, before, ways[0])
             except OSError:
                 if mode == BackupMode.FULL:
@@ -111,14 +112,20 @@ def restated_by_link(path: str, before: FileStat | None) -> list[Restated]:
     return [Restated(path, before, after)]
 
 
-def _ways(backup: RunBackup, paths: Sequence[str], mode: BackupMode) -> list[Way]:
-    """The ways to keep a second name or copy that this volume knows, tried on one file."""
+def _ways(
+    backup: RunBackup, paths: Sequence[str], mode: BackupMode, tried: dict[str, FileStat | None]
+) -> list[Way]:
+    """The ways to keep a second name or copy that this volume knows, tried on one file.
+
+    ``tried`` gets the stat that each file it was tried on had before.
+    """
     cheap: list[Way] = [fs.reflink] if mode == BackupMode.FULL else [fs.reflink, fs.link]
     found: list[Way] = []
     for way in cheap:
         trial = os.path.join(backup.backup.folder, "trial")
         for path in paths:
             try:
+                tried.setdefault(path, look.regular(path))
                 way(path, trial)
             except OSError as error:
                 if error.errno in _NOT_HERE:

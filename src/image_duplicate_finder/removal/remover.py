@@ -141,14 +141,14 @@ class Remover:
             journal.run(run)
             return purge(journal, run, items, without_keeper)
 
-    def adopt(self, folder: str) -> int:
+    def adopt(self, folder: str, progress: Progress = silent) -> int:
         """Take a backup folder of another or a lost library over as a run; returns its number.
 
         Then it can be undone and purged like the rest. Raises NotFound and LibraryBusy.
         """
         with self._working("taking over a backup") as journal:
             recover(journal)
-            return adopt(journal, folder)
+            return adopt(journal, folder, progress)
 
     def recover(self) -> RecoveryReport:
         """Settle what a crash left behind; to be called at every start. Raises LibraryBusy."""

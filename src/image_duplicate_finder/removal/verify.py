@@ -20,7 +20,7 @@ def verify(journal: Journal, progress: Progress) -> VerifyReport:
         problem = _problem(item)
         if problem:
             problems.append(problem)
-        progress(Step("verify", number + 1, len(items), item.path, len(problems)))
+        progress(Step("check", number + 1, len(items), item.path, len(problems)))
     known = {item.stored for item in journal.items()}
     for backup in journal.backups():
         known |= {stored for stored, _ in preserved_files(backup)}

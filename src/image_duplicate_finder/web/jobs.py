@@ -32,6 +32,7 @@ class Kind(StrEnum):
     UNDO = "undo"
     PURGE = "purge"
     CHECK = "check"
+    ADOPT = "adopt"
 
 
 class JobState(StrEnum):

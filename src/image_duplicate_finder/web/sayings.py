@@ -170,6 +170,9 @@ SAYINGS: tuple[str, ...] = (
         "the backup."
     ),
     lazy("Its keeper %(path)s has changed. So this may be the last copy; it stays in the backup."),
+    lazy("%(path)s has no moving half any more; this may be the last one."),
+    lazy("The link %(path)s, which replaced a file, leads to it. Undo that first."),
+    lazy("No keeper of it is known; it stays."),
     lazy("The system's trash did not take it."),
     lazy("It is in the system's trash; restore it from there by hand."),
     lazy("The trash is not safe to use on this volume; remove into the backup instead."),

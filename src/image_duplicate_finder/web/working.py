@@ -17,6 +17,7 @@ STAGES = {
     Kind.UNDO: ("restore",),
     Kind.PURGE: ("purge",),
     Kind.CHECK: ("check",),
+    Kind.ADOPT: ("adopt",),
 }
 """The stages of each kind of job, in order. Some of a scan's can be passed over."""
 
@@ -30,6 +31,7 @@ STAGE_WORDS = {
     "restore": lazy("Putting files back"),
     "purge": lazy("Deleting the backup"),
     "check": lazy("Checking the backups"),
+    "adopt": lazy("Reading the backup"),
 }
 
 _TITLES = {
@@ -38,6 +40,7 @@ _TITLES = {
     Kind.UNDO: lazy("Putting back"),
     Kind.PURGE: lazy("Deleting for good"),
     Kind.CHECK: lazy("Checking the backups"),
+    Kind.ADOPT: lazy("Taking over a backup"),
 }
 
 _ENDED = {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from image_duplicate_finder.removal import VerifyReport
+from image_duplicate_finder.web import paths
+from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.jobs import Job, Kind
 from image_duplicate_finder.web.state import library, state
 
@@ -17,12 +19,17 @@ def page() -> str:
     """All backup folders; ``?checked=`` names the check whose result is shown on top."""
     job = state().jobs.get(request.args.get("checked", ""))
     result = None if job is None else job.result
-    found = library().backups()
+    shown = library()
+    found = shown.backups()
     return render_template(
         "backups/page.html",
         backups=[info for info in found if info.present or info.files],
         held=sum(info.size for info in found),
         report=result if isinstance(result, VerifyReport) else None,
+        strange=[
+            (folder, paths.to_text(folder))
+            for folder in shown.strange_backups(shown.recent_folders())
+        ],
     )
 
 
@@ -35,4 +42,23 @@ def check() -> BaseResponse:
         return shown.verify_backups(job.progress)
 
     job = state().jobs.start(Job(Kind.CHECK), work)
+    return redirect(url_for("work.page", job=job.id), 303)
+
+
+@blueprint.post("/adopt")
+def adopt() -> BaseResponse:
+    """Take over a backup, or those in a folder, that another or a lost library made."""
+    shown = library()
+    folder = paths.from_text(request.form.get("folder", ""))
+    found = shown.strange_backups([folder]) if folder else []
+    if not found:
+        flash(_("There is no backup in this folder that is not known here already."), "warn")
+        return redirect(url_for("backups.page"), 303)
+
+    def work(job: Job) -> object:
+        for one in found:
+            job.belongs_to(run=shown.adopt(one, job.progress))
+        return None
+
+    job = state().jobs.start(Job(Kind.ADOPT), work)
     return redirect(url_for("work.page", job=job.id), 303)
