@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+import threading
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.datastructures import MultiDict
 
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.model import GroupKind, Relation
 from image_duplicate_finder.results import GroupQuery, GroupSort
+from image_duplicate_finder.store import Store
+from image_duplicate_finder.web.jobs import Job, Kind
 from image_duplicate_finder.web.query import listing
+from image_duplicate_finder.web.state import State
 from tests.review_scene import MARKUP, Scene, make_scene
 
 PART = {"HX-Request": "true"}
@@ -350,3 +355,47 @@ def test_the_page_speaks_german(visitor: FlaskClient, scene: Scene) -> None:
     text = visitor.get(f"/scans/{scene.scan}/", headers=german).text
     assert 'lang="de"' in text
     assert "Gruppen 1 bis 3 von 3" in text and "Duplikate" in text
+
+
+# While the scan runs
+
+
+def test_the_page_follows_a_running_scan_to_its_end(
+    app: Flask, visitor: FlaskClient, scene: Scene
+) -> None:
+    state: State = app.extensions["image_duplicate_finder"]
+    may_end = threading.Event()
+    job = state.jobs.start(Job(Kind.SCAN, scan=scene.scan), lambda _: may_end.wait(60))
+    page = visitor.get(f"/scans/{scene.scan}/").get_data(as_text=True)
+    assert f"/work/{job.id}" in page
+    asked = re.search(r'id="scan-notice" hx-get="([^"]+)"', page)
+    assert asked is not None
+    meanwhile = visitor.get(asked[1], headers=PART)
+    assert "hx-trigger" in meanwhile.get_data(as_text=True)
+    assert "HX-Trigger" not in meanwhile.headers
+
+    may_end.set()
+    state.jobs.close()
+    ended = visitor.get(asked[1], headers=PART)
+    assert ended.headers["HX-Trigger"] == "groups-changed"
+    assert "The scan has ended" in ended.get_data(as_text=True)
+    assert 'id="scan-notice" hx-get' not in ended.get_data(as_text=True)
+
+
+def test_a_group_that_is_gone_is_told_in_plain_words(visitor: FlaskClient, scene: Scene) -> None:
+    answer = visitor.post(
+        f"/scans/{scene.scan}/select", data={"members": "999:1", "selected": "1"}, headers=PART
+    )
+    assert answer.status_code == 404
+    assert "no longer in this scan" in answer.get_data(as_text=True)
+
+
+def test_failures_and_export_are_one_click_away(visitor: FlaskClient, scene: Scene) -> None:
+    page = visitor.get(f"/scans/{scene.scan}/").get_data(as_text=True)
+    assert f'href="/scans/{scene.scan}/export/"' in page
+    assert f'href="/scans/{scene.scan}/failures/"' not in page
+    store = Store(scene.folder.parent / "library")
+    store.scans.update(scene.scan, files=9, decoded=8, failures=1)
+    store.close()
+    page = visitor.get(f"/scans/{scene.scan}/").get_data(as_text=True)
+    assert f'href="/scans/{scene.scan}/failures/"' in page

@@ -109,6 +109,7 @@ SAYINGS: tuple[str, ...] = (
     lazy("Another scan or removal is running. Wait for it, or stop it."),
     lazy("There is no scan number %(scan)s in this library."),
     lazy("There is no group number %(group)s."),
+    lazy("Group %(group)s is no longer in this scan: it was changed or grouped anew meanwhile."),
     lazy("There is no run %(run)s. `idf history` lists them."),
     lazy("Scan %(scan)s has no file number %(file)s."),
     lazy("The limit %(name)s must be greater than 0."),

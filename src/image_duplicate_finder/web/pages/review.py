@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import cast
 from urllib.parse import parse_qsl, urlsplit
 
-from flask import Blueprint, Flask, abort, render_template, request
+from flask import Blueprint, Flask, Response, abort, make_response, render_template, request
 from flask.sansio.blueprints import BlueprintSetupState
 from werkzeug.datastructures import MultiDict
 
@@ -51,6 +51,19 @@ def page(scan: int) -> str:
         **_summary(scan),
         **_list(scan, wanted),
     )
+
+
+@blueprint.get("/notice")
+def notice(scan: int) -> Response:
+    """How the scan stands; when it has ended, the page is told to show its groups as they are."""
+    record, job = library().scan_record(scan), state().jobs.of_scan(scan)
+    response = make_response(
+        render_template("review/notice.html", scan=scan, record=record, job=job, ended=True)
+    )
+    if job is None:
+        response.set_data(response.get_data(as_text=True) + overview(scan))
+        response.headers["HX-Trigger"] = "groups-changed"
+    return response
 
 
 @blueprint.get("/groups/<int:group>")
@@ -199,9 +212,14 @@ def _selection_bar(scan: int, *, swap: bool = False) -> str:
 
 def group_of(scan: int, group: int) -> GroupView:
     """A group of this scan. Raises NotFound for one of another scan too."""
-    view = library().group(group)
-    if view.scan != scan:
-        raise NotFound(f"Scan {scan} has no group number {group}.")
+    try:
+        view = library().group(group)
+    except NotFound:
+        view = None
+    if view is None or view.scan != scan:
+        raise NotFound(
+            f"Group {group} is no longer in this scan: it was changed or grouped anew meanwhile."
+        )
     return view
 
 

@@ -61,7 +61,13 @@ document.addEventListener("error", (event) => {
   if (event.target.matches?.(".tile-image")) event.target.classList.add("missing");
 }, true);
 
-/* A bulk rule was carried out: show the list as it is now. */
-document.addEventListener("groups-changed", () => {
-  htmx.ajax("GET", location.href, { target: "#results", source: results });
+/* Groups changed behind the page: by a rule, by a scan that ended, or by another tab. */
+async function showAnew() {
+  const file = document.activeElement.closest?.(".tile")?.dataset.file;
+  await htmx.ajax("GET", location.href, { target: "#results", source: results });
+  results.querySelector(`.tile[data-file="${file}"] [data-stop]`)?.focus({ preventScroll: true });
+}
+document.addEventListener("groups-changed", showAnew);
+document.addEventListener("htmx:responseError", (event) => {
+  if (event.detail.xhr.status === 404 && event.detail.elt !== results) showAnew();
 });

@@ -149,6 +149,7 @@ export function installKeys(results) {
   /* After a change of page the keyboard goes on at its first group. */
   results.addEventListener("htmx:afterSettle", (event) => {
     if (event.target !== results || document.activeElement !== document.body) return;
+    if (!event.detail.requestConfig.elt.matches("[data-page], .pager-form")) return;
     const stop = results.querySelector(".group [data-stop]");
     if (stop) focusStop(stop);
   });
