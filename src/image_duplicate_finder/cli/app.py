@@ -16,6 +16,8 @@ VERBS = {
     "find": "Find a picture among the files of a scan.",
     "compare": "Tell what one picture is to another.",
     "leakage": "Find pictures that stand in two splits of a data set.",
+    "export": "Write what a scan found to a file.",
+    "import": "Take over decisions from an edited table.",
     "plan": "Decide what would be removed, and why; removes nothing.",
     "apply": "Carry out a plan: move its files into a backup.",
     "undo": "Put removed files back.",
@@ -25,6 +27,7 @@ VERBS = {
     "purge": "Delete a backup for good, to free its space.",
     "serve": "Start the web app.",
     "doctor": "Tell what this installation can do, and check a library.",
+    "completion": "Write the script that completes verbs and options in your shell.",
 }
 """Every verb with its line of help, so that ``idf --help`` loads none of them."""
 
@@ -44,7 +47,9 @@ class Verbs(click.Group):
         """Load the verb's module; None for a word that is no verb."""
         if cmd_name not in VERBS:
             return None
-        module = importlib.import_module(f"image_duplicate_finder.cli.{cmd_name}")
+        # "import" is no name for a module.
+        name = "import_" if cmd_name == "import" else cmd_name
+        module = importlib.import_module(f"image_duplicate_finder.cli.{name}")
         command: click.Command = module.command
         return command
 

@@ -1,0 +1,88 @@
+"""The wheel and the source archive that are handed out: they install into a clean environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import save_jpeg
+from tests.conftest import Painter
+from tests.setup.checkouts import REPOSITORY
+
+LONE = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+"""No path from outside leads into the new environment."""
+
+
+def _run(*command: str | Path, cwd: Path) -> str:
+    done = subprocess.run(command, cwd=cwd, env=LONE, capture_output=True, text=True)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the source archive and the wheel that was built from it."""
+    folder = tmp_path_factory.mktemp("dist")
+    _run(sys.executable, "-m", "build", "--outdir", folder, REPOSITORY, cwd=folder)
+    return folder
+
+
+def _only(folder: Path, pattern: str) -> Path:
+    (found,) = folder.glob(pattern)
+    return found
+
+
+@pytest.mark.slow
+def test_a_wheel_works_in_a_clean_environment(
+    built: Path, tmp_path: Path, painted: Painter
+) -> None:
+    _run(sys.executable, "-m", "venv", "fresh", cwd=tmp_path)
+    scripts = tmp_path / "fresh" / ("Scripts" if os.name == "nt" else "bin")
+    locked = REPOSITORY / "requirements" / "run.txt"
+    wheel = _only(built, "*.whl")
+    _run(scripts / "python", "-m", "pip", "install", "-q", "-c", locked, wheel, cwd=tmp_path)
+
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name, seed, quality in (("a.jpg", 1, 90), ("b.jpg", 1, 60), ("c.jpg", 2, 90)):
+        save_jpeg(photos / name, painted(seed), quality)
+    command = (scripts / "idf", "--library", tmp_path / "library", "scan", photos, "--json", "-")
+    document = json.loads(_run(*command, cwd=tmp_path))
+    assert [len(group["members"]) for group in document["groups"]] == [1]
+
+    script = (
+        "from image_duplicate_finder import find_duplicates\n"
+        f"result = find_duplicates({str(photos)!r}, library={str(tmp_path / 'other')!r})\n"
+        "print(*(group.keeper.path for group in result))\n"
+    )
+    assert _run(scripts / "python", "-c", script, cwd=tmp_path).strip().endswith("a.jpg")
+    # Every part that this machine can check works from the package alone.
+    _run(scripts / "idf", "--library", tmp_path / "library", "doctor", cwd=tmp_path)
+
+
+@pytest.mark.slow
+def test_the_packages_hold_what_is_needed_and_no_more(built: Path) -> None:
+    with zipfile.ZipFile(_only(built, "*.whl")) as wheel:
+        names = set(wheel.namelist())
+    package = REPOSITORY / "src" / "image_duplicate_finder"
+    tracked = subprocess.run(
+        ["git", "ls-files", "src/image_duplicate_finder"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert len(tracked) > 100
+    assert {name.removeprefix("src/") for name in tracked if (REPOSITORY / name).exists()} <= names
+    assert (package / "py.typed").exists()
+    with tarfile.open(_only(built, "*.tar.gz")) as archive:
+        top = {name.split("/")[1] for name in archive.getnames() if "/" in name}
+    assert {"src", "pyproject.toml", "README.md", "LICENSE"} <= top
+    assert not top & {".venv", "benchmarks", "shared"}
