@@ -77,6 +77,9 @@ def preserve(
                 break
             try:
                 before = tried.get(path) or look.regular(path)
+                if before is None:  # deleted since the scan, or no file any more
+                    missed += 1
+                    continue
                 line = _preserve_one(backup, path, before, ways[0])
             except OSError:
                 if mode == BackupMode.FULL:
@@ -145,10 +148,8 @@ def _copy(path: str, stored: str) -> None:
     moves.copy(path, stored, content, fs.metadata(path))
 
 
-def _preserve_one(backup: RunBackup, path: str, found: FileStat | None, way: Way) -> dict[str, Any]:
+def _preserve_one(backup: RunBackup, path: str, found: FileStat, way: Way) -> dict[str, Any]:
     """Keep one file in one way; returns its line for the manifest. Raises OSError."""
-    if found is None:
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
     stored = backup.place_for(path, PRESERVED)
     way(path, stored)
     if way is fs.reflink:
