@@ -34,7 +34,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory, painted: Painter) -> Path:
     def save(picture: np.ndarray[Any, Any], name: str, **options: Any) -> None:
         Image.fromarray(picture).save(folder / name, **options)
 
-    for seed in range(16):
+    for seed in range(10):
         photo = painted(700 + seed)
         save(photo, f"{seed}.png")
         save(photo, f"{seed} sent.jpg", quality=70)
@@ -108,9 +108,11 @@ def killing(*tasks: str) -> Iterator[list[str]]:
 
 
 @pytest.mark.slow
-def test_a_cluster_that_loses_workers_finds_the_same(tmp_path: Path, photos: Path) -> None:
+def test_a_cluster_that_loses_workers_finds_the_same(
+    tmp_path: Path, photos: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     local = found(tmp_path / "local", photos, ScanSettings(jobs=2))
-    assert len(local["groups"]) >= 12
+    assert len(local["groups"]) >= 8
     assert len(local["failures"]) == 2
 
     parquet = tmp_path / "fingerprints"
@@ -118,10 +120,12 @@ def test_a_cluster_that_loses_workers_finds_the_same(tmp_path: Path, photos: Pat
         on_ray = found(tmp_path / "ray", photos, replace(RAY, parquet=str(parquet)))
     assert set(killed) == {"MapBatches", "_settle", "_verify_share"}
     assert on_ray == local
+    assert capfd.readouterr().out == "", "results stand on standard output, and nothing else"
 
     import pyarrow.parquet as pq
 
-    rows = [row for part in parquet.glob("*.parquet") for row in pq.read_table(part).to_pylist()]
+    parts = parquet.glob("fingerprints-*.parquet")
+    rows = [row for part in parts for row in pq.read_table(part).to_pylist()]
     assert sorted(Path(row["path"].decode()) for row in rows) == sorted(photos.iterdir())
     names = {each["name"] for row in rows if row["info"] for each in row["fingerprints"]}
     assert {"perceptual", "proof", "keypoints"} <= names
@@ -137,7 +141,7 @@ def test_a_stopped_scan_keeps_what_was_read(tmp_path: Path, photos: Path) -> Non
                 [photos],
                 settings,
                 cancel=cancel,
-                progress=lambda step: cancel.cancel() if 0 < step.done < 60 else None,
+                progress=lambda step: cancel.cancel() if 0 < step.done < 40 else None,
             )
         stopped = library.latest_scan()
         assert stopped.state is ScanState.STOPPED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import socket
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
@@ -31,6 +32,7 @@ _SHARES_PER_CORE = 4
 # Two small pictures for each pair lie in the driver's memory, 45 KB each.
 _MOST_PAIRS_AT_ONCE = 16_384
 _LEAST_ROWS = 1024
+_CONNECT_SECONDS = 10
 
 
 class RayExecutor:
@@ -61,8 +63,13 @@ class RayExecutor:
             cores = settings.jobs or available_cores()
             where = {"address": "local", "num_cpus": cores, "include_dashboard": False}
         try:
+            if settings.address is not None:
+                _knock(settings.address)
             self._ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+            # Ray tells of lost workers on standard output, where results stand, and has no
+            # setting for it; its own debugger silences it in this way.
+            self._ray._private.worker._worker_logs_enabled = False
+        except (OSError, RuntimeError, ValueError) as error:
             self._parts.close()
             raise IdfError(f"No Ray cluster answers at {settings.address!r}: {error}") from error
 
@@ -135,6 +142,13 @@ def _import_ray() -> Any:
             "Install it with: pip install 'image-duplicate-finder[ray]'"
         ) from error
     return ray
+
+
+def _knock(address: str) -> None:
+    """Raise OSError when nothing listens at ``address``: Ray itself would try for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
 
 
 def _near_rows(hashes: NDArray[np.uint8], first: int, last: int) -> HammingPairs:

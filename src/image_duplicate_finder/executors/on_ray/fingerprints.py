@@ -37,11 +37,13 @@ def read_on_cluster(
     context.enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
 
+    # Hashes of all pixels are asked for a few pictures only, after the others.
+    kind = "pixels" if specs.pixels else "fingerprints"
     size = max(1, min(_FILES, len(tasks) // (_PARTS_PER_CORE * cores)))
     tables = [
         pa.table(
             {
-                "name": [folder.new_name()],
+                "name": [folder.new_name(kind)],
                 # Between two processes of one program, like the pipes of a local scan.
                 "tasks": pa.array([pickle.dumps(list(tasks[k : k + size]))], pa.large_binary()),
             }

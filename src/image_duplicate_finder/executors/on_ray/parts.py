@@ -62,9 +62,9 @@ class PartFolder:
             shutil.rmtree(self.url, ignore_errors=True)
 
     @staticmethod
-    def new_name() -> str:
+    def new_name(kind: str) -> str:
         """A name that no other part has, of this scan or of an earlier one."""
-        return f"part-{uuid.uuid4().hex}.parquet"
+        return f"{kind}-{uuid.uuid4().hex}.parquet"
 
     def write(self, name: str, answers: Sequence[Answer]) -> None:
         """Write a part; it appears under its name only when it is whole."""
