@@ -8,6 +8,7 @@ import click
 
 from image_duplicate_finder.cli.choices import choice, open_library
 from image_duplicate_finder.cli.json_output import JsonTarget, json_option
+from image_duplicate_finder.cli.limits import ByteSize, step_back
 from image_duplicate_finder.cli.texts import counted, duration, shown, size
 from image_duplicate_finder.errors import NothingReadable, UsageError
 from image_duplicate_finder.model import Failure, GroupKind
@@ -138,6 +139,24 @@ _RULES = ",".join(rule.value for rule in DEFAULT_KEEP_RULES)
     metavar="S",
     help="Give up on a file that takes longer to read, and report it.",
 )
+@click.option(
+    "--memory-limit",
+    type=ByteSize(),
+    default="4G",
+    show_default=True,
+    metavar="SIZE",
+    help="Memory that each worker process may use, such as 500M or 2G; a picture that needs "
+    "more is passed over and reported.",
+)
+@click.option(
+    "--nice",
+    type=click.IntRange(0, 19),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Step back behind other programs: 19 takes only time that nobody else wants.",
+)
+@click.option("--timings", is_flag=True, help="Tell how long each stage took.")
 @click.option("--strict", is_flag=True, help="End with status 1 if any file could not be read.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 @json_option
@@ -148,6 +167,8 @@ def command(
     roots: tuple[str, ...],
     strict: bool,
     quiet: bool,
+    timings: bool,
+    nice: int,
     json_to: JsonTarget | None,
     **options: Any,
 ) -> int:
@@ -170,12 +191,15 @@ def command(
     """
     from image_duplicate_finder.cli.progress import reporting
     from image_duplicate_finder.cli.stopping import stoppable
+    from image_duplicate_finder.cli.timings import Timings
 
+    step_back(nice)
     settings = _settings(**options)
     started: list[int] = []
     with open_library(context) as library, stoppable() as cancel:
         try:
-            with reporting(quiet) as progress:
+            with reporting(quiet) as shown_progress:
+                progress = Timings(shown_progress)
                 record = library.scan(
                     roots, settings, progress=progress, cancel=cancel, on_start=started.append
                 )
@@ -183,18 +207,21 @@ def command(
             _tell(library, library.scan_record(started[0]), json_to)
             raise
         _tell(library, record, json_to)
+        if timings:
+            click.echo("\n".join(progress.lines(record.files)), err=True)
     return EXIT_SOME_FAILED if strict and record.failures else 0
 
 
-def _settings(keep_rules: str, max_pixels: int, max_seconds: float, **options: Any) -> ScanSettings:
+def _settings(
+    keep_rules: str, max_pixels: int, max_seconds: float, memory_limit: int, **options: Any
+) -> ScanSettings:
     try:
         rules = tuple(KeepRule(rule.strip()) for rule in keep_rules.split(","))
     except ValueError as error:
         raise UsageError(f"--keep takes rules among {_RULES}; {error}.") from error
     options |= {"mode": Mode(options["mode"]), "engine": Engine(options["engine"])}
-    return ScanSettings(
-        keep_rules=rules, limits=DecodeLimits(pixels=max_pixels, seconds=max_seconds), **options
-    )
+    limits = DecodeLimits(pixels=max_pixels, seconds=max_seconds, memory=memory_limit)
+    return ScanSettings(keep_rules=rules, limits=limits, **options)
 
 
 def _tell(library: Library, record: ScanRecord, json_to: JsonTarget | None) -> None:

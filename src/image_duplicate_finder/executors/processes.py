@@ -55,10 +55,8 @@ class ProcessExecutor:
     ends the workers.
     """
 
-    def __init__(
-        self, specs: Specs, limits: DecodeLimits, *, jobs: int | None = None, nice: int = 0
-    ) -> None:
-        self._setup = pickle.dumps((specs, limits, nice), pickle.HIGHEST_PROTOCOL)
+    def __init__(self, specs: Specs, limits: DecodeLimits, *, jobs: int | None = None) -> None:
+        self._setup = pickle.dumps((specs, limits), pickle.HIGHEST_PROTOCOL)
         self._limits = limits
         self._jobs = jobs or available_cores()
         self._batches: queue.SimpleQueue[list[FileTask] | None] = queue.SimpleQueue()

@@ -45,6 +45,8 @@ def run_task(
         return Failure(task.path, error.stage, str(error)), None
     except OSError as error:
         return Failure(task.path, "read", _reason(error)), None
+    except MemoryError:
+        return _too_large(task.path, limits), None
     content = content_hash(data)
     if content in task.known:
         return Recognised(task.path, stat, content), stat
@@ -53,10 +55,14 @@ def run_task(
     except DecodeError as error:
         return Failure(task.path, error.stage, str(error)), stat
     except MemoryError:
-        limit = limits.memory // _MEGABYTE
-        message = f"Decoding needs more than the memory limit of {limit} MB for one file."
-        return Failure(task.path, "limits", message), stat
+        return _too_large(task.path, limits), stat
     return Fingerprinted(task.path, stat, content, info, fingerprints), stat
+
+
+def _too_large(path: str, limits: DecodeLimits) -> Failure:
+    limit = limits.memory // _MEGABYTE
+    message = f"Reading and decoding need more than the memory limit of {limit} MB for one file."
+    return Failure(path, "limits", message)
 
 
 def _reason(error: OSError) -> str:

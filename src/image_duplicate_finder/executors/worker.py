@@ -33,9 +33,7 @@ def _limit_memory(limits: DecodeLimits) -> None:
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Say READY, then answer each request (a list of tasks) with one message per task."""
-    specs, limits, nice = pickle.load(requests)
-    if nice and hasattr(os, "nice"):
-        os.nice(nice)
+    specs, limits = pickle.load(requests)
     import cv2
 
     cv2.setNumThreads(1)
