@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from image_duplicate_finder.library import Library
 from image_duplicate_finder.settings import KeepRule, ScanSettings
 from image_duplicate_finder.web import forms, paths
 from image_duplicate_finder.web.folders import list_folder
+from tools.example_pictures import distance
 
 
 @given(st.binary(min_size=1, max_size=60).filter(lambda raw: b"\0" not in raw))
@@ -156,3 +158,13 @@ def test_the_estimate_counts_what_a_scan_would_read(visitor: FlaskClient, pictur
     missing = visitor.post("/estimate", data={"folder": "/no/such", "role": "search"})
     assert "no folder" in missing.text
     assert visitor.post("/estimate", data={"folder": ""}).text.strip() == ""
+
+
+def test_the_examples_are_as_far_apart_as_the_page_says(visitor: FlaskClient) -> None:
+    page = visitor.get("/").get_data(as_text=True)
+    pictures = re.findall(r'src="(/static/img/examples/(\w+)\.jpg[^"]*)"', page)
+    assert all(visitor.get(address).status_code == 200 for address, _ in pictures)
+    said = [float(number) for number in re.findall(r'data-distance="([\d.]+)"', page)]
+    names = [name for _, name in pictures if name != "bay"]
+    assert [round(distance("bay", name), 2) for name in names] == pytest.approx(said, abs=0.03)
+    assert said == sorted(said)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import os
+from pathlib import Path
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -91,11 +94,19 @@ def _page(rows: list[FolderRow], settings: ScanSettings, problem: str = "") -> s
         roles=Role,
         settings=settings,
         presets=SIMILARITY_PRESETS,
+        examples=_examples(),
         problem=problem,
         recovered=library().recovered,
         recent=[paths.to_text(folder) for folder in library().recent_folders(6)],
         scans=library().scans()[:_RECENT_SCANS],
     )
+
+
+@functools.cache
+def _examples() -> dict[str, float]:
+    """The distance of each example picture from the first (see tools/example_pictures.py)."""
+    table = Path(__file__).parents[1] / "examples.json"
+    return dict(json.loads(table.read_text(encoding="utf-8")))
 
 
 def _start_scan(wanted: ScanRequest) -> Job:
