@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ import pytest
 from image_duplicate_finder.model import Relation
 from image_duplicate_finder.removal import Remover, Report, fs
 from image_duplicate_finder.settings import BackupMode, RemovalAction
+from tests.removal.campaign import VOLUMES
 from tests.removal.faulty import Faults, Interference, faults
 from tests.removal.support import any_match, evidence, plan_for, write
 
@@ -59,12 +63,42 @@ def build(top: Path, relation: Relation) -> tuple[Path, Path]:
     return keeper, Path(write(top / "photos/copies/copy.jpg", data))
 
 
-def remove(top: Path, keeper: Path, file: Path, action: RemovalAction, relation: Relation,
-           interference: Faults) -> Report:  # fmt: skip
-    plan = plan_for([evidence(file, keeper, relation)], top / "photos", action)
+@dataclass(frozen=True)
+class Way:
+    """How the file is to leave; ``across`` puts the backup on another volume."""
+
+    action: RemovalAction
+    relation: Relation
+    across: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.action.value}-{self.relation.value}" + ("-across" if self.across else "")
+
+
+SIMPLE = Way(RemovalAction.BACKUP, Relation.RESIZED)
+WAYS = (
+    SIMPLE,
+    Way(RemovalAction.BACKUP, Relation.BYTE_IDENTICAL),
+    Way(RemovalAction.HARDLINK, Relation.BYTE_IDENTICAL),
+    Way(RemovalAction.SYMLINK, Relation.BYTE_IDENTICAL),
+    Way(RemovalAction.BACKUP, Relation.RESIZED, across=True),
+)
+
+
+def remove(top: Path, keeper: Path, file: Path, way: Way, interference: Faults) -> Report:
+    plan = plan_for([evidence(file, keeper, way.relation)], top / "photos", way.action)
     remover = Remover(top / "library")
-    with faults(interference):
-        return remover.apply(plan, matches=any_match, mode=BackupMode.REMOVED)
+    with ExitStack() as stack:
+        elsewhere = None
+        if way.across:
+            base = next((v for v in VOLUMES if v.stat().st_dev != top.stat().st_dev), None)
+            if base is None:
+                pytest.skip("this machine has one volume only")
+            elsewhere = stack.enter_context(tempfile.TemporaryDirectory(dir=base))
+        with faults(interference):
+            return remover.apply(
+                plan, matches=any_match, mode=BackupMode.REMOVED, backup_dir=elsewhere
+            )
 
 
 def last_look(calls: list[str]) -> int:
@@ -73,42 +107,41 @@ def last_look(calls: list[str]) -> int:
     return next(n for n, name in enumerate(calls[leave:], leave) if name == "fsync_path")
 
 
-@pytest.mark.parametrize("relation", [Relation.BYTE_IDENTICAL, Relation.RESIZED])
-@pytest.mark.parametrize("action", [RemovalAction.BACKUP, RemovalAction.HARDLINK])
+@pytest.mark.parametrize("way", WAYS, ids=str)
 @pytest.mark.parametrize("change", CHANGES, ids=lambda c: c.__name__)
 def test_a_keeper_that_changes_at_any_step_saves_the_file(
-    quick_path: Path, change: Change, action: RemovalAction, relation: Relation
+    quick_path: Path, change: Change, way: Way
 ) -> None:
-    if action == RemovalAction.HARDLINK and relation != Relation.BYTE_IDENTICAL:
-        pytest.skip("links are for byte-identical files")
+    if way.across and change not in (delete, swap):
+        pytest.skip("two changes are enough here: each step waits for the disk")
     quiet = Faults(error=0)  # counts what Interference counts
     top = quick_path / "quiet"
-    keeper, file = build(top, relation)
-    assert remove(top, keeper, file, action, relation, quiet).done
+    keeper, file = build(top, way.relation)
+    assert remove(top, keeper, file, way, quiet).done
     steps = last_look(quiet.calls)
     assert steps > 30
     for step in range(1, steps + 1):
         top = quick_path / str(step)
-        keeper, file = build(top, relation)
+        keeper, file = build(top, way.relation)
         data = file.read_bytes()
         interference = Interference(step, lambda k=keeper, f=file: change(k, f))
-        report = remove(top, keeper, file, action, relation, interference)
+        report = remove(top, keeper, file, way, interference)
         assert not report.done, (step, interference.calls[step - 1])
         assert file.read_bytes() == data and not file.is_symlink(), step
         assert report.skipped[0].message, step
 
 
-@pytest.mark.parametrize("relation", [Relation.BYTE_IDENTICAL, Relation.RESIZED])
+@pytest.mark.parametrize("way", WAYS, ids=str)
 def test_a_keeper_that_becomes_unreadable_saves_the_file(
-    quick_path: Path, relation: Relation, monkeypatch: pytest.MonkeyPatch
+    quick_path: Path, way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quiet = Faults(error=0)  # counts what Interference counts
-    keeper, file = build(quick_path / "quiet", relation)
-    remove(quick_path / "quiet", keeper, file, RemovalAction.BACKUP, relation, quiet)
+    keeper, file = build(quick_path / "quiet", way.relation)
+    remove(quick_path / "quiet", keeper, file, way, quiet)
     original = fs.open_read
     for step in range(1, last_look(quiet.calls) + 1):
         top = quick_path / str(step)
-        keeper, file = build(top, relation)
+        keeper, file = build(top, way.relation)
 
         def deny(path: str, keeper: Path = keeper) -> int:
             if path == str(keeper):
@@ -116,7 +149,7 @@ def test_a_keeper_that_becomes_unreadable_saves_the_file(
             return original(path)
 
         interference = Interference(step, lambda d=deny: monkeypatch.setattr(fs, "open_read", d))
-        report = remove(top, keeper, file, RemovalAction.BACKUP, relation, interference)
+        report = remove(top, keeper, file, way, interference)
         monkeypatch.setattr(fs, "open_read", original)
         if report.done:  # only when no call that opens the keeper was left
             assert "open_read" not in quiet.calls[step : last_look(quiet.calls)]
@@ -128,7 +161,7 @@ def test_a_keeper_that_becomes_unreadable_saves_the_file(
 def test_what_is_done_to_the_file_itself_is_never_lost(quick_path: Path, change: Change) -> None:
     quiet = Faults(error=0)  # counts what Interference counts
     keeper, file = build(quick_path / "quiet", Relation.RESIZED)
-    remove(quick_path / "quiet", keeper, file, RemovalAction.BACKUP, Relation.RESIZED, quiet)
+    remove(quick_path / "quiet", keeper, file, SIMPLE, quiet)
     for step in range(1, quiet.calls.index("rename") + 2):
         top = quick_path / str(step)
         keeper, file = build(top, Relation.RESIZED)
@@ -139,8 +172,6 @@ def test_what_is_done_to_the_file_itself_is_never_lost(quick_path: Path, change:
             if file.is_file():
                 wanted.append(file.read_bytes())
 
-        report = remove(
-            top, keeper, file, RemovalAction.BACKUP, Relation.RESIZED, Interference(step, happen)
-        )
+        report = remove(top, keeper, file, SIMPLE, Interference(step, happen))
         assert not report.done, (step, quiet.calls[step - 1])
         assert file.is_dir() or file.read_bytes() == wanted[0], step
