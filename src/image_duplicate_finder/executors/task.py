@@ -61,7 +61,7 @@ def run_task(
 
 def _too_large(path: str, limits: DecodeLimits) -> Failure:
     limit = limits.memory // _MEGABYTE
-    message = f"Reading and decoding need more than the memory limit of {limit} MB for one file."
+    message = f"Decoding needs more than the memory limit of {limit} MB for one file."
     return Failure(path, "limits", message)
 
 
