@@ -5,18 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from image_duplicate_finder.api import ScanResult, find_duplicates
+    from image_duplicate_finder.api import (
+        Comparison,
+        LeakageResult,
+        ScanResult,
+        compare,
+        find_duplicates,
+        leakage,
+    )
     from image_duplicate_finder.errors import IdfError
     from image_duplicate_finder.library import Library
     from image_duplicate_finder.model import Failure, GroupKind, Match, Relation
     from image_duplicate_finder.progress import CancelToken, Step
-    from image_duplicate_finder.results import FileView, GroupQuery, GroupView, MemberView
+    from image_duplicate_finder.results import FileView, GroupQuery, GroupView, MemberView, Pair
     from image_duplicate_finder.settings import DecodeLimits, KeepRule, Mode, ScanSettings
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "CancelToken": "progress",
+    "Comparison": "api",
     "DecodeLimits": "settings",
     "Failure": "model",
     "FileView": "results",
@@ -25,19 +33,24 @@ _HOMES = {
     "GroupView": "results",
     "IdfError": "errors",
     "KeepRule": "settings",
+    "LeakageResult": "api",
     "Library": "library",
     "Match": "model",
     "MemberView": "results",
     "Mode": "settings",
+    "Pair": "results",
     "Relation": "model",
     "ScanResult": "api",
     "ScanSettings": "settings",
     "Step": "progress",
+    "compare": "api",
     "find_duplicates": "api",
+    "leakage": "api",
 }
 
 __all__ = [
     "CancelToken",
+    "Comparison",
     "DecodeLimits",
     "Failure",
     "FileView",
@@ -46,16 +59,20 @@ __all__ = [
     "GroupView",
     "IdfError",
     "KeepRule",
+    "LeakageResult",
     "Library",
     "Match",
     "MemberView",
     "Mode",
+    "Pair",
     "Relation",
     "ScanResult",
     "ScanSettings",
     "Step",
     "__version__",
+    "compare",
     "find_duplicates",
+    "leakage",
 ]
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from image_duplicate_finder.leakage import LeakageReport, LeakedFile
 from image_duplicate_finder.model import Failure, GroupKind
 from image_duplicate_finder.removal import BackupInfo, Item, PurgeReport, Refusal, Report, Run
 from image_duplicate_finder.removal.plan_file import path_to_dict
 from image_duplicate_finder.results import ExampleHit, FileView, GroupView, MemberView, ScanRecord
+from image_duplicate_finder.splits import LeakageReport, LeakedFile
 
 VERSION = 1
 _KINDS = tuple(GroupKind)
@@ -103,7 +103,10 @@ def leakage_document(report: LeakageReport) -> dict[str, Any]:
 
     return {
         "version": VERSION,
-        "splits": dict(report.splits),
+        "splits": {
+            name: roots[0] if len(roots) == 1 else list(roots)
+            for name, roots in report.splits.items()
+        },
         "files": report.files,
         "leaks": [
             {

@@ -269,7 +269,7 @@ def _edge_stars(matches: Sequence[Match], order: Mapping[int, RankKey]) -> list[
     return stars
 
 
-def _holds_more(member: ImageInfo, keeper: ImageInfo) -> bool:
+def holds_more(member: ImageInfo, keeper: ImageInfo) -> bool:
     """Whether a member has frames, transparency or colour that its keeper lacks."""
     return (
         member.frames > keeper.frames
@@ -361,6 +361,6 @@ class _Builder:
             return False
         if match.relation is Relation.CROPPED and match.share_b < match.share_a:
             return False
-        if _holds_more(copy.info, keeper.info):
+        if holds_more(copy.info, keeper.info):
             return False
         return copy.info.pixels <= keeper.info.pixels and _detail(match) <= _MORE_DETAIL

@@ -83,6 +83,21 @@ class GroupView:
     members: tuple[MemberView, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A keeper and one of its members: what the member is to the keeper, and how well they agree.
+
+    ``score`` is 0 to 1; ``group`` is the number of the group that holds both.
+    """
+
+    group: int
+    keeper: FileView
+    member: FileView
+    relation: Relation
+    score: float
+    words: str
+
+
 class GroupSort(StrEnum):
     """What a list of groups is ordered by, largest or newest first; ``path`` from A to Z."""
 

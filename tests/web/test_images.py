@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from image_duplicate_finder.library import Library
+from image_duplicate_finder.rendering import render_full, render_thumbnail
 from image_duplicate_finder.settings import DecodeLimits, ScanSettings
 from image_duplicate_finder.store import Store
-from image_duplicate_finder.web.rendering import render_full, render_thumbnail
 from image_duplicate_finder.web.thumbnails import PictureCache
 from tests.review_scene import Scene, make_scene, put_file
 

@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from image_duplicate_finder.cli.choices import choice, open_library
+from image_duplicate_finder.cli.choices import Command, choice, open_library
 from image_duplicate_finder.cli.json_output import JsonTarget, json_option
+from image_duplicate_finder.cli.output import check_writable, write_pieces
 from image_duplicate_finder.cli.texts import counted, shown
+from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.settings import Mode, ScanSettings
 
 if TYPE_CHECKING:
-    from image_duplicate_finder.leakage import LeakageReport
+    from image_duplicate_finder.splits import LeakageReport
 
 EXIT_LEAKS = 1
 
-_folder = click.Path(path_type=Path)
+_file = click.Path(dir_okay=False, path_type=Path)
+
+
+def _split(name: str, words: str) -> Callable[[Command], Command]:
+    return click.option(
+        f"--{name}",
+        multiple=True,
+        metavar="ROOT",
+        help=f"The {words} split: anything that idf scan takes. May be given several times.",
+    )
 
 
 @click.command(short_help="Find pictures that stand in two splits of a data set.")
-@click.option("--train", type=_folder, metavar="DIR", required=True, help="The training split.")
-@click.option("--test", type=_folder, metavar="DIR", required=True, help="The test split.")
-@click.option("--val", type=_folder, metavar="DIR", help="The validation split.")
+@_split("train", "training")
+@_split("test", "test")
+@_split("val", "validation")
+@click.option(
+    "--manifest",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="A CSV or Parquet file with a column of paths and a column split, instead of the splits.",
+)
 @click.option(
     "--mode",
     type=choice(Mode),
@@ -34,20 +51,27 @@ _folder = click.Path(path_type=Path)
 )
 @click.option("--look-alikes", is_flag=True, help="Count other photographs that look alike too.")
 @click.option("--fail", is_flag=True, help="End with status 1 if anything leaked.")
+@click.option("--csv", "csv_to", type=_file, metavar="FILE", help="Write the leaks as CSV.")
+@click.option(
+    "--html", "html_to", type=_file, metavar="FILE", help="Write a page with thumbnails of them."
+)
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 @json_option
 @click.pass_context
 def command(
     context: click.Context,
     /,
-    train: Path,
-    test: Path,
-    val: Path | None,
+    train: tuple[str, ...],
+    test: tuple[str, ...],
+    val: tuple[str, ...],
+    manifest: Path | None,
     mode: str,
     look_alikes: bool,
     fail: bool,
     quiet: bool,
     json_to: JsonTarget | None,
+    csv_to: Path | None,
+    html_to: Path | None,
 ) -> int:
     """List pictures that stand in two splits: copies, crops and edits of them included.
 
@@ -55,6 +79,7 @@ def command(
     Examples:
       idf leakage --train data/train --test data/test
       idf leakage --train data/train --val data/val --test data/test --fail --json leaks.json
+      idf leakage --manifest data/splits.csv --html leaks.html
 
     \b
     Exit status:
@@ -62,18 +87,37 @@ def command(
     """
     from image_duplicate_finder.cli.progress import reporting
     from image_duplicate_finder.cli.stopping import stoppable
-    from image_duplicate_finder.leakage import find_leaks
+    from image_duplicate_finder.splits import find_leaks, find_leaks_listed
 
-    splits = {"train": train, "val": val, "test": test}
-    with open_library(context) as library, stoppable() as cancel, reporting(quiet) as progress:
-        report = find_leaks(
-            library,
-            {name: folder for name, folder in splits.items() if folder is not None},
-            ScanSettings(mode=Mode(mode)),
-            look_alikes=look_alikes,
-            progress=progress,
-            cancel=cancel,
-        )
+    given = {"train": train, "val": val, "test": test}
+    splits = {name: roots for name, roots in given.items() if roots}
+    if (manifest is None) == (not splits):
+        raise UsageError("Name the splits with --train and --test, or a manifest.")
+    if manifest is None and not (train and test):
+        raise UsageError("Leakage needs --train and --test; --val is optional.")
+    for path in (csv_to, html_to):
+        check_writable(path)
+    with open_library(context) as library:
+        with stoppable() as cancel, reporting(quiet) as progress:
+            work: dict[str, Any] = {
+                "look_alikes": look_alikes,
+                "progress": progress,
+                "cancel": cancel,
+            }
+            settings = ScanSettings(mode=Mode(mode))
+            report = (
+                find_leaks(library, splits, settings, **work)
+                if manifest is None
+                else find_leaks_listed(library, manifest, settings, **work)
+            )
+        if csv_to is not None:
+            from image_duplicate_finder.exports.leak_table import leaks_to_csv
+
+            write_pieces(csv_to, leaks_to_csv(report))
+        if html_to is not None:
+            from image_duplicate_finder.web.offline import leaks_report
+
+            write_pieces(html_to, leaks_report(library, report))
     if json_to is not None:
         from image_duplicate_finder.documents import leakage_document
 
@@ -92,5 +136,5 @@ def _lines(report: LeakageReport) -> Iterator[str]:
     if report.failures:
         yield f"{counted(len(report.failures), 'file')} could not be used, so not compared:"
         yield from (f"  {shown(each.path)}: {each.message}" for each in report.failures)
-    pictures = counted(len({leak.second.file.id for leak in report.leaks}), "picture")
+    pictures = counted(len({leak.second.file.path for leak in report.leaks}), "picture")
     yield f"{counted(report.files, 'file')} compared; {pictures} leaked."

@@ -2,27 +2,9 @@
 
 from __future__ import annotations
 
-_JOINERS = "\u200c\u200d"
-"""Invisible, but a part of many scripts and emoji."""
+from image_duplicate_finder.printable import printable as shown
 
-
-def shown(name: str) -> str:
-    """A file's name for a terminal: what could move the cursor or hide text is escaped.
-
-    >>> shown("a\\nb.jpg")
-    'a\\\\x0ab.jpg'
-    """
-    return "".join(
-        character if character.isprintable() or character in _JOINERS else _escaped(character)
-        for character in name
-    )
-
-
-def _escaped(character: str) -> str:
-    code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as os.fsdecode wrote it
-        return f"\\x{code - 0xDC00:02x}"
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+__all__ = ["counted", "duration", "shown", "size"]
 
 
 def size(count: int) -> str:

@@ -7,7 +7,7 @@ import stat as stat_bits
 from collections.abc import Iterable
 
 from image_duplicate_finder.discover.folders import Found, reason
-from image_duplicate_finder.discover.names import Choice
+from image_duplicate_finder.discover.names import Choice, Discovery
 from image_duplicate_finder.errors import DecodeError
 from image_duplicate_finder.model import Failure, FileStat, FoundFile
 from image_duplicate_finder.sources import archives, is_archive, is_read_only, remote
@@ -83,3 +83,13 @@ def _one(path: str) -> FoundFile | Failure:
     if not stat_bits.S_ISREG(status.st_mode):
         return Failure(path, "discover", "This is no regular file.")
     return FoundFile(real, FileStat.of(status), parent(real), removable=False)
+
+
+def listing(paths: Iterable[str]) -> Discovery:
+    """Files that were named one by one, in the order of their paths."""
+    found = [_one(path) for path in sorted(set(paths), key=os.fsencode)]
+    return Discovery(
+        files=tuple(each for each in found if isinstance(each, FoundFile)),
+        failures=tuple(each for each in found if isinstance(each, Failure)),
+        aliases=(),
+    )

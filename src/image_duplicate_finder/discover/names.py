@@ -1,4 +1,4 @@
-"""Which files are looked into, told by their names. Pure."""
+"""Which files are looked into, told by their names, and what came of it. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 
 import pathspec
+
+from image_duplicate_finder.model import Failure, FoundFile
 
 # What these names say is believed; every other file is looked into by content.
 OTHER_EXTENSIONS = frozenset(
@@ -61,3 +63,16 @@ class Choice:
 
 def _extension(name: str) -> str:
     return os.path.splitext(name)[1].lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What a walk found: ``files`` sorted by path; ``failures`` of folders and files.
+
+    ``aliases`` are further paths of files already listed (hard links, bind mounts), as
+    (path, listed path).
+    """
+
+    files: tuple[FoundFile, ...]
+    failures: tuple[Failure, ...]
+    aliases: tuple[tuple[str, str], ...]

@@ -4,29 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import pathspec
 
 from image_duplicate_finder.discover import elsewhere, folders
-from image_duplicate_finder.discover.names import Choice
+from image_duplicate_finder.discover.names import Choice, Discovery
 from image_duplicate_finder.model import Failure, FoundFile
 from image_duplicate_finder.sources import is_archive, is_url, split_member
 from image_duplicate_finder.sources.manifest import is_manifest
 from image_duplicate_finder.sources.remote import is_wild
-
-
-@dataclass(frozen=True, slots=True)
-class Discovery:
-    """What a walk found: ``files`` sorted by path; ``failures`` of folders and files.
-
-    ``aliases`` are further paths of files already listed (hard links, bind mounts), as
-    (path, listed path).
-    """
-
-    files: tuple[FoundFile, ...]
-    failures: tuple[Failure, ...]
-    aliases: tuple[tuple[str, str], ...]
 
 
 def discover(

@@ -8,10 +8,9 @@ also between programs.
 from image_duplicate_finder.library.bulk_rules import BulkRules
 from image_duplicate_finder.library.opened import default_folder
 from image_duplicate_finder.library.removals import Removals
-from image_duplicate_finder.library.scans import Scans
 
 __all__ = ["Library", "default_folder"]
 
 
-class Library(Scans, BulkRules, Removals):
+class Library(BulkRules, Removals):
     """One library; use :meth:`open`, and close it or use it as a context manager."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
+from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.library.groups import Groups
+from image_duplicate_finder.library.opened import Paths
 from image_duplicate_finder.model import Group, Relation
-from image_duplicate_finder.results import DismissedPair, GroupQuery, Selection
+from image_duplicate_finder.results import DismissedPair, GroupQuery, GroupView, Selection
+from image_duplicate_finder.sources import is_url
 
 
 class Decisions(Groups):
@@ -72,6 +77,44 @@ class Decisions(Groups):
                 (view.keeper.content, member.file.content) for member in gone
             )
             return self._replace(group, parts if left else [])
+
+    def remove(self, paths: Paths) -> int:
+        """Take the files at or below ``paths`` out of the latest scan; returns how many.
+
+        Nothing on the disk is touched: they only stop to stand in its groups, until a scan finds
+        them again. Where a keeper goes, a member takes its place. Raises NotFound in a library
+        without scans.
+        """
+        scan = self.latest_scan().id
+        places = [os.path.abspath(path) if not is_url(str(path)) else str(path) for path in paths]
+        with self._store.atomic():
+            gone = {
+                facts.file
+                for content in self._store.scans.contents(scan)
+                for facts in content.files
+                if any(is_inside(facts.path, place) for place in places)
+            }
+            for group in self.all_groups(scan):
+                self._without(group, gone)
+            self._store.scans.drop_files(scan, gone)
+        return len(gone)
+
+    def _without(self, group: GroupView, gone: Collection[int]) -> None:
+        """Write a group anew without the files ``gone``."""
+        from image_duplicate_finder.scan.regroup import as_member, with_keeper
+
+        files = [group.keeper.id, *(member.file.id for member in group.members)]
+        staying = [file for file in files if file not in gone]
+        if len(staying) == len(files):
+            return
+        if group.keeper.id in gone and len(staying) > 1:
+            part = with_keeper(group, staying[0])
+        else:
+            part = Group(
+                group.kind, group.keeper.id, group.reasons, tuple(map(as_member, group.members))
+            )
+        members = tuple(member for member in part.members if member.file not in gone)
+        self._replace(group.id, [replace(part, members=members)] if len(staying) > 1 else [])
 
     def dismissed(self) -> list[DismissedPair]:
         """Pairs that a person said are not duplicates, the latest first."""

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from image_duplicate_finder.errors import NotFound
-from image_duplicate_finder.library.opened import OpenLibrary
+from image_duplicate_finder.in_memory import as_paths
+from image_duplicate_finder.library.scans import Scans
 from image_duplicate_finder.results import (
     ExampleHit,
     FileView,
     GroupPage,
     GroupQuery,
     GroupView,
+    Pair,
     ScanRecord,
     Summary,
 )
 
+if TYPE_CHECKING:
+    from image_duplicate_finder.in_memory import Picture
 
-class Groups(OpenLibrary):
+
+class Groups(Scans):
     """Reads the groups that scans found."""
 
     def groups(self, scan: int, query: GroupQuery | None = None) -> GroupPage:
@@ -38,6 +45,19 @@ class Groups(OpenLibrary):
         ids = self._store.groups.ids(scan, query or GroupQuery())
         return self._store.groups.get_many(ids)
 
+    def pairs(self, scan: int, query: GroupQuery | None = None) -> Iterator[Pair]:
+        """All pairs of a keeper and a member in the groups that a query finds."""
+        for group in self.all_groups(scan, query):
+            for member in group.members:
+                yield Pair(
+                    group.id,
+                    group.keeper,
+                    member.file,
+                    member.relation,
+                    member.score,
+                    member.words,
+                )
+
     def summary(self, scan: int) -> Summary:
         """Counts over all groups of a scan."""
         return self._store.groups.summary(scan)
@@ -50,6 +70,18 @@ class Groups(OpenLibrary):
         if not found:
             raise NotFound(f"Scan {scan} has no file number {file}.")
         return found[0]
+
+    def files_at(self, scan: int, paths: Collection[str]) -> list[FileView]:
+        """The files of a scan at these paths, by path; others are left out."""
+        if not paths:
+            return []
+        wanted = [
+            facts.file
+            for content in self._store.scans.contents(scan)
+            for facts in content.files
+            if facts.path in paths
+        ]
+        return sorted(self._store.groups.files(scan, wanted), key=lambda file: file.path)
 
     def find_like(
         self, scan: int, path: str | os.PathLike[str], *, limit: int = 100
@@ -78,6 +110,18 @@ class Groups(OpenLibrary):
             for hit in hits
             for file in files[hit.content]
         ]
+
+    def search(
+        self, picture: Picture, *, scan: int | None = None, limit: int = 100
+    ) -> list[ExampleHit]:
+        """Where ``picture`` (a path, an array or a Pillow image) shows up, surest first.
+
+        ``scan`` is the latest one unless it is given. Raises NotFound for the scan, UsageError
+        and DecodeError for what is no picture.
+        """
+        number = self.latest_scan().id if scan is None else scan
+        example = as_paths([picture])
+        return self.find_like(number, example.paths[0], limit=limit)
 
     def set_thresholds(
         self, scan: int, *, esimilarity_threshold: float, csimilarity_threshold: float

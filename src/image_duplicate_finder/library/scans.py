@@ -51,6 +51,21 @@ class Scans(OpenLibrary):
             )
         return self._store.scans.get(scan)
 
+    def add(
+        self,
+        roots: Paths,
+        *,
+        progress: Progress = silent,
+        cancel: CancelToken | None = None,
+    ) -> ScanRecord:
+        """Scan ``roots`` together with all that the latest scan covered, with its settings.
+
+        Only what is new is read and compared. Raises NotFound in a library without scans, and
+        what :meth:`scan` raises.
+        """
+        before = self.latest_scan()
+        return self.scan([*before.roots, *roots], before.settings, progress=progress, cancel=cancel)
+
     def scans(self) -> list[ScanRecord]:
         """All scans, the latest first."""
         return self._store.scans.all()

@@ -103,6 +103,15 @@ class ScanStore:
             [(scan, file, int(removable), int(guarded)) for file, removable, guarded in files],
         )
 
+    def drop_files(self, scan: int, files: Iterable[int]) -> None:
+        """Forget that a scan covers these files; its groups no longer stand on its basis."""
+        with self._database.atomic() as connection:
+            connection.executemany(
+                "DELETE FROM scan_file WHERE scan = ? AND file = ?",
+                [(scan, file) for file in files],
+            )
+            connection.execute("UPDATE scan SET basis = NULL WHERE id = ?", (scan,))
+
     def contents(self, scan: int) -> list[Content]:
         """The contents of the files that a scan covers, with what keep rules look at."""
         rows = self._database.connection.execute(

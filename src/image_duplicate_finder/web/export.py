@@ -1,69 +1,55 @@
-"""A scan's groups as CSV and as one HTML page that needs nothing else."""
+"""What was found as one HTML page that needs nothing else."""
 
 from __future__ import annotations
 
 import base64
-import csv
-import datetime
-import io
 from collections.abc import Callable, Iterable, Iterator
 
 from flask import render_template
 
-from image_duplicate_finder.results import FileView, GroupView, MemberView, ScanRecord
-from image_duplicate_finder.web.formats import printable
-
-COLUMNS = (
-    "group", "kind", "role", "path", "relation", "description", "selected", "width", "height",
-    "bytes", "format", "modified", "taken", "camera", "score", "blake3",
-)  # fmt: skip
+from image_duplicate_finder.results import FileView, GroupView, ScanRecord
+from image_duplicate_finder.splits import LeakageReport
+from image_duplicate_finder.web.i18n import gettext as _
+from image_duplicate_finder.web.words import RELATIONS
 
 Thumbnail = Callable[[FileView], bytes | None]
 
 
-def to_csv(groups: Iterable[GroupView]) -> Iterator[str]:
-    """Lines of a CSV file (RFC 4180), one for each file, the keeper of a group first."""
-    yield _line(COLUMNS)
-    for number, group in enumerate(groups, 1):
-        yield _line(_row(number, group, group.keeper, None))
-        for member in group.members:
-            yield _line(_row(number, group, member.file, member))
-
-
-def _row(number: int, group: GroupView, file: FileView, member: MemberView | None) -> list[object]:
-    modified = datetime.datetime.fromtimestamp(file.stat.mtime_ns / 1e9).astimezone()
-    return [
-        number,
-        group.kind.value,
-        "keeper" if member is None else "member",
-        printable(file.path),
-        "" if member is None else member.relation.value,
-        "; ".join(group.reasons) if member is None else member.words,
-        "" if member is None else int(member.selected),
-        file.info.width,
-        file.info.height,
-        file.stat.size,
-        file.info.format,
-        modified.isoformat(timespec="seconds"),
-        file.info.metadata.taken or "",
-        file.info.metadata.camera or "",
-        "" if member is None else round(member.score, 4),
-        file.content.hex(),
-    ]
-
-
-def _line(values: Iterable[object]) -> str:
-    out = io.StringIO()
-    csv.writer(out).writerow(values)
-    return out.getvalue()
-
-
 def to_html(record: ScanRecord, groups: Iterable[GroupView], thumbnail: Thumbnail) -> Iterator[str]:
     """A page with all groups and their thumbnails inside it, piece by piece."""
-    yield render_template("export/head.html", record=record)
+    yield render_template(
+        "export/head.html",
+        title=_("Duplicate pictures"),
+        roots=record.roots,
+        when=record.started,
+        files=record.files,
+    )
     for number, group in enumerate(groups, 1):
         yield render_template(
             "export/group.html", number=number, group=group, picture=_inline(thumbnail)
+        )
+    yield render_template("export/foot.html")
+
+
+def leaks_to_html(report: LeakageReport, when: float, thumbnail: Thumbnail) -> Iterator[str]:
+    """A page with all leaks, both files of each side by side, piece by piece.
+
+    ``when`` the splits were compared, in seconds since 1970.
+    """
+    yield render_template(
+        "export/head.html",
+        title=_("Pictures in two splits"),
+        roots=[root for roots in report.splits.values() for root in dict.fromkeys(roots)],
+        when=when,
+        files=report.files,
+    )
+    yield render_template("export/leaks.html", report=report)
+    for leak in report.leaks:
+        yield render_template(
+            "export/leak.html",
+            leak=leak,
+            words=_(RELATIONS[leak.relation]),
+            picture=_inline(thumbnail),
         )
     yield render_template("export/foot.html")
 

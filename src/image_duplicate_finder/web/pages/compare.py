@@ -14,12 +14,12 @@ from image_duplicate_finder import overlay
 from image_duplicate_finder.decode import decode_full
 from image_duplicate_finder.errors import DecodeError, NotFound
 from image_duplicate_finder.overlay import Matrix, Pixels, fit
+from image_duplicate_finder.rendering import encode_jpeg
 from image_duplicate_finder.results import FileView, GroupView, MemberView
 from image_duplicate_finder.web.layout import is_partial
 from image_duplicate_finder.web.pages.images import missing, picture_response, view_cache
 from image_duplicate_finder.web.pages.review import current_listing, group_of
 from image_duplicate_finder.web.query import Listing
-from image_duplicate_finder.web.rendering import encode_jpeg
 from image_duplicate_finder.web.sources import LIMITS, decoding_slot, read_scanned
 from image_duplicate_finder.web.state import library
 from image_duplicate_finder.web.words import facts

@@ -9,16 +9,15 @@ from dataclasses import replace
 from flask import Blueprint, Response, render_template, request, stream_with_context
 
 from image_duplicate_finder.documents import scan_document
-from image_duplicate_finder.errors import DecodeError, NotFound
+from image_duplicate_finder.exports.csv_file import to_csv
 from image_duplicate_finder.model import GroupKind
-from image_duplicate_finder.results import FileView, GroupQuery, GroupView
-from image_duplicate_finder.web.export import to_csv, to_html
-from image_duplicate_finder.web.pages.images import thumbnail_jpeg
+from image_duplicate_finder.results import GroupQuery, GroupView
+from image_duplicate_finder.web.export import to_html
+from image_duplicate_finder.web.pages.images import thumbnail_or_none
 from image_duplicate_finder.web.state import library
 
 blueprint = Blueprint("export", __name__, url_prefix="/scans/<int:scan>/export")
 
-_THUMBNAIL_SIDE = 160
 _AT_ONCE = 200
 
 
@@ -50,14 +49,7 @@ def as_json(scan: int) -> Response:
 def as_page(scan: int) -> Response:
     """The groups as one HTML file with thumbnails."""
     record = library().scan_record(scan)
-
-    def thumbnail(file: FileView) -> bytes | None:
-        try:
-            return thumbnail_jpeg(file, _THUMBNAIL_SIDE)
-        except (NotFound, DecodeError):
-            return None
-
-    pieces = to_html(record, _groups(scan), thumbnail)
+    pieces = to_html(record, _groups(scan), thumbnail_or_none)
     return _download(pieces, "text/html", f"duplicates-{scan}.html")
 
 

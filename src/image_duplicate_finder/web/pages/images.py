@@ -9,13 +9,13 @@ import numpy as np
 from flask import Blueprint, Response, abort, current_app, request, url_for
 
 from image_duplicate_finder.errors import DecodeError, NotFound
-from image_duplicate_finder.results import FileView
-from image_duplicate_finder.web.rendering import (
+from image_duplicate_finder.rendering import (
     THUMBNAIL_SIDES,
     Pixels,
     render_full,
     render_thumbnail,
 )
+from image_duplicate_finder.results import FileView
 from image_duplicate_finder.web.sources import LIMITS, decoding_slot, read_scanned
 from image_duplicate_finder.web.state import library
 from image_duplicate_finder.web.thumbnails import PictureCache
@@ -103,6 +103,14 @@ def thumbnail_jpeg(view: FileView, side: int) -> bytes:
             return render_thumbnail(data, side, LIMITS)
 
     return thumbnail_cache().get(f"{view.content.hex()}_{side}_{_VERSION}.jpg", make)
+
+
+def thumbnail_or_none(view: FileView) -> bytes | None:
+    """A small thumbnail as JPEG, None where the file cannot be shown any more."""
+    try:
+        return thumbnail_jpeg(view, THUMBNAIL_SIDES[0])
+    except (NotFound, DecodeError):
+        return None
 
 
 def full_picture(view: FileView) -> tuple[bytes, str]:

@@ -1,0 +1,142 @@
+"""``idf export``: what a scan found, for other programs and people."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from image_duplicate_finder.cli.choices import (
+    choice,
+    chosen_scan,
+    open_library,
+    query,
+    query_options,
+    scan_option,
+)
+from image_duplicate_finder.cli.output import (
+    STANDARD_OUTPUT,
+    check_writable,
+    write_pieces,
+    write_whole,
+)
+from image_duplicate_finder.errors import UsageError
+
+if TYPE_CHECKING:
+    from image_duplicate_finder.library import Library
+    from image_duplicate_finder.results import GroupView, ScanRecord
+
+
+class Format(StrEnum):
+    """What is written."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+    JSON = "json"
+    HTML = "html"
+    DELETE_LIST = "delete-list"
+    KEEP_LIST = "keep-list"
+
+
+@click.command(short_help="Write what a scan found to a file.")
+@click.option(
+    "--format",
+    "form",
+    type=choice(Format),
+    default=Format.CSV.value,
+    show_default=True,
+    help="csv and parquet: a row for each file of a group. json: as in idf scan. html: one page "
+    "with thumbnails. delete-list, keep-list: paths, one in a line.",
+)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="FILE|-",
+    default="-",
+    help="Where to write it. [default: standard output]",
+)
+@click.option(
+    "--null", "-0", is_flag=True, help="End each path of a list with a zero byte, for xargs -0."
+)
+@scan_option
+@query_options
+@click.option("--selected", "selected_only", is_flag=True, help="Only groups with selected files.")
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    form: str,
+    output: Path,
+    null: bool,
+    scan_number: int | None,
+    **options: Any,
+) -> None:
+    """Write the groups of the latest scan as a table, a document, a page or a list of paths.
+
+    A delete-list names the files that are selected for removal and, in archives, object storage
+    and manifests, where this program removes nothing, those that hold no more than their keeper.
+    A keep-list names all other files of the groups. In a CSV file you can change the column
+    choice and read it back with idf import.
+
+    \b
+    Examples:
+      idf export -o groups.csv
+      idf export --format html -o report.html --kind duplicates
+      idf export --format delete-list -o delete.txt
+    """
+    wanted = Format(form)
+    lists = (Format.DELETE_LIST, Format.KEEP_LIST)
+    if null and wanted not in lists:
+        raise UsageError("--null is for lists of paths.")
+    if wanted is Format.PARQUET and output == STANDARD_OUTPUT:
+        raise UsageError("Parquet is no text: name a file with --output.")
+    check_writable(output)
+    with open_library(context) as library:
+        record = chosen_scan(library, scan_number)
+        groups = library.all_groups(record.id, query(**options))
+        if wanted is Format.PARQUET:
+            from image_duplicate_finder.exports.frames import write_parquet
+            from image_duplicate_finder.exports.table import Row, rows
+
+            write_whole(output, lambda path: write_parquet(Row, rows(groups), path))
+        elif wanted in lists:
+            write_pieces(output, _list(wanted, record, groups, b"\0" if null else b"\n"))
+        else:
+            write_pieces(output, _text(wanted, library, record, groups))
+
+
+def _text(
+    form: Format, library: Library, record: ScanRecord, groups: list[GroupView]
+) -> Iterator[str]:
+    if form is Format.CSV:
+        from image_duplicate_finder.exports.csv_file import to_csv
+
+        yield from to_csv(groups)
+    elif form is Format.HTML:
+        from image_duplicate_finder.web.offline import groups_report
+
+        yield from groups_report(library, record, groups)
+    else:
+        import json
+
+        from image_duplicate_finder.documents import scan_document
+
+        document = scan_document(record, groups, library.failures(record.id))
+        # ASCII only: names that are not UTF-8 have lone surrogates, which JSON can escape.
+        yield json.dumps(document, ensure_ascii=True, indent=1) + "\n"
+
+
+def _list(form: Format, record: ScanRecord, groups: list[GroupView], end: bytes) -> Iterator[bytes]:
+    from image_duplicate_finder.exports.lists import delete_list, keep_list
+
+    guarded = (*record.settings.protected, *record.settings.compare_only)
+    make = delete_list if form is Format.DELETE_LIST else keep_list
+    for path in make(groups, guarded):
+        if end == b"\n" and "\n" in path:
+            raise UsageError(f"{path!r} has a line break in its name. Use --null for such lists.")
+        yield os.fsencode(path) + end

@@ -1,0 +1,1 @@
+"""What a scan found in forms that other programs read: tables, graphs, lists and decisions."""
