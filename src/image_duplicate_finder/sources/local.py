@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat as stat_bits
 from typing import BinaryIO
@@ -42,11 +43,20 @@ def open_regular(path: str) -> BinaryIO:
     """Open a regular file, unbuffered. Raises DecodeError for anything else, and OSError."""
     # O_NONBLOCK: what was a file during discovery may be a FIFO now, and must not block.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
-    descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+    try:
+        descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # what O_NOFOLLOW says of a link
+            raise _no_file() from error
+        raise
     if not stat_bits.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise DecodeError("This is no regular file any more. Scan again.", stage="read")
+        raise _no_file()
     return os.fdopen(descriptor, "rb", buffering=0)
+
+
+def _no_file() -> DecodeError:
+    return DecodeError("This is no regular file any more. Scan again.", stage="read")
 
 
 def check_size(size: int, limits: DecodeLimits) -> None:
