@@ -1,4 +1,4 @@
-"""Every `idf` command that README.md and docs/cli.md show is run, in the order shown."""
+"""Every `idf` command and every Python example of README.md and docs/ is run, in their order."""
 
 from __future__ import annotations
 
@@ -16,50 +16,67 @@ from numpy.typing import NDArray
 from tests.cli.commands import save_jpeg
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-BLOCK = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(sh|console|python)\b[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+MODELS = REPOSITORY / "src" / "image_duplicate_finder" / "fingerprint" / "models"
+NOT_OURS = "# not run here"
+"""The first line of an example that shows another program."""
 ASKS = ("apply", "purge")
 """Verbs that ask on a terminal; there is none here."""
+PAGES = ("README.md", *sorted(f"docs/{page.name}" for page in (REPOSITORY / "docs").glob("*.md")))
 
 
-def shown_commands(page: Path) -> list[str]:
-    """The lines of a page's shell blocks that call ``idf``, without prompt and comment."""
+def shown_commands(page: Path) -> list[list[str]]:
+    """What a page shows: shell lines that call ``idf``, without prompt and comment, and Python."""
     found = []
-    for block in BLOCK.findall(page.read_text(encoding="utf-8")):
+    for language, block in BLOCK.findall(page.read_text(encoding="utf-8")):
+        if language == "python":
+            if not block.startswith(NOT_OURS):
+                found.append([sys.executable, "-c", block])
+            continue
         for line in block.splitlines():
             command = re.sub(r"\s+#.*$", "", line.removeprefix("$ "))
             if command.startswith("idf "):
-                found.append(command)
+                found.append(["/bin/sh", "-c", _answered(command)])
     return found
 
 
+def _answered(command: str) -> str:
+    asks = any(word in ASKS for word in command.split()) and "--yes" not in command
+    return f"{command} --yes" if asks else command
+
+
 @pytest.mark.skipif(os.name == "nt", reason="the pages show a Unix shell")
-@pytest.mark.parametrize("page", ["README.md", "docs/cli.md"])
+@pytest.mark.parametrize("page", [page for page in PAGES if shown_commands(REPOSITORY / page)])
 def test_commands_work_as_shown(
     page: str, tmp_path: Path, painted: Callable[..., NDArray[np.uint8]]
 ) -> None:
-    commands = shown_commands(REPOSITORY / page)
-    assert len(commands) >= 5
     for folder in ("Pictures", "photos"):
         (tmp_path / folder).mkdir()
         save_jpeg(tmp_path / folder / "1.jpg", painted(1))
         save_jpeg(tmp_path / folder / "2.jpg", painted(1), quality=60)
     for name, quality in (("a.jpg", 90), ("b.jpg", 50), ("photo.jpg", 70)):
         save_jpeg(tmp_path / name, painted(1), quality)
+    for suffix in (".onnx", ".json"):
+        model = next(MODELS.glob(f"*{suffix}"))
+        (tmp_path / "mine").with_suffix(suffix).write_bytes(model.read_bytes())
     environment = {
         **os.environ,
         "HOME": str(tmp_path),
         "XDG_DATA_HOME": str(tmp_path / "data"),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
-    for command in commands:
-        if command.split()[1] in ASKS and "--yes" not in command:
-            command += " --yes"
+    for command in shown_commands(REPOSITORY / page):
         done = subprocess.run(
-            ["/bin/sh", "-c", command],
+            command,
             cwd=tmp_path,
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
         )
-        assert done.returncode == 0, f"{command}\n{done.stderr}"
+        assert done.returncode == 0, f"{command[-1]}\n{done.stderr}"
+
+
+def test_the_pages_that_people_start_with_show_commands() -> None:
+    for page in ("README.md", "docs/cli.md", "docs/quick-start.md", "docs/coming-from.md"):
+        assert len(shown_commands(REPOSITORY / page)) >= 5, page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ import psutil
 import pytest
 from PIL import Image
 
-from image_duplicate_finder import CancelToken, Library, Mode, ScanSettings
+from benchmarks.engines import Outcome, outcome
+from image_duplicate_finder import CancelToken, Failure, Library, Mode, ScanSettings
+from image_duplicate_finder.documents import scan_document
 from image_duplicate_finder.errors import IdfError, Interrupted, UsageError
 from image_duplicate_finder.results import ScanState
 from image_duplicate_finder.settings import Engine
-from image_duplicate_finder.store import Store
 from tests.conftest import Painter
 
 WORKERS = 3
@@ -48,39 +49,13 @@ def photos(tmp_path_factory: pytest.TempPathFactory, painted: Painter) -> Path:
     return folder
 
 
-def found(library: Path, photos: Path, settings: ScanSettings, **options: Any) -> dict[str, Any]:
-    """What a scan gave, by paths and content hashes: numbers of rows differ between libraries."""
+def found(library: Path, photos: Path, settings: ScanSettings) -> tuple[Outcome, list[Failure]]:
+    """What a scan gave, in words that do not depend on the library's numbers."""
     with Library.open(library) as opened:
-        scan = opened.scan([photos], settings, **options)
-        groups = [
-            (
-                group.kind,
-                group.keeper.path,
-                group.reasons,
-                sorted((m.file.path, m.relation, m.words, m.selected) for m in group.members),
-            )
-            for group in opened.all_groups(scan.id)
-        ]
-        failures = [(each.path, each.stage, each.message) for each in opened.failures(scan.id)]
-    with closing(Store(library)) as store:
-        ids = store.contents.with_all([("perceptual", 1)])
-        hashes = store.contents.hashes(sorted(ids))
-        name = store._database.connection.execute("SELECT verifier FROM match").fetchone()[0]
-        matches = {
-            tuple(sorted((hashes[match.a], hashes[match.b]))): match.relation
-            for match in store.matches.among(name, set(hashes))
-        }
-        verified = {
-            tuple(sorted((hashes[a], hashes[b])))
-            for a, others in store.matches.verified(name).items()
-            for b in others
-        }
-    return {
-        "groups": sorted(groups),
-        "failures": failures,
-        "matches": matches,
-        "verified": verified,
-    }
+        scan = opened.scan([photos], settings)
+        failures = opened.failures(scan.id)
+        document = scan_document(scan, opened.all_groups(scan.id), failures)
+    return outcome(library, document), failures
 
 
 @contextmanager
@@ -111,15 +86,15 @@ def killing(*tasks: str) -> Iterator[list[str]]:
 def test_a_cluster_that_loses_workers_finds_the_same(
     tmp_path: Path, photos: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    local = found(tmp_path / "local", photos, ScanSettings(jobs=2))
-    assert len(local["groups"]) >= 8
-    assert len(local["failures"]) == 2
+    local, failures = found(tmp_path / "local", photos, ScanSettings(jobs=2))
+    assert len(local.groups) >= 8
+    assert len(failures) == 2
 
     parquet = tmp_path / "fingerprints"
     with killing("MapBatches", "_settle", "_verify_share") as killed:
         on_ray = found(tmp_path / "ray", photos, replace(RAY, parquet=str(parquet)))
     assert set(killed) == {"MapBatches", "_settle", "_verify_share"}
-    assert on_ray == local
+    assert on_ray == (local, failures)
     assert capfd.readouterr().out == "", "results stand on standard output, and nothing else"
 
     import pyarrow.parquet as pq
