@@ -38,6 +38,13 @@ class Engine(StrEnum):
     RAY = "ray"
 
 
+def _mode(name: str) -> Mode:
+    try:
+        return Mode(name)
+    except ValueError as error:
+        raise UsageError(f"The mode is one of {', '.join(Mode)}, not {name!r}.") from error
+
+
 class BackupMode(StrEnum):
     """What a backup preserves (rule 5 of docs/safety.md)."""
 
@@ -123,6 +130,8 @@ class ScanSettings:
     parquet: str | None = None
 
     def __post_init__(self) -> None:
+        # Programs may write modes as plain words.
+        object.__setattr__(self, "mode", _mode(self.mode))
         for name in ("esimilarity_threshold", "csimilarity_threshold"):
             value = getattr(self, name)
             if not 0.0 <= value <= 1.0:

@@ -12,10 +12,10 @@ from image_duplicate_finder.model import GroupKind, Relation, Transform
 class Comparison:
     """What two pictures are to each other; falsy when they do not show the same.
 
-    ``relation`` is None for different pictures. ``keeper`` is 0 or 1, the one to keep, and
-    ``reasons`` says why; the rest is about the other one: ``words`` for people, ``transform``
-    from the keeper's pixel coordinates to its own, ``overlap`` the share of the keeper that it
-    shows, ``score`` the agreement, both 0 to 1.
+    ``relation`` is None for different pictures; look-alikes (``similar``) are falsy too.
+    ``keeper`` is 0 or 1, the one to keep, and ``reasons`` says why; the rest is about the other
+    one: ``words`` for people, ``transform`` from the keeper's pixel coordinates to its own,
+    ``overlap`` the share of the keeper that it shows, ``score`` the agreement, both 0 to 1.
     """
 
     relation: Relation | None = None
@@ -29,7 +29,7 @@ class Comparison:
     score: float = 0.0
 
     def __bool__(self) -> bool:
-        return self.relation is not None
+        return self.relation not in (None, Relation.SIMILAR)
 
     def to_dict(self) -> dict[str, Any]:
         """The comparison as JSON-ready values."""

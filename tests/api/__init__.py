@@ -1,0 +1,1 @@
+"""The Python API as programs and notebooks use it."""
