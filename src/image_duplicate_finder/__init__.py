@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from image_duplicate_finder.model import Failure, GroupKind, Match, Relation
     from image_duplicate_finder.progress import CancelToken, Step
     from image_duplicate_finder.results import FileView, GroupQuery, GroupView, MemberView, Pair
-    from image_duplicate_finder.settings import DecodeLimits, KeepRule, Mode, ScanSettings
+    from image_duplicate_finder.settings import DecodeLimits, Engine, KeepRule, Mode, ScanSettings
 
 __version__ = "0.1.0"
 
@@ -26,6 +26,7 @@ _HOMES = {
     "CancelToken": "progress",
     "Comparison": "api",
     "DecodeLimits": "settings",
+    "Engine": "settings",
     "Failure": "model",
     "FileView": "results",
     "GroupKind": "model",
@@ -52,6 +53,7 @@ __all__ = [
     "CancelToken",
     "Comparison",
     "DecodeLimits",
+    "Engine",
     "Failure",
     "FileView",
     "GroupKind",

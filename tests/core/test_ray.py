@@ -16,11 +16,10 @@ import pytest
 from PIL import Image
 
 from benchmarks.engines import Outcome, outcome
-from image_duplicate_finder import CancelToken, Failure, Library, Mode, ScanSettings
+from image_duplicate_finder import CancelToken, Engine, Failure, Library, Mode, ScanSettings
 from image_duplicate_finder.documents import scan_document
 from image_duplicate_finder.errors import IdfError, Interrupted, UsageError
 from image_duplicate_finder.results import ScanState
-from image_duplicate_finder.settings import Engine
 from tests.conftest import Painter
 
 WORKERS = 3

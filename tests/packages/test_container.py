@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import configparser
+import json
+import os
+import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +32,37 @@ def test_the_container_runs_as_nobody_special_and_keeps_its_data_outside() -> No
     for name in ("requirements/run.txt", "pyproject.toml", "README.md", "LICENSE", "src"):
         assert any(name in line for line in copied)
         assert f"!{name}" in ignored
+
+
+def test_the_health_check_tells_a_running_app_from_none(tmp_path: Path) -> None:
+    text = (REPOSITORY / "Dockerfile").read_text()
+    found = re.search(r"HEALTHCHECK.*?CMD (\[.*?\])\n", text, re.DOTALL)
+    assert found
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    _python, *check = json.loads(found[1].replace("5501", port))
+    idf = [sys.executable, "-m", "image_duplicate_finder", "--library", tmp_path]
+    app = subprocess.Popen(
+        [*idf, *_served(text), "--port", port],
+        env={**os.environ, "IDF_PASSWORD": "open sesame"},
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert app.stdout
+        assert b"ready" in app.stdout.readline()
+        assert subprocess.run([sys.executable, *check]).returncode == 0
+    finally:
+        app.kill()
+        app.communicate()
+    assert subprocess.run([sys.executable, *check], stderr=subprocess.DEVNULL).returncode != 0
+
+
+def _served(dockerfile: str) -> list[str]:
+    """The verb and the options with which the container starts the app."""
+    command = json.loads(dockerfile.rsplit("\nCMD ", 1)[1])
+    assert command[:3] == ["idf", "--library", "/library"]
+    return list(command[3:])
 
 
 def test_the_desktop_entry_starts_the_app() -> None:
