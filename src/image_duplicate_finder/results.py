@@ -114,7 +114,8 @@ class GroupQuery:
 
     ``relations`` keeps groups that have a member of one of them; ``text`` groups with a file
     whose path contains it (letter case ignored); ``folder`` groups with a file below it;
-    ``min_bytes`` groups whose members have at least as many bytes together.
+    ``min_bytes`` groups whose members have at least as many bytes together; ``open_only`` groups
+    that have a member which is still there.
     """
 
     kinds: tuple[GroupKind, ...] = ()
@@ -123,6 +124,7 @@ class GroupQuery:
     folder: str = ""
     min_bytes: int = 0
     selected_only: bool = False
+    open_only: bool = False
     sort: GroupSort = GroupSort.SPACE
     reverse: bool = False
     offset: int = 0

@@ -127,6 +127,19 @@ def test_groups_are_read_by_page_filter_and_sort(store: Store) -> None:
     assert store.groups.page(scan, GroupQuery(folder="/q")).total == 0
 
 
+def test_groups_without_files_that_are_there_are_left_out_if_wanted(store: Store) -> None:
+    scan, files = groups_of_three(store)
+    store.files.set_gone(["/p/2.jpg", "/p/5.jpg"], True)
+    query = GroupQuery(open_only=True)
+    assert [group.keeper.id for group in store.groups.page(scan, query).groups] == [files[0]]
+    assert store.groups.page(scan, GroupQuery()).total == 2
+    assert store.groups.summary(scan).groups == {GroupKind.DUPLICATES: 1}
+    store.files.set_gone(["/p/3.jpg"], True)
+    assert store.groups.page(scan, query).total == 0
+    store.files.set_gone(["/p/5.jpg"], False)
+    assert [group.keeper.id for group in store.groups.page(scan, query).groups] == [files[3]]
+
+
 def test_neighbours_follow_the_order_and_the_filter(store: Store) -> None:
     scan, _ = groups_of_three(store)
     query = GroupQuery(sort=GroupSort.COUNT)

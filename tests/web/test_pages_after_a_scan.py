@@ -192,7 +192,7 @@ def test_names_with_markup_are_text_on_every_page(
     page = visitor.get(f"/scans/{scan}/remove/")
     now = _finish(app, visitor.post(f"/scans/{scan}/remove/", data={"plan": _plan_id(page.text)}))
     pages = [
-        f"/scans/{scan}/", f"/scans/{scan}/remove/", f"/history/{now.run}?job={now.id}",
+        f"/scans/{scan}/?done=1", f"/scans/{scan}/remove/", f"/history/{now.run}?job={now.id}",
         "/history/", "/backups/", f"/scans/{scan}/export/report.html",
     ]  # fmt: skip
     shown = 0

@@ -17,6 +17,13 @@ _ORDER = {
     GroupSort.PATH: "(SELECT path FROM file WHERE file.id = keeper)",
 }
 
+OPEN = (
+    "id NOT IN (SELECT grouping FROM member WHERE file IN (SELECT id FROM file WHERE gone = 1)"
+    " AND NOT EXISTS (SELECT 1 FROM member other JOIN file ON file.id = other.file"
+    " WHERE other.grouping = member.grouping AND gone = 0))"
+)
+"""The condition on ``grouping`` that a member is still there."""
+
 
 def kinds_of(kinds: Sequence[GroupKind]) -> list[str]:
     """The stored names of kinds."""
@@ -54,6 +61,8 @@ def conditions_of(scan: int, query: GroupQuery) -> tuple[str, list[object]]:
         values.append(query.min_bytes)
     if query.selected_only:
         where.append("id IN (SELECT grouping FROM member WHERE selected = 1)")
+    if query.open_only:
+        where.append(OPEN)
     return " AND ".join(where), values
 
 

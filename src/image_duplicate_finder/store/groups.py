@@ -26,7 +26,7 @@ from image_duplicate_finder.store.choices import (
 )
 from image_duplicate_finder.store.contents import INFO_COLUMNS, info_from_row, marks, slices
 from image_duplicate_finder.store.database import Database
-from image_duplicate_finder.store.group_query import conditions_of, kinds_of, order_of
+from image_duplicate_finder.store.group_query import OPEN, conditions_of, kinds_of, order_of
 from image_duplicate_finder.store.matches import transform_from_json, transform_to_json
 from image_duplicate_finder.store.outlines import read_outlines
 
@@ -358,10 +358,10 @@ class GroupStore:
         return read_outlines(self._database.connection, scan, groups)
 
     def summary(self, scan: int) -> Summary:
-        """Counts over all groups of a scan; files that are gone do not count."""
+        """Counts over all groups of a scan; files that are gone, and groups of them, are left out."""
         connection = self._database.connection
         kinds = connection.execute(
-            "SELECT kind, count(*) FROM grouping WHERE scan = ? GROUP BY kind", (scan,)
+            f"SELECT kind, count(*) FROM grouping WHERE scan = ? AND {OPEN} GROUP BY kind", (scan,)
         ).fetchall()
         rows = connection.execute(
             "SELECT member.relation, count(*), sum(file.size),"

@@ -170,4 +170,5 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE member ADD COLUMN decided INTEGER NOT NULL DEFAULT 0;
     CREATE INDEX member_decided ON member (grouping) WHERE decided = 1;
     """,
+    "CREATE INDEX file_gone ON file (id) WHERE gone = 1",
 )

@@ -27,7 +27,7 @@ Choice = TypeVar("Choice", bound=StrEnum)
 class Listing:
     """A filter with an order (``query``), cut into pages of ``per`` groups; ``page`` from 1."""
 
-    query: GroupQuery = field(default_factory=GroupQuery)
+    query: GroupQuery = field(default_factory=lambda: GroupQuery(open_only=True))
     page: int = 1
     per: int = _DEFAULT_PAGE_SIZE
 
@@ -39,7 +39,8 @@ class Listing:
     @property
     def filtered(self) -> bool:
         """Whether anything but the order differs from a list of all groups."""
-        return replace(self.query, sort=GroupSort.SPACE, reverse=False) != GroupQuery()
+        anything = replace(self.query, open_only=False, sort=GroupSort.SPACE, reverse=False)
+        return anything != GroupQuery()
 
     def pages(self, total: int) -> int:
         """How many pages ``total`` groups fill; at least 1."""
@@ -59,6 +60,7 @@ class Listing:
             "folder": query.folder,
             "min": query.min_bytes,
             "selected": int(query.selected_only),
+            "done": int(not query.open_only),
             "sort": "" if query.sort is GroupSort.SPACE else query.sort.value,
             "reverse": int(query.reverse),
             "per": 0 if self.per == _DEFAULT_PAGE_SIZE else self.per,
@@ -86,6 +88,7 @@ def listing(arguments: MultiDict[str, str]) -> Listing:
         folder=arguments.get("folder", "").strip(),
         min_bytes=min(_MAX_BYTES, max(0, _number(arguments, "min", 0))),
         selected_only=_flag(arguments, "selected"),
+        open_only=not _flag(arguments, "done"),
         sort=next(iter(_choices(GroupSort, arguments.getlist("sort"))), GroupSort.SPACE),
         reverse=_flag(arguments, "reverse"),
     )

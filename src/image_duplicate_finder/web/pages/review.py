@@ -12,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 
 from image_duplicate_finder.errors import NotFound, UsageError
 from image_duplicate_finder.model import GroupKind, Relation
-from image_duplicate_finder.results import GroupSort, GroupView
+from image_duplicate_finder.results import GroupQuery, GroupSort, GroupView
 from image_duplicate_finder.settings import Mode
 from image_duplicate_finder.web import words
 from image_duplicate_finder.web.best_shot import rank_shots
@@ -158,8 +158,10 @@ def _list(scan: int, wanted: Listing) -> dict[str, object]:
     inside = wanted.within(found.total)
     if inside != wanted:
         found = library().groups(scan, inside.paged)
+    nothing = not found.total and not inside.filtered
     return {
         "listing": inside,
+        "all_done": nothing and library().groups(scan, GroupQuery(limit=1)).total > 0,
         "groups": found.groups,
         "total": found.total,
         "pages": inside.pages(found.total),
