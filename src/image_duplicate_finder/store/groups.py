@@ -358,7 +358,7 @@ class GroupStore:
         return read_outlines(self._database.connection, scan, groups)
 
     def summary(self, scan: int) -> Summary:
-        """Counts over all groups of a scan; files that are gone, and groups of them, are left out."""
+        """Counts over all groups of a scan without files that are gone, and groups of such."""
         connection = self._database.connection
         kinds = connection.execute(
             f"SELECT kind, count(*) FROM grouping WHERE scan = ? AND {OPEN} GROUP BY kind", (scan,)
