@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -50,12 +51,14 @@ def _answered(command: str) -> str:
 def test_commands_work_as_shown(
     page: str, tmp_path: Path, painted: Callable[..., NDArray[np.uint8]]
 ) -> None:
-    for folder in ("Pictures", "photos"):
-        (tmp_path / folder).mkdir()
+    for folder in ("Pictures", "photos", "data/train", "data/test"):
+        (tmp_path / folder).mkdir(parents=True)
         save_jpeg(tmp_path / folder / "1.jpg", painted(1))
         save_jpeg(tmp_path / folder / "2.jpg", painted(1), quality=60)
     for name, quality in (("a.jpg", 90), ("b.jpg", 50), ("photo.jpg", 70)):
         save_jpeg(tmp_path / name, painted(1), quality)
+    shutil.make_archive(str(tmp_path / "photos"), "zip", tmp_path / "photos")
+    (tmp_path / "manifest.csv").write_text("path,split\na.jpg,train\nb.jpg,test\n")
     for suffix in (".onnx", ".json"):
         model = next(MODELS.glob(f"*{suffix}"))
         (tmp_path / "mine").with_suffix(suffix).write_bytes(model.read_bytes())
