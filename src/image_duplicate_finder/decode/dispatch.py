@@ -12,6 +12,12 @@ import numpy as np
 from image_duplicate_finder.decode.float_tiff import decode_float_tiff, read_float_tiff
 from image_duplicate_finder.decode.jpeg import decode_jpeg, decode_stored_jpeg, read_jpeg
 from image_duplicate_finder.decode.limits import check_bytes
+from image_duplicate_finder.decode.netpbm import (
+    NETPBM_FORMATS,
+    decode_netpbm,
+    decode_stored_netpbm,
+    read_netpbm,
+)
 from image_duplicate_finder.decode.picture import Picture, StoredPicture
 from image_duplicate_finder.decode.pillow_formats import (
     decode_stored_with_pillow,
@@ -56,6 +62,8 @@ def read_info(data: bytes, *, limits: DecodeLimits) -> ImageInfo:
             return read_jpeg(data, limits)[1]
         if name in RAW_FORMATS:
             return read_raw(data, name, limits)
+        if name in NETPBM_FORMATS:
+            return read_netpbm(data, name, limits)
         try:
             return read_with_pillow(data, name, limits)
         except DecodeError:
@@ -77,6 +85,8 @@ def decode_stored(data: bytes, *, limits: DecodeLimits) -> StoredPicture | None:
             return decode_stored_jpeg(data, header, info)
         if name in RAW_FORMATS:
             return None
+        if name in NETPBM_FORMATS:
+            return decode_stored_netpbm(data, name, limits)
         if name == "PNG" and is_wide_png(data):
             return decode_stored_wide_png(data, read_with_pillow(data, name, limits))
         try:
@@ -98,6 +108,8 @@ def _decode(data: bytes, limits: DecodeLimits, *, side: int | None, colour: bool
         return replace(second, info=info)
     if name in RAW_FORMATS:
         return _reduced(decode_raw(data, name, limits, side=side), side, colour=colour)
+    if name in NETPBM_FORMATS:
+        return _reduced(decode_netpbm(data, name, limits), side, colour=colour)
     try:
         return decode_with_pillow(data, name, limits, side=side, colour=colour)
     except DecodeError:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from image_duplicate_finder.decode.reasons import DAMAGED, plain_reason
 from image_duplicate_finder.decode.sniff import what_else
 from image_duplicate_finder.errors import DecodeError
 from image_duplicate_finder.settings import DecodeLimits
@@ -75,13 +76,13 @@ def open_image(data: bytes, name: str | None) -> Image:
     """
     _load_plugins(name)
     tried: str | None = None
-    reason = ""
+    reason = DAMAGED
     if name is not None:
         tried = name
         try:
             image = _open_with(name, data)
         except _NOT_MINE as error:
-            image, reason = None, str(error)
+            image, reason = None, plain_reason(error)
         if image is not None:
             return image
     _load_plugins(None)
@@ -97,7 +98,7 @@ def open_image(data: bytes, name: str | None) -> Image:
                 return image
     if name is None:
         raise DecodeError(f"The file is {what_else(data)}.", stage="header")
-    detail = f" ({reason})" if " " in reason else ""
+    detail = f" ({reason})" if reason != DAMAGED else ""
     raise DecodeError(f"The {name} file's header is damaged{detail}.", stage="header")
 
 

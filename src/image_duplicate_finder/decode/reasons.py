@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+DAMAGED = "its data are damaged"
 _CUT_OFF = "the file is cut off before the picture ends"
-_DAMAGED = "its data are damaged"
+_CHECKSUM = "a checksum in it is wrong"
+_UNKNOWN_KIND = "it is of a kind that no decoder here knows"
 _BOMB = "its metadata unpack to far more than metadata ever need"
 _WORDS = (
     ("image file is truncated", _CUT_OFF),
     ("Truncated File Read", _CUT_OFF),
     ("not enough image data", _CUT_OFF),
-    ("broken data stream", _DAMAGED),
-    ("unrecognized data stream", _DAMAGED),
-    ("buffer overrun", _DAMAGED),
-    ("decoder error", _DAMAGED),
+    ("unpack requires", _CUT_OFF),
+    ("unpack_from requires", _CUT_OFF),
+    ("Unexpected end of file", _CUT_OFF),
+    ("Insufficient input data", _CUT_OFF),
+    ("checksum", _CHECKSUM),
+    ("broken data stream", DAMAGED),
+    ("unrecognized data stream", DAMAGED),
+    ("buffer overrun", DAMAGED),
+    ("decoder error", DAMAGED),
+    ("decoder object", DAMAGED),
+    ("cannot load this image", DAMAGED),
+    ("tile cannot extend", DAMAGED),
+    ("no marker found", DAMAGED),
+    ("Malformed", DAMAGED),
+    ("not identified by this driver", DAMAGED),
+    ("unknown data organization", _UNKNOWN_KIND),
+    ("unknown pixel mode", _UNKNOWN_KIND),
+    ("Invalid value for samples per pixel", _UNKNOWN_KIND),
     ("MAX_TEXT", _BOMB),
 )
 
@@ -26,4 +42,4 @@ def plain_reason(error: BaseException) -> str:
     for phrase, words in _WORDS:
         if phrase in said:
             return words
-    return said if " " in said else _DAMAGED
+    return said if " " in said else DAMAGED

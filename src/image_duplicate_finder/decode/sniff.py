@@ -32,7 +32,27 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"IIRS", "ORF"),
     (b"MMOR", "ORF"),
     (b"IIU\0", "RW2"),
+    (b"P7\n", "PAM"),
+    (b"PF\n", "PFM"),
+    (b"PF ", "PFM"),
 )
+
+_UNREAD: tuple[tuple[bytes, str], ...] = (
+    (b"\x76\x2f\x31\x01", "an OpenEXR"),
+    (b"#?RADIANCE", "a Radiance HDR"),
+    (b"#?RGBE", "a Radiance HDR"),
+    (b"II\xbc", "a JPEG XR"),
+    (b"BPG\xfb", "a BPG"),
+    (b"AT&TFORM", "a DjVu"),
+    (b"gimp xcf", "a GIMP"),
+    (b"\x8aMNG\r\n\x1a\n", "an MNG"),
+    (b"\x8bJNG\r\n\x1a\n", "a JNG"),
+    (b"\xabKTX ", "a KTX"),
+    (b"\x80\x2a\x5f\xd7", "a Cineon"),
+    (b"SDPX", "a DPX"),
+    (b"XPDS", "a DPX"),
+)
+"""Picture formats that nothing here reads."""
 
 _HEIF_BRANDS = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
@@ -89,6 +109,13 @@ def what_else(data: bytes) -> str:
     for signature, words in _OTHER_THINGS:
         if data.startswith(signature):
             return f"not a picture but {words}"
+    for signature, name in _UNREAD:
+        if data.startswith(signature):
+            return f"{name} picture, a format that this program does not read"
+    if data[128:132] == b"DICM":
+        return "a DICOM picture, a format that this program does not read"
+    if data[:4] == b"\x01\0\0\0" and data[40:44] == b" EMF":
+        return "not a picture but a Windows metafile drawing"
     head = data[:4096]
     if data[4:8] in (b"ftyp", b"moov", b"mdat", b"wide"):
         return "not a picture but a video"

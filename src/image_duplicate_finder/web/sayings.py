@@ -59,6 +59,7 @@ SAYINGS: tuple[str, ...] = (
     lazy("The file is not a picture in a known format."),
     lazy("The file is not a picture but %(what)s."),
     lazy("The file is empty (0 bytes)."),
+    lazy("The file is %(what)s, a format that this program does not read."),
     lazy("The %(format)s file's header is damaged."),
     lazy("The %(format)s file's header is damaged (%(reason)s)."),
     lazy("The picture cannot be decoded: %(reason)s."),
