@@ -16,7 +16,6 @@ from image_duplicate_finder.decode import decode_full, decode_small
 from image_duplicate_finder.overlay import fit
 from image_duplicate_finder.settings import DecodeLimits
 
-THUMBNAIL_SIDES = (160, 320, 640)
 _THUMBNAIL_QUALITY = 84
 _FULL_QUALITY = 95
 _LOSSLESS_UP_TO_PIXELS = 4_000_000

@@ -61,3 +61,18 @@ def test_a_port_in_use_is_told_with_what_to_do(library_dir: Path) -> None:
 def test_an_address_that_is_not_ours_is_told(library_dir: Path) -> None:
     with pytest.raises(UsageError, match="cannot be used"):
         server.run(library_dir, host="203.0.113.7", open_browser=False, password="word")
+
+
+def test_the_app_starts_without_what_only_pictures_need() -> None:
+    code = (
+        "import sys, tempfile\n"
+        "from image_duplicate_finder.library import Library\n"
+        "from image_duplicate_finder.web import create_app, server\n"
+        "create_app(Library.open(tempfile.mkdtemp()))\n"
+        "heavy = {'numpy', 'cv2', 'PIL', 'faiss', 'onnxruntime', 'numba'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "[]"

@@ -1,5 +1,7 @@
 """Which of several shots of one scene is the best: sharpness, exposure, size. Pure.
 
+Heavy to import: the review page does so when it is asked.
+
 Sharpness is the variance of the Laplacian (Pech-Pacheco et al., "Diatom autofocusing in
 brightfield microscopy", ICPR 2000), taken at one common size so that pixels do not count twice.
 It compares shots of the same scene only; between scenes it says nothing.
@@ -42,6 +44,17 @@ class Shot:
     clipped: float
     score: float
     reasons: tuple[Reason, ...]
+
+
+def best_shot(pictures: Sequence[tuple[ImageInfo, bytes]]) -> tuple[int, Shot] | None:
+    """The best of some pictures, as encoded bytes: its place and why. None below two pictures."""
+    decoded = [
+        (place, info, np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8))
+        for place, (info, data) in enumerate(pictures)
+        if (pixels := cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)) is not None
+    ]
+    shots = rank_shots([(info, pixels) for _place, info, pixels in decoded])
+    return None if len(shots) < 2 else (decoded[shots[0].index][0], shots[0])
 
 
 def rank_shots(pictures: Sequence[tuple[ImageInfo, NDArray[np.uint8]]]) -> list[Shot]:

@@ -1,20 +1,15 @@
-"""Pictures of scanned files for the browser: thumbnails and full size."""
+"""Pictures of scanned files for the browser: thumbnails and full size.
+
+What decodes is imported with the first picture, so that the app starts without it.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
-import numpy as np
 from flask import Blueprint, Response, abort, current_app, request, url_for
 
 from image_duplicate_finder.errors import DecodeError, NotFound
-from image_duplicate_finder.rendering import (
-    THUMBNAIL_SIDES,
-    Pixels,
-    render_full,
-    render_thumbnail,
-)
 from image_duplicate_finder.results import FileView
 from image_duplicate_finder.web.sources import LIMITS, decoding_slot, read_scanned
 from image_duplicate_finder.web.state import library
@@ -22,6 +17,7 @@ from image_duplicate_finder.web.thumbnails import PictureCache
 
 blueprint = Blueprint("images", __name__, url_prefix="/scans/<int:scan>/images")
 
+THUMBNAIL_SIDES = (160, 320, 640)
 _VERSION = 1
 _THUMBNAIL_BYTES = 512 * 1024**2
 _FULL_BYTES = 512 * 1024**2
@@ -82,22 +78,12 @@ def full(scan: int, file: int) -> Response:
         return missing()
 
 
-def thumbnail_picture(view: FileView, side: int) -> Pixels | None:
-    """A thumbnail's pixels, RGB uint8 (H, W, 3), or None where there is none."""
-    try:
-        data = thumbnail_jpeg(view, side)
-    except (NotFound, DecodeError):
-        return None
-    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    if decoded is None:
-        return None
-    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
-
-
 def thumbnail_jpeg(view: FileView, side: int) -> bytes:
     """A thumbnail as JPEG, made or from the cache. Raises NotFound or DecodeError."""
 
     def make() -> bytes:
+        from image_duplicate_finder.rendering import render_thumbnail
+
         data = read_scanned(view)
         with decoding_slot():
             return render_thumbnail(data, side, LIMITS)
@@ -105,10 +91,10 @@ def thumbnail_jpeg(view: FileView, side: int) -> bytes:
     return thumbnail_cache().get(f"{view.content.hex()}_{side}_{_VERSION}.jpg", make)
 
 
-def thumbnail_or_none(view: FileView) -> bytes | None:
-    """A small thumbnail as JPEG, None where the file cannot be shown any more."""
+def thumbnail_or_none(view: FileView, side: int = THUMBNAIL_SIDES[0]) -> bytes | None:
+    """A thumbnail as JPEG, None where the file cannot be shown any more."""
     try:
-        return thumbnail_jpeg(view, THUMBNAIL_SIDES[0])
+        return thumbnail_jpeg(view, side)
     except (NotFound, DecodeError):
         return None
 
@@ -117,6 +103,8 @@ def full_picture(view: FileView) -> tuple[bytes, str]:
     """The re-encoded picture and its content type. Raises NotFound or DecodeError."""
 
     def make() -> bytes:
+        from image_duplicate_finder.rendering import render_full
+
         data = read_scanned(view)
         with decoding_slot():
             return render_full(data, LIMITS).data

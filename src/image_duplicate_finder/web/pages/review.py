@@ -15,9 +15,8 @@ from image_duplicate_finder.model import GroupKind, Relation
 from image_duplicate_finder.results import GroupQuery, GroupSort, GroupView
 from image_duplicate_finder.settings import Mode
 from image_duplicate_finder.web import words
-from image_duplicate_finder.web.best_shot import rank_shots
 from image_duplicate_finder.web.layout import is_partial
-from image_duplicate_finder.web.pages.images import thumbnail_picture
+from image_duplicate_finder.web.pages.images import thumbnail_or_none
 from image_duplicate_finder.web.query import PAGE_SIZES, Listing, listing
 from image_duplicate_finder.web.state import library, state
 
@@ -139,13 +138,15 @@ def thresholds(scan: int) -> str:
 @blueprint.get("/groups/<int:group>/best-shot")
 def best_shot(scan: int, group: int) -> str:
     """Which file of a group is the best shot, with reasons."""
+    from image_duplicate_finder.web.best_shot import best_shot as judge
+
     view = group_of(scan, group)
     files = [view.keeper, *(member.file for member in view.members)][:SHOWN_MEMBERS]
     pictures = [
-        (file, picture) for file in files if (picture := thumbnail_picture(file, 640)) is not None
+        (file, data) for file in files if (data := thumbnail_or_none(file, 640)) is not None
     ]
-    shots = rank_shots([(file.info, picture) for file, picture in pictures])
-    best = None if len(shots) < 2 else (pictures[shots[0].index][0], shots[0])
+    found = judge([(file.info, data) for file, data in pictures])
+    best = None if found is None else (pictures[found[0]][0], found[1])
     return render_template("review/best_shot.html", scan=scan, group=view, best=best)
 
 
