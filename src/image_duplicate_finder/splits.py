@@ -18,7 +18,7 @@ from image_duplicate_finder.library import Library
 from image_duplicate_finder.model import Failure, GroupKind, Relation
 from image_duplicate_finder.progress import CancelToken, Progress, silent
 from image_duplicate_finder.results import FileView, GroupView
-from image_duplicate_finder.settings import ScanSettings
+from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.sources.manifest import is_manifest, read_manifest
 from image_duplicate_finder.sources.names import is_archive
 
@@ -29,6 +29,9 @@ Homes = Mapping[tuple[int, int], Mapping[str, str]]
 """For each file, by its identity, the splits that it stands in and its path in each."""
 
 _RELATIONS = tuple(Relation)
+
+# A leak that is missed costs more than a longer scan.
+_DEFAULT = ScanSettings(mode=Mode.THOROUGH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +81,13 @@ def find_leaks(
     """Scan what belongs to all ``splits`` (by their names) together and pair what leaked.
 
     A file that two splits share, under one path or by hard links, is a leak too.
-    ``look_alikes`` counts similar pictures, which are other photographs. Raises UsageError for
+    ``look_alikes`` counts similar pictures, which are other photographs. The mode is thorough
+    unless ``settings`` say otherwise. Raises UsageError for
     fewer than two splits or one inside another, and what :meth:`Library.scan` raises.
     """
     if len(splits) < 2:
         raise UsageError("Leakage needs at least two splits, such as train and test.")
-    settings = settings or ScanSettings()
+    settings = settings or _DEFAULT
     roots = {name: clean_roots(_listed(places)) for name, places in splits.items()}
     _refuse_nested(roots)
     found = {
@@ -127,7 +131,7 @@ def find_leaks_listed(
         raise UsageError(
             f"{path} names {len(paths)} splits in its column split; leakage needs at least two."
         )
-    record = library.scan([path], settings, progress=progress, cancel=cancel)
+    record = library.scan([path], settings or _DEFAULT, progress=progress, cancel=cancel)
     found = {name: listing(part) for name, part in paths.items()}
     roots = dict.fromkeys(paths, (path,))
     return _report(library, record.id, roots, found, look_alikes=look_alikes)

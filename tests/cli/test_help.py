@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import subprocess
 import sys
 
@@ -15,7 +14,8 @@ HEAVY = ("numpy", "cv2", "PIL", "flask", "rich", "sqlite3", "faiss", "numba", "o
 
 
 def _verb(name: str) -> click.Command:
-    command: click.Command = importlib.import_module(f"image_duplicate_finder.cli.{name}").command
+    command = idf.get_command(click.Context(idf), name)
+    assert command is not None
     return command
 
 

@@ -33,9 +33,9 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
         lambda a: np.asarray(cv2.resize(a, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)),
         {"resized"},
     ),
-    "cropped": (lambda a: a[60:-90, 80:-120], {"cropped"}),
+    "cropped": (lambda a: a[60:-90, 80:-120], {"cropped", "edited"}),
     "mirrored": (lambda a: a[:, ::-1], {"rotated"}),
-    "recoloured": (_recoloured, {"edited"}),
+    "recoloured": (_recoloured, {"edited", "reencoded"}),
 }
 
 

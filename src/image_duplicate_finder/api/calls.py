@@ -100,8 +100,9 @@ def leakage(
     Each split is one or several of what :func:`find_duplicates` takes for paths; other names
     than the usual three come in ``splits``. Instead of all these, a ``manifest`` (CSV or
     Parquet) names each file's split in its column ``split``. ``look_alikes`` counts other
-    photographs that look alike too. Raises what :func:`find_duplicates` raises, and UsageError
-    for fewer than two splits or one inside another.
+    photographs that look alike too. The mode is thorough unless ``settings`` say otherwise.
+    Raises what :func:`find_duplicates` raises, and UsageError for fewer than two splits or one
+    inside another.
     """
     usual = {"train": train, "val": val, "test": test}
     wanted = {**(splits or {}), **{name: each for name, each in usual.items() if each is not None}}

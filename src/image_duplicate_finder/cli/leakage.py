@@ -45,7 +45,7 @@ def _split(name: str, words: str) -> Callable[[Command], Command]:
 @click.option(
     "--mode",
     type=choice(Mode),
-    default=Mode.STANDARD.value,
+    default=Mode.THOROUGH.value,
     show_default=True,
     help="How hard to look, as in idf scan.",
 )

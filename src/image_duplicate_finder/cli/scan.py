@@ -172,7 +172,12 @@ def command(
     json_to: JsonTarget | None,
     **options: Any,
 ) -> int:
-    """Look for duplicates in folders (or single files) and remember what was found.
+    """Look for duplicates in folders and remember what was found.
+
+    ROOT is a folder, a file, a pattern such as 'sets/**/*.png', an archive (.zip, .cbz, .tar), a
+    list of files (.csv, .tsv, .parquet) or a URL (s3://, gs://, https://; needs the extra
+    cloud). What lies in archives, lists and storage is compared, and never offered for removal:
+    idf export writes lists of it.
 
     Nothing is changed. Files that were read before and did not change are not read again, and a
     scan that was stopped goes on where it was. Ctrl-C stops it.
@@ -183,6 +188,7 @@ def command(
       idf scan ~/Pictures /mnt/phone --protect ~/Pictures/Albums
       idf scan . --mode quick --exclude 'thumbs/' --json result.json
       idf scan . --json - | jq '.groups[].members[].path'
+      idf scan 'shards/*.tar' train.csv s3://bucket/pictures
 
     \b
     Exit status:
