@@ -33,6 +33,9 @@ BESIDE = (
 
 _LINK = re.compile(r"(?<=\]\()(?P<target>[^)\s#:]+)(?P<anchor>#[^)\s]*)?(?=\))")
 
+_ROLE = re.compile(r":[a-z]+:<code>~?(?:[\w.]+\.)?(?P<name>\w+)</code>")
+"""A reference of a docstring, :meth:`Library.scan`, as it comes out in HTML."""
+
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that lie elsewhere."""
@@ -53,6 +56,16 @@ def on_page_markdown(
     """Turn the links of a page to where their targets stand on the site."""
     own = page.file.src_uri
     return _LINK.sub(lambda link: _turned(link, own), markdown)
+
+
+def on_page_content(
+    html: str,
+    page: Page,  # noqa: ARG001
+    config: MkDocsConfig,  # noqa: ARG001
+    files: Files,  # noqa: ARG001
+) -> str:
+    """Show the references of docstrings as names."""
+    return _ROLE.sub(r"<code>\g<name></code>", html)
 
 
 def _turned(link: re.Match[str], own: str) -> str:
