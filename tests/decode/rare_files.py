@@ -122,6 +122,18 @@ def ascii_ppm() -> bytes:
     return f"P3 {WIDTH} {HEIGHT} 255\n".encode() + " ".join(map(str, RGB)).encode()
 
 
+def pam(depth: int, kind: str, data: bytes, largest: int = 255) -> bytes:
+    """A PAM file of any kind."""
+    size = f"WIDTH {WIDTH}\nHEIGHT {HEIGHT}\nDEPTH {depth}\nMAXVAL {largest}\n"
+    return f"P7\n# painted\n{size}TUPLTYPE {kind}\nENDHDR\n".encode() + data
+
+
+def pfm(order: str = "<f4", scale: str = "-1.0") -> bytes:
+    """A PFM file in colours: floats from the lowest row to the highest."""
+    rows = (np.asarray(PICTURE)[::-1] / 255).astype(order)
+    return f"PF\n{WIDTH} {HEIGHT}\n{scale}\n".encode() + rows.tobytes()
+
+
 RARE: dict[str, Callable[[], bytes]] = {
     "SUN": lambda: sun(24, RGB, kind=3),
     "SUN in grey": lambda: sun(8, GREY),

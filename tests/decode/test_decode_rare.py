@@ -11,19 +11,12 @@ from PIL import Image
 from image_duplicate_finder.decode import decode_full, decode_small, decode_stored, read_info
 from image_duplicate_finder.errors import DecodeError
 from image_duplicate_finder.settings import DecodeLimits
-from tests.decode.rare_files import GREY, HEIGHT, PICTURE, RARE, RGB, WIDTH
+from tests.decode.rare_files import GREY, HEIGHT, PICTURE, RARE, RGB, WIDTH, pam, pfm
 
 LIMITS = DecodeLimits()
-SIZE = f"WIDTH {WIDTH}\nHEIGHT {HEIGHT}\n"
 
 
-def pam(depth: int, kind: str, data: bytes, largest: int = 255) -> bytes:
-    return (
-        f"P7\n# painted\n{SIZE}DEPTH {depth}\nMAXVAL {largest}\nTUPLTYPE {kind}\nENDHDR\n".encode()
-        + data
-    )
-
-
+@pytest.mark.filterwarnings("ignore:IM image format")
 @pytest.mark.parametrize("name", RARE)
 def test_rare_formats_look_as_pillow_shows_them(name: str) -> None:
     data = RARE[name]()
@@ -71,12 +64,8 @@ def test_pam_and_ppm_have_identical_pixels() -> None:
 
 @pytest.mark.parametrize(("order", "scale"), [("<f4", "-1.0"), (">f4", "1")])
 def test_colour_pfm_stands_on_its_head(order: str, scale: str) -> None:
-    painted = np.asarray(PICTURE)
-    data = (
-        f"PF\n{WIDTH} {HEIGHT}\n{scale}\n".encode() + (painted[::-1] / 255).astype(order).tobytes()
-    )
-    full = decode_full(data, limits=LIMITS)
-    assert np.array_equal(full.pixels, painted) and full.info.format == "PFM"
+    full = decode_full(pfm(order, scale), limits=LIMITS)
+    assert np.array_equal(full.pixels, np.asarray(PICTURE)) and full.info.format == "PFM"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pillow_heif
 import pillow_jxl  # noqa: F401  (registers the writer)
 from PIL import Image
 
+from tests.decode.rare_files import PICTURE, RARE, pam, pfm
 from tests.painting import paint_photo
 
 pillow_heif.register_heif_opener()
@@ -139,6 +140,9 @@ def sound_files() -> dict[str, bytes]:
         "ico": _file(alpha, "ICO", sizes=[(16, 16), (32, 32)]),
         "ico bmp": _file(photo, "ICO", sizes=[(32, 32)], bitmap_format="bmp"),
         "icns": _file(alpha.resize((32, 32)), "ICNS"),
+        "pam": pam(4, "RGB_ALPHA", PICTURE.convert("RGBA").tobytes()),
+        "pfm": pfm(),
+        **{name.lower(): make() for name, make in RARE.items() if name not in ("PCD", "PPM")},
         "ppm": _file(photo, "PPM"),
         "pgm 16": _file(Image.fromarray(_wide(photo)), "PPM"),
         "tga": _file(alpha, "TGA", compression="tga_rle"),
