@@ -1,0 +1,55 @@
+"""Near hashes searched range by range are those of one search, and those of looking at all."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from image_duplicate_finder.search.hamming import MAX_DISTANCE, MAX_PAIRS_PER_PICTURE, near_pairs
+
+Hashes = NDArray[np.uint8]
+
+
+def _families(count: int, copies: int, flips: int) -> Hashes:
+    """``count`` families of hashes (8 orientations each) that differ by up to ``flips`` bits."""
+    rng = np.random.default_rng(7)
+    firsts = rng.integers(0, 256, (count, 8, 32), dtype=np.uint8)
+    hashes = np.repeat(firsts, copies, axis=0)
+    for row in hashes:
+        bits = rng.choice(8 * 32 * 8, flips, replace=False)
+        np.bitwise_xor.at(row.reshape(-1), bits // 8, np.uint8(1) << (bits % 8).astype(np.uint8))
+    return hashes[rng.permutation(len(hashes))]
+
+
+def _rows(hashes: Hashes, rows: tuple[int, int] | None = None) -> list[tuple[int, ...]]:
+    found = near_pairs(hashes, rows=rows)
+    columns = (found.a, found.b, found.orientation, found.distance)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def test_ranges_joined_are_the_whole() -> None:
+    hashes = _families(40, 7, 30)
+    whole = _rows(hashes)
+    assert len(whole) > 400
+    joined = [row for k in range(0, 280, 37) for row in _rows(hashes, (k, min(k + 37, 280)))]
+    assert joined == whole
+
+
+def test_a_large_family_is_cut_short_alike() -> None:
+    hashes = _families(1, 3 * MAX_PAIRS_PER_PICTURE, 8)
+    whole = _rows(hashes)
+    assert max(np.bincount([a for a, *_ in whole])) == MAX_PAIRS_PER_PICTURE
+    assert _rows(hashes, (0, 100)) + _rows(hashes, (100, len(hashes))) == whole
+
+
+def test_no_pair_is_missed() -> None:
+    hashes = _families(30, 4, 90)
+    bits = np.unpackbits(hashes, axis=2)
+    near = {
+        (a, b)
+        for a in range(len(hashes))
+        for b in range(a)
+        if (bits[a] ^ bits[b, 0]).sum(axis=1).min() <= MAX_DISTANCE
+    }
+    assert len(near) > 100
+    assert {(a, b) for a, b, *_ in _rows(hashes)} == near
