@@ -22,6 +22,7 @@ from image_duplicate_finder.model import (
     compose,
 )
 from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule
+from image_duplicate_finder.sources import is_read_only
 
 Describe = Callable[[Match, ImageInfo, ImageInfo], str]
 """Words for a match as seen from the keeper: (match from keeper to member, keeper, member)."""
@@ -311,21 +312,22 @@ class _Builder:
 
     def duplicates(self, star: Star) -> Group:
         keeper, *copies = self._ranked[star.keeper]
+        # What stands behind a URL or in an archive cannot be checked just before a removal.
+        lasting = not is_read_only(keeper.path)
         members = [
             Member(
                 file=copy.file,
                 relation=Relation.BYTE_IDENTICAL,
                 words="identical file",
-                selected=copy.file not in self._nodes[star.keeper].fixed,
+                selected=lasting and copy.file not in self._nodes[star.keeper].fixed,
             )
             for copy in copies
         ]
         facts = list(copies)
         for match in star.matches:
             for copy in self._ranked[match.b]:
-                members.append(
-                    self._member(match, keeper, copy, self._is_worse(match, keeper, copy))
-                )
+                worse = lasting and self._is_worse(match, keeper, copy)
+                members.append(self._member(match, keeper, copy, worse))
                 facts.append(copy)
         return Group(
             GroupKind.DUPLICATES, keeper.file, reasons(keeper, facts, self._rules), tuple(members)

@@ -82,7 +82,8 @@ _VALUES: dict[KeepRule, Callable[[KeepFacts], tuple[float, ...]]] = {
     KeepRule.PIXELS: lambda facts: (facts.info.pixels,),
     KeepRule.QUALITY: _quality,
     KeepRule.METADATA: lambda facts: (_metadata(facts),),
-    KeepRule.OLDER: lambda facts: (-facts.mtime_ns,),
+    # A time of 0 says that none is known.
+    KeepRule.OLDER: lambda facts: (facts.mtime_ns > 0, -facts.mtime_ns),
     KeepRule.NAME: lambda facts: (not looks_like_copy(facts.path),),
 }
 _WORDS = {

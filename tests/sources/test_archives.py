@@ -7,7 +7,9 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from image_duplicate_finder import (
     DecodeLimits,
@@ -117,6 +119,21 @@ def test_removal_refuses_members_and_what_only_an_archive_keeps(
         (refusal,) = plan.refusals
         assert (refusal.path, refusal.reason) == (str(album / "a.png"), Reason.READ_ONLY)
         assert "Its keeper" in refusal.message
+
+
+def test_nothing_is_preselected_whose_keeper_lies_in_an_archive(
+    tmp_path: Path, library_dir: Path, painted: Painter
+) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "small.jpg").write_bytes(jpeg(painted(1, 240, 180)))
+    for name in ("small again.jpg", "small third.jpg"):
+        shutil.copy(tmp_path / "photos" / "small.jpg", tmp_path / "photos" / name)
+    large = np.asarray(Image.fromarray(painted(1, 240, 180)).resize((480, 360)))
+    book = write_zip(tmp_path / "book.zip", {"large.png": png(large)})
+    (group,) = find_duplicates([tmp_path / "photos", book], QUICK, library=library_dir).duplicates
+    assert group.keeper.path == f"{book}!/large.png"
+    assert len(group.members) == 3
+    assert not any(member.selected for member in group.members)
 
 
 def test_hostile_names_are_only_names(tmp_path: Path, painted: Painter) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.model import Group, Match, Member, Relation, compose, invert
 from image_duplicate_finder.results import FileView, GroupView, MemberView
+from image_duplicate_finder.sources import is_read_only
 from image_duplicate_finder.verify import describe
 
 CHOSEN = "chosen by you"
@@ -72,7 +73,8 @@ def _member(group: GroupView, file: int) -> MemberView:
 def _seen_from(keeper: MemberView, other: MemberView | None, file: FileView) -> Member:
     """``other`` (None: the old keeper) as a member of the group that ``keeper`` now leads."""
     if keeper.file.content == file.content:
-        return Member(file.id, Relation.BYTE_IDENTICAL, "identical file", selected=file.removable)
+        selected = file.removable and not is_read_only(keeper.file.path)
+        return Member(file.id, Relation.BYTE_IDENTICAL, "identical file", selected=selected)
     to_keeper = None if keeper.transform is None else invert(keeper.transform)
     transform = to_keeper
     relation, score, mirrored = keeper.relation, keeper.score, keeper.mirrored
