@@ -271,11 +271,12 @@ def _edge_stars(matches: Sequence[Match], order: Mapping[int, RankKey]) -> list[
 
 
 def holds_more(member: ImageInfo, keeper: ImageInfo) -> bool:
-    """Whether a member has frames, transparency or colour that its keeper lacks."""
+    """Whether a member has frames, transparency or colours that its keeper lacks."""
     return (
         member.frames > keeper.frames
         or (member.has_alpha and not keeper.has_alpha)
         or (keeper.metadata.grey and not member.metadata.grey)
+        or (keeper.metadata.few_colours and not member.metadata.few_colours)
     )
 
 

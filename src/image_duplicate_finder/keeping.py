@@ -50,19 +50,21 @@ def format_class(format: str, lossless: bool) -> int:
 
 
 def _quality(facts: KeepFacts) -> tuple[float, ...]:
-    """Colour before grey, then the format's class, then bit depth or lightness of compression."""
+    """Colour before grey, then the format's class, then the number of colours, their depth or
+    the lightness of compression.
+    """
     colour = not facts.info.metadata.grey
     kind = format_class(facts.info.format, facts.info.lossless)
     if kind == 0:
-        return colour, kind, 0
+        return colour, kind, True, 0
     if kind > 1:
         # Samples of 32 bits hold no more of a photo than those of 16.
-        return colour, kind, min(facts.info.bit_depth, 16)
+        return colour, kind, not facts.info.metadata.few_colours, min(facts.info.bit_depth, 16)
     quality = facts.info.metadata.jpeg_quality
     if quality is not None:
-        return colour, kind, quality
+        return colour, kind, True, quality
     # No quality is written in other lossy files; bytes per thousand pixels stand in for it.
-    return colour, kind, min(100, round(facts.bytes * 200 / max(1, facts.info.pixels)))
+    return colour, kind, True, min(100, round(facts.bytes * 200 / max(1, facts.info.pixels)))
 
 
 def _metadata(facts: KeepFacts) -> int:

@@ -163,7 +163,8 @@ class Metadata:
     ``jpeg_quality``: estimated libjpeg quality 1 to 100, None for other formats.
     ``profile``: short name of the colour profile ("sRGB", "Display P3", ...), None if absent.
     ``content_identifier``: the id that both halves of a Live Photo share. ``grey``: the file has
-    no colour channels, so a copy in colours shows more.
+    no colour channels, so a copy in colours shows more. ``few_colours``: it has a palette or one
+    bit per pixel, so most of a photo's colours are lost.
     """
 
     taken: str | None = None
@@ -177,6 +178,7 @@ class Metadata:
     keywords: tuple[str, ...] = ()
     content_identifier: str | None = None
     grey: bool = False
+    few_colours: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,11 +121,18 @@ def test_a_crop_that_shows_finer_detail_is_not_preselected() -> None:
 
 
 @pytest.mark.parametrize(
-    "more", [{"frames": 8}, {"has_alpha": True}, {"metadata": Metadata(grey=False)}]
+    "more",
+    [
+        {"frames": 8},
+        {"has_alpha": True},
+        {"metadata": Metadata(few_colours=True)},
+        {"metadata": Metadata(grey=True)},
+    ],
 )
 def test_what_holds_more_than_its_keeper_is_not_preselected(more: dict[str, Any]) -> None:
-    keeper = ImageInfo("PNG", 900, 300, metadata=Metadata(grey=True))
-    rich = replace(ImageInfo("PNG", 400, 300, metadata=Metadata(grey=True)), **more)
+    little = Metadata(grey=True, few_colours=True)
+    keeper = ImageInfo("PNG", 900, 300, metadata=little)
+    rich = replace(ImageInfo("PNG", 400, 300, metadata=little), **more)
     contents = [
         Content(1, (KeepFacts(1, "/p/1.png", keeper, 1000, 5),)),
         Content(2, (KeepFacts(2, "/p/2.png", rich, 1000, 5),)),

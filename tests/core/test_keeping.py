@@ -41,6 +41,11 @@ def photo(
             photo(name="TIFF", lossless=True, grey=True),
             "better format or lighter compression",
         ),
+        (
+            photo(name="PNG", lossless=True),
+            photo(name="BMP", lossless=True, few_colours=True),
+            "better format or lighter compression",
+        ),
         (photo(quality=95), photo(quality=60), "better format or lighter compression"),
         (photo(has_exif=True, mtime=200), photo(), "has more metadata"),
         (photo(mtime=50), photo("/a.jpg"), "oldest file"),

@@ -16,6 +16,7 @@ def merge_metadata(
     profile: bytes = b"",
     jpeg_quality: int | None = None,
     grey: bool = False,
+    few_colours: bool = False,
 ) -> Metadata:
     """What both blocks say together; XMP has the last word on rating and keywords.
 
@@ -35,4 +36,5 @@ def merge_metadata(
         keywords=fields.keywords or exif.keywords,
         content_identifier=exif.content_identifier,
         grey=grey,
+        few_colours=few_colours,
     )

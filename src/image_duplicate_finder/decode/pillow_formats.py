@@ -47,6 +47,7 @@ _FRAMES_IN_HEADER = frozenset({"HEIF", "AVIF", "MPO"})
 _WORTH_COMPILING = 2_000_000
 _CODED_FORMATS = frozenset({"HEIF", "AVIF", "PNG"})
 _ALPHA_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
+_PALETTE_MODES = frozenset({"1", "P", "PA"})
 _GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "F"})
 _EIGHT_BIT_MODES = _ALPHA_MODES | {"1", "L", "P", "RGB"}
 
@@ -143,6 +144,7 @@ def _info(image: Image, data: bytes) -> ImageInfo:
             xmp=xmp.encode("utf-8", "replace") if isinstance(xmp, str) else bytes(xmp),
             profile=_profile(image),
             grey=image.mode in _GREY_MODES or image.mode.startswith("I;16"),
+            few_colours=image.mode in _PALETTE_MODES,
         ),
     )
 
