@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -38,7 +39,9 @@ class Scans(OpenLibrary):
         wanted = _with_real_folders(settings or ScanSettings())
         with self._lock.acquire("a scan"):
             self._store.scans.close_interrupted()
-            scan = self._store.scans.start(folders, wanted)
+            # Single files, of which a pattern may fit thousands, are no recent folders.
+            recent = filter(os.path.isdir, folders)
+            scan = self._store.scans.start(folders, wanted, recent)
             if on_start is not None:
                 on_start(scan)
             run_scan(

@@ -25,8 +25,10 @@ class ScanStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def start(self, roots: Sequence[str], settings: ScanSettings) -> int:
-        """Record a scan that begins now; returns its id."""
+    def start(
+        self, roots: Sequence[str], settings: ScanSettings, folders: Iterable[str] = ()
+    ) -> int:
+        """Record a scan that begins now; returns its id. ``folders`` are remembered as recent."""
         now = time.time()
         with self._database.atomic() as connection:
             row = connection.execute(
@@ -41,7 +43,7 @@ class ScanStore:
             ).fetchone()
             connection.executemany(
                 "INSERT OR REPLACE INTO recent_folder VALUES (?,?)",
-                [(os.fsencode(root), now) for root in roots],
+                [(os.fsencode(folder), now) for folder in folders],
             )
         return int(row[0])
 
