@@ -377,9 +377,10 @@ def test_the_page_follows_a_running_scan_to_its_end(
     may_end.set()
     state.jobs.close()
     ended = visitor.get(asked[1], headers=PART)
-    assert ended.headers["HX-Trigger"] == "groups-changed"
-    assert "The scan has ended" in ended.get_data(as_text=True)
+    assert ended.headers["HX-Trigger"] == "scan-ended"
     assert 'id="scan-notice" hx-get' not in ended.get_data(as_text=True)
+    page = visitor.get(f"/scans/{scene.scan}/").get_data(as_text=True)
+    assert "The scan has ended" in page and 'hx-trigger="every' not in page.split("<h1>")[1]
 
 
 def test_a_group_that_is_gone_is_told_in_plain_words(visitor: FlaskClient, scene: Scene) -> None:

@@ -20,7 +20,8 @@ from image_duplicate_finder.verify import describe
 
 # Settings that say how the work is done: no result depends on them.
 _HOW = ("jobs", "limits", "gpu", "engine", "address", "parquet")
-_FIRST_PREVIEW_SECONDS = 3.0
+_FIRST_PREVIEW_SECONDS = 1.5
+_NOTHING_YET_SECONDS = 1.0
 _PREVIEW_GROWTH = 2.0
 
 
@@ -88,7 +89,9 @@ class Preview:
         now = time.monotonic()
         if now < self._due:
             return
-        publish_groups(
-            self._store, self._scan, self._settings, quick_matches(self._store, contents)
-        )
+        matches = quick_matches(self._store, contents)
+        if not matches:  # people wait for the first group, and few files cost little
+            self._due = time.monotonic() + _NOTHING_YET_SECONDS
+            return
+        publish_groups(self._store, self._scan, self._settings, matches)
         self._due = time.monotonic() + _PREVIEW_GROWTH * (time.monotonic() - self._started)

@@ -6,15 +6,16 @@ from collections.abc import Iterable, Sequence
 from typing import cast
 from urllib.parse import parse_qsl, urlsplit
 
-from flask import Blueprint, Flask, Response, abort, make_response, render_template, request
+from flask import Blueprint, Flask, Response, abort, flash, make_response, render_template, request
 from flask.sansio.blueprints import BlueprintSetupState
 from werkzeug.datastructures import MultiDict
 
 from image_duplicate_finder.errors import NotFound, UsageError
 from image_duplicate_finder.model import GroupKind, Relation
-from image_duplicate_finder.results import GroupQuery, GroupSort, GroupView
+from image_duplicate_finder.results import GroupQuery, GroupSort, GroupView, ScanState
 from image_duplicate_finder.settings import Mode
 from image_duplicate_finder.web import words
+from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.layout import is_partial
 from image_duplicate_finder.web.pages.images import thumbnail_or_none
 from image_duplicate_finder.web.query import PAGE_SIZES, Listing, listing
@@ -54,14 +55,15 @@ def page(scan: int) -> str:
 
 @blueprint.get("/notice")
 def notice(scan: int) -> Response:
-    """How the scan stands; when it has ended, the page is told to show its groups as they are."""
+    """How the scan stands; when it has ended, the page is told to load anew."""
     record, job = library().scan_record(scan), state().jobs.of_scan(scan)
     response = make_response(
-        render_template("review/notice.html", scan=scan, record=record, job=job, ended=True)
+        render_template("review/notice.html", scan=scan, record=record, job=job)
     )
     if job is None:
-        response.set_data(response.get_data(as_text=True) + overview(scan))
-        response.headers["HX-Trigger"] = "groups-changed"
+        response.headers["HX-Trigger"] = "scan-ended"
+        if record.state is ScanState.DONE:
+            flash(_("The scan has ended: these are all groups."), "good")
     return response
 
 

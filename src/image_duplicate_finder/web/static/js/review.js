@@ -61,7 +61,14 @@ document.addEventListener("error", (event) => {
   if (event.target.matches?.(".tile-image")) event.target.classList.add("missing");
 }, true);
 
-/* Groups changed behind the page: by a rule, by a scan that ended, or by another tab. */
+/* A scan that ended changes all of the page, but not under a dialog that someone reads. */
+document.addEventListener("scan-ended", () => {
+  const dialog = document.querySelector("dialog[open]");
+  if (dialog) dialog.addEventListener("close", () => location.reload(), { once: true });
+  else location.reload();
+});
+
+/* Groups changed behind the page: by a rule or by another tab. */
 async function showAnew() {
   const file = document.activeElement.closest?.(".tile")?.dataset.file;
   await htmx.ajax("GET", location.href, { target: "#results", source: results });
