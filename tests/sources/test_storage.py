@@ -15,7 +15,7 @@ from image_duplicate_finder import Library, Mode, ScanSettings, find_duplicates
 from image_duplicate_finder.discover import clean_roots, discover
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.settings import DecodeLimits
-from image_duplicate_finder.sources import read
+from image_duplicate_finder.sources import read, stat
 from tests.conftest import Painter
 from tests.sources.holders import jpeg, write_tar
 
@@ -104,6 +104,29 @@ def test_wildcards_and_no_recursion(bucket: Any) -> None:
     assert names("s3://pictures/set", recursive=False) == names("s3://pictures/set/*.jpg")
     assert names("s3://pictures/shards/*.tar") == ["s3://pictures/shards/000.tar!/1.jpg"]
     assert names("s3://pictures/set/a.jpg") == ["s3://pictures/set/a.jpg"]
+
+
+def test_a_listing_is_never_an_old_one(bucket: Any, painted: Painter) -> None:
+    def listed() -> int:
+        return len(discover(clean_roots(["s3://pictures/set/*.jpg"])).files)
+
+    assert listed() == 2
+    bucket.pipe_file("pictures/set/new.jpg", jpeg(painted(8)))
+    assert listed() == 3
+
+
+def test_other_bytes_of_one_size_in_one_second_are_a_change(bucket: Any) -> None:
+    for attempt in range(20):
+        stats = []
+        for data in (b"%6d one" % attempt, b"%6d two" % attempt):
+            bucket.pipe_file("pictures/x.jpg", data)
+            stats.append(stat("s3://pictures/x.jpg"))
+        first, second = stats
+        if first.mtime_ns == second.mtime_ns:
+            assert first.size == second.size
+            assert not first.unchanged(second)
+            return
+    raise AssertionError("Never two writes in one second.")
 
 
 def test_what_is_not_there_is_said_before_the_scan(bucket: Any) -> None:
