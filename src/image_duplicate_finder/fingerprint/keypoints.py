@@ -26,7 +26,7 @@ __all__ = ["NAME", "VERSION", "Keypoints", "extract"]
 NAME = "keypoints"
 VERSION = 1
 
-_SIDE, _LIMIT = 200, 240
+_SIDE, _LIMIT = 200, 200
 _SIDE_THOROUGH, _LIMIT_THOROUGH = 320, 600
 _CONTRAST = 0.02
 _EDGE = 10
@@ -43,7 +43,7 @@ def extract(grey: NDArray[np.uint8], *, thorough: bool = False) -> Keypoints:
     """Keypoints of a grey picture (H, W) uint8, spread over it, the clearest first.
 
     The picture is scaled to 200 pixels (320 if ``thorough``) on its longer side; it should not
-    be smaller than that, but may. At most 240 (600) keypoints are kept.
+    be smaller than that, but may. At most 200 (600) keypoints are kept.
     """
     side, limit = (_SIDE_THOROUGH, _LIMIT_THOROUGH) if thorough else (_SIDE, _LIMIT)
     small = _scaled(grey, side)

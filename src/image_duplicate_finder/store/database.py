@@ -46,6 +46,8 @@ class Database:
             found = sqlite3.connect(
                 self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
+            # Of a new file only. Fingerprints of 5 KB would leave half of smaller pages empty.
+            found.execute("PRAGMA page_size = 32768")
             found.execute("PRAGMA journal_mode = WAL")
             found.execute("PRAGMA synchronous = NORMAL")
             found.execute("PRAGMA foreign_keys = ON")

@@ -48,7 +48,7 @@ MIGRATIONS: tuple[str, ...] = (
         version INTEGER NOT NULL,
         data BLOB NOT NULL,
         PRIMARY KEY (name, content)
-    ) WITHOUT ROWID;
+    );
 
     -- ``verifier`` names the mode and versions that accepted the pair.
     CREATE TABLE match (

@@ -16,7 +16,7 @@ from image_duplicate_finder.model import Relation
 from image_duplicate_finder.verify import geometry
 from image_duplicate_finder.verify.outline import flat_outside, is_pasted
 from image_duplicate_finder.verify.pixels import AGREES, Comparison
-from image_duplicate_finder.verify.traits import repetition, tones
+from image_duplicate_finder.verify.traits import repetition, self_difference, tones
 
 # A block that agrees this well is evidence; unlike pictures have few such blocks.
 _STRONG = 0.85
@@ -32,11 +32,17 @@ _NEARLY_ALL, _HALF, _MOST, _FIFTH = 0.8, 0.5, 0.6, 0.2
 _PAN = 0.75
 # Fewer agreeing blocks than this are a part in common, not an edited copy.
 _EDITED = 0.3
-# Pages of text: one tone and lines that repeat. Other drawings have few tones.
+# Pages of text: one tone and lines that repeat. Other drawings have few tones: from the share of
+# two tones that photos rarely have to the share that only drawings have, more must agree.
 _PAGE_TONE, _PAGE_REPETITION = 0.4, 0.68
-_DRAWING_TONES = 0.6
+_PHOTO_TONES, _DRAWING_TONES = 0.5, 0.6
+_PLAIN_AGREEMENT = 0.65
 _STRICT_AGREEMENT, _STRICT_SCORE = 0.97, 0.95
 _PATTERN_REPETITION = 0.8
+
+# A picture that differs so much from itself after any shift fits in one place only. Measured:
+# photos lie above 1.3, tiles and regular patterns below 0.5.
+_UNIQUE = 1.0
 
 # See _worst_difference.
 _NOTHING_DIFFERS, _SPOTLESS = 0.2, 0.5
@@ -101,13 +107,17 @@ def _is_proof(
     found: Comparison, agreement: float, score: float, share: float, worst: float
 ) -> bool:
     """Whether agreement means anything for pictures of this character."""
-    if worst <= _NOTHING_DIFFERS and share >= _SAME_FRAME:
-        # A part does not prove itself so: a pattern agrees with itself at every period.
+    if worst <= _NOTHING_DIFFERS and (
+        share >= _SAME_FRAME or self_difference(found.target, found.mask) >= _UNIQUE
+    ):
+        # A part of a pattern does not prove itself so: it would agree at every period.
         return True
     strict = agreement >= _STRICT_AGREEMENT and score >= _STRICT_SCORE
     one, other = tones(found.target, found.mask), tones(found.warped, found.mask)
     page = min(one[0], other[0]) >= _PAGE_TONE
-    if not strict and min(sum(one), sum(other)) >= _DRAWING_TONES:
+    plain = (min(sum(one), sum(other)) - _PHOTO_TONES) / (_DRAWING_TONES - _PHOTO_TONES)
+    needed = _PLAIN_AGREEMENT + (1 - _PLAIN_AGREEMENT) * plain**2
+    if not strict and plain >= 0 and agreement < needed:
         return False
     if strict and share >= _SAME_FRAME and not page and worst <= _SPOTLESS:
         return True
