@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from image_duplicate_finder.errors import UsageError
+
+Named = TypeVar("Named", bound=StrEnum)
 
 DEFAULT_ESIMILARITY_THRESHOLD = 0.5
 DEFAULT_CSIMILARITY_THRESHOLD = 0.9
@@ -38,11 +40,11 @@ class Engine(StrEnum):
     RAY = "ray"
 
 
-def _mode(name: str) -> Mode:
+def _named(kind: type[Named], value: str, what: str) -> Named:
     try:
-        return Mode(name)
+        return kind(value)
     except ValueError as error:
-        raise UsageError(f"The mode is one of {', '.join(Mode)}, not {name!r}.") from error
+        raise UsageError(f"The {what} is one of {', '.join(kind)}, not {value!r}.") from error
 
 
 class BackupMode(StrEnum):
@@ -130,8 +132,9 @@ class ScanSettings:
     parquet: str | None = None
 
     def __post_init__(self) -> None:
-        # Programs may write modes as plain words.
-        object.__setattr__(self, "mode", _mode(self.mode))
+        # Programs may write these as plain words.
+        object.__setattr__(self, "mode", _named(Mode, self.mode, "mode"))
+        object.__setattr__(self, "engine", _named(Engine, self.engine, "engine"))
         for name in ("esimilarity_threshold", "csimilarity_threshold"):
             value = getattr(self, name)
             if not 0.0 <= value <= 1.0:

@@ -24,6 +24,7 @@ from image_duplicate_finder import (
     leakage,
 )
 from image_duplicate_finder.errors import Interrupted, NotFound, UsageError
+from image_duplicate_finder.settings import Engine
 from tests.conftest import Painter
 from tests.sources.holders import jpeg
 
@@ -122,6 +123,13 @@ def test_a_group_in_a_notebook_is_a_row_of_thumbnails(photos: Path, library_dir:
     assert shown.count("no picture") == 1
     assert "<b>" not in shown
     assert "&lt;b&gt;&amp;.jpg" in shown
+
+
+def test_modes_and_engines_are_words_too() -> None:
+    assert ScanSettings(mode="quick") == QUICK  # type: ignore[arg-type]
+    assert ScanSettings(engine="ray").engine is Engine.RAY  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="The mode is one of quick, standard, thorough, not 'q'"):
+        ScanSettings(mode="q")  # type: ignore[arg-type]
 
 
 def test_missing_extras_are_named() -> None:
