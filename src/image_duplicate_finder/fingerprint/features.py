@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 _HEADER = struct.Struct("<HHH")
-_BYTES_EACH = 23
-_PLACES_PER_PIXEL = 64
+_BYTES_EACH = 22
+# Twelve bits for either coordinate hold frames of up to 341 pixels.
+_PLACES_PER_PIXEL = 12
+_PLACE_BITS = 12
 _SCALE_STEPS = 32
 _ANGLE_STEPS = 256
 # The lowest size that a byte can hold: 2 ** (-1) pixels, then 32 steps per octave.
@@ -54,17 +56,16 @@ class Keypoints:
         return len(self.x)
 
     def to_bytes(self) -> bytes:
-        """A compact encoding of 6 bytes and 23 for each keypoint.
+        """A compact encoding of 6 bytes and 22 for each keypoint.
 
-        Places are kept to 1/64 pixel, sizes to 2%, directions to 1.4 degrees.
+        Places are kept to 1/12 pixel, sizes to 2%, directions to 1.4 degrees.
         """
         scale = (np.log2(np.maximum(self.scale, 1e-3)) - _LOWEST_OCTAVE) * _SCALE_STEPS
         angle = self.angle * (_ANGLE_STEPS / (2 * np.pi))
         return b"".join(
             (
                 _HEADER.pack(self.width, self.height, len(self)),
-                _places(self.x).tobytes(),
-                _places(self.y).tobytes(),
+                _packed_places(self.x, self.y),
                 np.clip(np.rint(scale), 0, 255).astype(np.uint8).tobytes(),
                 (np.rint(angle).astype(np.int64) % _ANGLE_STEPS).astype(np.uint8).tobytes(),
                 self.flags.tobytes(),
@@ -81,13 +82,14 @@ class Keypoints:
         if len(data) != _HEADER.size + _BYTES_EACH * n:
             raise ValueError("Stored keypoints have the wrong length.")
         raw = np.frombuffer(data, np.uint8, offset=_HEADER.size)
-        x, y, scale, angle, flags, codes = np.split(raw, np.cumsum([2, 2, 1, 1, 1]) * n)
+        places, scale, angle, flags, codes = np.split(raw, np.cumsum([3, 1, 1, 1]) * n)
+        x, y = _unpacked_places(places)
         octaves = scale.astype(np.float32) / _SCALE_STEPS + _LOWEST_OCTAVE
         return cls(
             width,
             height,
-            (x.view("<u2") / _PLACES_PER_PIXEL).astype(np.float32),
-            (y.view("<u2") / _PLACES_PER_PIXEL).astype(np.float32),
+            x,
+            y,
             np.exp2(octaves).astype(np.float32),
             angle.astype(np.float32) * np.float32(2 * np.pi / _ANGLE_STEPS),
             codes.reshape(n, 16),
@@ -95,8 +97,24 @@ class Keypoints:
         )
 
 
-def _places(values: NDArray[np.float32]) -> NDArray[np.uint16]:
-    return np.clip(np.rint(values * _PLACES_PER_PIXEL), 0, 65535).astype("<u2")
+def _packed_places(x: NDArray[np.float32], y: NDArray[np.float32]) -> bytes:
+    """Both coordinates of each place in three bytes."""
+    most = (1 << _PLACE_BITS) - 1
+    across, down = (
+        np.clip(np.rint(values * _PLACES_PER_PIXEL), 0, most).astype("<u4") for values in (x, y)
+    )
+    both = np.ascontiguousarray(across | down << _PLACE_BITS)
+    return both.view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+
+
+def _unpacked_places(data: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    first, second, third = data.reshape(-1, 3).astype(np.uint32).T
+    both = first | second << 8 | third << 16
+    across, down = both & ((1 << _PLACE_BITS) - 1), both >> _PLACE_BITS
+    return (
+        (across / _PLACES_PER_PIXEL).astype(np.float32),
+        (down / _PLACES_PER_PIXEL).astype(np.float32),
+    )
 
 
 def flip_rows(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
