@@ -148,6 +148,11 @@ class ScanSettings:
         if self.address and not self.parquet:
             raise UsageError("A cluster needs 'parquet': a folder that all its machines reach.")
 
+    @property
+    def guarded(self) -> tuple[str, ...]:
+        """All folders that nothing is removed from."""
+        return (*self.protected, *self.compare_only)
+
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON-ready values."""
         return asdict(self)

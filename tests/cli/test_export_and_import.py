@@ -111,7 +111,7 @@ def test_a_name_with_a_line_break_needs_the_other_form(
     assert idf("scan", folder, "--mode", "quick", "--quiet").returncode == 0
     refusal = idf("export", "--format", "delete-list", "-o", "list.txt")
     assert refusal.returncode == 2
-    assert "Use --null" in refusal.stderr
+    assert "idf export --null" in refusal.stderr
     assert not (tmp_path / "list.txt").exists()
     assert idf("export", "--format", "delete-list", "-0").stdout == f"{folder}/b\nc.jpg\0"
 

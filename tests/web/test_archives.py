@@ -45,3 +45,25 @@ def test_an_archive_that_changed_shows_nothing(
     for member in group.members:
         answer = visitor.get(f"/scans/{group.scan}/images/{member.file.id}/full")
         assert answer.status_code == 404
+
+
+def test_lists_take_the_place_of_a_removal(visitor: FlaskClient, group: GroupView) -> None:
+    delete = visitor.get(f"/scans/{group.scan}/export/delete.txt")
+    assert delete.headers["Content-Disposition"] == 'attachment; filename="delete-1.txt"'
+    assert set(delete.text.splitlines()) == {member.file.path for member in group.members}
+    keep = visitor.get(f"/scans/{group.scan}/export/keep.txt?kind=duplicates").text
+    assert keep == f"{group.keeper.path}\n"
+    assert visitor.get("/scans/9/export/delete.txt").status_code == 404
+
+
+def test_a_name_with_a_line_break_is_told_and_not_torn(
+    visitor: FlaskClient, library: Library, tmp_path: Path, painted: Painter
+) -> None:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    for name in ("a.jpg", "b\nc.jpg"):
+        (folder / name).write_bytes(jpeg(painted(1)))
+    scan = library.scan([folder], ScanSettings(mode=Mode.QUICK)).id
+    answer = visitor.get(f"/scans/{scan}/export/delete.txt")
+    assert answer.status_code == 400
+    assert "has a line break in its name" in answer.text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -105,7 +104,7 @@ def command(
 
             write_whole(output, lambda path: write_parquet(Row, rows(groups), path))
         elif wanted in lists:
-            write_pieces(output, _list(wanted, record, groups, b"\0" if null else b"\n"))
+            write_pieces(output, _list(wanted, record, groups, null))
         else:
             write_pieces(output, _text(wanted, library, record, groups))
 
@@ -131,12 +130,8 @@ def _text(
         yield json.dumps(document, ensure_ascii=True, indent=1) + "\n"
 
 
-def _list(form: Format, record: ScanRecord, groups: list[GroupView], end: bytes) -> Iterator[bytes]:
-    from image_duplicate_finder.exports.lists import delete_list, keep_list
+def _list(form: Format, record: ScanRecord, groups: list[GroupView], null: bool) -> Iterator[bytes]:
+    from image_duplicate_finder.exports.lists import delete_list, keep_list, written
 
-    guarded = (*record.settings.protected, *record.settings.compare_only)
     make = delete_list if form is Format.DELETE_LIST else keep_list
-    for path in make(groups, guarded):
-        if end == b"\n" and "\n" in path:
-            raise UsageError(f"{path!r} has a line break in its name. Use --null for such lists.")
-        yield os.fsencode(path) + end
+    yield from written(make(groups, record.settings.guarded), null=null)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 
 from image_duplicate_finder.discover import is_inside
+from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.grouping import holds_more
 from image_duplicate_finder.model import GroupKind, Relation
 from image_duplicate_finder.results import FileView, GroupView, MemberView
@@ -51,6 +53,20 @@ def keep_list(groups: Sequence[GroupView], protected: Sequence[str] = ()) -> tup
         if not file.gone
     }
     return tuple(sorted(files - going))
+
+
+def written(paths: Iterable[str], *, null: bool = False) -> Iterator[bytes]:
+    """A list as bytes, each path in the system's own encoding and ended by a line break.
+
+    With ``null`` a zero byte ends each path. Raises UsageError for a path that has a line break
+    itself and would be taken for two.
+    """
+    for path in paths:
+        if not null and "\n" in path:
+            raise UsageError(
+                f"{path!r} has a line break in its name. Use `idf export --null` for such lists."
+            )
+        yield os.fsencode(path) + (b"\0" if null else b"\n")
 
 
 def _guarded(file: FileView, protected: Sequence[str]) -> bool:

@@ -99,6 +99,7 @@ SAYINGS: tuple[str, ...] = (
     # What stops a scan (library.py, discover.py, scan, store)
     lazy("There is no folder or file %(path)s. Check the spelling."),
     lazy("Name at least one folder to search."),
+    lazy("%(path)s has a line break in its name. Use `idf export --null` for such lists."),
     lazy("%(path)s has no column of paths. %(reason)s"),
     lazy("Reading %(path)s needs more packages: %(command)s"),
     lazy("None of the files could be read as a picture. The list of failures says why."),

@@ -1,15 +1,16 @@
-"""Export: a scan's groups as CSV, as JSON, or as a page with thumbnails."""
+"""Export: a scan's groups as CSV, as JSON, as a page with thumbnails, or as lists of paths."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from flask import Blueprint, Response, render_template, request, stream_with_context
 
 from image_duplicate_finder.documents import scan_document
 from image_duplicate_finder.exports.csv_file import to_csv
+from image_duplicate_finder.exports.lists import delete_list, keep_list, written
 from image_duplicate_finder.model import GroupKind
 from image_duplicate_finder.results import GroupQuery, GroupView
 from image_duplicate_finder.web.export import to_html
@@ -45,6 +46,20 @@ def as_json(scan: int) -> Response:
     return _download(pieces, "application/json", f"duplicates-{scan}.json")
 
 
+@blueprint.get("/delete.txt")
+def as_delete_list(scan: int) -> Response:
+    """The files that could go, a path in each line."""
+    record = library().scan_record(scan)
+    return _as_list(delete_list(_groups(scan), record.settings.guarded), f"delete-{scan}.txt")
+
+
+@blueprint.get("/keep.txt")
+def as_keep_list(scan: int) -> Response:
+    """All other files of the groups, a path in each line."""
+    record = library().scan_record(scan)
+    return _as_list(keep_list(list(_groups(scan)), record.settings.guarded), f"keep-{scan}.txt")
+
+
 @blueprint.get("/report.html")
 def as_page(scan: int) -> Response:
     """The groups as one HTML file with thumbnails."""
@@ -66,6 +81,12 @@ def _groups(scan: int) -> Iterator[GroupView]:
         yield from found.groups
         total = found.total
         wanted = replace(wanted, offset=wanted.offset + _AT_ONCE)
+
+
+def _as_list(paths: Iterable[str], name: str) -> Response:
+    answer = Response(b"".join(written(paths)), mimetype="text/plain")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
 
 
 def _download(pieces: Iterator[str], mimetype: str, name: str) -> Response:
