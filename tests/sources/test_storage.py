@@ -106,6 +106,18 @@ def test_wildcards_and_no_recursion(bucket: Any) -> None:
     assert names("s3://pictures/set/a.jpg") == ["s3://pictures/set/a.jpg"]
 
 
+def test_a_manifest_of_objects(bucket: Any, tmp_path: Path, library_dir: Path) -> None:
+    names = ["set/a.jpg", "set/gone.jpg", "set/deep/sent.jpg", "shards/000.tar!/1.jpg"]
+    manifest = tmp_path / "list.csv"
+    manifest.write_text("url\n" + "".join(f"s3://pictures/{name}\n" for name in names))
+    found = find_duplicates(manifest, QUICK, library=library_dir)
+    assert [failure.path for failure in found.failures] == ["s3://pictures/set/gone.jpg"]
+    (group,) = found.duplicates
+    assert {group.keeper.path, *(member.file.path for member in group.members)} == {
+        f"s3://pictures/{name}" for name in names if "gone" not in name
+    }
+
+
 def test_a_listing_is_never_an_old_one(bucket: Any, painted: Painter) -> None:
     def listed() -> int:
         return len(discover(clean_roots(["s3://pictures/set/*.jpg"])).files)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import stat as stat_bits
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from image_duplicate_finder.discover.folders import Found, reason
 from image_duplicate_finder.discover.names import Choice, Discovery
 from image_duplicate_finder.errors import DecodeError
 from image_duplicate_finder.model import Failure, FileStat, FoundFile
-from image_duplicate_finder.sources import archives, is_archive, is_read_only, remote
+from image_duplicate_finder.sources import archives, is_archive, is_read_only, is_url, remote
 from image_duplicate_finder.sources import stat as source_stat
 from image_duplicate_finder.sources.manifest import read_manifest
 from image_duplicate_finder.sources.names import MEMBER_MARK, parent
 
 # How many files are listed between two signs of life.
 _REPORT_EVERY = 500
+_ASKED_AT_ONCE = 16
 
 
 def in_archive(archive: str, choice: Choice) -> Found:
@@ -63,10 +65,29 @@ def in_manifest(path: str) -> Found:
 
 def listed(paths: Iterable[str]) -> Found:
     """Files that were named one by one, each a failure where it is not there."""
-    for number, path in enumerate(paths):
-        if number % _REPORT_EVERY == 0:
-            yield parent(path)
-        yield _one(path)
+    every = list(paths)
+    for start in range(0, len(every), _REPORT_EVERY):
+        part = every[start : start + _REPORT_EVERY]
+        yield parent(part[0])
+        yield from _all(part)
+
+
+def listing(paths: Iterable[str]) -> Discovery:
+    """Files that were named one by one, in the order of their paths."""
+    found = _all(sorted(set(paths), key=os.fsencode))
+    return Discovery(
+        files=tuple(each for each in found if isinstance(each, FoundFile)),
+        failures=tuple(each for each in found if isinstance(each, Failure)),
+        aliases=(),
+    )
+
+
+def _all(paths: Sequence[str]) -> list[FoundFile | Failure]:
+    """What is known of each path; storage is asked about several at once, as answers take long."""
+    if not any(map(is_url, paths)):
+        return [_one(path) for path in paths]
+    with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
+        return list(pool.map(_one, paths))
 
 
 def _one(path: str) -> FoundFile | Failure:
@@ -83,13 +104,3 @@ def _one(path: str) -> FoundFile | Failure:
     if not stat_bits.S_ISREG(status.st_mode):
         return Failure(path, "discover", "This is no regular file.")
     return FoundFile(real, FileStat.of(status), parent(real), removable=False)
-
-
-def listing(paths: Iterable[str]) -> Discovery:
-    """Files that were named one by one, in the order of their paths."""
-    found = [_one(path) for path in sorted(set(paths), key=os.fsencode)]
-    return Discovery(
-        files=tuple(each for each in found if isinstance(each, FoundFile)),
-        failures=tuple(each for each in found if isinstance(each, Failure)),
-        aliases=(),
-    )
