@@ -26,9 +26,9 @@ from pathlib import Path
 
 from image_duplicate_finder.errors import IdfError
 from image_duplicate_finder.removal import apply, fs, undo
-from image_duplicate_finder.settings import RemovalAction
+from image_duplicate_finder.settings import BackupMode, RemovalAction
 from tests.removal.faulty import ERRORS, Faults, faults, two_step_renames
-from tests.removal.scene import Scene, make_scene
+from tests.removal.scene import Scene, make_scene, own_trash
 
 Work = Callable[[Scene], object]
 VOLUMES = (Path("/dev/shm"), Path("/tmp"), Path("/var/tmp"))
@@ -44,6 +44,7 @@ class Scenario:
     action: RemovalAction = RemovalAction.BACKUP
     across: bool = False
     two_steps: bool = False
+    mode: BackupMode = BackupMode.REMOVED
 
 
 def _apply(scene: Scene) -> object:
@@ -71,7 +72,12 @@ SCENARIOS = (
     Scenario("undo across volumes", _undo, _apply, across=True),
     Scenario("apply, two-step renames", _apply, two_steps=True),
     Scenario("undo, two-step renames", _undo, _apply, two_steps=True),
+    Scenario("apply to the trash", _apply, action=RemovalAction.TRASH),
+    Scenario("undo from the trash", _undo, _apply, RemovalAction.TRASH),
+    Scenario("apply, auto backup", _apply, mode=BackupMode.AUTO),
+    Scenario("apply, full backup", _apply, mode=BackupMode.FULL),
     Scenario("purge", _purge, _apply),
+    Scenario("purge, auto backup", _purge, _apply, mode=BackupMode.AUTO),
 )
 
 
@@ -126,9 +132,11 @@ def fresh(scenario: Scenario, base: Path, files: int, size: int = 3000) -> Itera
             action=scenario.action,
             root=root,
             backup_dir=top / "backups" if scenario.across else None,
-            units=scenario.action == RemovalAction.BACKUP,
+            units=scenario.action in (RemovalAction.BACKUP, RemovalAction.TRASH),
             size=size,
+            mode=scenario.mode,
         )
+        stack.enter_context(own_trash(top))
         with small_batches(), two_step_renames() if scenario.two_steps else nullcontext():
             if scenario.prepare is not None:
                 scenario.prepare(scene)
@@ -166,7 +174,7 @@ def in_child(work: Work, scene: Scene, plan: Faults, kill_after: float | None = 
 
 def check(scenario: Scenario, scene: Scene, marks: dict[bytes, set[str]]) -> None:
     """After a recovery: nothing is lost, nothing is there twice, and undo brings all back."""
-    if scenario.name == "purge":
+    if scenario.work is _purge:
         kept = {mark: paths for mark, paths in marks.items() if scene.census().get(mark)}
         keepers = {m for m, paths in marks.items() if any("/keep/" in path for path in paths)}
         assert keepers <= kept.keys()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 from image_duplicate_finder.model import Relation
 from image_duplicate_finder.removal import Plan, RecoveryReport, Remover, Report, State
@@ -31,6 +33,7 @@ class Scene:
     plan: Plan
     before: dict[bytes, Entry]
     action: RemovalAction
+    mode: BackupMode = BackupMode.REMOVED
 
     @property
     def remover(self) -> Remover:
@@ -44,8 +47,14 @@ class Scene:
 
     def apply(self) -> Report:
         """Apply the plan."""
+        going = {item.path for item in self.plan.items}
+        scanned = (str(path) for path in self.root.glob("keep/*") if str(path) not in going)
         return self.remover.apply(
-            self.plan, matches=any_match, mode=BackupMode.REMOVED, backup_dir=self.backup_dir
+            self.plan,
+            matches=any_match,
+            mode=self.mode,
+            scanned=scanned,
+            backup_dir=self.backup_dir,
         )
 
     def undo(self) -> list[Report]:
@@ -90,10 +99,12 @@ class Scene:
             original = next(iter(before))
             assert paths, f"{original} is lost"
             stored = [path for path in paths if path in kept]
-            strangers = paths - before - set(stored) - self._links(kept)
+            others = {path for path in paths if self._may_be_second(path)}
+            strangers = paths - before - set(stored) - self._links(kept) - others
             assert not strangers, f"{original} is at {strangers} without a record"
-            if self.action == RemovalAction.BACKUP:
-                assert len(paths) == 1, f"{original} is there twice: {paths}"
+            if self.action in (RemovalAction.BACKUP, RemovalAction.TRASH):
+                assert len(paths - others) <= 1, f"{original} is there twice: {paths}"
+                assert paths - others or self.action == RemovalAction.TRASH, f"{original}: {paths}"
         assert not self.leftovers(), self.leftovers()
         problems = self.remover.verify().problems
         assert not problems, problems
@@ -121,10 +132,34 @@ class Scene:
             return set()
         return {item.path for item in kept.values()}  # type: ignore[attr-defined]
 
+    def _may_be_second(self, path: str) -> bool:
+        """Whether a file may stand at a path beside its place or the backup of the removed."""
+        return "/preserved/" in path or path.startswith(str(trash_of(self.top) / "files"))
+
     def remove(self) -> None:
         """Delete the scene."""
         for place in {self.top, *self.places}:
             shutil.rmtree(place, ignore_errors=True)
+
+
+def trash_of(top: Path) -> Path:
+    """Where the system's trash is while a scene is played."""
+    return top / "data/Trash"
+
+
+@contextmanager
+def own_trash(top: Path) -> Iterator[None]:
+    """Give the system's trash a place of its own; send2trash reads it when it is imported."""
+    import send2trash.plat_other as system
+
+    home = str(trash_of(top))
+    places = {"HOME": str(top), "XDG_DATA_HOME": str(top / "data")}
+    with (
+        patch.object(system, "HOMETRASH", home),
+        patch.object(system, "HOMETRASH_B", os.fsencode(home)),
+        patch.dict(os.environ, places),
+    ):
+        yield
 
 
 def make_scene(
@@ -136,6 +171,7 @@ def make_scene(
     backup_dir: Path | None = None,
     units: bool = True,
     size: int = 3000,
+    mode: BackupMode = BackupMode.REMOVED,
 ) -> Scene:
     """Build a scene in ``top``; ``root`` and ``backup_dir`` may lie on other volumes."""
     root = root or top / "photos"
@@ -167,7 +203,9 @@ def make_scene(
     _mark(root)
     plan = plan_for([evidence(*wish) for wish in wishes], root, action)
     assert len(plan.items) == len(wishes), plan.refusals
-    scene = Scene(top, root, str(backup_dir) if backup_dir else None, plan, tree(root), action)
+    scene = Scene(
+        top, root, str(backup_dir) if backup_dir else None, plan, tree(root), action, mode
+    )
     if backup_dir is not None:
         backup_dir.mkdir(parents=True, exist_ok=True)
     return scene

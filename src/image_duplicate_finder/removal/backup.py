@@ -31,6 +31,8 @@ MANIFEST_NAME = "manifest.jsonl"
 README_NAME = "README.txt"
 PRESERVED = "preserved"
 _LONG = "long-paths"
+UNFINISHED = ".idf-moving-unfinished"
+"""The name of a copy or second name that is being made; its original is never touched."""
 OWN_FILES = (README_NAME, MANIFEST_NAME, BACKUP_MARKER_NAME)
 
 _README = """\
@@ -263,6 +265,7 @@ def prune(folder: str) -> bool:
     if look.status(folder) is None:
         _remove_parent_if_empty(folder)
         return True
+    _drop_unfinished(folder)
     for name in fs.names(folder):
         path = os.path.join(folder, name)
         if name not in OWN_FILES and _is_folder(path):
@@ -295,7 +298,13 @@ def _is_folder(path: str) -> bool:
     return found is not None and (found.st_mode & 0o170000) == 0o040000
 
 
+def _drop_unfinished(folder: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        fs.unlink(os.path.join(folder, UNFINISHED))
+
+
 def _prune_empty(folder: str) -> None:
+    _drop_unfinished(folder)
     for name in fs.names(folder):
         path = os.path.join(folder, name)
         if _is_folder(path):

@@ -21,6 +21,7 @@ from image_duplicate_finder.removal import fs, look, moves
 from image_duplicate_finder.removal.backup import (
     MANIFEST_NAME,
     PRESERVED,
+    UNFINISHED,
     RunBackup,
     read_lines,
     stored_in,
@@ -50,15 +51,45 @@ class Preserved:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Coming:
+    """A file that is about to be preserved as ``stored``."""
+
+    path: str
+    stored: str
+    before: FileStat
+
+
 def preserve(
     backup: RunBackup, paths: Sequence[str], mode: BackupMode, cancel: CancelToken
 ) -> Preserved:
     """Preserve files of one root.
 
-    Raises RemovalRefused when a full backup cannot be made; nothing of it is left then.
+    Raises RemovalRefused when the disk fails, or a full backup cannot be made; nothing of it
+    is left then.
     """
     if mode == BackupMode.REMOVED or not paths:
         return Preserved()
+    made: list[str] = []
+    try:
+        return _preserve(backup, paths, mode, cancel, made)
+    except (OSError, Refused) as error:
+        for stored in made:  # made a moment ago of files that were not touched
+            with contextlib.suppress(OSError):
+                fs.unlink(stored)
+        raise RemovalRefused(
+            f"The backup could not be made, so nothing was removed: {error}."
+        ) from error
+
+
+def _preserve(
+    backup: RunBackup,
+    paths: Sequence[str],
+    mode: BackupMode,
+    cancel: CancelToken,
+    made: list[str],
+) -> Preserved:
+    """See :func:`preserve`; ``made`` gets the places of what was preserved."""
     tried: dict[str, FileStat | None] = {}
     ways = _ways(backup, paths, mode, tried)
     if not ways:
@@ -67,39 +98,26 @@ def preserve(
         )
     if mode == BackupMode.FULL and ways == [_copy]:
         _check_space(backup, paths)
-    made: list[str] = []
     restated: list[Restated] = []
-    lines: list[dict[str, Any]] = []
     missed = 0
-    try:
-        for path in paths:
+    for start in range(0, len(paths), _LINES):
+        coming, refused = _coming(backup, paths[start : start + _LINES], mode, tried)
+        missed += refused
+        # The manifest first: nothing is to stand in a backup that it does not tell of.
+        backup.record_preserved(_line(one, backup.backup.folder, ways[0]) for one in coming)
+        for one in coming:
             if cancel.cancelled:
                 break
             try:
-                before = tried.get(path) or look.regular(path)
-                if before is None:  # deleted since the scan, or no file any more
-                    missed += 1
-                    continue
-                line = _preserve_one(backup, path, before, ways[0])
+                _make(one, ways[0])
             except OSError:
                 if mode == BackupMode.FULL:
                     raise
                 missed += 1
                 continue
-            made.append(os.path.join(backup.backup.folder, path_from_dict(line, "stored")))
+            made.append(one.stored)
             if ways == [fs.link]:
-                restated += restated_by_link(path, before)
-            lines.append(line)
-            if len(lines) >= _LINES:
-                backup.record_preserved(lines)
-                lines = []
-        backup.record_preserved(lines)
-    except (OSError, Refused) as error:
-        for stored in made:  # copies made a moment ago of files that were not touched
-            fs.unlink(stored)
-        raise RemovalRefused(
-            f"The full backup could not be made, so nothing was removed: {error}."
-        ) from error
+                restated += restated_by_link(one.path, one.before)
     note = f"{missed} files could not be preserved as well." if missed else ""
     return Preserved(len(made), tuple(restated), note)
 
@@ -125,7 +143,7 @@ def _ways(
     cheap: list[Way] = [fs.reflink] if mode == BackupMode.FULL else [fs.reflink, fs.link]
     found: list[Way] = []
     for way in cheap:
-        trial = os.path.join(backup.backup.folder, "trial")
+        trial = os.path.join(backup.backup.folder, UNFINISHED)
         for path in paths:
             try:
                 tried.setdefault(path, look.regular(path))
@@ -148,18 +166,47 @@ def _copy(path: str, stored: str) -> None:
     moves.copy(path, stored, content, fs.metadata(path))
 
 
-def _preserve_one(backup: RunBackup, path: str, found: FileStat, way: Way) -> dict[str, Any]:
-    """Keep one file in one way; returns its line for the manifest. Raises OSError."""
-    stored = backup.place_for(path, PRESERVED)
-    way(path, stored)
-    if way is fs.reflink:
-        fs.set_metadata(stored, fs.metadata(path), path)
+def _coming(
+    backup: RunBackup,
+    paths: Sequence[str],
+    mode: BackupMode,
+    tried: dict[str, FileStat | None],
+) -> tuple[list[_Coming], int]:
+    """Places for some files, and how many of them have gone or can have none. Raises OSError."""
+    found: list[_Coming] = []
+    for path in paths:
+        try:
+            before = tried.get(path) or look.regular(path)
+            if before is not None:  # else deleted since the scan, or no file any more
+                found.append(_Coming(path, backup.place_for(path, PRESERVED), before))
+        except OSError:
+            if mode == BackupMode.FULL:
+                raise
+    return found, len(paths) - len(found)
+
+
+def _make(one: _Coming, way: Way) -> None:
+    """Keep one file under another name until it is whole. Raises Refused and OSError."""
+    unfinished = os.path.join(os.path.dirname(one.stored), UNFINISHED)
+    try:
+        way(one.path, unfinished)
+        if way is fs.reflink:
+            fs.set_metadata(unfinished, fs.metadata(one.path), one.path)
+        fs.rename(unfinished, one.stored)
+    except (OSError, Refused):
+        with contextlib.suppress(OSError):
+            fs.unlink(unfinished)
+        raise
+
+
+def _line(one: _Coming, folder: str, way: Way) -> dict[str, Any]:
+    """What the manifest says of a preserved file."""
     return {
         "event": "preserved",
         "time": now(),
-        **path_to_dict(path),
-        **path_to_dict(os.path.relpath(stored, backup.backup.folder), "stored"),
-        "bytes": found.size,
+        **path_to_dict(one.path),
+        **path_to_dict(os.path.relpath(one.stored, folder), "stored"),
+        "bytes": one.before.size,
         "how": "reflink" if way is fs.reflink else "hard link" if way is fs.link else "copy",
     }
 

@@ -104,6 +104,8 @@ def _drive_is_gone(journal: Journal, unit: Sequence[Item]) -> bool:
     try:
         for item in unit:
             home = [f for f in folders if item.stored.startswith(f + os.sep)]
+            if item.action == RemovalAction.TRASH:  # a backup that held nothing is gone for good
+                home.append(os.path.dirname(item.path))
             if any(
                 look.status(path) is not None
                 for path in (item.path, item.destination or item.path, item.stored, *home)

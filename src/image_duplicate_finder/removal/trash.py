@@ -8,6 +8,7 @@ then is the one in the trash, is the safety line let go; else it stays as the ba
 from __future__ import annotations
 
 import configparser
+import contextlib
 import errno
 import os
 import urllib.parse
@@ -72,7 +73,9 @@ class ToTrash:
             there = None
         if there is not None:
             return Where.STORED
-        return Where.PLACE if here is not None else Where.NOWHERE
+        if here is not None:
+            return Where.PLACE
+        return Where.STORED if find(item) is not None else Where.NOWHERE
 
 
 def is_in_trash(item: Item) -> bool:
@@ -141,8 +144,7 @@ def _origin(can: str, top: str, name: str) -> str | None:
 
 
 def _forget(trashed: str) -> None:
-    """Remove the note of a file that left the trash."""
+    """Remove the note of a file that left the trash; one that stays behind harms nothing."""
     folder, name = os.path.split(trashed)
-    info = _info(os.path.dirname(folder), name)
-    if look.status(info) is not None:
-        fs.unlink(info)
+    with contextlib.suppress(OSError):
+        fs.unlink(_info(os.path.dirname(folder), name))

@@ -130,9 +130,12 @@ class Restoration:
                 put_back_with_folder_time(item)
         except (Refused, OSError) as error:
             outcome = settle_unit(unit)
-            if any(item.state != State.RESTORED for item in outcome):
-                refused = as_refused(error)
-                self.skipped += [Refusal(i.path, refused.reason, refused.message) for i in unit]
+            refused = as_refused(error)
+            self.skipped += [
+                Refusal(i.path, refused.reason, refused.message)
+                for i in outcome
+                if i.state != State.RESTORED
+            ]
             return outcome
         return [replace(item, state=State.RESTORED) for item in unit]
 
@@ -167,6 +170,7 @@ def put_back_with_folder_time(item: Item) -> None:
 def settle_unit(unit: Sequence[Item]) -> list[Item]:
     """After a failed or interrupted undo: all of a unit restored, or all of it back in store.
 
+    What came back from the system's trash stays in its place, though: its safety line is gone.
     Items keep ``undoing`` when the disk does not answer, for the next start to settle.
     """
     outcome = []
@@ -176,6 +180,9 @@ def settle_unit(unit: Sequence[Item]) -> list[Item]:
             return [replace(item, state=State.RESTORED) for item in unit]
         for item, where in zip(unit, wheres, strict=True):
             place = item.destination or item.path
+            if where == Where.PLACE and item.action == RemovalAction.TRASH:
+                outcome.append(replace(item, state=State.RESTORED))
+                continue
             seen = look.regular(place) if where == Where.PLACE else None
             if seen is not None:
                 moves.move(place, item.stored, item, seen)
@@ -186,6 +193,6 @@ def settle_unit(unit: Sequence[Item]) -> list[Item]:
 
 
 def _state_in_store(item: Item, where: Where) -> State:
-    if where != Where.NOWHERE:
-        return State.MOVED
-    return State.TRASHED if item.action == RemovalAction.TRASH else State.MISSING
+    if item.action == RemovalAction.TRASH and look.status(item.stored) is None:
+        return State.TRASHED
+    return State.MISSING if where == Where.NOWHERE else State.MOVED
