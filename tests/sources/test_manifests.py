@@ -86,6 +86,15 @@ def test_what_a_list_names_in_vain_is_a_failure(tmp_path: Path, photos: Path) ->
     ]  # fmt: skip
 
 
+def test_the_name_inside_an_archive_is_taken_as_it_is(tmp_path: Path, painted: Painter) -> None:
+    archive = write_zip(tmp_path / "odd.zip", {"../a.jpg": jpeg(painted(1)), "./b//c.jpg": b"x"})
+    names = ["../a.jpg", "./b//c.jpg"]
+    (tmp_path / "list.csv").write_text("path\n" + "".join(f"./odd.zip!/{n}\n" for n in names))
+    found = discover(clean_roots([tmp_path / "list.csv"]))
+    assert [file.path for file in found.files] == [f"{archive}!/{name}" for name in names]
+    assert clean_roots([f"{archive}!/../a.jpg"]) == (f"{archive}!/../a.jpg",)
+
+
 def test_links_lead_to_their_files(tmp_path: Path, photos: Path) -> None:
     (tmp_path / "link.jpg").symlink_to(photos / "a.jpg")
     (tmp_path / "list.csv").write_text("path\nlink.jpg\n")

@@ -10,7 +10,7 @@ from image_duplicate_finder.errors import DecodeError, UsageError
 from image_duplicate_finder.sources import is_archive, is_url, split_member, within
 from image_duplicate_finder.sources import stat as source_stat
 from image_duplicate_finder.sources.manifest import is_manifest
-from image_duplicate_finder.sources.names import MEMBER_MARK
+from image_duplicate_finder.sources.names import MEMBER_MARK, outer
 from image_duplicate_finder.sources.remote import check
 
 _LOCAL_URL = "file://"
@@ -38,7 +38,7 @@ def _real(root: str) -> Iterator[str]:
         check(root)
         yield root.rstrip("/")
         return
-    path = os.path.realpath(os.path.expanduser(root))
+    path = outer(root, lambda place: os.path.realpath(os.path.expanduser(place)))
     if os.path.exists(path) or _is_member(path):
         yield path
         return

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from image_duplicate_finder.errors import UsageError
-from image_duplicate_finder.sources.names import is_url
+from image_duplicate_finder.sources.names import is_url, outer
 
 PATH_COLUMNS = (
     "path", "file", "filename", "file_name", "filepath", "file_path",
@@ -77,7 +77,7 @@ def _located(value: str, base: str, manifest: str, line: int) -> str:
         raise UsageError(f"{manifest}: row {line} has no path.")
     if is_url(value):
         return value
-    return os.path.normpath(os.path.join(base, os.path.expanduser(value)))
+    return outer(value, lambda path: os.path.normpath(os.path.join(base, os.path.expanduser(path))))
 
 
 def _text(path: str) -> tuple[Sequence[str], list[list[str]]]:

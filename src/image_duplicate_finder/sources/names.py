@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 
 MEMBER_MARK = "!/"
 """Stands between an archive and the name of a member inside it."""
@@ -31,6 +32,15 @@ def split_member(path: str) -> tuple[str, str] | None:
     """
     found = _MEMBER.fullmatch(path)
     return None if found is None else (found[1], found[2])
+
+
+def outer(path: str, change: Callable[[str], str]) -> str:
+    """``path`` with ``change`` made to what the system knows of it: all of it, or its archive.
+
+    The name inside an archive is no path of the system, and nothing in it may be resolved.
+    """
+    member = split_member(path)
+    return change(path) if member is None else change(member[0]) + MEMBER_MARK + member[1]
 
 
 def is_read_only(path: str) -> bool:
