@@ -82,6 +82,25 @@ def test_every_page_is_accessible_and_fits(busy_server: Server, enter: Enter, ax
     assert not wrong, "\n".join(wrong)
 
 
+def test_the_progress_page_is_accessible(
+    server: Server, enter: Enter, axe: Axe, photos: Path
+) -> None:
+    visit = enter(server)
+    page = visit.page
+    page.route(re.compile("/events"), lambda route: route.abort())  # it stays as it is
+    page.get_by_label("Folder", exact=True).fill(str(photos))
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_url("**/work/*")
+    wrong: list[str] = []
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for theme in THEMES:
+            page.emulate_media(color_scheme=theme)
+            wrong += axe(page)
+    assert not wrong, "\n".join(wrong)
+
+
 def test_every_page_speaks_german(busy_server: Server, enter: Enter) -> None:
     visit = enter(busy_server)
     page = visit.page
@@ -221,7 +240,7 @@ def test_a_removal_goes_on_without_its_tab(server: Server, enter: Enter, photos:
 
 
 def test_find_by_example_with_a_dropped_file(
-    busy_server: Server, enter: Enter, tmp_path: Path
+    busy_server: Server, enter: Enter, axe: Axe, tmp_path: Path
 ) -> None:
     example = tmp_path / "example.png"
     cv2.imwrite(str(example), cv2.cvtColor(paint_photo(1), cv2.COLOR_RGB2BGR))
@@ -231,6 +250,7 @@ def test_find_by_example_with_a_dropped_file(
     page.locator("#picture").set_input_files(str(example))
     expect(page.locator("#found-title")).to_be_visible()
     expect(page.locator("#preview")).to_be_visible()
+    assert axe(page) == []
 
 
 def test_the_theme_switch_is_remembered(server: Server, enter: Enter) -> None:
@@ -246,7 +266,9 @@ def test_the_theme_switch_is_remembered(server: Server, enter: Enter) -> None:
     expect(page.locator("details[data-menu]")).not_to_have_attribute("open", "")
 
 
-def test_after_a_restart_the_old_tab_is_told(enter: Enter, library_dir: Path, photos: Path) -> None:
+def test_after_a_restart_the_old_tab_is_told(
+    enter: Enter, axe: Axe, library_dir: Path, photos: Path
+) -> None:
     first = start_server(library_dir)
     visit = enter(first)
     first.kill()
@@ -258,5 +280,6 @@ def test_after_a_restart_the_old_tab_is_told(enter: Enter, library_dir: Path, ph
         stranger.page.context.clear_cookies()
         stranger.open("/")
         expect(stranger.page.get_by_role("heading")).to_have_text("Please open the app anew")
+        assert axe(stranger.page) == []
     finally:
         second.stop()
