@@ -5,7 +5,6 @@ recovers. No other module of the package moves or deletes a file of the user.
 """
 
 from image_duplicate_finder.removal.backup import FOLDER_NAME as BACKUP_FOLDER_NAME
-from image_duplicate_finder.removal.journal import BackupFolder, Item, Run, RunState, State
 from image_duplicate_finder.removal.plan import (
     Companion,
     Evidence,
@@ -18,6 +17,7 @@ from image_duplicate_finder.removal.plan import (
     make_plan,
 )
 from image_duplicate_finder.removal.plan_file import plan_from_dict, plan_to_dict
+from image_duplicate_finder.removal.records import BackupFolder, Item, Run, RunState, State
 from image_duplicate_finder.removal.remover import Remover
 from image_duplicate_finder.removal.report import (
     BackupInfo,

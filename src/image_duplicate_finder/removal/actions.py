@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from image_duplicate_finder.removal import fs, look
-from image_duplicate_finder.removal.journal import Item, Journal, State
+from image_duplicate_finder.removal.journal import Journal
 from image_duplicate_finder.removal.links import ToLink
 from image_duplicate_finder.removal.methods import Method, ToBackup
+from image_duplicate_finder.removal.records import Item, State
 from image_duplicate_finder.removal.trash import ToTrash, is_in_trash
 from image_duplicate_finder.settings import RemovalAction
 

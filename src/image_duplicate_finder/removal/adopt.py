@@ -21,8 +21,9 @@ from image_duplicate_finder.removal.backup import (
     read_lines,
     stored_in,
 )
-from image_duplicate_finder.removal.journal import BackupFolder, Item, Journal, RunState, State
+from image_duplicate_finder.removal.journal import Journal
 from image_duplicate_finder.removal.plan_file import path_from_dict
+from image_duplicate_finder.removal.records import BackupFolder, Item, RunState, State
 from image_duplicate_finder.settings import BackupMode, RemovalAction
 
 _PLAN = "adopted"

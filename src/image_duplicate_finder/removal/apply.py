@@ -18,11 +18,12 @@ from image_duplicate_finder.removal import fs, look
 from image_duplicate_finder.removal.actions import METHODS, let_go_of_trashed
 from image_duplicate_finder.removal.backup import RunBackup
 from image_duplicate_finder.removal.checks import Checks, Seen, after
-from image_duplicate_finder.removal.journal import Item, Journal, State
+from image_duplicate_finder.removal.journal import Journal
 from image_duplicate_finder.removal.links import aim_of
 from image_duplicate_finder.removal.look import Refused
 from image_duplicate_finder.removal.moves import Where
 from image_duplicate_finder.removal.plan import Companion, Plan, PlanItem, Reason, Refusal, root_of
+from image_duplicate_finder.removal.records import Item, State
 from image_duplicate_finder.settings import RemovalAction
 
 BATCH = 32

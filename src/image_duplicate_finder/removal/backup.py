@@ -23,8 +23,9 @@ from typing import Any
 from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.model import BACKUP_MARKER_NAME
 from image_duplicate_finder.removal import fs, look
-from image_duplicate_finder.removal.journal import BackupFolder, Item, Journal, now
+from image_duplicate_finder.removal.journal import Journal, now
 from image_duplicate_finder.removal.plan_file import path_from_dict, path_to_dict
+from image_duplicate_finder.removal.records import BackupFolder, Item
 
 FOLDER_NAME = "ImageDuplicateFinder-backup"
 MANIFEST_NAME = "manifest.jsonl"

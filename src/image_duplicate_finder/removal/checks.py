@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from image_duplicate_finder.model import FileStat, Relation
 from image_duplicate_finder.removal import look
-from image_duplicate_finder.removal.journal import Item
 from image_duplicate_finder.removal.look import Above, Folders, Refused
 from image_duplicate_finder.removal.plan import (
     LINKS,
@@ -27,6 +26,7 @@ from image_duplicate_finder.removal.plan import (
     keeper_planned,
     refuse,
 )
+from image_duplicate_finder.removal.records import Item
 
 Matches = Callable[[bytes, bytes], bool]
 """Tells whether the library stores a match between the contents of a file and its keeper."""

@@ -13,11 +13,11 @@ import stat as stat_bits
 
 from image_duplicate_finder.model import FileStat
 from image_duplicate_finder.removal import fs, look, moves
-from image_duplicate_finder.removal.journal import Item
 from image_duplicate_finder.removal.look import Refused
 from image_duplicate_finder.removal.methods import put_back, taken
 from image_duplicate_finder.removal.moves import Where
 from image_duplicate_finder.removal.plan import Reason
+from image_duplicate_finder.removal.records import Item
 from image_duplicate_finder.settings import RemovalAction
 
 _NO_LINKS_HERE = frozenset(

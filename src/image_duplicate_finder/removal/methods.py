@@ -9,10 +9,10 @@ from typing import Protocol
 
 from image_duplicate_finder.model import FileStat
 from image_duplicate_finder.removal import fs, look, moves
-from image_duplicate_finder.removal.journal import Item
 from image_duplicate_finder.removal.look import Refused
 from image_duplicate_finder.removal.moves import Where
 from image_duplicate_finder.removal.plan import Reason
+from image_duplicate_finder.removal.records import Item
 
 
 class Method(Protocol):

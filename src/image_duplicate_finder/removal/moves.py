@@ -19,9 +19,9 @@ from blake3 import blake3
 
 from image_duplicate_finder.model import FileStat
 from image_duplicate_finder.removal import fs, look
-from image_duplicate_finder.removal.journal import Item
 from image_duplicate_finder.removal.look import Refused
 from image_duplicate_finder.removal.plan import Reason
+from image_duplicate_finder.removal.records import Item
 
 TEMPORARY_PREFIX = ".idf-moving-"
 """Names in the user's folders that begin so are ours and live only while a file moves."""

@@ -26,9 +26,10 @@ from image_duplicate_finder.removal.backup import (
     read_lines,
     stored_in,
 )
-from image_duplicate_finder.removal.journal import BackupFolder, now
+from image_duplicate_finder.removal.journal import now
 from image_duplicate_finder.removal.look import Refused
 from image_duplicate_finder.removal.plan_file import path_from_dict, path_to_dict
+from image_duplicate_finder.removal.records import BackupFolder
 from image_duplicate_finder.removal.report import Restated
 from image_duplicate_finder.settings import BackupMode
 

@@ -14,10 +14,11 @@ from itertools import groupby
 from image_duplicate_finder.removal import checks, fs, look
 from image_duplicate_finder.removal.apply import as_refused
 from image_duplicate_finder.removal.backup import prune
-from image_duplicate_finder.removal.journal import BackupFolder, Item, Journal, State
+from image_duplicate_finder.removal.journal import Journal
 from image_duplicate_finder.removal.look import Refused
 from image_duplicate_finder.removal.plan import Reason, Refusal
 from image_duplicate_finder.removal.preserve import preserved_files, restated_by_link
+from image_duplicate_finder.removal.records import BackupFolder, Item, State
 from image_duplicate_finder.removal.report import PurgeReport, Restated
 from image_duplicate_finder.removal.units import Folder
 

@@ -16,10 +16,11 @@ from image_duplicate_finder.removal import checks, look
 from image_duplicate_finder.removal.actions import METHODS, let_go_of_trashed
 from image_duplicate_finder.removal.apply import folders_of, give_back, sync
 from image_duplicate_finder.removal.backup import prune
-from image_duplicate_finder.removal.journal import Item, Journal, RunState, State
+from image_duplicate_finder.removal.journal import Journal
 from image_duplicate_finder.removal.look import Refused
 from image_duplicate_finder.removal.moves import Where
 from image_duplicate_finder.removal.purge import purge_items
+from image_duplicate_finder.removal.records import Item, RunState, State
 from image_duplicate_finder.removal.report import RecoveryReport
 from image_duplicate_finder.removal.undo import put_back_with_folder_time, settle_unit
 from image_duplicate_finder.settings import RemovalAction

@@ -15,11 +15,12 @@ from image_duplicate_finder.removal.adopt import adopt
 from image_duplicate_finder.removal.apply import Application, Backups, as_refused
 from image_duplicate_finder.removal.backup import prune
 from image_duplicate_finder.removal.checks import Checks, Matches
-from image_duplicate_finder.removal.journal import Item, Journal, Run, RunState, State
+from image_duplicate_finder.removal.journal import Journal
 from image_duplicate_finder.removal.links import is_ours
 from image_duplicate_finder.removal.plan import Plan, root_of
 from image_duplicate_finder.removal.preserve import Preserved, preserve
 from image_duplicate_finder.removal.purge import purge
+from image_duplicate_finder.removal.records import Item, Run, RunState, State
 from image_duplicate_finder.removal.recover import recover
 from image_duplicate_finder.removal.report import (
     BackupInfo,

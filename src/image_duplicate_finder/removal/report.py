@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from image_duplicate_finder.model import FileStat
-from image_duplicate_finder.removal.journal import BackupFolder, Item
 from image_duplicate_finder.removal.plan import Refusal
+from image_duplicate_finder.removal.records import BackupFolder, Item
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,13 @@ from image_duplicate_finder.removal import fs, look, moves
 from image_duplicate_finder.removal.actions import METHODS
 from image_duplicate_finder.removal.apply import BATCH, as_refused, folders_of, sync
 from image_duplicate_finder.removal.backup import MANIFEST_NAME, RunBackup
-from image_duplicate_finder.removal.journal import BackupFolder, Item, Journal, State
+from image_duplicate_finder.removal.journal import Journal
 from image_duplicate_finder.removal.links import is_ours
 from image_duplicate_finder.removal.look import Refused
 from image_duplicate_finder.removal.methods import taken
 from image_duplicate_finder.removal.moves import Where
 from image_duplicate_finder.removal.plan import LINKS, Reason, Refusal
+from image_duplicate_finder.removal.records import BackupFolder, Item, State
 from image_duplicate_finder.settings import RemovalAction
 
 RESTORABLE = (State.MOVED, State.TRASHED, State.MISSING)

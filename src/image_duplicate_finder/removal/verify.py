@@ -7,8 +7,9 @@ import os
 from image_duplicate_finder.progress import Progress, Step
 from image_duplicate_finder.removal import fs, look
 from image_duplicate_finder.removal.backup import FOLDER_NAME, OWN_FILES
-from image_duplicate_finder.removal.journal import UNSETTLED, Item, Journal, State
+from image_duplicate_finder.removal.journal import Journal
 from image_duplicate_finder.removal.preserve import preserved_files
+from image_duplicate_finder.removal.records import UNSETTLED, Item, State
 from image_duplicate_finder.removal.report import VerifyReport
 
 
