@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import secrets
+import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +28,12 @@ from image_duplicate_finder.results import ScanState
 from tests.conftest import Painter
 
 WORKERS = 3
-RAY = ScanSettings(engine=Engine.RAY, jobs=WORKERS)
+RAY = ScanSettings(engine=Engine.RAY)
+
+# Ray names the processes after the tasks that they are busy with.
+READ = ("ray::_read_part",)
+SHARE_WORDS = ("ray::_deal_out", "ray::_build", "ray::_look_up", "ray::_settle")
+VERIFY = ("ray::_verify_share",)
 
 
 @pytest.fixture(scope="module")
@@ -57,20 +67,71 @@ def found(library: Path, photos: Path, settings: ScanSettings) -> tuple[Outcome,
     return outcome(library, document), failures
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """Where a running cluster answers, and the process that all its others come from."""
+
+    address: str
+    head: psutil.Process
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A cluster that runs already, with a token that it asks for.
+
+    Ray reads the token once in a process, so all tests use this one cluster.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        yield from _running_cluster()
+
+
+def _running_cluster() -> Iterator[Cluster]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = [f"--num-cpus={WORKERS}", f"--port={port}", "--include-dashboard=false"]
+    head = subprocess.Popen(
+        [Path(sys.executable).with_name("ray"), "start", "--head", "--block", *options],
+        env={
+            **os.environ,
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert head.stdout
+        told = ""
+        while "Ray runtime started" not in told:
+            line = head.stdout.readline()
+            assert line, told
+            told += line
+        yield Cluster(f"127.0.0.1:{port}", psutil.Process(head.pid))
+    finally:
+        # With its head all processes of a cluster end.
+        head.terminate()
+        head.communicate()
+
+
 @contextmanager
-def killing(*tasks: str) -> Iterator[list[str]]:
-    """SIGKILL one worker process of the cluster while it is busy with each of these tasks."""
-    killed: list[str] = []
+def killing(cluster: Cluster, *kinds: tuple[str, ...]) -> Iterator[set[tuple[str, ...]]]:
+    """SIGKILL, for each kind of tasks, one of the cluster's processes that is busy with one."""
+    killed: set[tuple[str, ...]] = set()
     over = threading.Event()
 
     def hunt() -> None:
-        while not over.wait(0.01) and len(killed) < len(tasks):
-            for process in psutil.process_iter(["name", "cmdline"]):
-                title = " ".join(process.info["cmdline"] or ())
-                for task in tasks:
-                    if title.startswith(f"ray::{task}") and task not in killed:
-                        process.kill()
-                        killed.append(task)
+        while not over.wait(0.005) and len(killed) < len(kinds):
+            for process in cluster.head.children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    title = " ".join(process.cmdline())
+                    for kind in kinds:
+                        if kind not in killed and title.startswith(kind):
+                            process.kill()
+                            killed.add(kind)
 
     hunter = threading.Thread(target=hunt)
     hunter.start()
@@ -83,16 +144,17 @@ def killing(*tasks: str) -> Iterator[list[str]]:
 
 @pytest.mark.slow
 def test_a_cluster_that_loses_workers_finds_the_same(
-    tmp_path: Path, photos: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, photos: Path, cluster: Cluster, capfd: pytest.CaptureFixture[str]
 ) -> None:
     local, failures = found(tmp_path / "local", photos, ScanSettings(jobs=2))
     assert len(local.groups) >= 8
     assert len(failures) == 2
 
     parquet = tmp_path / "fingerprints"
-    with killing("MapBatches", "_settle", "_verify_share") as killed:
-        on_ray = found(tmp_path / "ray", photos, replace(RAY, parquet=str(parquet)))
-    assert set(killed) == {"MapBatches", "_settle", "_verify_share"}
+    with killing(cluster, READ, SHARE_WORDS, VERIFY) as killed:
+        settings = replace(RAY, address=cluster.address, parquet=str(parquet))
+        on_ray = found(tmp_path / "ray", photos, settings)
+    assert killed == {READ, SHARE_WORDS, VERIFY}
     assert on_ray == (local, failures)
     assert capfd.readouterr().out == "", "results stand on standard output, and nothing else"
 
@@ -106,10 +168,12 @@ def test_a_cluster_that_loses_workers_finds_the_same(
 
 
 @pytest.mark.slow
-def test_a_stopped_scan_keeps_what_was_read(tmp_path: Path, photos: Path) -> None:
+def test_a_stopped_scan_keeps_what_was_read(tmp_path: Path, photos: Path, cluster: Cluster) -> None:
     cancel = CancelToken()
-    settings = replace(RAY, mode=Mode.QUICK)
-    with Library.open(tmp_path) as library:
+    settings = replace(
+        RAY, mode=Mode.QUICK, address=cluster.address, parquet=str(tmp_path / "parquet")
+    )
+    with Library.open(tmp_path / "library") as library:
         with pytest.raises(Interrupted):
             library.scan(
                 [photos],
@@ -120,7 +184,7 @@ def test_a_stopped_scan_keeps_what_was_read(tmp_path: Path, photos: Path) -> Non
         stopped = library.latest_scan()
         assert stopped.state is ScanState.STOPPED
         assert stopped.decoded > 0
-        again = library.scan([photos], replace(settings, engine=Engine.LOCAL))
+        again = library.scan([photos], ScanSettings(mode=Mode.QUICK))
         assert again.decoded < again.files - stopped.decoded
 
 

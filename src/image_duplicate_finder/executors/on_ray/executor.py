@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image_duplicate_finder.errors import IdfError, UsageError
-from image_duplicate_finder.executors.engine import Pair, Sides, verify_share
 from image_duplicate_finder.executors.on_ray.fingerprints import read_on_cluster
 from image_duplicate_finder.executors.on_ray.parts import PartFolder
 from image_duplicate_finder.executors.on_ray.words import word_pairs_on_cluster
 from image_duplicate_finder.executors.processes import Answer, available_cores
 from image_duplicate_finder.executors.task import FileTask
+from image_duplicate_finder.executors.verifying import Pair, Sides, verify_share
 from image_duplicate_finder.fingerprint.compute import Specs
 from image_duplicate_finder.model import Match
 from image_duplicate_finder.search.hamming import HammingPairs, near_pairs
@@ -71,7 +71,10 @@ class RayExecutor:
             self._ray._private.worker._worker_logs_enabled = False
         except (OSError, RuntimeError, ValueError) as error:
             self._parts.close()
-            raise IdfError(f"No Ray cluster answers at {settings.address!r}: {error}") from error
+            raise IdfError(
+                f"No Ray cluster answers at {settings.address!r}: {error} If it is there, it may "
+                "want a token: set RAY_AUTH_MODE and RAY_AUTH_TOKEN as on the cluster."
+            ) from error
 
     def __enter__(self) -> Self:
         return self
@@ -134,8 +137,8 @@ class RayExecutor:
 
 def _import_ray() -> Any:
     try:
+        import pyarrow  # noqa: F401
         import ray
-        import ray.data
     except ImportError as error:
         raise UsageError(
             "The engine 'ray' is not installed. "
