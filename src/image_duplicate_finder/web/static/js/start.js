@@ -131,7 +131,8 @@ const presets = [...document.querySelectorAll("#presets input")];
 
 function showThresholds() {
   for (const slider of [euclidean, cosine]) {
-    const value = Number(slider.value).toFixed(2);
+    const digits = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
+    const value = Number(slider.value).toLocaleString(document.documentElement.lang, digits);
     document.querySelector(`output[for="${slider.id}"]`).value = value;
   }
   for (const preset of presets) {
