@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Sequence
 from typing import Protocol, Self
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from image_duplicate_finder.executors.processes import Answer, ProcessExecutor, available_cores
 from image_duplicate_finder.executors.task import FileTask
+from image_duplicate_finder.executors.verifying import Pair, Sides, Verifiers, verify_share
 from image_duplicate_finder.fingerprint.compute import Specs
 from image_duplicate_finder.fingerprint.features import Keypoints
 from image_duplicate_finder.model import Match
@@ -18,13 +18,10 @@ from image_duplicate_finder.search import hamming
 from image_duplicate_finder.search.hamming import HammingPairs
 from image_duplicate_finder.search.words import WordIndex, WordPairs
 from image_duplicate_finder.settings import DecodeLimits, Engine, ScanSettings
-from image_duplicate_finder.verify import Side, verify
-
-Pair = tuple[int, int]
-Sides = Mapping[int, Side]
 
 _PAIRS_AT_ONCE = 1024
-_SHARE = 32
+# To start a process takes as long as to verify about so many pairs.
+_WORTH_PROCESSES = 200
 
 
 class Executor(Protocol):
@@ -68,27 +65,24 @@ def open_executor(settings: ScanSettings) -> Executor:
     return LocalExecutor(settings.limits, settings.jobs)
 
 
-def verify_share(pairs: Sequence[Pair], sides: Sides, thorough: bool) -> list[Match]:
-    """The matches among ``pairs``, in their order, on one core."""
-    found = (
-        verify(sides[a], sides[b], thorough=thorough) for a, b in pairs if a in sides and b in sides
-    )
-    return [match for match in found if match is not None]
-
-
 class LocalExecutor:
-    """Worker processes for files, threads for compiled loops; ``jobs`` of them, or one per core."""
+    """Child processes for files and pairs, threads for compiled loops.
+
+    ``jobs`` of them, or one per core.
+    """
 
     def __init__(self, limits: DecodeLimits, jobs: int | None = None) -> None:
         self.pairs_at_once = _PAIRS_AT_ONCE
         self._limits = limits
         self._jobs = jobs or available_cores()
+        self._verifiers = Verifiers(self._jobs)
+        self._verified = 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        """Nothing outlives a call."""
+        self._verifiers.close()
 
     def read(self, tasks: Sequence[FileTask], specs: Specs) -> Generator[Answer, None, None]:
         """See :meth:`Executor.read`."""
@@ -108,7 +102,7 @@ class LocalExecutor:
 
     def verify(self, pairs: Sequence[Pair], sides: Sides, *, thorough: bool) -> list[Match]:
         """See :meth:`Executor.verify`."""
-        shares = [pairs[start : start + _SHARE] for start in range(0, len(pairs), _SHARE)]
-        with ThreadPoolExecutor(self._jobs) as pool:
-            found = pool.map(lambda share: verify_share(share, sides, thorough), shares)
-            return [match for matches in found for match in matches]
+        self._verified += len(pairs)
+        if self._jobs == 1 or self._verified < _WORTH_PROCESSES:
+            return verify_share(pairs, sides, thorough)
+        return list(self._verifiers.verify(pairs, sides, thorough=thorough))

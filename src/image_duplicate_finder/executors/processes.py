@@ -12,15 +12,14 @@ import os
 import pickle
 import queue
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from image_duplicate_finder.errors import DecodeError
+from image_duplicate_finder.executors import child
 from image_duplicate_finder.executors.task import FileTask, TaskResult
-from image_duplicate_finder.executors.worker import READY
 from image_duplicate_finder.fingerprint.compute import Specs
 from image_duplicate_finder.model import Failure, FileStat
 from image_duplicate_finder.settings import DecodeLimits
@@ -155,12 +154,7 @@ class ProcessExecutor:
 
         Raises OSError when none comes up: that is no fault of any file.
         """
-        process = subprocess.Popen(
-            [sys.executable, "-m", "image_duplicate_finder.executors.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=_environment(),
-        )
+        process = child.start("image_duplicate_finder.executors.worker")
         worker = _Worker(process)
         with self._lock:
             self._workers.add(worker)
@@ -171,7 +165,7 @@ class ProcessExecutor:
         try:
             process.stdin.write(self._setup)
             process.stdin.flush()
-            ready = pickle.load(process.stdout) == READY
+            ready = pickle.load(process.stdout) == child.READY
         except (EOFError, OSError, pickle.UnpicklingError):
             ready = False
         if ready:
@@ -187,14 +181,7 @@ class ProcessExecutor:
         return self._start()
 
     def _end(self, worker: _Worker) -> None:
-        worker.process.kill()
-        worker.process.wait()
-        for pipe in (worker.process.stdin, worker.process.stdout):
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except OSError:
-                    continue
+        child.end(worker.process)
         with self._lock:
             self._workers.discard(worker)
 
@@ -239,12 +226,6 @@ def _batches(tasks: Sequence[FileTask]) -> Iterator[list[FileTask]]:
         size += task.size
     if batch:
         yield batch
-
-
-def _environment() -> dict[str, str]:
-    """Workers are parallel already: a thread pool in each library would only get in the way."""
-    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    return {**os.environ, **dict.fromkeys(threads, "1"), "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
 def _stat(path: str) -> FileStat | None:

@@ -24,9 +24,9 @@ _NEAR_HASHES_SCORE = 50.0
 def quick_matches(store: Store, contents: frozenset[int]) -> list[Match]:
     """Near copies by perceptual hash alone, not stored: for groups while a scan still reads."""
     ids = _in_stable_order(store, contents)
-    executor = LocalExecutor(DecodeLimits())
-    verifier = Verifier(store, ScanSettings(mode=Mode.QUICK), executor, silent, CancelToken())
-    return list(verifier.matches(_near_by_hash(store, executor, ids)))
+    with LocalExecutor(DecodeLimits(), jobs=1) as executor:
+        verifier = Verifier(store, ScanSettings(mode=Mode.QUICK), executor, silent, CancelToken())
+        return list(verifier.matches(_near_by_hash(store, executor, ids)))
 
 
 def find_matches(

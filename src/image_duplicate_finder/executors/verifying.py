@@ -1,0 +1,87 @@
+"""Verify pairs in child processes: the interpreter's lock would keep threads to one core.
+
+Run as a module it is the child: requests are ``(pairs, sides, thorough)``, answers the matches.
+"""
+
+from __future__ import annotations
+
+import pickle
+import queue
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import BinaryIO
+
+from image_duplicate_finder.executors import child
+from image_duplicate_finder.model import Match
+from image_duplicate_finder.verify import Side, verify
+
+Pair = tuple[int, int]
+Sides = Mapping[int, Side]
+
+_SHARE = 32
+
+
+def verify_share(pairs: Sequence[Pair], sides: Sides, thorough: bool) -> list[Match]:
+    """The matches among ``pairs``, in their order, on one core."""
+    found = (
+        verify(sides[a], sides[b], thorough=thorough) for a, b in pairs if a in sides and b in sides
+    )
+    return [match for match in found if match is not None]
+
+
+class Verifiers:
+    """``jobs`` child processes that verify; each is started when it is first needed."""
+
+    def __init__(self, jobs: int) -> None:
+        self._jobs = jobs
+        self._idle: queue.SimpleQueue[subprocess.Popen[bytes]] = queue.SimpleQueue()
+
+    def close(self) -> None:
+        """End the children."""
+        while not self._idle.empty():
+            child.end(self._idle.get())
+
+    def verify(self, pairs: Sequence[Pair], sides: Sides, *, thorough: bool) -> Iterator[Match]:
+        """The matches among ``pairs``, in their order."""
+        shares = [pairs[start : start + _SHARE] for start in range(0, len(pairs), _SHARE)]
+        with ThreadPoolExecutor(self._jobs) as pool:
+            for found in pool.map(lambda share: self._hand_out(share, sides, thorough), shares):
+                yield from found
+
+    def _hand_out(self, pairs: Sequence[Pair], sides: Sides, thorough: bool) -> list[Match]:
+        """One share's matches by a child; by this process if the child dies of it."""
+        needed = {id: sides[id] for pair in pairs for id in pair if id in sides}
+        try:
+            worker = self._idle.get_nowait()
+        except queue.Empty:
+            worker = child.start(__name__)
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        try:
+            pickle.dump((pairs, needed, thorough), worker.stdin, pickle.HIGHEST_PROTOCOL)
+            worker.stdin.flush()
+            found: list[Match] = pickle.load(worker.stdout)
+        except (EOFError, OSError, pickle.UnpicklingError):
+            child.end(worker)
+            return verify_share(pairs, needed, thorough)
+        self._idle.put(worker)
+        return found
+
+
+def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Answer each request with one message."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    while True:
+        try:
+            pairs, sides, thorough = pickle.load(requests)
+        except EOFError:
+            return
+        pickle.dump(verify_share(pairs, sides, thorough), answers, pickle.HIGHEST_PROTOCOL)
+        answers.flush()
+
+
+if __name__ == "__main__":
+    child.run(serve)

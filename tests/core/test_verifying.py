@@ -1,0 +1,103 @@
+"""Child processes that verify pairs: the same answers, in order, and none lost with a child."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import psutil
+import pytest
+
+from image_duplicate_finder.executors.engine import LocalExecutor
+from image_duplicate_finder.executors.verifying import Sides, Verifiers, verify_share
+from image_duplicate_finder.fingerprint import keypoints, perceptual, proof
+from image_duplicate_finder.settings import DecodeLimits
+from image_duplicate_finder.verify import Side
+from tests.conftest import Painter
+
+PAIRS = [(a, b) for a in range(24) for b in range(a + 1, 24)] + [(3, 99)]
+
+
+def children() -> list[psutil.Process]:
+    return [
+        each
+        for each in psutil.Process().children()
+        if "executors.verifying" in " ".join(each.cmdline())
+    ]
+
+
+@pytest.fixture(scope="module")
+def sides(painted: Painter) -> Sides:
+    """Eight pictures, each in three versions."""
+    made = {}
+    for number in range(24):
+        image = painted(number // 3, 320, 240)
+        image = (image, image[:, ::-1], image[20:220, 30:300])[number % 3]
+        grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
+        made[number] = Side(
+            number,
+            grey.shape[1],
+            grey.shape[0],
+            perceptual.encode(grey),
+            keypoints.extract(grey),
+            proof.decode(proof.encode(grey)),
+        )
+    return made
+
+
+@pytest.fixture
+def verifiers() -> Iterator[Verifiers]:
+    made = Verifiers(2)
+    yield made
+    made.close()
+    assert children() == []
+
+
+def test_children_answer_as_this_process_would(sides: Sides, verifiers: Verifiers) -> None:
+    alone = verify_share(PAIRS, sides, False)
+    assert len(alone) >= 20
+    assert list(verifiers.verify(PAIRS, sides, thorough=False)) == alone
+    assert len(children()) <= 2
+    # They are used again.
+    before = {each.pid for each in children()}
+    assert list(verifiers.verify(PAIRS, sides, thorough=False)) == alone
+    assert {each.pid for each in children()} == before
+
+
+def test_killed_children_lose_no_pair(sides: Sides, verifiers: Verifiers) -> None:
+    done = threading.Event()
+    killed: list[int] = []
+
+    def kill() -> None:
+        while not done.wait(0.05):
+            for each in children():
+                os.kill(each.pid, signal.SIGKILL)
+                killed.append(each.pid)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    end = time.monotonic() + 60
+    try:
+        while not killed and time.monotonic() < end:
+            found = list(verifiers.verify(PAIRS, sides, thorough=False))
+            assert found == verify_share(PAIRS, sides, False)
+    finally:
+        done.set()
+        killer.join()
+    assert killed
+
+
+def test_few_pairs_start_no_process(sides: Sides) -> None:
+    with LocalExecutor(DecodeLimits(), jobs=2) as executor:
+        few = executor.verify(PAIRS[:50], sides, thorough=False)
+        assert children() == []
+        many = executor.verify(PAIRS, sides, thorough=False)
+        assert children() != []
+    assert children() == []
+    assert few == verify_share(PAIRS[:50], sides, False)
+    assert many == verify_share(PAIRS, sides, False)
