@@ -13,7 +13,7 @@ import pytest
 
 from image_duplicate_finder.errors import NotFound
 from image_duplicate_finder.removal import Remover, State, find_backups
-from image_duplicate_finder.removal.backup import MANIFEST_NAME
+from image_duplicate_finder.removal.backup import FOLDER_NAME, MANIFEST_NAME
 from image_duplicate_finder.removal.journal import Journal
 from image_duplicate_finder.settings import BackupMode, RemovalAction
 from tests.removal.faulty import Faults, Interference, faults
@@ -175,6 +175,8 @@ def test_a_backup_that_moved_with_its_folder_comes_back_there(
     before = tree(root)
     apply(remover, plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root))
     moved = root.rename(quick_path / "drive")
+    assert find_backups((str(moved / FOLDER_NAME),)) == find_backups((str(moved),))
+    assert find_backups((str(backup_of(moved)),)) == find_backups((str(moved),))
     other = Remover(quick_path / "another library")
     run = other.adopt(str(backup_of(moved)))
     (item,) = other.items(run)

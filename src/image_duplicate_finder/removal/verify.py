@@ -66,12 +66,12 @@ def find_backups(roots: tuple[str, ...]) -> list[str]:
     """Backup folders in ``roots`` or among them, known to a journal or not, sorted."""
     found: set[str] = set()
     for root in roots:
-        for parent in (root, os.path.join(root, FOLDER_NAME)):
-            try:
-                inside = [os.path.join(parent, name) for name in fs.names(parent)]
-            except OSError:  # not there, not a folder, or not to be looked at
-                continue
-            found.update(folder for folder in (root, *inside) if _is_backup(folder))
+        parent = root if os.path.basename(root) == FOLDER_NAME else os.path.join(root, FOLDER_NAME)
+        try:
+            inside = [os.path.join(parent, name) for name in fs.names(parent)]
+        except OSError:  # not there, not a folder, or not to be looked at
+            inside = []
+        found.update(folder for folder in (root, *inside) if _is_backup(folder))
     return sorted(found)
 
 
