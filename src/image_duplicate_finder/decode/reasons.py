@@ -24,6 +24,7 @@ _WORDS = (
     ("cannot load this image", DAMAGED),
     ("tile cannot extend", DAMAGED),
     ("no marker found", DAMAGED),
+    ("parsing failed", DAMAGED),
     ("Malformed", DAMAGED),
     ("not identified by this driver", DAMAGED),
     ("unknown data organization", _UNKNOWN_KIND),

@@ -86,11 +86,9 @@ class Remover:
                 application = Application(plan, run, journal, checks, backups)
                 finished = application.apply(progress, cancel)
             except RemovalRefused:
-                journal.end_run(run, RunState.STOPPED)
+                _end(journal, run, RunState.STOPPED)
                 raise
-            finally:
-                _tidy(journal, run)
-            journal.end_run(run, RunState.DONE if finished else RunState.STOPPED)
+            _end(journal, run, RunState.DONE if finished else RunState.STOPPED)
             return Report(
                 run,
                 tuple(application.done),
@@ -126,7 +124,8 @@ class Remover:
                 progress,
                 cancel or CancelToken(),
             )
-            _tidy(journal, run)
+            with contextlib.suppress(OSError):  # empty folders that stay harm nothing
+                _tidy(journal, run)
             return Report(run, tuple(restoration.done), tuple(restoration.skipped), not finished)
 
     def purge(
@@ -248,8 +247,14 @@ def _may_stand(link: Item) -> bool:
         return True
 
 
+def _end(journal: Journal, run: int, state: RunState) -> None:
+    """Tidy up after a run, and end it; if the disk does not let, the next start does both."""
+    with contextlib.suppress(OSError):
+        _tidy(journal, run)
+        journal.end_run(run, state)
+
+
 def _tidy(journal: Journal, run: int) -> None:
-    """Remove what is empty of a run's backup folders; a failure to do so harms nothing."""
+    """Remove what is empty or unfinished in a run's backup folders. Raises OSError."""
     for backup in journal.backups(run):
-        with contextlib.suppress(OSError):
-            prune(backup.folder)
+        prune(backup.folder)
