@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import Protocol, Self
 
 import numpy as np
@@ -46,10 +46,11 @@ class Executor(Protocol):
     def near_pairs(self, hashes: NDArray[np.uint8]) -> HammingPairs:
         """As :func:`~image_duplicate_finder.search.hamming.near_pairs`."""
 
-    def word_pairs(self, pictures: Sequence[tuple[int, bytes]], *, thorough: bool) -> WordPairs:
+    def word_pairs(self, pictures: Iterable[tuple[int, bytes]], *, thorough: bool) -> WordPairs:
         """Proposals among contents with encoded keypoints, given in their stable order.
 
         As a :class:`~image_duplicate_finder.search.words.WordIndex` that they are added to.
+        They are taken one after the other: all of them at once need not fit into memory.
         """
 
     def verify(self, pairs: Sequence[Pair], sides: Sides, *, thorough: bool) -> list[Match]:
@@ -93,7 +94,7 @@ class LocalExecutor:
         """See :meth:`Executor.near_pairs`."""
         return hamming.near_pairs(hashes)
 
-    def word_pairs(self, pictures: Sequence[tuple[int, bytes]], *, thorough: bool) -> WordPairs:
+    def word_pairs(self, pictures: Iterable[tuple[int, bytes]], *, thorough: bool) -> WordPairs:
         """See :meth:`Executor.word_pairs`."""
         index = WordIndex(thorough=thorough)
         for content, data in pictures:

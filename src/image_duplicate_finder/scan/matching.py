@@ -87,8 +87,7 @@ def _near_by_hash(store: Store, executor: Executor, ids: Sequence[int]) -> list[
 def _sharing_words(
     store: Store, executor: Executor, ids: Sequence[int], mode: Mode
 ) -> Iterator[tuple[Pair, float]]:
-    data = store.contents.fingerprints(keypoint_name(mode), keypoints.VERSION, ids)
-    pictures = [(id, data[id]) for id in ids if id in data]
+    pictures = store.contents.each_fingerprint(keypoint_name(mode), keypoints.VERSION, ids)
     found = executor.word_pairs(pictures, thorough=mode is Mode.THOROUGH)
     low, high = np.minimum(found.a, found.b), np.maximum(found.a, found.b)
     for a, b, score in zip(low.tolist(), high.tolist(), found.score.tolist(), strict=True):

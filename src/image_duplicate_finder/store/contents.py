@@ -128,6 +128,17 @@ class ContentStore:
                 found[row[0]] = info_from_row(row[1:])
         return found
 
+    def each_fingerprint(
+        self, name: str, version: int, ids: Sequence[int]
+    ) -> Iterator[tuple[int, bytes]]:
+        """Content id and data of one kind of fingerprint, in the order of ``ids``.
+
+        Read in parts, so that all of them need not fit into memory.
+        """
+        for part in slices(ids):
+            data = self.fingerprints(name, version, part)
+            yield from ((id, data[id]) for id in part if id in data)
+
     def fingerprints(self, name: str, version: int, ids: Sequence[int]) -> dict[int, bytes]:
         """The data of one kind of fingerprint by content id, for those that have it."""
         found: dict[int, bytes] = {}
