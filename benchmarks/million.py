@@ -120,8 +120,8 @@ def match_and_group(library: Path) -> dict[str, Any]:
     covered = store.scans.contents(scan)
     contents = frozenset(content.id for content in covered)
     rank = rank_of(covered, settings.keep_rules)
-    executor = LocalExecutor(settings.limits)
-    matches = find_matches(store, contents, rank, settings, executor, clock, CancelToken())
+    with LocalExecutor(settings.limits) as executor:
+        matches = find_matches(store, contents, rank, settings, executor, clock, CancelToken())
     clock("group")
     publish_groups(store, scan, settings, matches)
     costs = clock.costs()
