@@ -2,7 +2,8 @@
 
 import { toggle } from "./review_selection.js";
 
-const TYPING = "input:not(.pick), select, textarea, dialog";
+// A dialog that has just closed still holds the focus for a moment.
+const TYPING = "input:not(.pick), select, textarea, dialog[open]";
 
 function groupsOf(results) {
   return [...results.querySelectorAll(".group")];
