@@ -239,3 +239,26 @@ def test_words_for_people() -> None:
     assert describe(replace(same, relation=Relation.BYTE_IDENTICAL), keeper, keeper) == (
         "identical file"
     )
+
+
+@pytest.mark.parametrize("gap", [0, 8])
+def test_the_cells_of_a_collage_are_parts_of_it_not_crops(painted: Painter, gap: int) -> None:
+    cells = [painted(seed, 400, 300) for seed in range(60, 64)]
+    sheet = np.full((600 + 3 * gap, 800 + 3 * gap, 3), 255, np.uint8)
+    for place, cell in enumerate(cells):
+        y, x = gap + place // 2 * (300 + gap), gap + place % 2 * (400 + gap)
+        sheet[y : y + 300, x : x + 400] = cell
+    collage = side(1, sheet)
+    for number, cell in enumerate(cells, start=2):
+        match = verify(collage, side(number, cell))
+        assert match is not None
+        assert match.relation is Relation.CONTAINS
+
+
+def test_a_quarter_of_a_picture_is_a_crop_of_it(painted: Painter) -> None:
+    for seed in range(64, 68):
+        original = painted(seed, 800, 600)
+        quarter = np.ascontiguousarray(original[:300, 400:])
+        match = verify(side(1, original), side(2, quarter))
+        assert match is not None
+        assert match.relation is Relation.CROPPED

@@ -24,7 +24,7 @@ from image_duplicate_finder.fingerprint.features import (
 __all__ = ["NAME", "VERSION", "Keypoints", "extract"]
 
 NAME = "keypoints"
-VERSION = 1
+VERSION = 2
 
 _SIDE, _LIMIT = 200, 200
 _SIDE_THOROUGH, _LIMIT_THOROUGH = 320, 600

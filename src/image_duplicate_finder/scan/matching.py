@@ -13,12 +13,14 @@ from image_duplicate_finder.fingerprint.compute import keypoint_name
 from image_duplicate_finder.model import Match
 from image_duplicate_finder.progress import CancelToken, Progress, Step, silent
 from image_duplicate_finder.scan.families import Families, Pair
+from image_duplicate_finder.scan.similar import near_in_features
 from image_duplicate_finder.scan.verification import Verifier
 from image_duplicate_finder.settings import DecodeLimits, Mode, ScanSettings
 from image_duplicate_finder.store import Store
 
 # Near hashes are stronger evidence than most shared words: such pairs come first.
 _NEAR_HASHES_SCORE = 50.0
+_NEAREST_FEATURES = 10
 
 
 def quick_matches(store: Store, contents: frozenset[int]) -> list[Match]:
@@ -71,6 +73,11 @@ def _proposals(
     if settings.mode is not Mode.QUICK:
         for pair, score in _sharing_words(store, executor, ids, settings.mode):
             proposals[pair] = max(score, proposals.get(pair, 0.0))
+    if settings.mode is Mode.THOROUGH:
+        # Where keypoints fail: blurred, tiny and plain pictures. They come last, since most of
+        # them only look alike; to verify them all costs half as much again.
+        for pair, cosine in near_in_features(store, ids, settings, _NEAREST_FEATURES):
+            proposals.setdefault(pair, cosine)
     return proposals
 
 

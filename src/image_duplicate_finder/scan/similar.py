@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from image_duplicate_finder.fingerprint import embedding
 from image_duplicate_finder.fingerprint.compute import Specs
 from image_duplicate_finder.model import Match, Relation
-from image_duplicate_finder.search.vectors import pairs_within, threshold_cosine
+from image_duplicate_finder.search.vectors import neighbours, pairs_within, threshold_cosine
 from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.store import Store
 
@@ -22,13 +24,9 @@ def find_look_alikes(
     store: Store, scan: int, contents: frozenset[int], settings: ScanSettings
 ) -> None:
     """Store every pair that some setting of the thresholds could call similar."""
-    name, version = Specs.of(settings).embedding()
-    ids = sorted(contents)
-    data = store.contents.fingerprints(name, version, ids)
-    known = [id for id in ids if id in data]
+    known, vectors = _vectors(store, sorted(contents), settings)
     if len(known) < 2:
         return
-    vectors = np.stack([embedding.from_bytes(data[id]) for id in known])
     pairs = pairs_within(
         vectors,
         esimilarity_threshold=_LENIENT_EUCLIDEAN,
@@ -38,6 +36,33 @@ def find_look_alikes(
     index = np.array(known, np.int64)
     with store.atomic():
         store.matches.put_similar(scan, index[pairs.a], index[pairs.b], pairs.cosine)
+
+
+def near_in_features(
+    store: Store, ids: Sequence[int], settings: ScanSettings, nearest: int
+) -> Iterator[tuple[tuple[int, int], float]]:
+    """Each content with its ``nearest`` others: pairs ``(low, high)`` with their cosine."""
+    known, vectors = _vectors(store, ids, settings)
+    if len(known) < 2:
+        return
+    rows, cosines = neighbours(vectors, nearest)
+    for place, (others, scores) in enumerate(zip(rows.tolist(), cosines.tolist(), strict=True)):
+        for other, cosine in zip(others, scores, strict=True):
+            if other >= 0:
+                a, b = known[place], known[other]
+                yield (min(a, b), max(a, b)), cosine
+
+
+def _vectors(
+    store: Store, ids: Sequence[int], settings: ScanSettings
+) -> tuple[list[int], NDArray[np.float32]]:
+    """The contents that have a vector, in the order of ``ids``, and their vectors (n, d)."""
+    name, version = Specs.of(settings).embedding()
+    data = store.contents.fingerprints(name, version, ids)
+    known = [id for id in ids if id in data]
+    if not known:
+        return [], np.zeros((0, 0), np.float32)
+    return known, np.stack([embedding.from_bytes(data[id]) for id in known])
 
 
 def similar_matches(store: Store, scan: int, settings: ScanSettings) -> list[Match]:

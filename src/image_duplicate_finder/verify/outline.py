@@ -19,7 +19,10 @@ _MARGINS = (12, 8)
 _REACH = 2
 # An outline nearer than this to the picture's frame says nothing.
 _FROM_FRAME = 4
-_STEP, _CLEAR_STEP = 1.8, 2.5
+# How often grey steps more across the outline than beside it: 0.5 is chance. Measured per side,
+# nine in ten crops stay below 0.68 and nine in ten cells of collages lie above 0.75; the mean of a
+# picture's sides is below in 98.6% of crops and above in 99% of cells.
+_SEAM, _LONE_SEAM = 0.68, 0.8
 _LEAST_STEP = 3.0
 _FILLS, _IN_WHOLE = 0.6, 0.9
 _FLAT_BLOCK, _FLAT_DEVIATION = 6, 3.5
@@ -63,22 +66,23 @@ def is_pasted(container: NDArray[np.uint8], matrix: Matrix, inner: tuple[float, 
     inside[_FROM_FRAME:-_FROM_FRAME, _FROM_FRAME:-_FROM_FRAME] = 1
     known = cv2.warpPerspective(inside, back, size, flags=cv2.INTER_NEAREST) > 0
     # Turned so that the side in question is the upper one.
-    measured = (_step(np.rot90(canvas, turned), np.rot90(known, turned)) for turned in range(4))
-    steps = [step for step in measured if step is not None]
+    measured = (_seam(np.rot90(canvas, turned), np.rot90(known, turned)) for turned in range(4))
+    seams = [seam for seam in measured if seam is not None]
     share = across * down / container.size
     if share >= _FILLS:
         # So large a picture was more likely cut from the container, or turned within it, than
-        # pasted into it: it must be there in whole, with a clear step on all its sides.
+        # pasted into it: it must be there in whole, with a clear seam on all its sides.
         whole = float(known[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN].mean()) >= _IN_WHOLE
-        return whole and len(steps) > 1 and min(steps) >= _CLEAR_STEP
-    if len(steps) == 1:
-        return steps[0] >= _CLEAR_STEP
-    return 2 * sum(step >= _STEP for step in steps) > len(steps)
+        return whole and len(seams) > 1 and min(seams) >= _SEAM
+    if len(seams) == 1:
+        return seams[0] >= _LONE_SEAM
+    return bool(seams) and sum(seams) / len(seams) >= _SEAM
 
 
-def _step(canvas: NDArray[np.float32], known: NDArray[np.bool_]) -> float | None:
-    """How many times more grey steps along the upper side of the outline than beside it.
+def _seam(canvas: NDArray[np.float32], known: NDArray[np.bool_]) -> float | None:
+    """How often grey steps more across the upper side of the outline than beside it, 0 to 1.
 
+    Each column is compared with itself, so that a busy part beside a calm one hides no seam.
     0 for hardly any step at all; None if that side is not inside the picture.
     """
     columns = slice(_MARGIN + 3, canvas.shape[1] - _MARGIN - 3)
@@ -91,9 +95,11 @@ def _step(canvas: NDArray[np.float32], known: NDArray[np.bool_]) -> float | None
     else:
         return None
     strip = canvas[band, columns][:, usable]
-    jumps = np.abs(strip[2:] - strip[:-2]).mean(axis=1)
+    jumps = np.abs(strip[2:] - strip[:-2])
     # jumps[k] is centred on row k + 1; the outline runs between rows margin - 1 and margin.
     distance = np.abs(np.arange(len(jumps)) - (margin - 1.5))
-    at_outline = float(jumps[distance <= _REACH].max())
-    beside = float(np.median(jumps[distance >= _REACH + 2]))
-    return at_outline / max(beside, 1e-3) if at_outline >= _LEAST_STEP else 0.0
+    near = jumps[distance <= _REACH]
+    across = near[near.mean(axis=1).argmax()]
+    if across.mean() < _LEAST_STEP:
+        return 0.0
+    return float((across > jumps[distance >= _REACH + 2]).mean())
