@@ -301,7 +301,7 @@ def test_a_killed_scan_loses_nothing_and_the_next_one_says_so(
         )
         while process.poll() is None and not (library_dir / "library.lock.json").exists():
             time.sleep(0.01)
-        time.sleep(instants.uniform(0.0, 2.0))
+        time.sleep(2.0 * instants.random() ** 3)
         process.send_signal(signal.SIGKILL)
         process.wait()
         with Library.open(library_dir) as library:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -24,11 +23,12 @@ PAIRS = [(a, b) for a in range(24) for b in range(a + 1, 24)] + [(3, 99)]
 
 
 def children() -> list[psutil.Process]:
-    return [
-        each
-        for each in psutil.Process().children()
-        if "executors.verifying" in " ".join(each.cmdline())
-    ]
+    found = []
+    for each in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "executors.verifying" in " ".join(each.cmdline()):
+                found.append(each)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_children_answer_as_this_process_would(sides: Sides, verifiers: Verifier
     alone = verify_share(PAIRS, sides, False)
     assert len(alone) >= 20
     assert list(verifiers.verify(PAIRS, sides, thorough=False)) == alone
-    assert len(children()) <= 2
+    assert len(children()) == 1
     # They are used again.
     before = {each.pid for each in children()}
     assert list(verifiers.verify(PAIRS, sides, thorough=False)) == alone
@@ -76,8 +76,9 @@ def test_killed_children_lose_no_pair(sides: Sides, verifiers: Verifiers) -> Non
     def kill() -> None:
         while not done.wait(0.05):
             for each in children():
-                os.kill(each.pid, signal.SIGKILL)
-                killed.append(each.pid)
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.kill()
+                    killed.append(each.pid)
 
     killer = threading.Thread(target=kill)
     killer.start()

@@ -31,16 +31,20 @@ def verify_share(pairs: Sequence[Pair], sides: Sides, thorough: bool) -> list[Ma
 
 
 class Verifiers:
-    """``jobs`` child processes that verify; each is started when it is first needed."""
+    """``jobs`` processes that verify: this one, and children that start when they are needed."""
 
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
-        self._idle: queue.SimpleQueue[subprocess.Popen[bytes]] = queue.SimpleQueue()
+        # Whoever is free to work; None is this process, which would only wait otherwise.
+        self._idle: queue.SimpleQueue[subprocess.Popen[bytes] | None] = queue.SimpleQueue()
+        self._idle.put(None)
 
     def close(self) -> None:
         """End the children."""
         while not self._idle.empty():
-            child.end(self._idle.get())
+            if (worker := self._idle.get()) is not None:
+                child.end(worker)
+        self._idle.put(None)
 
     def verify(self, pairs: Sequence[Pair], sides: Sides, *, thorough: bool) -> Iterator[Match]:
         """The matches among ``pairs``, in their order."""
@@ -56,6 +60,11 @@ class Verifiers:
             worker = self._idle.get_nowait()
         except queue.Empty:
             worker = child.start(__name__)
+        if worker is None:
+            try:
+                return verify_share(pairs, needed, thorough)
+            finally:
+                self._idle.put(None)
         assert worker.stdin is not None
         assert worker.stdout is not None
         try:

@@ -56,6 +56,7 @@ def find_matches(
         families.learn(pairs, verifier.verify(pairs))
     while pairs := families.to_keepers():
         families.learn(pairs, verifier.verify(pairs))
+    verifier.tell_pixels(set(contents))
     return store.matches.among(verifier.name, set(contents))
 
 

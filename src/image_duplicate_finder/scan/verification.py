@@ -60,7 +60,7 @@ class Verifier:
             if self._cancel.cancelled:
                 raise Interrupted("The scan was stopped. What was read and compared is kept.")
             self._progress(Step("verify", done, len(left)))
-            found = self._told_by_pixels(self._told_by_colour(list(self.matches(part))))
+            found = self._told_by_colour(list(self.matches(part)))
             for a, b in part:
                 self._known.setdefault(a, set()).add(b)
             with self._store.atomic():
@@ -123,32 +123,30 @@ class Verifier:
             for match in matches
         ]
 
-    def _told_by_pixels(self, matches: Sequence[Match]) -> list[Match]:
-        """The matches, with pixel-identical pictures called so.
+    def tell_pixels(self, contents: set[int]) -> None:
+        """Call pixel-identical pictures so, among the stored matches of ``contents``.
 
-        Only pictures of one size whose small pictures hardly differ are decoded in full, once.
+        Only pictures of one size whose small pictures hardly differ are decoded in full, once,
+        and all at the end: a start of worker processes costs as much as some dozen pictures.
         """
-        ids = sorted({id for match in matches for id in (match.a, match.b)})
-        infos = self._store.contents.infos(ids)
-        maybe = {
-            (match.a, match.b)
-            for match in matches
-            if match.relation is Relation.REENCODED
-            and match.score > _NEARLY_EQUAL
-            and (infos[match.a].width, infos[match.a].height)
-            == (infos[match.b].width, infos[match.b].height)
-        }
-        if not maybe:
-            return list(matches)
-        digests = self._pixel_hashes({id for pair in maybe for id in pair})
-        return [
-            replace(match, relation=Relation.PIXEL_IDENTICAL)
-            if (match.a, match.b) in maybe
-            and match.a in digests
-            and digests[match.a] == digests.get(match.b)
-            else match
-            for match in matches
+        near = [
+            match
+            for match in self._store.matches.among(self.name, contents)
+            if match.relation is Relation.REENCODED and match.score > _NEARLY_EQUAL
         ]
+        infos = self._store.contents.infos(sorted({id for m in near for id in (m.a, m.b)}))
+        sizes = {id: (info.width, info.height) for id, info in infos.items()}
+        maybe = [match for match in near if sizes[match.a] == sizes[match.b]]
+        digests = self._pixel_hashes({id for match in maybe for id in (match.a, match.b)})
+        with self._store.atomic():
+            self._store.matches.put(
+                self.name,
+                [
+                    replace(match, relation=Relation.PIXEL_IDENTICAL)
+                    for match in maybe
+                    if match.a in digests and digests[match.a] == digests.get(match.b)
+                ],
+            )
 
     def _pixel_hashes(self, ids: set[int]) -> dict[int, bytes]:
         name, version = exact.PIXELS_NAME, exact.PIXELS_VERSION
@@ -164,7 +162,10 @@ class Verifier:
             return known
         specs = Specs(Mode.QUICK, pixels=True)
         with closing(self._executor.read([FileTask(path, 0) for path in tasks], specs)) as answers:
-            for result, _ in answers:
+            for done, (result, _) in enumerate(answers):
+                self._progress(Step("verify", done, len(tasks)))
+                if self._cancel.cancelled:
+                    raise Interrupted("The scan was stopped. What was read and compared is kept.")
                 if not isinstance(result, Fingerprinted):
                     continue
                 id = tasks[result.path]
