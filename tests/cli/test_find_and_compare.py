@@ -76,3 +76,31 @@ def test_the_picture_of_a_comparison_shows_outline_and_differences(
     assert again.returncode == 2 and "exists already" in again.stderr
     other = idf("compare", "crop.jpg", "original.jpg", "--picture", "both.xyz")
     assert other.returncode == 2 and ".png" in other.stderr
+
+
+def test_a_pasted_part_is_found_and_folders_narrow_the_search(
+    idf: Idf, tmp_path: Path, painted: Painter
+) -> None:
+    """A part of a picture has neither its hash nor its look: the words find it."""
+    for folder in ("here", "there"):
+        (tmp_path / "photos" / folder).mkdir(parents=True)
+        for seed in range(200, 240):
+            pixels = painted(seed + (40 if folder == "there" else 0), 480, 360)
+            save_jpeg(tmp_path / "photos" / folder / f"{seed}.jpg", pixels)
+    whole = painted(205, 480, 360)
+    poster = painted(300, 480, 360)
+    poster[60:240, 200:440] = cv2.resize(whole, (240, 180), interpolation=cv2.INTER_AREA)
+    save_jpeg(tmp_path / "photos" / "there" / "poster.jpg", poster)
+    assert idf("scan", tmp_path / "photos").returncode == 0
+    save_jpeg(tmp_path / "example.jpg", whole[20:340, 30:450])
+
+    def found(*options: str | Path) -> set[str]:
+        document = json.loads(idf("find", "example.jpg", "--json", "-", *options).stdout)
+        return {
+            str(Path(hit["path"]).relative_to(tmp_path / "photos"))
+            for hit in document["files"]
+            if hit["relation"] != "similar"
+        }
+
+    assert found() == {"here/205.jpg", "there/poster.jpg"}
+    assert found("--in", tmp_path / "photos" / "there") == {"there/poster.jpg"}

@@ -17,6 +17,13 @@ from image_duplicate_finder.cli.texts import shown
 )
 @scan_option
 @click.option(
+    "--in",
+    "folder",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Only files below DIR.",
+)
+@click.option(
     "--limit",
     type=click.IntRange(min=1),
     default=100,
@@ -31,6 +38,7 @@ def command(
     /,
     picture: Path,
     scan_number: int | None,
+    folder: Path | None,
     limit: int,
     json_to: JsonTarget | None,
 ) -> None:
@@ -41,10 +49,12 @@ def command(
     \b
     Examples:
       idf find ~/Downloads/unknown.jpg
-      idf find screenshot.png --limit 5 --json -
+      idf find screenshot.png --in ~/Pictures/2024 --limit 5 --json -
     """
     with open_library(context) as library:
-        hits = library.find_like(chosen_scan(library, scan_number).id, picture, limit=limit)
+        hits = library.find_like(
+            chosen_scan(library, scan_number).id, picture, folder=folder, limit=limit
+        )
     if json_to is not None:
         from image_duplicate_finder.documents import hits_document
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.errors import NotFound
 from image_duplicate_finder.in_memory import as_paths
 from image_duplicate_finder.library.scans import Scans
@@ -84,21 +85,33 @@ class Groups(Scans):
         return sorted(self._store.groups.files(scan, wanted), key=lambda file: file.path)
 
     def find_like(
-        self, scan: int, path: str | os.PathLike[str], *, limit: int = 100
+        self,
+        scan: int,
+        path: str | os.PathLike[str],
+        *,
+        folder: str | os.PathLike[str] | None = None,
+        limit: int = 100,
     ) -> list[ExampleHit]:
         """The files of a scan that show the picture in ``path`` or look like it, surest first.
 
-        The picture itself need not belong to the scan, and nothing of it is stored. Raises
-        NotFound for the scan and DecodeError for what is no picture.
+        The picture itself need not belong to the scan, and nothing of it is stored. With
+        ``folder`` only files below it count. Raises NotFound for the scan and DecodeError for
+        what is no picture.
         """
         from image_duplicate_finder.scan.example import find_like
 
         record = self._store.scans.get(scan)
-        hits = find_like(self._store, scan, os.fspath(path), record.settings)[:limit]
+        within = None if folder is None else os.path.realpath(folder)
         files = {
-            content.id: [facts.file for facts in content.files]
+            content.id: [
+                facts.file
+                for facts in content.files
+                if within is None or is_inside(facts.path, within)
+            ]
             for content in self._store.scans.contents(scan)
         }
+        found = find_like(self._store, scan, os.fspath(path), record.settings)
+        hits = [hit for hit in found if files[hit.content]][:limit]
         views = {
             view.id: view
             for view in self._store.groups.files(

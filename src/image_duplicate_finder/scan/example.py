@@ -14,6 +14,7 @@ from image_duplicate_finder.executors.task import FileTask
 from image_duplicate_finder.fingerprint import embedding, keypoints, perceptual, proof
 from image_duplicate_finder.fingerprint.compute import Specs, keypoint_name
 from image_duplicate_finder.model import Failure, Fingerprinted, Match, Relation
+from image_duplicate_finder.search.words import WordIndex
 from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.store import Store
 from image_duplicate_finder.verify import Side, describe, verify
@@ -48,7 +49,13 @@ def find_like(store: Store, scan: int, path: str, settings: ScanSettings) -> lis
     ids = [content.id for content in store.scans.contents(scan)]
     own = {fingerprint.name: fingerprint.data for fingerprint in example.fingerprints}
     alike = _look_alikes(store, ids, own, settings)
-    candidates = sorted({*_near_by_hash(store, ids, own), *alike})
+    candidates = sorted(
+        {
+            *_near_by_hash(store, ids, own),
+            *_sharing_words(store, ids, own, settings.mode),
+            *alike,
+        }
+    )
     infos = store.contents.infos(candidates)
     hashes = store.contents.hashes(candidates)
     hits: dict[int, Hit] = {}
@@ -97,6 +104,23 @@ def _near_by_hash(store: Store, ids: Sequence[int], own: dict[str, bytes]) -> li
     limit = _NEAR_BITS if structure >= perceptual.MIN_STRUCTURE else 0
     order = np.argsort(distances, kind="stable")[:_NEIGHBOURS]
     return [known[place] for place in order.tolist() if distances[place] <= limit]
+
+
+def _sharing_words(
+    store: Store, ids: Sequence[int], own: dict[str, bytes], mode: Mode
+) -> list[int]:
+    """Contents with rare words in common with the example, at places that fit together.
+
+    The index is made for this one question: a fifth of a millisecond for each content.
+    """
+    if mode is Mode.QUICK:
+        return []
+    name = keypoint_name(mode)
+    index = WordIndex(thorough=mode is Mode.THOROUGH)
+    for id, data in store.contents.each_fingerprint(name, keypoints.VERSION, ids):
+        index.add(id, keypoints.Keypoints.from_bytes(data), look_up=False)
+    example = keypoints.Keypoints.from_bytes(own[name])
+    return [id for id, _ in index.search(example)] if len(index) else []
 
 
 def _look_alikes(
