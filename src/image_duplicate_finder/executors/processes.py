@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 from image_duplicate_finder.errors import DecodeError
 from image_duplicate_finder.executors import child
+from image_duplicate_finder.executors.read_ahead import ReadAhead
 from image_duplicate_finder.executors.task import FileTask, TaskResult
 from image_duplicate_finder.fingerprint.compute import Specs
 from image_duplicate_finder.model import Failure, FileStat
@@ -61,6 +62,7 @@ class ProcessExecutor:
         self._batches: queue.SimpleQueue[list[FileTask] | None] = queue.SimpleQueue()
         self._answers: queue.Queue[Answer | BaseException | None] = queue.Queue(_ANSWERS_AHEAD)
         self._workers: set[_Worker] = set()
+        self._ahead = ReadAhead(())
         self._closing = threading.Event()
         self._failed_starts = 0
         self._lock = threading.Lock()
@@ -74,13 +76,16 @@ class ProcessExecutor:
     def close(self) -> None:
         """End all workers at once; files that they were busy with are not answered."""
         self._closing.set()
+        self._ahead.close()
         with self._lock:
             for worker in self._workers:
                 worker.kill()
 
     def map(self, tasks: Sequence[FileTask]) -> Iterator[Answer]:
         """Answers for ``tasks``, in the order in which they are ready. To be called once."""
-        for batch in _batches(tasks):
+        batches = list(_batches(tasks))
+        self._ahead = ReadAhead([task for batch in batches for task in batch])
+        for batch in batches:
             self._batches.put(batch)
         jobs = min(self._jobs, max(1, self._batches.qsize()))
         for _ in range(jobs):
@@ -109,7 +114,8 @@ class ProcessExecutor:
                     if not batch:
                         continue
                     if worker.timed_out or batch[0] is suspect:
-                        self._put(self._blame(worker, batch.pop(0)))
+                        self._put(self._blame(worker, batch[0]))
+                        self._ahead.done(batch.pop(0).path)
                     else:
                         suspect = batch[0]
                     self._end(worker)
@@ -132,7 +138,7 @@ class ProcessExecutor:
             while left:
                 worker.deadline = time.monotonic() + self._limits.seconds
                 self._put(pickle.load(worker.process.stdout))
-                left.pop(0)
+                self._ahead.done(left.pop(0).path)
         except (EOFError, OSError, pickle.UnpicklingError):
             worker.process.wait()
         worker.deadline = float("inf")

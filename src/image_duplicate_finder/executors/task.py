@@ -16,11 +16,15 @@ _MEGABYTE = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class FileTask:
-    """A file to read. ``known`` holds content hashes that need no decoding."""
+    """A file to read. ``known`` holds content hashes that need no decoding.
+
+    ``size`` in bytes and ``device`` are what discovery saw; they only decide when it is read.
+    """
 
     path: str
     size: int
     known: tuple[bytes, ...] = ()
+    device: int = 0
 
 
 @dataclass(frozen=True, slots=True)

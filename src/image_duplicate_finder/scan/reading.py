@@ -116,7 +116,8 @@ class _Intake:
             else:
                 usable = before.content in complete
             if before is None or not usable:
-                tasks.append(FileTask(file.path, file.stat.size, hashes.get(file.stat.size, ())))
+                stat = file.stat
+                tasks.append(FileTask(file.path, stat.size, hashes.get(stat.size, ()), stat.device))
             elif before.failure is not None:
                 failures.append(before.failure)
             elif before.content is not None:
