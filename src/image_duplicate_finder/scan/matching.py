@@ -21,14 +21,21 @@ from image_duplicate_finder.store import Store
 # Near hashes are stronger evidence than most shared words: such pairs come first.
 _NEAR_HASHES_SCORE = 50.0
 _NEAREST_FEATURES = 10
+_PREVIEW_PAIRS = 300
 
 
 def quick_matches(store: Store, contents: frozenset[int]) -> list[Match]:
-    """Near copies by perceptual hash alone, not stored: for groups while a scan still reads."""
+    """Near copies by perceptual hash alone: for groups while a scan still reads.
+
+    They are stored as what quick mode found, so the next preview, and a quick scan itself, need
+    not verify them again. A preview verifies some hundred new pairs at the most: no file is read
+    meanwhile.
+    """
     ids = _in_stable_order(store, contents)
     with LocalExecutor(DecodeLimits(), jobs=1) as executor:
         verifier = Verifier(store, ScanSettings(mode=Mode.QUICK), executor, silent, CancelToken())
-        return list(verifier.matches(_near_by_hash(store, executor, ids)))
+        verifier.verify(verifier.unverified(_near_by_hash(store, executor, ids))[:_PREVIEW_PAIRS])
+    return store.matches.among(verifier.name, set(contents))
 
 
 def find_matches(

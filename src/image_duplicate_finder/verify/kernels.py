@@ -19,6 +19,10 @@ def _popcount(typingctx: Any, x: Any) -> Any:  # noqa: ARG001
     return types.uint64(types.uint64), generate
 
 
+# A block that agrees so well without any shift needs none.
+_SETTLED = 0.99
+
+
 @njit(cache=True, nogil=True)
 def tentative(codes_a, codes_b, flags_a, flags_b, limit, found):
     """Pairs of keypoints whose codes (n, 2) uint64 in canonical form are alike.
@@ -221,6 +225,24 @@ def guided(codes_a, codes_b, place_a, place_b, variant, matrix, tolerance, limit
 
 
 @njit(cache=True, nogil=True, fastmath=True)
+def _block_correlation(target, source, top, left, other_top, other_left, size, mean, variance):
+    """Correlation of a block of target with one of source; the latter's mean and variance."""
+    area = size * size
+    s, ss, st = 0.0, 0.0, 0.0
+    for y in range(size):
+        for x in range(size):
+            other = source[other_top + y, other_left + x]
+            s += other
+            ss += other * other
+            st += other * target[top + y, left + x]
+    other_mean = s / area
+    other_variance = max(ss / area - other_mean * other_mean, 0.0)
+    # One grey level of noise keeps flat blocks from a correlation of chance.
+    bottom = np.sqrt((variance + 1.0) * (other_variance + 1.0))
+    return (st / area - mean * other_mean) / bottom, other_mean, other_variance
+
+
+@njit(cache=True, nogil=True, fastmath=True)
 def correlate(target, source, mask, size, step, radius, out):
     """Compare blocks of two aligned float32 pictures (h, w).
 
@@ -249,41 +271,37 @@ def correlate(target, source, mask, size, step, radius, out):
                     squares += value * value
             mean = total / area
             variance = max(squares / area - mean * mean, 0.0)
-            best, best_dx, best_dy, best_std, best_mean = -2.0, 0, 0, 0.0, 0.0
-            for dy in range(-radius, radius + 1):
+            # Copies agree where they are; only what does not is looked for around.
+            best, best_mean, best_variance = _block_correlation(
+                target, source, top, left, top, left, size, mean, variance
+            )
+            best_dx, best_dy = 0, 0
+            reach = 0 if best >= _SETTLED else radius
+            for dy in range(-reach, reach + 1):
                 if top + dy < 0 or top + dy + size > height:
                     continue
-                for dx in range(-radius, radius + 1):
+                for dx in range(-reach, reach + 1):
                     if left + dx < 0 or left + dx + size > width:
                         continue
                     if mask[top + dy, left + dx] == 0 or (
                         mask[top + dy + size - 1, left + dx + size - 1] == 0
                     ):
                         continue
-                    s, ss, st = 0.0, 0.0, 0.0
-                    for y in range(size):
-                        for x in range(size):
-                            other = source[top + dy + y, left + dx + x]
-                            s += other
-                            ss += other * other
-                            st += other * target[top + y, left + x]
-                    other_mean = s / area
-                    other_variance = max(ss / area - other_mean * other_mean, 0.0)
-                    # One grey level of noise keeps flat blocks from a correlation of chance.
-                    bottom = np.sqrt((variance + 1.0) * (other_variance + 1.0))
-                    value = (st / area - mean * other_mean) / bottom
+                    value, other_mean, other_variance = _block_correlation(
+                        target, source, top, left, top + dy, left + dx, size, mean, variance
+                    )
                     # A nearer shift wins a tie.
                     near = 1e-4 * (dx * dx + dy * dy)
                     if value - near > best:
                         best, best_dx, best_dy = value - near, dx, dy
-                        best_std, best_mean = np.sqrt(other_variance), other_mean
+                        best_mean, best_variance = other_mean, other_variance
             out[count, 0] = left
             out[count, 1] = top
             out[count, 2] = best
             out[count, 3] = best_dx
             out[count, 4] = best_dy
             out[count, 5] = np.sqrt(variance)
-            out[count, 6] = best_std
+            out[count, 6] = np.sqrt(best_variance)
             out[count, 7] = mean
             out[count, 8] = best_mean
             count += 1
