@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from image_duplicate_finder.errors import LibraryBusy
+from image_duplicate_finder.errors import LibraryBusy, UsageError
 
 _FILE_NAME = "library.lock"
 _HOLDER_NAME = "library.lock.json"
@@ -133,6 +133,11 @@ else:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
+        except OSError as error:
+            raise UsageError(
+                f"The library's folder lies on a drive that knows no locks ({error.strerror}). "
+                "Name a folder on another drive with --library."
+            ) from error
         return True
 
     def _unlock(descriptor: int) -> None:
