@@ -72,8 +72,9 @@ def group(
     describe: Describe,
     rules: Sequence[KeepRule] = DEFAULT_KEEP_RULES,
     dismissed: Collection[tuple[int, int]] = frozenset(),
+    kinds: Collection[GroupKind] = tuple(GroupKind),
 ) -> list[Group]:
-    """All groups of a scan: duplicates, then contains, then similar.
+    """All groups of a scan: duplicates, then contains, then similar; or those of some ``kinds``.
 
     ``matches`` hold content ids; ``dismissed`` pairs ``(low id, high id)`` are left out. A file
     is in at most one duplicates group; in the other kinds its keeper stands for it.
@@ -88,24 +89,22 @@ def group(
     duplicates = [match for match in usable if _is_duplicate(match)]
     others = [match for match in usable if not _is_duplicate(match)]
     nodes = _mark_partial(nodes, duplicates)
-    order = {
-        id: min(rank_key(facts, rules) for facts in content.files) for id, content in nodes.items()
+    keys = {
+        facts.file: rank_key(facts, rules) for content in nodes.values() for facts in content.files
     }
+    order = {id: min(keys[facts.file] for facts in each.files) for id, each in nodes.items()}
     stars = _stars(duplicates, order)
-    builder = _Builder(nodes, order, describe, rules)
-    groups = [builder.duplicates(star) for star in stars]
-    in_star = {star.keeper for star in stars}
-    in_star.update(match.b for star in stars for match in star.matches)
-    groups += [
-        builder.duplicates(Star(id, ()))
-        for id, content in nodes.items()
-        if id not in in_star and len(content.files) > 1
-    ]
+    builder = _Builder(nodes, keys, describe, rules)
+    groups: list[Group] = []
+    if GroupKind.DUPLICATES in kinds:
+        groups += [builder.duplicates(star) for star in (*stars, *_alone(nodes, stars))]
     lifted = _lift(others, stars)
-    contains = [match for match in lifted if match.relation is Relation.CONTAINS]
-    groups += [builder.other(GroupKind.CONTAINS, star) for star in _edge_stars(contains, order)]
-    similar = [match for match in lifted if match.relation is Relation.SIMILAR]
-    groups += [builder.other(GroupKind.SIMILAR, star) for star in _stars(similar, order)]
+    if GroupKind.CONTAINS in kinds:
+        contains = [match for match in lifted if match.relation is Relation.CONTAINS]
+        groups += [builder.other(GroupKind.CONTAINS, star) for star in _edge_stars(contains, order)]
+    if GroupKind.SIMILAR in kinds:
+        similar = [match for match in lifted if match.relation is Relation.SIMILAR]
+        groups += [builder.other(GroupKind.SIMILAR, star) for star in _stars(similar, order)]
     groups.sort(key=lambda each: (list(GroupKind).index(each.kind), builder.key_of(each.keeper)))
     return groups
 
@@ -127,8 +126,25 @@ def similar_groups(
     dismissed: Collection[tuple[int, int]] = frozenset(),
 ) -> list[Group]:
     """Only the similar groups of :func:`group`: what changes when a threshold moves."""
-    found = group(contents, matches, describe=describe, rules=rules, dismissed=dismissed)
-    return [each for each in found if each.kind is GroupKind.SIMILAR]
+    return group(
+        contents,
+        matches,
+        describe=describe,
+        rules=rules,
+        dismissed=dismissed,
+        kinds=(GroupKind.SIMILAR,),
+    )
+
+
+def _alone(nodes: Mapping[int, Content], stars: Iterable[Star]) -> list[Star]:
+    """Contents of several files that match no other content."""
+    in_star = {star.keeper for star in stars}
+    in_star.update(match.b for star in stars for match in star.matches)
+    return [
+        Star(id, ())
+        for id, content in nodes.items()
+        if id not in in_star and len(content.files) > 1
+    ]
 
 
 def _is_duplicate(match: Match) -> bool:
@@ -233,8 +249,9 @@ def _lift(matches: Iterable[Match], stars: Iterable[Star]) -> list[Match]:
 
     best: dict[tuple[int, int, Relation], Match] = {}
     for match in matches:
-        half_way = lift_a(match)
-        lifted = None if half_way is None else lift_a(half_way.reversed())
+        lifted = lift_a(match)
+        if lifted is not None and lifted.b in to_member:
+            lifted = lift_a(lifted.reversed())
         if lifted is None or lifted.a == lifted.b:
             continue
         if lifted.a > lifted.b:
@@ -294,18 +311,17 @@ class _Builder:
     def __init__(
         self,
         nodes: Mapping[int, Content],
-        order: Mapping[int, RankKey],
+        keys: Mapping[int, RankKey],
         describe: Describe,
         rules: Sequence[KeepRule],
     ) -> None:
         self._nodes = nodes
         self._describe = describe
         self._rules = rules
+        self._keys = keys
         self._ranked = {
-            id: sorted(nodes[id].files, key=lambda facts: rank_key(facts, rules)) for id in order
-        }
-        self._keys = {
-            facts.file: rank_key(facts, rules) for files in self._ranked.values() for facts in files
+            id: sorted(content.files, key=lambda facts: keys[facts.file])
+            for id, content in nodes.items()
         }
 
     def key_of(self, file: int) -> RankKey:
