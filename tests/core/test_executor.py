@@ -42,9 +42,9 @@ def run(tasks: list[FileTask], limits: DecodeLimits | None = None) -> dict[str, 
     return found
 
 
-def large_png(path: Path) -> FileTask:
+def large_png(path: Path, side: int = 9000) -> FileTask:
     """A picture that takes its time and its memory, though the file is small."""
-    Image.fromarray(np.zeros((9000, 9000, 3), np.uint8)).save(path, compress_level=1)
+    Image.fromarray(np.zeros((side, side, 3), np.uint8)).save(path, compress_level=1)
     return FileTask(str(path), path.stat().st_size)
 
 
@@ -68,7 +68,7 @@ def test_known_content_is_not_decoded(tmp_path: Path, painted: Painter) -> None:
 
 def test_a_slow_file_costs_that_file_only(tmp_path: Path, painted: Painter) -> None:
     tasks = photos(tmp_path, painted, 12)
-    slow = large_png(tmp_path / "slow.png")
+    slow = large_png(tmp_path / "slow.png", side=15000)
     found = run([*tasks[:6], slow, *tasks[6:]], DecodeLimits(seconds=0.2))
     failure = found.pop(slow.path)
     assert isinstance(failure, Failure)

@@ -15,7 +15,11 @@ import pytest
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.web import server
 
-START = "import sys; from image_duplicate_finder.web.server import run; "
+# A background job of a shell is started with Ctrl-C ignored; here it is to end the server.
+START = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from image_duplicate_finder.web.server import run; "
+)
 
 
 def _free_port() -> int:
