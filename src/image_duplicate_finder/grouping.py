@@ -229,6 +229,7 @@ def _lift(matches: Iterable[Match], stars: Iterable[Star]) -> list[Match]:
     member contains beyond its keeper (a collage holds more than one photo) is not the keeper's.
     """
     to_member = {match.b: match for star in stars for match in star.matches}
+    keeper_of = {member: match.a for member, match in to_member.items()}
 
     def lift_a(match: Match | None) -> Match | None:
         from_keeper = None if match is None else to_member.get(match.a)
@@ -249,6 +250,15 @@ def _lift(matches: Iterable[Match], stars: Iterable[Star]) -> list[Match]:
 
     best: dict[tuple[int, int, Relation], Match] = {}
     for match in matches:
+        if match.relation is Relation.SIMILAR:
+            # Most look-alikes lie within one group, or between two that a better pair stands for.
+            one, other = keeper_of.get(match.a, match.a), keeper_of.get(match.b, match.b)
+            if one == other:
+                continue
+            known = best.get((min(one, other), max(one, other), Relation.SIMILAR))
+            direct = one == match.a and other == match.b
+            if known is not None and (direct, match.score) <= (False, known.score):
+                continue
         lifted = lift_a(match)
         if lifted is not None and lifted.b in to_member:
             lifted = lift_a(lifted.reversed())
