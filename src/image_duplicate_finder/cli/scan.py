@@ -142,7 +142,7 @@ _RULES = ",".join(rule.value for rule in DEFAULT_KEEP_RULES)
 @click.option(
     "--memory-limit",
     type=ByteSize(),
-    default="4G",
+    default=f"{DecodeLimits().memory // 2**30}G",
     show_default=True,
     metavar="SIZE",
     help="Memory that each worker process may use, such as 500M or 2G; a picture that needs "

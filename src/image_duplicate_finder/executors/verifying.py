@@ -30,6 +30,15 @@ def verify_share(pairs: Sequence[Pair], sides: Sides, thorough: bool) -> list[Ma
     return [match for match in found if match is not None]
 
 
+def shares_of(
+    pairs: Sequence[Pair], sides: Sides, size: int
+) -> Iterator[tuple[Sequence[Pair], dict[int, Side]]]:
+    """Parts of ``size`` pairs, each with the sides that it needs and no others."""
+    for start in range(0, len(pairs), size):
+        share = pairs[start : start + size]
+        yield share, {id: sides[id] for pair in share for id in pair if id in sides}
+
+
 class Verifiers:
     """``jobs`` processes that verify: this one, and children that start when they are needed."""
 
@@ -48,32 +57,32 @@ class Verifiers:
 
     def verify(self, pairs: Sequence[Pair], sides: Sides, *, thorough: bool) -> Iterator[Match]:
         """The matches among ``pairs``, in their order."""
-        shares = [pairs[start : start + _SHARE] for start in range(0, len(pairs), _SHARE)]
+        shares = shares_of(pairs, sides, _SHARE)
         with ThreadPoolExecutor(self._jobs) as pool:
-            for found in pool.map(lambda share: self._hand_out(share, sides, thorough), shares):
+            answers = pool.map(lambda share: self._hand_out(share[0], share[1], thorough), shares)
+            for found in answers:
                 yield from found
 
     def _hand_out(self, pairs: Sequence[Pair], sides: Sides, thorough: bool) -> list[Match]:
         """One share's matches by a child; by this process if the child dies of it."""
-        needed = {id: sides[id] for pair in pairs for id in pair if id in sides}
         try:
             worker = self._idle.get_nowait()
         except queue.Empty:
             worker = child.start(__name__)
         if worker is None:
             try:
-                return verify_share(pairs, needed, thorough)
+                return verify_share(pairs, sides, thorough)
             finally:
                 self._idle.put(None)
         assert worker.stdin is not None
         assert worker.stdout is not None
         try:
-            pickle.dump((pairs, needed, thorough), worker.stdin, pickle.HIGHEST_PROTOCOL)
+            pickle.dump((pairs, sides, thorough), worker.stdin, pickle.HIGHEST_PROTOCOL)
             worker.stdin.flush()
             found: list[Match] = pickle.load(worker.stdout)
         except (EOFError, OSError, pickle.UnpicklingError):
             child.end(worker)
-            return verify_share(pairs, needed, thorough)
+            return verify_share(pairs, sides, thorough)
         self._idle.put(worker)
         return found
 

@@ -14,6 +14,7 @@ from image_duplicate_finder.executors.task import FileTask
 from image_duplicate_finder.fingerprint import embedding, keypoints, perceptual, proof
 from image_duplicate_finder.fingerprint.compute import Specs, keypoint_name
 from image_duplicate_finder.model import Failure, Fingerprinted, Match, Relation
+from image_duplicate_finder.scan.similar import stored_vectors
 from image_duplicate_finder.search.words import WordIndex
 from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.store import Store
@@ -129,12 +130,10 @@ def _look_alikes(
     """The contents with the nearest feature vectors, each with its cosine similarity."""
     if settings.mode is Mode.QUICK:
         return {}
-    name, version = Specs.of(settings).embedding()
-    stored = store.contents.fingerprints(name, version, ids)
-    if not stored:
+    known, vectors = stored_vectors(store, ids, settings)
+    if not known:
         return {}
-    known = list(stored)
-    vectors = np.stack([embedding.from_bytes(stored[id]) for id in known])
+    name, _ = Specs.of(settings).embedding()
     cosines = vectors @ embedding.from_bytes(own[name])
     order = np.argsort(-cosines, kind="stable")[:_NEIGHBOURS]
     return {known[place]: float(cosines[place]) for place in order.tolist()}

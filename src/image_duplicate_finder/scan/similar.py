@@ -24,7 +24,7 @@ def find_look_alikes(
     store: Store, scan: int, contents: frozenset[int], settings: ScanSettings
 ) -> None:
     """Store every pair that some setting of the thresholds could call similar."""
-    known, vectors = _vectors(store, sorted(contents), settings)
+    known, vectors = stored_vectors(store, sorted(contents), settings)
     if len(known) < 2:
         return
     pairs = pairs_within(
@@ -42,7 +42,7 @@ def near_in_features(
     store: Store, ids: Sequence[int], settings: ScanSettings, nearest: int
 ) -> Iterator[tuple[tuple[int, int], float]]:
     """Each content with its ``nearest`` others: pairs ``(low, high)`` with their cosine."""
-    known, vectors = _vectors(store, ids, settings)
+    known, vectors = stored_vectors(store, ids, settings)
     if len(known) < 2:
         return
     rows, cosines = neighbours(vectors, nearest)
@@ -53,7 +53,7 @@ def near_in_features(
                 yield (min(a, b), max(a, b)), cosine
 
 
-def _vectors(
+def stored_vectors(
     store: Store, ids: Sequence[int], settings: ScanSettings
 ) -> tuple[list[int], NDArray[np.float32]]:
     """The contents that have a vector, in the order of ``ids``, and their vectors (n, d)."""

@@ -53,6 +53,7 @@ class Verifier:
 
         Returns the new matches. Raises Interrupted when a stop was asked for.
         """
+        thorough = self._settings.mode is Mode.THOROUGH
         left = self.unverified(pairs)
         new: list[Match] = []
         done = 0
@@ -60,7 +61,8 @@ class Verifier:
             if self._cancel.cancelled:
                 raise Interrupted("The scan was stopped. What was read and compared is kept.")
             self._progress(Step("verify", done, len(left)))
-            found = self._told_by_colour(list(self.matches(part)))
+            matches = self._executor.verify(part, self._sides(part), thorough=thorough)
+            found = self._told_by_colour(matches)
             for a, b in part:
                 self._known.setdefault(a, set()).add(b)
             with self._store.atomic():
@@ -72,12 +74,6 @@ class Verifier:
             new += found
         self._progress(Step("verify", done, len(left)))
         return new
-
-    def matches(self, pairs: Sequence[Pair]) -> Iterator[Match]:
-        """The matches among ``pairs``, in their order; nothing is stored."""
-        thorough = self._settings.mode is Mode.THOROUGH
-        for part in _slices(pairs, self._executor.pairs_at_once):
-            yield from self._executor.verify(part, self._sides(part), thorough=thorough)
 
     def _sides(self, pairs: Sequence[Pair]) -> dict[int, Side]:
         ids = sorted({id for pair in pairs for id in pair})

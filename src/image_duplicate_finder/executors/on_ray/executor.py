@@ -19,7 +19,7 @@ from image_duplicate_finder.executors.on_ray.parts import PartFolder
 from image_duplicate_finder.executors.on_ray.words import word_pairs_on_cluster
 from image_duplicate_finder.executors.processes import Answer, available_cores
 from image_duplicate_finder.executors.task import FileTask
-from image_duplicate_finder.executors.verifying import Pair, Sides, verify_share
+from image_duplicate_finder.executors.verifying import Pair, Sides, shares_of, verify_share
 from image_duplicate_finder.fingerprint.compute import Specs
 from image_duplicate_finder.model import Match
 from image_duplicate_finder.search.hamming import HammingPairs, near_pairs
@@ -117,11 +117,8 @@ class RayExecutor:
         """See :meth:`~image_duplicate_finder.executors.engine.Executor.verify`."""
         waiting = []
         with self._failures_in_words():
-            for start in range(0, len(pairs), _SHARE):
-                share = pairs[start : start + _SHARE]
-                needed = {id for pair in share for id in pair}
-                theirs = {id: sides[id] for id in needed if id in sides}
-                waiting.append(self._verify.remote(share, theirs, thorough))
+            for share, needed in shares_of(pairs, sides, _SHARE):
+                waiting.append(self._verify.remote(share, needed, thorough))
             return [match for matches in self._ray.get(waiting) for match in matches]
 
     @contextmanager
