@@ -9,8 +9,6 @@ One band is searched at a time: its table is small and stays in the processor's 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,61 +35,6 @@ class HammingPairs:
     distance: NDArray[np.int32]
 
 
-@cache
-def _kernel() -> Any:
-    """The compiled search of one band; numba is imported only when it is needed."""
-    from numba import njit, uint64
-
-    @njit(cache=True, nogil=True)
-    def popcount(x):  # type: ignore[no-untyped-def]
-        x = x - ((x >> uint64(1)) & uint64(0x5555555555555555))
-        x = (x & uint64(0x3333333333333333)) + ((x >> uint64(2)) & uint64(0x3333333333333333))
-        x = (x + (x >> uint64(4))) & uint64(0x0F0F0F0F0F0F0F0F)
-        return (x * uint64(0x0101010101010101)) >> uint64(56)
-
-    @njit(cache=True, nogil=True)
-    def search_band(  # type: ignore[no-untyped-def]
-        hashes, keys, band, starts, order, first, last, limit, found, counts, cap
-    ):
-        """Pairs of rows first..last with earlier rows that first meet in this band.
-
-        Returns how many rows of ``found`` it wrote: at most ``cap`` for each searched row.
-        """
-        n = 0
-        for a in range(first, last):
-            for orientation in range(8):
-                key = keys[a, orientation, band]
-                for flip in range(17):
-                    probe = key if flip == 0 else key ^ (1 << (flip - 1))
-                    for position in range(starts[probe], starts[probe + 1]):
-                        b = order[position]
-                        if b >= a or counts[a] >= cap:
-                            break
-                        distance = uint64(0)
-                        for word in range(4):
-                            distance += popcount(hashes[a, orientation, word] ^ hashes[b, 0, word])
-                        if distance > limit:
-                            continue
-                        # Only the first band in which a pair meets reports it.
-                        earlier = False
-                        for other in range(band):
-                            difference = keys[a, orientation, other] ^ keys[b, 0, other]
-                            if difference & (difference - 1) == 0:
-                                earlier = True
-                                break
-                        if earlier:
-                            continue
-                        found[n, 0] = a
-                        found[n, 1] = b
-                        found[n, 2] = orientation
-                        found[n, 3] = distance
-                        n += 1
-                        counts[a] += 1
-        return n
-
-    return search_band
-
-
 def near_pairs(
     hashes: NDArray[np.uint8],
     *,
@@ -109,11 +52,12 @@ def near_pairs(
     """
     if not 0 <= max_distance <= MAX_DISTANCE:
         raise ValueError(f"max_distance must lie between 0 and {MAX_DISTANCE}")
+    from image_duplicate_finder.search.hamming_kernels import search_band
+
     count = len(hashes)
     packed = np.ascontiguousarray(hashes)
     words = packed.view(np.uint64).reshape(count, 8, 4)
     keys = packed.view(np.uint16).reshape(count, 8, BANDS).astype(np.int32)
-    search_band = _kernel()
     reported = np.zeros(count, np.int32)
     buffer = np.empty((1 << 20, 4), np.int32)
     parts: list[NDArray[np.int32]] = []

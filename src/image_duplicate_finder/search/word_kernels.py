@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
+
+from image_duplicate_finder.fingerprint.popcount import popcount
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,call-arg,unreachable"
 
 CAPACITY = 1 << 17
 """Matches of one query with one segment that are looked at; hardly ever are there more."""
-
-
-@intrinsic
-def _popcount(typingctx: Any, x: Any) -> Any:  # noqa: ARG001
-    def generate(context, builder, signature, arguments):  # noqa: ARG001
-        return builder.ctpop(arguments[0])
-
-    return types.uint64(types.uint64), generate
 
 
 @njit(cache=True, nogil=True)
@@ -37,7 +28,7 @@ def assign(codes, coarse, fine, nearest_cells, words):
         a0, a1 = codes[k, 0], codes[k, 1]
         cell_distance[:] = 999
         for c in range(len(coarse)):
-            distance = np.int64(_popcount(a0 ^ coarse[c, 0]) + _popcount(a1 ^ coarse[c, 1]))
+            distance = np.int64(popcount(a0 ^ coarse[c, 0]) + popcount(a1 ^ coarse[c, 1]))
             if distance < cell_distance[-1]:
                 place = nearest_cells - 1
                 while place > 0 and cell_distance[place - 1] > distance:
@@ -50,7 +41,7 @@ def assign(codes, coarse, fine, nearest_cells, words):
         for cell in cells:
             for f in range(fine.shape[1]):
                 distance = np.int64(
-                    _popcount(a0 ^ fine[cell, f, 0]) + _popcount(a1 ^ fine[cell, f, 1])
+                    popcount(a0 ^ fine[cell, f, 0]) + popcount(a1 ^ fine[cell, f, 1])
                 )
                 if distance < distance_of[-1]:
                     place = most - 1
@@ -221,7 +212,7 @@ def search(
                     if end - begin > longest:
                         end = begin + longest
                     for place in range(begin, end):
-                        distance = np.int64(_popcount(signature ^ signatures[place]))
+                        distance = np.int64(popcount(signature ^ signatures[place]))
                         if distance > limit:
                             continue
                         b = images[place]
@@ -277,7 +268,7 @@ def look_up(
             if end - begin > longest:
                 end = begin + longest
             for place in range(begin, end):
-                distance = np.int64(_popcount(asked[k] ^ signatures[place]))
+                distance = np.int64(popcount(asked[k] ^ signatures[place]))
                 if distance > limit:
                     continue
                 if images[place] >= own - each * segment:

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
+
+from image_duplicate_finder.fingerprint.popcount import popcount
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,call-arg,unreachable"
-
-
-@intrinsic
-def _popcount(typingctx: Any, x: Any) -> Any:  # noqa: ARG001
-    def generate(context, builder, signature, arguments):  # noqa: ARG001
-        return builder.ctpop(arguments[0])
-
-    return types.uint64(types.uint64), generate
 
 
 # A block that agrees so well without any shift needs none.
@@ -39,7 +30,7 @@ def tentative(codes_a, codes_b, flags_a, flags_b, limit, found):
         best, at = 999, -1
         a0, a1 = codes_a[i, 0], codes_a[i, 1]
         for j in range(m):
-            distance = np.int64(_popcount(a0 ^ codes_b[j, 0]) + _popcount(a1 ^ codes_b[j, 1]))
+            distance = np.int64(popcount(a0 ^ codes_b[j, 0]) + popcount(a1 ^ codes_b[j, 1]))
             if distance < best:
                 best, at = distance, j
             if distance < best_b[j]:
@@ -213,7 +204,7 @@ def guided(codes_a, codes_b, place_a, place_b, variant, matrix, tolerance, limit
             if abs(place_b[j, 0] - x) > allowed or abs(place_b[j, 1] - y) > allowed:
                 continue
             distance = np.int64(
-                _popcount(codes_a[i, 0] ^ codes_b[j, 0]) + _popcount(codes_a[i, 1] ^ codes_b[j, 1])
+                popcount(codes_a[i, 0] ^ codes_b[j, 0]) + popcount(codes_a[i, 1] ^ codes_b[j, 1])
             )
             if distance < best and _agrees(place_a, place_b, i, j, variant, t, tolerance):
                 best, at = distance, j
