@@ -72,8 +72,8 @@ def decide(found: Comparison, a: Grey, b: Grey, shares: tuple[float, float]) -> 
     """
     ncc = found.ncc[found.textured]
     strong = found.textured & (found.ncc >= _STRONG)
-    if strong.sum() < _LEAST_STRONG_SHARE * len(ncc) or (
-        np.count_nonzero(strong & found.structured) < _LEAST_STRONG
+    if strong.sum() < _LEAST_STRONG_SHARE * len(ncc) or not found.has_structured(
+        strong, _LEAST_STRONG
     ):
         return None
     agreement = float((ncc >= AGREES).mean())
@@ -132,16 +132,16 @@ def _worst_difference(found: Comparison) -> float:
     encodings of photos, plain ones too, stay below 0.2 (0.3 in one of a hundred); pages that
     differ in a word, maps, icons and tiles lie above 0.5, hardly one below 0.25.
     """
-    common = found.mask > 0
-    target, warped = found.target[common], found.warped[common]
-    mean_target, mean_warped = float(target.mean()), float(warped.mean())
-    spread = float(warped.var())
-    gain = float(((target - mean_target) * (warped - mean_warped)).mean()) / max(spread, 1e-6)
-    left = np.abs(found.target - mean_target - gain * (found.warped - mean_warped))
+    target, warped = found.target, found.warped
+    mean, deviation = (float(each[0, 0]) for each in cv2.meanStdDev(target, mask=found.mask))
+    warped_mean, spread = (float(each[0, 0]) for each in cv2.meanStdDev(warped, mask=found.mask))
+    product = cv2.mean(cv2.multiply(target, warped), mask=found.mask)[0]
+    gain = (product - mean * warped_mean) / max(spread * spread, 1e-6)
+    left = np.abs(cv2.addWeighted(target, 1, warped, -gain, gain * warped_mean - mean))
     # At the rim of the common area the warped picture is made of half pixels.
     inner = cv2.erode(found.mask, np.ones((5, 5), np.uint8), borderValue=0)
     worst = cv2.blur(left * inner, (_SPOT, _SPOT)).max()
-    return float(worst) / max(_LEAST_CONTRAST, float(target.std()))
+    return float(worst) / max(_LEAST_CONTRAST, deviation)
 
 
 def _framing(found: Comparison, a: Grey, b: Grey, shares: tuple[float, float]) -> Relation:

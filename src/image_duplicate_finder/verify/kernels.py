@@ -11,7 +11,7 @@ from image_duplicate_finder.fingerprint.popcount import popcount
 
 
 # A block that agrees so well without any shift needs none.
-_SETTLED = 0.99
+_SETTLED = np.float32(0.98)
 
 
 @njit(cache=True, nogil=True)
@@ -216,73 +216,81 @@ def guided(codes_a, codes_b, place_a, place_b, variant, matrix, tolerance, limit
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _block_correlation(target, source, top, left, other_top, other_left, size, mean, variance):
-    """Correlation of a block of target with one of source; the latter's mean and variance."""
-    area = size * size
-    s, ss, st = 0.0, 0.0, 0.0
-    for y in range(size):
-        for x in range(size):
-            other = source[other_top + y, other_left + x]
+def _block_correlation(target, source, top, left, dy, dx, size):
+    """Correlation of a block of target with one of source, shifted by (dx, dy).
+
+    Returns it with the means and variances of both. Greys are taken relative to one of the
+    block's pixels, so that float32 holds the sums; indices are unsigned, or the loops would not
+    become vector instructions.
+    """
+    t, tt = np.float32(0), np.float32(0)
+    s, ss, st = np.float32(0), np.float32(0), np.float32(0)
+    zero = target[top, left]
+    for y in range(np.uintp(size)):
+        target_y, source_y = np.uintp(top) + y, np.uintp(top + dy) + y
+        for x in range(np.uintp(size)):
+            one = target[target_y, np.uintp(left) + x] - zero
+            other = source[source_y, np.uintp(left + dx) + x] - zero
+            t += one
+            tt += one * one
             s += other
             ss += other * other
-            st += other * target[top + y, left + x]
-    other_mean = s / area
-    other_variance = max(ss / area - other_mean * other_mean, 0.0)
+            st += one * other
+    area = np.float32(size * size)
+    t, s = t / area, s / area
+    variance = max(tt / area - t * t, np.float32(0))
+    other_variance = max(ss / area - s * s, np.float32(0))
     # One grey level of noise keeps flat blocks from a correlation of chance.
-    bottom = np.sqrt((variance + 1.0) * (other_variance + 1.0))
-    return (st / area - mean * other_mean) / bottom, other_mean, other_variance
+    bottom = np.sqrt((variance + np.float32(1)) * (other_variance + np.float32(1)))
+    return (st / area - t * s) / bottom, t + zero, variance, s + zero, other_variance
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def correlate(target, source, mask, size, step, radius, out):
+@njit(cache=True, nogil=True)
+def correlate(target, source, mask, size, step, radius, flat, out):
     """Compare blocks of two aligned float32 pictures (h, w).
 
-    Blocks of ``size`` pixels every ``step`` pixels, where ``mask`` (uint8) is not 0 in all of
-    the block. Each row of ``out`` (n, 9): block's upper left x, y; the best normalised
-    cross-correlation within ``radius`` pixels and the shift (dx, dy) of the source that gives
-    it; standard deviations of target and source; means of target and source. Returns how many.
+    Blocks of ``size`` pixels every ``step`` pixels, where all of the block lies in ``mask``
+    (uint8, not 0 in a convex area: the block's corners tell). Blocks whose standard deviation is
+    below ``flat`` in both are compared only where they are. Each row of ``out`` (n, 9):
+    block's upper left x, y; the best normalised cross-correlation within ``radius`` pixels and
+    the shift (dx, dy) of the source that gives it; standard deviations of target and source;
+    means of target and source. Returns how many.
     """
     height, width = target.shape
-    area = size * size
+    last = size - 1
     count = 0
     for top in range(0, height - size + 1, step):
         for left in range(0, width - size + 1, step):
-            inside = True
-            for y in range(top, top + size):
-                for x in range(left, left + size):
-                    if mask[y, x] == 0:
-                        inside = False
-            if not inside:
+            if (
+                mask[top, left] == 0
+                or mask[top, left + last] == 0
+                or mask[top + last, left] == 0
+                or mask[top + last, left + last] == 0
+            ):
                 continue
-            total, squares = 0.0, 0.0
-            for y in range(top, top + size):
-                for x in range(left, left + size):
-                    value = target[y, x]
-                    total += value
-                    squares += value * value
-            mean = total / area
-            variance = max(squares / area - mean * mean, 0.0)
             # Copies agree where they are; only what does not is looked for around.
-            best, best_mean, best_variance = _block_correlation(
-                target, source, top, left, top, left, size, mean, variance
+            best, mean, variance, best_mean, best_variance = _block_correlation(
+                target, source, top, left, 0, 0, size
             )
             best_dx, best_dy = 0, 0
-            reach = 0 if best >= _SETTLED else radius
+            is_flat = max(variance, best_variance) < flat * flat
+            reach = 0 if is_flat or best >= _SETTLED else radius
             for dy in range(-reach, reach + 1):
                 if top + dy < 0 or top + dy + size > height:
                     continue
                 for dx in range(-reach, reach + 1):
                     if left + dx < 0 or left + dx + size > width:
                         continue
-                    if mask[top + dy, left + dx] == 0 or (
-                        mask[top + dy + size - 1, left + dx + size - 1] == 0
+                    if (
+                        mask[top + dy, left + dx] == 0
+                        or mask[top + dy + last, left + dx + last] == 0
                     ):
                         continue
-                    value, other_mean, other_variance = _block_correlation(
-                        target, source, top, left, top + dy, left + dx, size, mean, variance
+                    value, _, _, other_mean, other_variance = _block_correlation(
+                        target, source, top, left, dy, dx, size
                     )
                     # A nearer shift wins a tie.
-                    near = 1e-4 * (dx * dx + dy * dy)
+                    near = np.float32(1e-4) * (dx * dx + dy * dy)
                     if value - near > best:
                         best, best_dx, best_dy = value - near, dx, dy
                         best_mean, best_variance = other_mean, other_variance
@@ -297,3 +305,43 @@ def correlate(target, source, mask, size, step, radius, out):
             out[count, 8] = best_mean
             count += 1
     return count
+
+
+@njit(cache=True, nogil=True)
+def _structure(grey, top, left, size):
+    """The standard deviation of a block without the even slope of grey across it."""
+    total, squares, down, across, ramp = 0.0, 0.0, 0.0, 0.0, 0.0
+    middle = (size - 1) / 2
+    for y in range(size):
+        ramp += (y - middle) * (y - middle)
+        for x in range(size):
+            value = grey[top + y, left + x]
+            total += value
+            squares += value * value
+            down += value * (y - middle)
+            across += value * (x - middle)
+    area = size * size
+    left_over = squares / area - (total / area) ** 2
+    left_over -= (down * down + across * across) / (ramp * size * area)
+    return np.sqrt(max(left_over, 0.0))
+
+
+@njit(cache=True, nogil=True)
+def has_structured(target, source, places, chosen, size, least, enough):
+    """Whether ``enough`` of the chosen blocks are structured by ``least`` in both pictures.
+
+    Any two slopes of grey correlate; they say nothing of what the pictures show.
+    """
+    count = 0
+    for k in range(len(places)):
+        if not chosen[k]:
+            continue
+        left, top = int(places[k, 0]), int(places[k, 1])
+        if (
+            _structure(target, top, left, size) >= least
+            and _structure(source, top, left, size) >= least
+        ):
+            count += 1
+            if count >= enough:
+                return True
+    return False

@@ -28,6 +28,8 @@ _SMALL_AREA = 8000
 # Pixels that blocks had to be shifted by on average: nothing is left to correct.
 _CLOSE_ENOUGH = 0.6
 _FOR_HOMOGRAPHY = 16
+# Blocks that agree so well, and the least share of them, where nothing is left to align.
+_SETTLED = ((0.9, 0.95), (AGREES, 0.985))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,7 @@ class Comparison:
     ``matrix`` maps pixel coordinates of a to those of b. Blocks are those of ``frame_of_b``'s
     picture (b if true, else a: the one where the motif is smaller), each ``size`` pixels wide:
     ``places`` (n, 2) are upper left corners, ``ncc`` (n,) correlations, ``textured`` (n,) says
-    which change their grey in at least one of the pictures, ``structured`` (n,) which of them not
-    only slowly across the block in both, ``means`` (n, 2) the mean grey of a
+    which change their grey in at least one of the pictures, ``means`` (n, 2) the mean grey of a
     and b. ``target`` is that picture, smoothed, ``warped`` the other one laid over it, ``mask``
     where both are.
     """
@@ -49,7 +50,6 @@ class Comparison:
     places: NDArray[np.float64]
     ncc: NDArray[np.float64]
     textured: NDArray[np.bool_]
-    structured: NDArray[np.bool_]
     means: NDArray[np.float64]
     target: NDArray[np.float32]
     warped: NDArray[np.float32]
@@ -59,6 +59,26 @@ class Comparison:
     def agreeing(self) -> NDArray[np.bool_]:
         """Which textured blocks show the same in both pictures."""
         return self.textured & (self.ncc >= AGREES)
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left to align: nearly all blocks agree where they are."""
+        ncc = self.ncc[self.textured]
+        return len(ncc) >= _FOR_HOMOGRAPHY and all(
+            np.count_nonzero(ncc >= least) >= share * len(ncc) for least, share in _SETTLED
+        )
+
+    def has_structured(self, chosen: NDArray[np.bool_], enough: int) -> bool:
+        """Whether ``enough`` of the chosen blocks change their grey in both pictures not only
+        slowly across the block.
+        """
+        from image_duplicate_finder.verify import kernels
+
+        return bool(
+            kernels.has_structured(
+                self.target, self.warped, self.places, chosen, self.size, _STRUCTURED, enough
+            )
+        )
 
 
 def compare(a: Grey, b: Grey, matrix: Matrix, *, negative: bool = False) -> Comparison | None:
@@ -85,37 +105,44 @@ def compare(a: Grey, b: Grey, matrix: Matrix, *, negative: bool = False) -> Comp
 
 def _compare(source: Grey, target: Grey, matrix: Matrix, negative: bool) -> Comparison | None:
     """Compare in the frame of ``target``, where the motif is not larger than in ``source``."""
-    from image_duplicate_finder.verify import kernels
-
     smooth_target = _smooth(target)
     small, to_small = _shrunk(source, matrix)
     smooth_source = _smooth(255 - small if negative else small)
     back = np.linalg.inv(to_small)
     out = np.empty((target.size // 16 + 64, 9))
-    for near, far in _RADII:
+
+    def laid_over(matrix: Matrix, radius: int) -> Comparison:
         warped, mask = _warped(smooth_source, matrix @ back, target.shape)
-        area = int(mask.sum())
-        radius = far if area < _SMALL_AREA else near
-        size = _block_size(area, 10, 18)
-        count = kernels.correlate(smooth_target, warped, mask, size, size, radius, out)
-        good = _for_correction(out[:count], radius)
-        correction = _correction(good, size)
-        if correction is None:
-            return None
-        better = correction @ matrix
-        if geometry.is_sound(better, source.shape[1], source.shape[0]):
-            matrix = better / better[2, 2]
-        if np.hypot(good[:, 3], good[:, 4]).mean() < _CLOSE_ENOUGH:
-            break
-    warped, mask = _warped(smooth_source, matrix @ back, target.shape)
-    size = _block_size(int(mask.sum()), _SMALLEST_BLOCK, _LARGEST_BLOCK)
-    count = kernels.correlate(smooth_target, warped, mask, size, size // 2, 1, out)
-    if count == 0:
+        return _compared(smooth_target, warped, mask, matrix, negative, radius, out)
+
+    found = laid_over(matrix, 0)
+    if found.settled:
+        return found
+    finer = _finer(smooth_target, smooth_source, found, back, source.shape, out)
+    if finer is None:
         return None
+    found = laid_over(finer, 1)
+    return found if len(found.ncc) else None
+
+
+def _compared(
+    target: NDArray[np.float32],
+    warped: NDArray[np.float32],
+    mask: NDArray[np.uint8],
+    matrix: Matrix,
+    negative: bool,
+    radius: int,
+    out: NDArray[np.float64],
+) -> Comparison:
+    """What overlapping blocks say of two pictures in one frame."""
+    from image_duplicate_finder.verify import kernels
+
+    size = _block_size(int(np.count_nonzero(mask)), _SMALLEST_BLOCK, _LARGEST_BLOCK)
+    count = kernels.correlate(target, warped, mask, size, size // 2, radius, _TEXTURED, out)
     rows = out[:count]
     means = rows[:, [8, 7]]
     if negative:
-        means = np.c_[255 - means[:, 0], means[:, 1]]
+        means[:, 0] = 255 - means[:, 0]
     return Comparison(
         matrix,
         True,
@@ -123,13 +150,41 @@ def _compare(source: Grey, target: Grey, matrix: Matrix, negative: bool) -> Comp
         rows[:, :2].copy(),
         rows[:, 2].copy(),
         np.maximum(rows[:, 5], rows[:, 6]) >= _TEXTURED,
-        np.minimum(_structure(smooth_target, rows, size), _structure(warped, rows, size))
-        >= _STRUCTURED,
         means,
-        smooth_target,
+        target,
         warped,
         mask,
     )
+
+
+def _finer(
+    smooth_target: NDArray[np.float32],
+    smooth_source: NDArray[np.float32],
+    found: Comparison,
+    back: Matrix,
+    shape: tuple[int, ...],
+    out: NDArray[np.float64],
+) -> Matrix | None:
+    """The alignment of ``found``, made finer by the shifts of blocks; None if it falls apart."""
+    from image_duplicate_finder.verify import kernels
+
+    matrix, warped, mask = found.matrix, found.warped, found.mask
+    for near, far in _RADII:
+        area = int(np.count_nonzero(mask))
+        radius = far if area < _SMALL_AREA else near
+        size = _block_size(area, 10, 18)
+        count = kernels.correlate(smooth_target, warped, mask, size, size, radius, _TEXTURED, out)
+        good = _for_correction(out[:count], radius)
+        correction = _correction(good, size)
+        if correction is None:
+            return None
+        better = correction @ matrix
+        if geometry.is_sound(better, shape[1], shape[0]):
+            matrix = better / better[2, 2]
+        if np.hypot(good[:, 3], good[:, 4]).mean() < _CLOSE_ENOUGH:
+            break
+        warped, mask = _warped(smooth_source, matrix @ back, smooth_target.shape)
+    return matrix
 
 
 def _smooth(grey: Grey) -> NDArray[np.float32]:
@@ -165,23 +220,6 @@ def _warped(
 
 def _block_size(area: int, smallest: int, largest: int) -> int:
     return int(np.clip(round(np.sqrt(area) / 10), smallest, largest))
-
-
-def _structure(
-    grey: NDArray[np.float32], rows: NDArray[np.float64], size: int
-) -> NDArray[np.float64]:
-    """The standard deviation of each block without the even slope of grey across it.
-
-    Any two slopes correlate; they say nothing of what the pictures show.
-    """
-    places = rows[:, :2].astype(np.intp)
-    windows = np.lib.stride_tricks.sliding_window_view(grey, (size, size))
-    blocks = windows[places[:, 1], places[:, 0]]
-    ramp = np.linspace(-1, 1, size, dtype=np.float32)
-    ramp /= np.sqrt((ramp**2).sum() * size)
-    down, across = np.einsum("nyx,y->n", blocks, ramp), np.einsum("nyx,x->n", blocks, ramp)
-    left = blocks.var(axis=(1, 2)) - (down**2 + across**2) / size**2
-    return np.asarray(np.sqrt(np.maximum(left, 0)), np.float64)
 
 
 def _for_correction(rows: NDArray[np.float64], radius: int) -> NDArray[np.float64]:

@@ -18,6 +18,8 @@ _FARTHEST_SHARE = 0.35
 _LEAST_CONTRAST = 3.0
 _SHIFTS = 3
 _PEAK = 3
+# What differs so much, in units of the contrast, is no period, whatever half a pixel changes.
+_FAR_OFF = 1.8
 _SUBPIXEL = ((0.0, 0.0), (0.5, 0.0), (-0.5, 0.0), (0.0, 0.5), (0.0, -0.5))
 
 
@@ -60,7 +62,8 @@ def self_difference(grey: NDArray[np.float32], mask: NDArray[np.uint8]) -> float
     least = np.inf
     for _ in range(_SHIFTS):
         down, across = np.unravel_index(int(correlation.argmax()), correlation.shape)
-        least = min(least, _shifted_difference(smooth, int(down), int(across)) / contrast)
+        apart = _shifted_difference(smooth, int(down), int(across), _FAR_OFF * contrast)
+        least = min(least, apart / contrast)
         _forget(correlation, int(down), int(across))
     return least
 
@@ -84,10 +87,13 @@ def _self_correlation(part: NDArray[np.float32]) -> NDArray[np.float64] | None:
     return np.where(away, correlation / correlation[0, 0] / overlap, -1.0)
 
 
-def _shifted_difference(smooth: NDArray[np.float32], down: int, across: int) -> float:
+def _shifted_difference(
+    smooth: NDArray[np.float32], down: int, across: int, far_off: float
+) -> float:
     """The largest difference, over 8 x 8 pixels, to the same part shifted by about that much.
 
-    A period need not be a whole number of pixels: half a pixel to each side is tried too.
+    A period need not be a whole number of pixels: half a pixel to each side is tried too, where
+    the difference is not above ``far_off`` anyway.
     """
     height, width = smooth.shape
     down, across = (
@@ -102,6 +108,8 @@ def _shifted_difference(smooth: NDArray[np.float32], down: int, across: int) -> 
         left, right = max(0, across) + 1, width + min(0, across) - 1
         apart = cv2.absdiff(smooth, moved)[top:bottom, left:right]
         least = min(least, float(cv2.blur(apart, (_NEAREST, _NEAREST)).max()))
+        if least > far_off:
+            break
     return least
 
 
