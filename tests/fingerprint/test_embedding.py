@@ -19,9 +19,9 @@ from image_duplicate_finder.fingerprint.embedding import (
     Embedder,
     calibration,
     from_bytes,
-    squeezed,
     to_bytes,
 )
+from image_duplicate_finder.fingerprint.shrink import squeezed
 from image_duplicate_finder.model import UNCALIBRATED, Calibration
 from image_duplicate_finder.search.vectors import calibrated
 

@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from image_duplicate_finder.fingerprint.shrink import squeezed
+
 NAME = "colour"
 VERSION = 1
 
@@ -28,7 +30,7 @@ def encode(pixels: NDArray[np.uint8]) -> bytes:
     All on the scale of 0 to 255 of ITU-R BT.601; chroma is the root mean square distance from
     grey.
     """
-    small = cv2.resize(pixels, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    small = squeezed(pixels, _SIDE, _SIDE)
     plane = cv2.cvtColor(small, cv2.COLOR_RGB2YCrCb)[:, :, 1:].astype(np.float32) - 128
     chroma = float(np.sqrt((plane**2).sum(axis=2).mean()))
     red, blue = plane.mean(axis=(0, 1))

@@ -19,14 +19,17 @@ from image_duplicate_finder.fingerprint import (
     perceptual,
     proof,
 )
+from image_duplicate_finder.fingerprint.shrink import squeezed
 from image_duplicate_finder.model import Fingerprint, ImageInfo
 from image_duplicate_finder.settings import DecodeLimits, Mode, ScanSettings
 
-# The long side in pixels that decoding must deliver at least. Quick mode needs a 64 x 64
-# average and the proof picture; keypoints and embedding want a little more detail.
-_SIDE_QUICK = 256
-_SIDE_FULL = 320
-_SIDE_THOROUGH = 480
+# The long side in pixels that decoding must deliver at least: that of the largest small picture
+# that a fingerprint is computed from. What decoding does not deliver costs nothing.
+_SIDES = {
+    Mode.QUICK: proof.SIDE,
+    Mode.STANDARD: keypoints.SIDE,
+    Mode.THOROUGH: keypoints.SIDE_THOROUGH,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,7 @@ def fingerprint(
         info = read_info(data, limits=limits)
         return info, (Fingerprint(exact.PIXELS_NAME, exact.PIXELS_VERSION, digest),)
     full = specs.mode is not Mode.QUICK
-    side = {Mode.QUICK: _SIDE_QUICK, Mode.STANDARD: _SIDE_FULL, Mode.THOROUGH: _SIDE_THOROUGH}
-    picture = decode_small(data, side=side[specs.mode], colour=full, limits=limits)
+    picture = decode_small(data, side=_SIDES[specs.mode], colour=full, limits=limits)
     grey = _to_grey(picture.pixels)
     found = [
         Fingerprint(perceptual.NAME, perceptual.VERSION, perceptual.encode(grey)),
@@ -120,7 +122,7 @@ def _local_and_learned(
 def _learned(rgb: NDArray[np.uint8], specs: Specs) -> bytes:
     if specs.squeeze_only:
         card = embedding.card_of(specs.model_path())
-        return embedding.squeezed(rgb, card.width, card.height).tobytes()
+        return squeezed(rgb, card.width, card.height).tobytes()
     return embedding.to_bytes(_embedder(specs.model_path()).embed([rgb])[0])
 
 

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import blake3
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from image_duplicate_finder.errors import UsageError
+from image_duplicate_finder.fingerprint.shrink import squeezed
 from image_duplicate_finder.model import UNCALIBRATED, Calibration
 
 Image = NDArray[np.uint8]
@@ -100,7 +100,7 @@ class Embedder:
         return self.embed_squeezed([squeezed(image, width, height) for image in batch])
 
     def embed_squeezed(self, batch: Sequence[Image]) -> Vectors:
-        """As :meth:`embed`, for pictures that :func:`squeezed` brought to the model's size."""
+        """As :meth:`embed`, for pictures that were squeezed to the model's size before."""
         chunk = _GPU_CHUNK if self.on_gpu else _CHUNK
         parts = [self._run(batch[i : i + chunk]) for i in range(0, len(batch), chunk)]
         return np.concatenate(parts) if parts else np.zeros((0, self.dim), np.float32)
@@ -175,26 +175,6 @@ def read_model_card(data: bytes, path: Path) -> ModelCard:
         output=str(values["output"]),
         calibration=_calibration(values.get("calibration", {"scale": 1, "power": 1}), path),
     )
-
-
-def squeezed(image: Image, width: int, height: int) -> Image:
-    """``image`` (H, W, 3) at just this size, its shape not kept.
-
-    Nearly what averaging over areas gives, in a fifth of its time: sides are halved while that
-    leaves enough, then sampled at twice the size, then averaged two by two.
-    """
-    rows, columns = image.shape[:2]
-    while rows >= 4 * height or columns >= 4 * width:
-        down, across = 1 + (rows >= 4 * height), 1 + (columns >= 4 * width)
-        rows, columns = rows // down, columns // across
-        even = image[: down * rows, : across * columns]
-        image = _resized(even, columns, rows, cv2.INTER_AREA)
-    twice = _resized(image, 2 * width, 2 * height, cv2.INTER_LINEAR)
-    return _resized(twice, width, height, cv2.INTER_AREA)
-
-
-def _resized(image: Image, width: int, height: int, method: int) -> Image:
-    return np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)
 
 
 def to_bytes(vector: Vectors) -> bytes:

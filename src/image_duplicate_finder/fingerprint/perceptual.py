@@ -3,7 +3,7 @@
 Method: Facebook's PDQ (Davis and Rosen, "TMK+PDQF", 2019): the picture is averaged down to
 64 x 64, the 16 x 16 lowest non-constant DCT coefficients are kept, and each becomes one bit:
 above the median or not. Mirroring changes only the signs of odd coefficients and a turn by 90
-degrees transposes them, so all 8 orientations cost one transform. The averaging is one area
+degrees transposes them, so all 8 orientations cost one transform. The averaging is one
 filter instead of PDQ's two box passes, so hashes are close to PDQ's but not equal to them.
 """
 
@@ -12,6 +12,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from image_duplicate_finder.fingerprint.shrink import squeezed
 
 NAME = "perceptual"
 VERSION = 1
@@ -46,9 +48,9 @@ _TRANSPOSED = np.array([transposed for transposed, _ in _ORIENTATIONS])
 def _shrink(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Average a grey picture (H, W) down to 64 x 64, as float32 in 0 to 255."""
     height, width = grey.shape
-    shrinking = height >= SIDE and width >= SIDE
-    method = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-    small = cv2.resize(grey, (SIDE, SIDE), interpolation=method)
+    if height >= SIDE and width >= SIDE:
+        return squeezed(grey, SIDE, SIDE).astype(np.float32)
+    small = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
     return np.asarray(small, dtype=np.float32)
 
 

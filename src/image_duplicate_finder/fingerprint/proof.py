@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from image_duplicate_finder.fingerprint.shrink import fitted
+
 NAME = "proof"
 VERSION = 1
 SIDE = 192
@@ -18,13 +20,9 @@ _QUALITY = 45
 
 def encode(grey: NDArray[np.uint8]) -> bytes:
     """The proof of a grey picture (H, W) uint8; smaller pictures keep their size."""
-    height, width = grey.shape
-    factor = SIDE / max(height, width)
-    if factor < 1:
-        size = max(1, round(width * factor)), max(1, round(height * factor))
-        grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+    small = fitted(grey, min(SIDE, max(grey.shape)))
     options = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
-    _, data = cv2.imencode(".jpg", grey, options)
+    _, data = cv2.imencode(".jpg", small, options)
     return data.tobytes()
 
 

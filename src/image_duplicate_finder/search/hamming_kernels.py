@@ -10,7 +10,7 @@ from numba import njit, uint64
 
 from image_duplicate_finder.fingerprint.popcount import popcount
 
-# mypy: disable-error-code="no-untyped-def,untyped-decorator"
+# mypy: disable-error-code="no-untyped-def,untyped-decorator,call-arg"
 
 
 @njit(cache=True, nogil=True)

@@ -108,8 +108,8 @@ def _compare(source: Grey, target: Grey, matrix: Matrix, negative: bool) -> Comp
     smooth_target = _smooth(target)
     small, to_small = _shrunk(source, matrix)
     smooth_source = _smooth(255 - small if negative else small)
-    back = np.linalg.inv(to_small)
-    out = np.empty((target.size // 16 + 64, 9))
+    back = geometry.inverse(to_small)
+    out: NDArray[np.float64] = np.empty((target.size // 16 + 64, 9))
 
     def laid_over(matrix: Matrix, radius: int) -> Comparison:
         warped, mask = _warped(smooth_source, matrix @ back, target.shape)
