@@ -23,13 +23,10 @@ from image_duplicate_finder.fingerprint.shrink import squeezed
 from image_duplicate_finder.model import Fingerprint, ImageInfo
 from image_duplicate_finder.settings import DecodeLimits, Mode, ScanSettings
 
-# The long side in pixels that decoding must deliver at least: that of the largest small picture
-# that a fingerprint is computed from. What decoding does not deliver costs nothing.
-_SIDES = {
-    Mode.QUICK: proof.SIDE,
-    Mode.STANDARD: keypoints.SIDE,
-    Mode.THOROUGH: keypoints.SIDE_THOROUGH,
-}
+# The long side in pixels that decoding must deliver at least: twice that of the proof picture, or
+# decoders' rounding of sizes would shift a mirrored copy by half a pixel of it.
+_SIDE = 2 * proof.SIDE
+_SIDE_THOROUGH = 480
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +91,8 @@ def fingerprint(
         info = read_info(data, limits=limits)
         return info, (Fingerprint(exact.PIXELS_NAME, exact.PIXELS_VERSION, digest),)
     full = specs.mode is not Mode.QUICK
-    picture = decode_small(data, side=_SIDES[specs.mode], colour=full, limits=limits)
+    side = _SIDE_THOROUGH if specs.mode is Mode.THOROUGH else _SIDE
+    picture = decode_small(data, side=side, colour=full, limits=limits)
     grey = _to_grey(picture.pixels)
     found = [
         Fingerprint(perceptual.NAME, perceptual.VERSION, perceptual.encode(grey)),

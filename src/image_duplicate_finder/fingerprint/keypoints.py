@@ -25,10 +25,8 @@ __all__ = ["NAME", "VERSION", "Keypoints", "extract"]
 NAME = "keypoints"
 VERSION = 3
 
-SIDE, SIDE_THOROUGH = 200, 320
-"""The longer side, in pixels, of the picture that keypoints are looked for in."""
-
-_LIMIT, _LIMIT_THOROUGH = 200, 600
+_SIDE, _LIMIT = 200, 200
+_SIDE_THOROUGH, _LIMIT_THOROUGH = 320, 600
 _COLUMNS, _ROWS = 5, 4
 # Half-balances of the descriptor below these are flipped by small changes. Measured: with them,
 # 97% of matching keypoints meet in canonical form.
@@ -41,7 +39,7 @@ def extract(grey: NDArray[np.uint8], *, thorough: bool = False) -> Keypoints:
     The picture is scaled to 200 pixels (320 if ``thorough``) on its longer side; it should not
     be smaller than that, but may. At most 200 (600) keypoints are kept.
     """
-    side, limit = (SIDE_THOROUGH, _LIMIT_THOROUGH) if thorough else (SIDE, _LIMIT)
+    side, limit = (_SIDE_THOROUGH, _LIMIT_THOROUGH) if thorough else (_SIDE, _LIMIT)
     small = fitted(grey, side)
     height, width = small.shape
     table, descriptors = detect(small, _spread, limit)
