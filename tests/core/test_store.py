@@ -61,7 +61,7 @@ def test_below_takes_a_folder_and_not_its_namesakes(store: Store) -> None:
 
 def test_a_failure_is_remembered_until_the_file_is_usable(store: Store) -> None:
     failure = Failure("/p/a.jpg", "decode", "broken")
-    store.files.put_failure(failure, stat(), "limits")
+    store.files.put_failures([(failure, stat())], "limits")
     assert store.files.below(["/p"])["/p/a.jpg"].failure == failure
     add_file(store, "/p/a.jpg", b"x" * 32)
     assert store.files.below(["/p"])["/p/a.jpg"].failure is None

@@ -20,7 +20,7 @@ from image_duplicate_finder.verify import describe
 
 # Settings that say how the work is done: no result depends on them.
 _HOW = ("jobs", "limits", "gpu", "engine", "address", "parquet")
-_FIRST_PREVIEW_SECONDS = 1.5
+_FIRST_PREVIEW_SECONDS = 4.0
 _NOTHING_YET_SECONDS = 1.0
 _PREVIEW_GROWTH = 2.0
 

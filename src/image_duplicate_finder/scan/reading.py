@@ -131,33 +131,34 @@ class _Intake:
 
     def store_answers(self, answers: Sequence[Answer]) -> None:
         """Store what workers found out, in one transaction."""
-        covered: list[tuple[int, bool, bool]] = []
-        failures: list[Failure] = []
-        with self._store.atomic():
-            for result, stat in answers:
-                if isinstance(result, Failure):
-                    failures.append(result)
-                    # What could not even be read may be readable next time.
-                    if stat is not None and result.stage not in ("read", "changed"):
-                        self._store.files.put_failure(result, stat, self._limits)
-                    continue
-                content = self._content_of(result)
-                file = self._store.files.put(result.path, result.stat, content)
-                covered.append(self._covered(file, result.path))
-                self.contents.add(content)
-            self._store.scans.add_files(self._scan, covered)
-            self._store.scans.add_failures(self._scan, failures)
+        failures = [(each, stat) for each, stat in answers if isinstance(each, Failure)]
+        found = [each for each, _ in answers if not isinstance(each, Failure)]
+        new = [each for each in found if isinstance(each, Fingerprinted)]
+        store = self._store
+        with store.atomic():
+            ids = store.contents.put_all((each.content, each.stat.size, each.info) for each in new)
+            store.contents.put_all_fingerprints(
+                (ids[each.content], part) for each in new for part in each.fingerprints
+            )
+            # A worker recognises only contents that the store named to it.
+            ids |= store.contents.ids_of([e.content for e in found if isinstance(e, Recognised)])
+            files = store.files.put_all((each.path, each.stat, ids[each.content]) for each in found)
+            store.scans.add_files(
+                self._scan, [self._covered(id, path) for path, id in files.items()]
+            )
+            # What could not even be read may be readable next time.
+            store.files.put_failures(
+                (
+                    (each, stat)
+                    for each, stat in failures
+                    if stat is not None and each.stage not in ("read", "changed")
+                ),
+                self._limits,
+            )
+            store.scans.add_failures(self._scan, [each for each, _ in failures])
+        self.contents.update(ids.values())
+        self.decoded += len(new)
         self.failures += len(failures)
-
-    def _content_of(self, result: Fingerprinted | Recognised) -> int:
-        if isinstance(result, Fingerprinted):
-            self.decoded += 1
-            content = self._store.contents.put(result.content, result.stat.size, result.info)
-            self._store.contents.put_fingerprints(content, result.fingerprints)
-            return content
-        known = self._store.contents.id_of(result.content)
-        assert known is not None, "a worker recognises only contents that the store named to it"
-        return known
 
     def _covered(self, file: int, path: str) -> tuple[int, bool, bool]:
         guarded = any(is_inside(path, folder) for folder in self._guarded)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import fields
+from typing import TypeVar
 
 from image_duplicate_finder.model import Fingerprint, ImageInfo, Metadata
 from image_duplicate_finder.store.database import Database
 
+T = TypeVar("T")
+
 _SLICE = 900
+_METADATA = tuple(each.name for each in fields(Metadata))
 INFO_COLUMNS = (
     "format, width, height, orientation, bit_depth, has_alpha, frames, lossless, metadata"
 )
@@ -32,10 +36,15 @@ def info_from_row(row: Sequence[object]) -> ImageInfo:
     )
 
 
-def slices(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    """``ids`` in parts that fit into one SQL statement."""
-    for start in range(0, len(ids), _SLICE):
-        yield ids[start : start + _SLICE]
+def _metadata_text(metadata: Metadata) -> str:
+    values = {name: value for name in _METADATA if (value := getattr(metadata, name))}
+    return json.dumps(values, ensure_ascii=True) if values else "{}"
+
+
+def slices(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """``values`` in parts that fit into one SQL statement."""
+    for start in range(0, len(values), _SLICE):
+        yield values[start : start + _SLICE]
 
 
 def marks(values: Sequence[object]) -> str:
@@ -51,11 +60,11 @@ class ContentStore:
 
     def put(self, content_hash: bytes, size: int, info: ImageInfo) -> int:
         """Store a content if it is new; returns its id."""
-        metadata = {name: value for name, value in asdict(info.metadata).items() if value}
-        row = self._database.connection.execute(
-            f"INSERT INTO content (hash, size, {INFO_COLUMNS})"
-            " VALUES (?,?,?,?,?,?,?,?,?,?,?)"
-            " ON CONFLICT (hash) DO UPDATE SET size = excluded.size RETURNING id",
+        return self.put_all([(content_hash, size, info)])[content_hash]
+
+    def put_all(self, contents: Iterable[tuple[bytes, int, ImageInfo]]) -> dict[bytes, int]:
+        """Store those contents (hash, size in bytes, info) that are new; ids of all by hash."""
+        rows = [
             (
                 content_hash,
                 size,
@@ -67,24 +76,39 @@ class ContentStore:
                 int(info.has_alpha),
                 info.frames,
                 int(info.lossless),
-                json.dumps(metadata, ensure_ascii=True),
-            ),
-        ).fetchone()
-        return int(row[0])
+                _metadata_text(info.metadata),
+            )
+            for content_hash, size, info in contents
+        ]
+        self._database.connection.executemany(
+            f"INSERT INTO content (hash, size, {INFO_COLUMNS})"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+            " ON CONFLICT (hash) DO UPDATE SET size = excluded.size",
+            rows,
+        )
+        return self.ids_of([row[0] for row in rows])
 
     def put_fingerprints(self, content: int, fingerprints: Iterable[Fingerprint]) -> None:
         """Store fingerprints, replacing those of the same name."""
+        self.put_all_fingerprints((content, each) for each in fingerprints)
+
+    def put_all_fingerprints(self, fingerprints: Iterable[tuple[int, Fingerprint]]) -> None:
+        """Store fingerprints of contents (by id), replacing those of the same name."""
         self._database.connection.executemany(
             "INSERT OR REPLACE INTO fingerprint (content, name, version, data) VALUES (?,?,?,?)",
-            [(content, each.name, each.version, each.data) for each in fingerprints],
+            ((content, each.name, each.version, each.data) for content, each in fingerprints),
         )
 
-    def id_of(self, content_hash: bytes) -> int | None:
-        """The id of a content, or None if it is not stored."""
-        row = self._database.connection.execute(
-            "SELECT id FROM content WHERE hash = ?", (content_hash,)
-        ).fetchone()
-        return None if row is None else int(row[0])
+    def ids_of(self, hashes: Sequence[bytes]) -> dict[bytes, int]:
+        """The ids of those contents that are stored, by hash."""
+        found: dict[bytes, int] = {}
+        for part in slices(hashes):
+            found.update(
+                self._database.connection.execute(
+                    f"SELECT hash, id FROM content WHERE hash IN ({marks(part)})", part
+                )
+            )
+        return found
 
     def with_all(self, wanted: Iterable[tuple[str, int]]) -> set[int]:
         """Ids of the contents that have every one of these fingerprints (name, version)."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from image_duplicate_finder.model import Failure, FileStat
 from image_duplicate_finder.sources import within
+from image_duplicate_finder.store.contents import marks, slices
 from image_duplicate_finder.store.database import Database
 
 
@@ -56,30 +57,28 @@ class FileStore:
 
     def put(self, path: str, stat: FileStat, content: int) -> int:
         """Remember that ``path`` with ``stat`` holds ``content``; returns the file's id."""
-        return self._write(path, stat, content, None, None)
+        return self.put_all([(path, stat, content)])[path]
 
-    def put_failure(self, failure: Failure, stat: FileStat, limits: str) -> int:
-        """Remember that the file as of ``stat`` could not be used within ``limits``."""
-        return self._write(failure.path, stat, None, failure, limits)
+    def put_all(self, files: Iterable[tuple[str, FileStat, int]]) -> dict[str, int]:
+        """Remember that each path with its stat holds a content (id); the files' ids by path."""
+        paths = self._write((path, stat, content, None, None) for path, stat, content in files)
+        found: dict[str, int] = {}
+        for part in slices(paths):
+            rows = self._database.connection.execute(
+                f"SELECT path, id FROM file WHERE path IN ({marks(part)})", part
+            )
+            found.update((os.fsdecode(path), id) for path, id in rows)
+        return found
+
+    def put_failures(self, failures: Iterable[tuple[Failure, FileStat]], limits: str) -> None:
+        """Remember that files as of their stats could not be used within ``limits``."""
+        self._write((each.path, stat, None, each, limits) for each, stat in failures)
 
     def _write(
-        self,
-        path: str,
-        stat: FileStat,
-        content: int | None,
-        failure: Failure | None,
-        limits: str | None,
-    ) -> int:
-        row = self._database.connection.execute(
-            "INSERT INTO file (path, shown, size, mtime_ns, ctime_ns, device, inode, links,"
-            " content, failed_stage, failed_message, failed_limits)"
-            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
-            " ON CONFLICT (path) DO UPDATE SET size=excluded.size, mtime_ns=excluded.mtime_ns,"
-            " ctime_ns=excluded.ctime_ns, device=excluded.device, inode=excluded.inode,"
-            " links=excluded.links, content=excluded.content, gone=0,"
-            " failed_stage=excluded.failed_stage, failed_message=excluded.failed_message,"
-            " failed_limits=excluded.failed_limits"
-            " RETURNING id",
+        self, files: Iterable[tuple[str, FileStat, int | None, Failure | None, str | None]]
+    ) -> list[bytes]:
+        """Write rows; returns the paths as they are stored."""
+        rows = [
             (
                 os.fsencode(path),
                 shown_path(path),
@@ -93,9 +92,21 @@ class FileStore:
                 failure.stage if failure else None,
                 failure.message if failure else None,
                 limits,
-            ),
-        ).fetchone()
-        return int(row[0])
+            )
+            for path, stat, content, failure, limits in files
+        ]
+        self._database.connection.executemany(
+            "INSERT INTO file (path, shown, size, mtime_ns, ctime_ns, device, inode, links,"
+            " content, failed_stage, failed_message, failed_limits)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
+            " ON CONFLICT (path) DO UPDATE SET size=excluded.size, mtime_ns=excluded.mtime_ns,"
+            " ctime_ns=excluded.ctime_ns, device=excluded.device, inode=excluded.inode,"
+            " links=excluded.links, content=excluded.content, gone=0,"
+            " failed_stage=excluded.failed_stage, failed_message=excluded.failed_message,"
+            " failed_limits=excluded.failed_limits",
+            rows,
+        )
+        return [row[0] for row in rows]
 
     def restate(self, changes: Iterable[tuple[str, FileStat, FileStat]]) -> None:
         """Keep what is known of files whose stat changed, but not what they hold.
