@@ -24,6 +24,8 @@ from image_duplicate_finder.model import (
 from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule
 from image_duplicate_finder.sources import is_read_only
 
+_Claim = tuple[bool, float, int, int]
+
 Describe = Callable[[Match, ImageInfo, ImageInfo], str]
 """Words for a match as seen from the keeper: (match from keeper to member, keeper, member)."""
 
@@ -98,7 +100,7 @@ def group(
     groups: list[Group] = []
     if GroupKind.DUPLICATES in kinds:
         groups += [builder.duplicates(star) for star in (*stars, *_alone(nodes, stars))]
-    lifted = _lift(others, stars)
+    lifted = _lift(others, stars, order)
     if GroupKind.CONTAINS in kinds:
         contains = [match for match in lifted if match.relation is Relation.CONTAINS]
         groups += [builder.other(GroupKind.CONTAINS, star) for star in _edge_stars(contains, order)]
@@ -221,12 +223,15 @@ def _components(near: Mapping[int, Mapping[int, Match]]) -> list[list[int]]:
     return families
 
 
-def _lift(matches: Iterable[Match], stars: Iterable[Star]) -> list[Match]:
+def _lift(
+    matches: Iterable[Match], stars: Iterable[Star], order: Mapping[int, RankKey]
+) -> list[Match]:
     """Let each duplicates group's keeper stand for its members in the other matches.
 
     The transform is carried over from the member to its keeper. Where several members of a
-    group match the same other picture, the best score stays; matches within a group go. What a
-    member contains beyond its keeper (a collage holds more than one photo) is not the keeper's.
+    group match the same other picture, a match of the keepers themselves stays, else the one of
+    the best score, else of the best pictures; matches within a group go. What a member contains
+    beyond its keeper (a collage holds more than one photo) is not the keeper's.
     """
     to_member = {match.b: match for star in stars for match in star.matches}
     keeper_of = {member: match.a for member, match in to_member.items()}
@@ -248,33 +253,25 @@ def _lift(matches: Iterable[Match], stars: Iterable[Star]) -> list[Match]:
             share_a=match.share_a * from_keeper.share_a,
         )
 
-    best: dict[tuple[int, int, Relation], Match] = {}
+    best: dict[tuple[int, int, Relation], tuple[_Claim, Match]] = {}
+    places = {id: place for place, id in enumerate(sorted(order, key=order.__getitem__))}
     for match in matches:
-        if match.relation is Relation.SIMILAR:
-            # Most look-alikes lie within one group, or between two that a better pair stands for.
-            one, other = keeper_of.get(match.a, match.a), keeper_of.get(match.b, match.b)
-            if one == other:
-                continue
-            known = best.get((min(one, other), max(one, other), Relation.SIMILAR))
-            direct = one == match.a and other == match.b
-            if known is not None and (direct, match.score) <= (False, known.score):
-                continue
+        one, other = keeper_of.get(match.a, match.a), keeper_of.get(match.b, match.b)
+        low, high = sorted((places[match.a], places[match.b]))
+        claim = (one == match.a and other == match.b, match.score, -low, -high)
+        key = (min(one, other), max(one, other), match.relation)
+        # Most look-alikes lie within one group, or between two that a better pair stands for.
+        if one == other or (key in best and claim <= best[key][0]):
+            continue
         lifted = lift_a(match)
         if lifted is not None and lifted.b in to_member:
             lifted = lift_a(lifted.reversed())
-        if lifted is None or lifted.a == lifted.b:
-            continue
-        if lifted.a > lifted.b:
-            lifted = lifted.reversed()
-        key = (lifted.a, lifted.b, lifted.relation)
-        direct = lifted.a == match.a and lifted.b == match.b
-        known = best.get(key)
-        if known is None or (direct, lifted.score) > (False, known.score):
-            best[key] = lifted
+        if lifted is not None:
+            best[key] = claim, lifted if lifted.a < lifted.b else lifted.reversed()
     contained = {(a, b) for a, b, relation in best if relation is Relation.CONTAINS}
     return [
         match
-        for (a, b, relation), match in sorted(best.items(), key=lambda item: item[0][:2])
+        for (a, b, relation), (_, match) in sorted(best.items(), key=lambda item: item[0][:2])
         if relation is Relation.CONTAINS or (a, b) not in contained
     ]
 
