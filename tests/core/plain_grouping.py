@@ -26,11 +26,15 @@ def group(
     dismissed: Collection[tuple[int, int]] = frozenset(),
 ) -> list[Group]:
     """All groups of a scan; look-alikes stand among the matches."""
-    contents = list(contents)
     apart = Apart(contents, dismissed)
     usable = [match for match in matches if not apart(match.a, match.b)]
     duplicates = [match for match in usable if is_duplicate(match)]
-    ranked = Ranked(contents, duplicates, DEFAULT_KEEP_RULES)
+    partial = {
+        match.a if match.share_a > match.share_b else match.b
+        for match in duplicates
+        if match.relation is Relation.CROPPED and match.share_a != match.share_b
+    }
+    ranked = Ranked(apart.contents, partial, DEFAULT_KEEP_RULES)
     builder = Builder(ranked, describe, DEFAULT_KEEP_RULES)
     stars = _stars(duplicates, ranked.place)
     alone = ranked.nodes.keys() - {id for star in stars for id in _ids(star)}

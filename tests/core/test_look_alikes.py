@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 from image_duplicate_finder import Library
 from image_duplicate_finder.grouping import (
     Content,
-    Link,
     group,
     is_duplicate,
     similar_groups,
 )
-from image_duplicate_finder.grouping.look_alikes import LookAlikes
+from image_duplicate_finder.grouping.links import Links, LookAlikes
 from image_duplicate_finder.keeping import KeepFacts
 from image_duplicate_finder.model import FileStat, GroupKind, ImageInfo, Match, Metadata, Relation
 from image_duplicate_finder.results import GroupQuery, ScanState
@@ -92,6 +91,16 @@ def arrays(found: list[tuple[tuple[int, int], float]]) -> LookAlikes:
     return LookAlikes(ends[:, 0], ends[:, 1], np.array([score for _, score in found], np.float64))
 
 
+def links(matches: list[Match]) -> Links:
+    rows = []
+    for match in matches:
+        partial = -1
+        if match.relation is Relation.CROPPED and match.share_a != match.share_b:
+            partial = match.a if match.share_a > match.share_b else match.b
+        rows.append((match.a, match.b, partial))
+    return Links(*np.array(rows, np.int64).reshape(-1, 3).T)
+
+
 @given(
     contents=contents(),
     matches=matches(),
@@ -121,7 +130,7 @@ def test_all_groups_are_those_of_the_plain_rules(
 
     moved = similar_groups(
         contents,
-        [Link(m.a, m.b, m.relation, m.share_a, m.share_b) for m in matches if is_duplicate(m)],
+        links([match for match in matches if is_duplicate(match)]),
         match_of,
         [match for match in matches if not is_duplicate(match)],
         stored,

@@ -6,13 +6,11 @@ families together. Pictures that match but hang on no common keeper form groups 
 
 from image_duplicate_finder.grouping.building import Describe, holds_more
 from image_duplicate_finder.grouping.contents import Content, rank_of
-from image_duplicate_finder.grouping.grouped import group, similar_groups
-from image_duplicate_finder.grouping.links import Link, is_duplicate
+from image_duplicate_finder.grouping.grouped import group, is_duplicate, similar_groups
 
 __all__ = [
     "Content",
     "Describe",
-    "Link",
     "group",
     "holds_more",
     "is_duplicate",

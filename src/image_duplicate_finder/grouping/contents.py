@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from image_duplicate_finder.grouping.links import Linked
-from image_duplicate_finder.keeping import RAW_FORMATS, KeepFacts, RankKey, rank_key
-from image_duplicate_finder.model import Relation
+from image_duplicate_finder.keeping import RAW_FORMATS, KeepFacts, RankKey, ranking
 from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule
+
+if TYPE_CHECKING:  # the web app starts without numpy
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,8 @@ def rank_of(
     contents: Iterable[Content], rules: Sequence[KeepRule] = DEFAULT_KEEP_RULES
 ) -> dict[int, int]:
     """The place of each content id in the order of the keep rules: 0 is the best keeper."""
-    keys = {each.id: min(rank_key(facts, rules) for facts in each.files) for each in contents}
+    key = ranking(rules)
+    keys = {each.id: min(map(key, each.files)) for each in contents}
     return {id: place for place, id in enumerate(sorted(keys, key=keys.__getitem__))}
 
 
@@ -34,9 +38,9 @@ class Apart:
 
     def __init__(self, contents: Iterable[Content], dismissed: Collection[tuple[int, int]]) -> None:
         self.dismissed = dismissed
-        self._nodes = {content.id: content for content in contents}
+        self.contents = {content.id: content for content in contents}
         self.raw = {
-            id for id, each in self._nodes.items() if each.files[0].info.format in RAW_FORMATS
+            id for id, each in self.contents.items() if each.files[0].info.format in RAW_FORMATS
         }
         """The ids of contents that are camera RAW."""
 
@@ -53,25 +57,27 @@ class Apart:
         return not self._stems(a).isdisjoint(self._stems(b))
 
     def _stems(self, id: int) -> set[str]:
-        return {os.path.splitext(facts.path)[0] for facts in self._nodes[id].files}
+        return {os.path.splitext(facts.path)[0] for facts in self.contents[id].files}
 
 
 class Ranked:
     """Contents in the order of the keep rules, and the files of each in that order.
 
+    ``partial`` are crops of others.
     ``ids[place]`` and ``place[id]`` turn places, where 0 is the best keeper, into ids and back.
     """
 
     def __init__(
-        self, contents: Iterable[Content], links: Iterable[Linked], rules: Sequence[KeepRule]
+        self, contents: Mapping[int, Content], partial: Collection[int], rules: Sequence[KeepRule]
     ) -> None:
-        self.nodes = _mark_partial({content.id: content for content in contents}, links)
+        self.nodes = dict(contents) | {id: _marked_partial(contents[id]) for id in partial}
         self.keys: dict[int, RankKey] = {}
         best: dict[int, RankKey] = {}
+        key = ranking(rules)
         self._ranked: dict[int, tuple[KeepFacts, ...]] = {}
         for id, content in self.nodes.items():
             for facts in content.files:
-                self.keys[facts.file] = rank_key(facts, rules)
+                self.keys[facts.file] = key(facts)
             files = content.files
             if len(files) > 1:
                 files = tuple(sorted(files, key=lambda facts: self.keys[facts.file]))
@@ -80,20 +86,20 @@ class Ranked:
         self.ids = sorted(best, key=best.__getitem__)
         self.place = {id: place for place, id in enumerate(self.ids)}
 
+    def places(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The places of contents by their ids."""
+        import numpy as np
+
+        known = np.array(self.ids, np.int64)
+        by_id = np.argsort(known)
+        found: NDArray[np.int64] = by_id[np.searchsorted(known[by_id], ids)]
+        return found
+
     def files(self, id: int) -> tuple[KeepFacts, ...]:
         """The files of a content, the one to keep first."""
         return self._ranked[id]
 
 
-def _mark_partial(nodes: dict[int, Content], links: Iterable[Linked]) -> dict[int, Content]:
-    """Tell the keep rules which pictures are crops of others."""
-    partial = {
-        link.a if link.share_a > link.share_b else link.b
-        for link in links
-        if link.relation == Relation.CROPPED and link.share_a != link.share_b
-    }
-    for id in partial:
-        content = nodes[id]
-        files = tuple(replace(facts, partial=True) for facts in content.files)
-        nodes[id] = replace(content, files=files)
-    return nodes
+def _marked_partial(content: Content) -> Content:
+    """Tell the keep rules that a picture is a crop of another."""
+    return replace(content, files=tuple(replace(facts, partial=True) for facts in content.files))

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 from image_duplicate_finder.grouping.building import Builder, Describe
 from image_duplicate_finder.grouping.contents import Apart, Content, Ranked
 from image_duplicate_finder.grouping.lifting import Lifting, MatchOf, lift_contains
-from image_duplicate_finder.grouping.links import Link, Linked, is_duplicate
 from image_duplicate_finder.grouping.stars import cover, cover_edges, neighbours
 from image_duplicate_finder.model import Group, GroupKind, Match, Relation
 from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule
 
 if TYPE_CHECKING:  # the web app starts without numpy
-    from image_duplicate_finder.grouping.look_alikes import LookAlikes
+    from image_duplicate_finder.grouping.links import Links, LookAlikes
+
+
+def is_duplicate(match: Match) -> bool:
+    """Whether the two pictures show the same photograph, whole or cropped."""
+    return match.same_photograph and match.relation not in (Relation.CONTAINS, Relation.SIMILAR)
 
 
 def group(
@@ -32,20 +36,24 @@ def group(
     is in at most one duplicates group; in the other kinds its keeper stands for it.
     """
     found = list(matches)
-    of_pair = {_pair(match): match for match in found if is_duplicate(match)}
+    of_pair = {
+        (min(match.a, match.b), max(match.a, match.b)): match
+        for match in found
+        if is_duplicate(match)
+    }
 
     def match_of(one: int, other: int) -> Match:
         match = of_pair[min(one, other), max(one, other)]
         return match if match.a == one else match.reversed()
 
     others = [match for match in found if not is_duplicate(match)]
-    scan = _Scan(contents, of_pair.values(), match_of, others, describe, rules, dismissed)
+    scan = _Scan(contents, _links(of_pair.values()), match_of, others, describe, rules, dismissed)
     return [*scan.duplicates(), *scan.contains(), *scan.similar(look_alikes)]
 
 
 def similar_groups(
     contents: Iterable[Content],
-    links: Iterable[Link],
+    links: Links,
     match_of: MatchOf,
     others: Iterable[Match],
     look_alikes: LookAlikes | None,
@@ -63,8 +71,18 @@ def similar_groups(
     return scan.similar(look_alikes)
 
 
-def _pair(match: Linked) -> tuple[int, int]:
-    return min(match.a, match.b), max(match.a, match.b)
+def _links(matches: Collection[Match]) -> Links:
+    import numpy as np
+
+    from image_duplicate_finder.grouping.links import Links
+
+    def crop(match: Match) -> int:
+        if match.relation is not Relation.CROPPED or match.share_a == match.share_b:
+            return -1
+        return match.a if match.share_a > match.share_b else match.b
+
+    rows = [(match.a, match.b, crop(match)) for match in matches]
+    return Links(*np.array(rows, np.int64).reshape(-1, 3).T)
 
 
 class _Scan:
@@ -73,20 +91,25 @@ class _Scan:
     def __init__(
         self,
         contents: Iterable[Content],
-        links: Iterable[Linked],
+        links: Links,
         match_of: MatchOf,
         others: Iterable[Match],
         describe: Describe,
         rules: Sequence[KeepRule],
         dismissed: Collection[tuple[int, int]],
     ) -> None:
-        contents = list(contents)
+        from image_duplicate_finder.grouping.links import may_meet
+
         self._apart = Apart(contents, dismissed)
-        links = [link for link in links if not self._apart(link.a, link.b)]
-        self._ranked = Ranked(contents, links, rules)
+        meeting = may_meet(links.a, links.b, self._apart)
+        partial = set(links.partial[meeting].tolist()) - {-1}
+        self._ranked = ranked = Ranked(self._apart.contents, partial, rules)
+        near = neighbours(
+            len(ranked.ids), ranked.places(links.a[meeting]), ranked.places(links.b[meeting])
+        )
         self._builder = Builder(self._ranked, describe, rules)
         self._match_of = match_of
-        self._stars = [self._by_id(star) for star in cover(self._near(map(_pair, links)))]
+        self._stars = [self._by_id(star) for star in cover(near)]
         self._lift = Lifting(
             {member: keeper for keeper, members in self._stars for member in members}, match_of
         )
@@ -112,7 +135,11 @@ class _Scan:
     def contains(self) -> list[Group]:
         """A group for each picture that holds others, or is held by several."""
         groups = []
-        for star in cover_edges(self._near(self._contains)):
+        import numpy as np
+
+        pairs = np.array(list(self._contains), np.int64).reshape(-1, 2)
+        near = neighbours(len(self._ranked.ids), *self._ranked.places(pairs.T))
+        for star in cover_edges(near):
             centre, members = self._by_id(star)
             matches = [self._contains[min(centre, id), max(centre, id)] for id in members]
             seen = [match if match.a == centre else match.reversed() for match in matches]
@@ -128,11 +155,6 @@ class _Scan:
             self._builder.other(GroupKind.SIMILAR, keeper, matches)
             for keeper, matches in similar.stars(self._contains)
         )
-
-    def _near(self, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
-        """Who matches whom, by place, from pairs of ids."""
-        place = self._ranked.place
-        return neighbours(len(place), [(place[a], place[b]) for a, b in pairs])
 
     def _by_id(self, star: tuple[int, list[int]]) -> tuple[int, list[int]]:
         """A star of places as one of content ids."""

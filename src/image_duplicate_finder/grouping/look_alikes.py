@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from image_duplicate_finder.grouping.contents import Apart, Ranked
 from image_duplicate_finder.grouping.lifting import Lifting
+from image_duplicate_finder.grouping.links import LookAlikes, may_meet
 from image_duplicate_finder.grouping.stars import cover, neighbours
 from image_duplicate_finder.model import Match, Relation
 
 Places = NDArray[np.int64]
 """Places of pictures in the order of the keep rules."""
-
-
-@dataclass(frozen=True, slots=True)
-class LookAlikes:
-    """Pairs of content ids that look alike, and how much (0 to 1)."""
-
-    a: NDArray[np.int64]
-    b: NDArray[np.int64]
-    score: NDArray[np.float64]
 
 
 class Similar:
@@ -47,10 +38,11 @@ class Similar:
         # Which of ``verified`` a pair is; -1 for those of ``look_alikes``.
         number = np.arange(len(verified))
         if look_alikes is not None:
-            x, y, how_much = _placed(look_alikes, ranked, apart)
-            a, b = np.concatenate((a, x)), np.concatenate((b, y))
-            score = np.concatenate((score, how_much))
-            number = np.concatenate((number, np.full(len(x), -1)))
+            meeting = may_meet(look_alikes.a, look_alikes.b, apart)
+            a = np.concatenate((a, ranked.places(look_alikes.a[meeting])))
+            b = np.concatenate((b, ranked.places(look_alikes.b[meeting])))
+            score = np.concatenate((score, look_alikes.score[meeting]))
+            number = np.concatenate((number, np.full(np.count_nonzero(meeting), -1)))
         self._a, self._b, self._score, self._number = a, b, score, number
 
     def stars(self, contained: Collection[tuple[int, int]]) -> Iterator[tuple[int, list[Match]]]:
@@ -70,12 +62,13 @@ class Similar:
             keys, pairs = keys[shown], pairs[shown]
         if not len(keys):
             return
-        for centre, members in cover(
-            neighbours(size, np.stack((keys // size, keys % size), axis=1))
-        ):
-            wanted = [self._key(centre, member) for member in members]
-            found = pairs[np.searchsorted(keys, wanted)].tolist()
-            yield self._ranked.ids[centre], [self._match(pair, centre) for pair in found]
+        stars = list(cover(neighbours(size, *np.divmod(keys, size))))
+        wanted = [self._key(centre, member) for centre, members in stars for member in members]
+        matches = self._matches(pairs[np.searchsorted(keys, wanted)])
+        for centre, members in stars:
+            found = [next(matches) for _ in members]
+            keeper_id = self._ranked.ids[centre]
+            yield keeper_id, [each if each.a == keeper_id else each.reversed() for each in found]
 
     def _key(self, one: int, other: int) -> int:
         return min(one, other) * self._size + max(one, other)
@@ -89,57 +82,32 @@ class Similar:
         one, other = one[pairs], other[pairs]
         keys = np.minimum(one, other) * self._size + np.maximum(one, other)
         a, b = self._a[pairs], self._b[pairs]
-        carried = (one != a) | (other != b)
-        claims = (np.maximum(a, b), np.minimum(a, b), -self._score[pairs], carried, keys)
-        order = np.lexsort(claims)
-        keys, pairs = keys[order], pairs[order]
+        order = np.argsort(keys, kind="stable")
+        keys = keys[order]
+        again = np.append(keys[1:] == keys[:-1], False)
+        # Only where several pairs have one key is there anything to weigh.
+        (several,) = np.nonzero(again | np.roll(again, 1))
+        if len(several):
+            at = order[several]
+            low, high = np.minimum(a[at], b[at]), np.maximum(a[at], b[at])
+            carried = (one[at] != a[at]) | (other[at] != b[at])
+            claims = (high, low, -self._score[pairs[at]], carried, keys[several])
+            order[several] = at[np.lexsort(claims)]
+        pairs = pairs[order]
         first = np.ones(len(keys), bool)
         first[1:] = keys[1:] != keys[:-1]
         return keys[first], pairs[first]
 
-    def _match(self, pair: int, centre: int) -> Match:
-        """The match of a pair as the keeper at ``centre`` sees it."""
-        keeper = self._ranked.ids[centre]
-        number = int(self._number[pair])
-        if number >= 0:
-            match = self._verified[number]
-        else:
-            a, b = self._ranked.ids[self._a[pair]], self._ranked.ids[self._b[pair]]
-            score = float(self._score[pair])
-            match = Match(a, b, Relation.SIMILAR, score=score, same_photograph=False)
-        lifted = self._lift(match)
-        assert lifted is not None  # only what contains another picture says nothing of its keeper
-        return lifted if lifted.a == keeper else lifted.reversed()
-
-
-def _placed(
-    look_alikes: LookAlikes, ranked: Ranked, apart: Apart
-) -> tuple[Places, Places, NDArray[np.float64]]:
-    """Places and scores of the look-alikes that may meet. Contents that are gone are left out."""
-    ids = np.array(ranked.ids, np.int64)
-    if not len(ids):
-        return ids, ids, np.zeros(0)
-    by_id = np.argsort(ids)
-    in_order = ids[by_id]
-
-    def places(ends: NDArray[np.int64]) -> tuple[Places, NDArray[np.bool_]]:
-        at = np.minimum(np.searchsorted(in_order, ends), len(ids) - 1)
-        return by_id[at], in_order[at] == ends
-
-    a, a_here = places(look_alikes.a)
-    b, b_here = places(look_alikes.b)
-    kept = a_here & b_here
-    # Few pairs can be apart, and only those are looked at one by one.
-    in_dismissed = _marked(ranked, {id for pair in apart.dismissed for id in pair})
-    raw = _marked(ranked, apart.raw)
-    doubtful = kept & ((in_dismissed[a] & in_dismissed[b]) | (raw[a] != raw[b]))
-    for pair in np.flatnonzero(doubtful):
-        kept[pair] = not apart(ranked.ids[a[pair]], ranked.ids[b[pair]])
-    return a[kept], b[kept], look_alikes.score[kept]
-
-
-def _marked(ranked: Ranked, ids: Iterable[int]) -> NDArray[np.bool_]:
-    """By place, whether the id of the content there is one of ``ids``."""
-    marked = np.zeros(len(ranked.ids), bool)
-    marked[[ranked.place[id] for id in ids if id in ranked.place]] = True
-    return marked
+    def _matches(self, pairs: Places) -> Iterator[Match]:
+        """Pairs as matches of keepers."""
+        ids = self._ranked.ids
+        ends = (self._a[pairs].tolist(), self._b[pairs].tolist())
+        what = (self._score[pairs].tolist(), self._number[pairs].tolist())
+        for a, b, score, number in zip(*ends, *what, strict=True):
+            if number >= 0:
+                match = self._verified[number]
+            else:
+                match = Match(ids[a], ids[b], Relation.SIMILAR, score=score, same_photograph=False)
+            lifted = self._lift(match)
+            assert lifted is not None  # only what holds another picture can say nothing
+            yield lifted

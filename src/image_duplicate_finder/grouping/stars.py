@@ -22,12 +22,12 @@ Near = Sequence[Sequence[int]]
 """For each picture the others that match it, in ascending order."""
 
 
-def neighbours(size: int, pairs: Sequence[tuple[int, int]] | NDArray[np.int64]) -> list[list[int]]:
-    """:data:`Near` of ``size`` pictures by the pairs that match, which may repeat."""
+def neighbours(size: int, a: NDArray[np.int64], b: NDArray[np.int64]) -> list[list[int]]:
+    """:data:`Near` of ``size`` pictures by the pairs ``a[i], b[i]``, each of which stands once."""
     import numpy as np
 
-    a, b = np.asarray(pairs, np.int64).reshape(-1, 2).T
-    keys = np.unique(np.concatenate((a * size + b, b * size + a)))
+    keys = np.concatenate((a * size + b, b * size + a))
+    keys.sort()
     others = (keys % max(size, 1)).tolist()
     ends = np.searchsorted(keys, np.arange(1, size + 1, dtype=np.int64) * size).tolist()
     return [others[start:end] for start, end in zip([0, *ends], ends, strict=False)]

@@ -59,7 +59,7 @@ def publish_similar(store: Store, scan: int, settings: ScanSettings) -> None:
     verifier, ids = verifier_name(settings.mode), {each.id for each in contents}
     groups = similar_groups(
         contents,
-        store.matches.links(verifier, ids),
+        store.matches.links(verifier),
         lambda one, other: store.matches.between(verifier, one, other),
         store.matches.no_links(verifier, ids),
         look_alikes(store, scan, settings),

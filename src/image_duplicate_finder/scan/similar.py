@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from image_duplicate_finder.fingerprint import embedding
 from image_duplicate_finder.fingerprint.compute import Specs
-from image_duplicate_finder.grouping.look_alikes import LookAlikes
+from image_duplicate_finder.grouping.links import LookAlikes
 from image_duplicate_finder.search.vectors import neighbours, pairs_within, threshold_cosine
 from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.store import Store
