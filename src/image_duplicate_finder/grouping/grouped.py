@@ -15,10 +15,12 @@ from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule
 if TYPE_CHECKING:  # the web app starts without numpy
     from image_duplicate_finder.grouping.links import Links, LookAlikes
 
+_NO_DUPLICATES = (Relation.CONTAINS, Relation.SIMILAR)
+
 
 def is_duplicate(match: Match) -> bool:
     """Whether the two pictures show the same photograph, whole or cropped."""
-    return match.same_photograph and match.relation not in (Relation.CONTAINS, Relation.SIMILAR)
+    return match.same_photograph and match.relation not in _NO_DUPLICATES
 
 
 def group(
@@ -35,18 +37,18 @@ def group(
     ``matches`` hold content ids; ``dismissed`` pairs ``(low id, high id)`` are left out. A file
     is in at most one duplicates group; in the other kinds its keeper stands for it.
     """
-    found = list(matches)
-    of_pair = {
-        (min(match.a, match.b), max(match.a, match.b)): match
-        for match in found
-        if is_duplicate(match)
-    }
+    of_pair: dict[tuple[int, int], Match] = {}
+    others: list[Match] = []
+    for match in matches:
+        if is_duplicate(match):
+            of_pair[min(match.a, match.b), max(match.a, match.b)] = match
+        else:
+            others.append(match)
 
     def match_of(one: int, other: int) -> Match:
         match = of_pair[min(one, other), max(one, other)]
         return match if match.a == one else match.reversed()
 
-    others = [match for match in found if not is_duplicate(match)]
     scan = _Scan(contents, _links(of_pair.values()), match_of, others, describe, rules, dismissed)
     return [*scan.duplicates(), *scan.contains(), *scan.similar(look_alikes)]
 

@@ -17,8 +17,8 @@ INFO_COLUMNS = (
 )
 
 
-# Without the search for blanks around the text, which takes as long as the text itself.
-_READ_JSON = json.JSONDecoder().raw_decode
+READ_JSON = json.JSONDecoder().raw_decode
+"""Reads a short text at its start, without the search for blanks, which takes half of the time."""
 
 
 def info_from_row(row: Sequence[Any]) -> ImageInfo:
@@ -40,7 +40,7 @@ def info_from_row(row: Sequence[Any]) -> ImageInfo:
 @lru_cache(maxsize=4096)
 def _metadata(text: str) -> Metadata:
     """Stored metadata. In a data set without EXIF thousands of pictures have the same."""
-    values, _ = _READ_JSON(text)
+    values, _ = READ_JSON(text)
     if "keywords" in values:
         values["keywords"] = tuple(values["keywords"])
     return Metadata(**values)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from image_duplicate_finder.model import Match, Relation, Transform
+from image_duplicate_finder.store.contents import READ_JSON
 from image_duplicate_finder.store.database import Database
 
 if TYPE_CHECKING:  # the web app starts without numpy
@@ -35,7 +36,8 @@ def transform_from_json(text: str | None) -> Transform | None:
     """A transform from stored text."""
     if text is None:
         return None
-    return tuple((row[0], row[1], row[2]) for row in json.loads(text))
+    rows, _ = READ_JSON(text)
+    return tuple([(x, y, shift) for x, y, shift in rows])
 
 
 class MatchStore:
