@@ -54,7 +54,7 @@ def fill(folder: Path, groups: int, photos: Path | None = None, seed: int = 1) -
             kind, relation, words = _RELATIONS[rng.randrange(len(_RELATIONS))]
             files = []
             for place in range(FILES_PER_GROUP):
-                path, stat, content, info = next(real, None) or _invented(rng, index, place)
+                path, stat, content, info = next(real, None) or invented_file(rng, index, place)
                 files.append(
                     store.files.put(path, stat, store.contents.put(content, stat.size, info))
                 )
@@ -72,7 +72,10 @@ def fill(folder: Path, groups: int, photos: Path | None = None, seed: int = 1) -
     return scan
 
 
-def _invented(rng: random.Random, index: int, place: int) -> tuple[str, FileStat, bytes, ImageInfo]:
+def invented_file(
+    rng: random.Random, index: int, place: int
+) -> tuple[str, FileStat, bytes, ImageInfo]:
+    """Path, stat, content hash and facts of a photo that exists nowhere."""
     folder = _FOLDERS[rng.randrange(len(_FOLDERS))]
     year = rng.randrange(2003, 2026)
     path = f"/photos/{year}/{folder}/IMG_{index:06d}_{place}.jpg"

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
-from image_duplicate_finder.cli.app import VERBS, idf
+from tools.commands import commands
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
 BEGIN = "<!-- begin: written by tools/cli_page.py -->"
 END = "<!-- end -->"
-WIDTH = 100
 
 
 def main() -> None:
@@ -30,18 +27,10 @@ def with_help(page: str) -> str:
 
 
 def _sections() -> str:
-    with idf.make_context("idf", [], resilient_parsing=True, terminal_width=WIDTH) as root:
-        parts = [_section("idf", idf, root)]
-        for name in VERBS:
-            verb = idf.get_command(root, name)
-            if verb is not None:
-                context = verb.make_context(name, [], parent=root, resilient_parsing=True)
-                parts.append(_section(f"idf {name}", verb, context))
-    return "\n".join(parts)
-
-
-def _section(title: str, command: click.Command, context: click.Context) -> str:
-    return f"## {title}\n\n```text\n{command.get_help(context)}\n```\n"
+    return "\n".join(
+        f"## {title}\n\n```text\n{command.get_help(context)}\n```\n"
+        for title, command, context in commands()
+    )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ docs/cli.md describes them. Version 1 only ever gains fields; anything else is a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from image_duplicate_finder.model import Failure, GroupKind
@@ -16,6 +17,28 @@ from image_duplicate_finder.splits import LeakageReport, LeakedFile
 
 VERSION = 1
 _KINDS = tuple(GroupKind)
+
+
+def as_text(document: dict[str, Any]) -> Iterator[str]:
+    """A document as text: a line for each of its fields, and for each entry of its lists.
+
+    ASCII only: names that are not UTF-8 have lone surrogates, which JSON can escape. (With an
+    indent at all depths Python's encoder takes several times as long.)
+    """
+    line = json.JSONEncoder(ensure_ascii=True).encode
+    before = "{\n "
+    for name, value in document.items():
+        yield f"{before}{line(name)}: "
+        before = ",\n "
+        if isinstance(value, list) and value:
+            yield "[\n  "
+            yield line(value[0])
+            for entry in value[1:]:
+                yield f",\n  {line(entry)}"
+            yield "\n ]"
+        else:
+            yield line(value)
+    yield "\n}\n"
 
 
 def scan_document(

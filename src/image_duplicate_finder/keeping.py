@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from image_duplicate_finder.model import ImageInfo
 from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule
@@ -51,20 +52,20 @@ def format_class(format: str, lossless: bool) -> int:
 
 def _quality(facts: KeepFacts) -> tuple[float, ...]:
     """Colour before grey, then the format's class, then the number of colours, their depth or
-    the lightness of compression.
+    the lightness of compression; the smaller, the better.
     """
-    colour = not facts.info.metadata.grey
-    kind = format_class(facts.info.format, facts.info.lossless)
+    info = facts.info
+    kind = format_class(info.format, info.lossless)
     if kind == 0:
-        return colour, kind, True, 0
+        return info.metadata.grey, 0, False, 0
     if kind > 1:
         # Samples of 32 bits hold no more of a photo than those of 16.
-        return colour, kind, not facts.info.metadata.few_colours, min(facts.info.bit_depth, 16)
-    quality = facts.info.metadata.jpeg_quality
-    if quality is not None:
-        return colour, kind, True, quality
-    # No quality is written in other lossy files; bytes per thousand pixels stand in for it.
-    return colour, kind, True, min(100, round(facts.bytes * 200 / max(1, facts.info.pixels)))
+        return info.metadata.grey, -kind, info.metadata.few_colours, -min(info.bit_depth, 16)
+    quality = info.metadata.jpeg_quality
+    if quality is None:
+        # No quality is written in other lossy files; bytes per thousand pixels stand in for it.
+        quality = min(100, round(facts.bytes * 200 / max(1, info.pixels)))
+    return info.metadata.grey, -1, False, -quality
 
 
 def _metadata(facts: KeepFacts) -> int:
@@ -77,16 +78,16 @@ def _metadata(facts: KeepFacts) -> int:
     )
 
 
-# Each value compares as a tuple; the larger, the better.
+# Each value compares as a tuple; the smaller, the better.
 _VALUES: dict[KeepRule, Callable[[KeepFacts], tuple[float, ...]]] = {
-    KeepRule.PROTECTED: lambda facts: (facts.protected,),
-    KeepRule.WHOLE: lambda facts: (not facts.partial,),
-    KeepRule.PIXELS: lambda facts: (facts.info.pixels,),
+    KeepRule.PROTECTED: lambda facts: (not facts.protected,),
+    KeepRule.WHOLE: lambda facts: (facts.partial,),
+    KeepRule.PIXELS: lambda facts: (-facts.info.pixels,),
     KeepRule.QUALITY: _quality,
-    KeepRule.METADATA: lambda facts: (_metadata(facts),),
+    KeepRule.METADATA: lambda facts: (-_metadata(facts),),
     # A time of 0 says that none is known.
-    KeepRule.OLDER: lambda facts: (facts.mtime_ns > 0, -facts.mtime_ns),
-    KeepRule.NAME: lambda facts: (not looks_like_copy(facts.path),),
+    KeepRule.OLDER: lambda facts: (facts.mtime_ns <= 0, facts.mtime_ns),
+    KeepRule.NAME: lambda facts: (looks_like_copy(facts.path),),
 }
 _WORDS = {
     KeepRule.PROTECTED: "in a protected folder",
@@ -98,30 +99,46 @@ _WORDS = {
     KeepRule.NAME: "name does not say it is a copy",
 }
 _LAST_REASON = "first by path"
+_SEPARATOR = os.fsencode(os.sep)
 
 
-RankKey = tuple[tuple[float, ...] | tuple[int, bytes], ...]
+RankKey = tuple[tuple[Any, ...], ...]
 
 
 def rank_key(facts: KeepFacts, rules: Sequence[KeepRule] = DEFAULT_KEEP_RULES) -> RankKey:
     """Sorts the best file first. A total order: rules in turn, then the shorter and first path."""
-    path = os.fsencode(facts.path)
-    depth = path.count(os.fsencode(os.sep))
-    values = (tuple(-value for value in _VALUES[rule](facts)) for rule in rules)
-    return (*values, (depth, path))
+    return ranking(rules)(facts)
+
+
+def ranking(rules: Sequence[KeepRule]) -> Callable[[KeepFacts], RankKey]:
+    """:func:`rank_key` by these rules, for many files: to look up a rule takes its time."""
+    values = [_VALUES[rule] for rule in rules]
+
+    def key(facts: KeepFacts) -> RankKey:
+        path = os.fsencode(facts.path)
+        return (*[value(facts) for value in values], (path.count(_SEPARATOR), path))
+
+    return key
 
 
 def reasons(
     keeper: KeepFacts, others: Iterable[KeepFacts], rules: Sequence[KeepRule] = DEFAULT_KEEP_RULES
 ) -> tuple[str, ...]:
     """Why ``keeper`` is kept: for each of ``others``, the first rule that tells it from them."""
+    key = ranking(rules)
+    return reasons_of(key(keeper), map(key, others), rules)
+
+
+def reasons_of(
+    keeper: RankKey, others: Iterable[RankKey], rules: Sequence[KeepRule] = DEFAULT_KEEP_RULES
+) -> tuple[str, ...]:
+    """:func:`reasons` of files whose rank keys by these rules are known."""
     found: set[KeepRule] = set()
     for other in others:
-        for rule in rules:
-            mine, theirs = _VALUES[rule](keeper), _VALUES[rule](other)
-            if mine > theirs:
-                found.add(rule)
+        for rule, mine, theirs in zip(rules, keeper, other, strict=False):
             if mine != theirs:
+                if mine < theirs:
+                    found.add(rule)
                 break
     words = tuple(_WORDS[rule] for rule in rules if rule in found)
     return words or (_LAST_REASON,)

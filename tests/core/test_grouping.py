@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -181,6 +182,19 @@ def test_a_keeper_stands_for_its_group_in_similar_groups() -> None:
     assert files_of(similar) == [1, 3]
 
 
+def test_keepers_that_match_need_no_member_to_stand_for_them() -> None:
+    """Whether 1 and 3 were matched before or after 2 and 3 says nothing of either."""
+    contents = [content(1, width=900), content(2), content(3)]
+    matches = [
+        Match(1, 2, Relation.RESIZED),
+        Match(1, 3, Relation.SIMILAR, score=0.6, same_photograph=False),
+        Match(2, 3, Relation.SIMILAR, score=0.9, same_photograph=False),
+    ]
+    for order in permutations(matches):
+        _, similar = grouped(contents, order)
+        assert similar.members[0].score == 0.6
+
+
 def test_raw_and_jpeg_of_one_shot_are_not_duplicates() -> None:
     raw = Content(1, (KeepFacts(1, "/p/IMG_1.CR2", ImageInfo("CR2", 900, 600), 9000, 5),))
     camera = Content(2, (KeepFacts(2, "/p/IMG_1.jpg", ImageInfo("JPEG", 900, 600), 900, 5),))
@@ -192,27 +206,30 @@ edges = st.lists(
         st.integers(0, 11),
         st.integers(0, 11),
         st.sampled_from([r for r in Relation if r is not Relation.BYTE_IDENTICAL]),
+        st.sampled_from([0.5, 0.75, 1.0]),
+        st.booleans(),
     ),
     max_size=40,
 )
+Edges = list[tuple[int, int, Relation, float, bool]]
 
 
-def build(pairs: list[tuple[int, int, Relation]]) -> list[Match]:
+def build(pairs: Edges) -> list[Match]:
     matches: dict[tuple[int, int], Match] = {}
-    for a, b, relation in pairs:
+    for a, b, relation, score, mirrored in pairs:
         low, high = min(a, b), max(a, b)
         if low != high and (low, high) not in matches:
             same = relation is not Relation.SIMILAR
-            matches[low, high] = Match(low, high, relation, same_photograph=same)
+            matches[low, high] = Match(
+                low, high, relation, mirrored=mirrored, score=score, same_photograph=same
+            )
     return list(matches.values())
 
 
 @given(
     pairs=edges, widths=st.lists(st.integers(1, 3), min_size=12, max_size=12), seed=st.integers()
 )
-def test_groups_do_not_depend_on_any_order(
-    pairs: list[tuple[int, int, Relation]], widths: list[int], seed: int
-) -> None:
+def test_groups_do_not_depend_on_any_order(pairs: Edges, widths: list[int], seed: int) -> None:
     matches = build(pairs)
     contents = [content(id, width=100 * width) for id, width in enumerate(widths)]
     expected = grouped(contents, matches)
@@ -225,7 +242,7 @@ def test_groups_do_not_depend_on_any_order(
 
 
 @given(pairs=edges)
-def test_every_group_is_a_star_of_direct_matches(pairs: list[tuple[int, int, Relation]]) -> None:
+def test_every_group_is_a_star_of_direct_matches(pairs: Edges) -> None:
     matches = build(pairs)
     direct = {frozenset((match.a, match.b)): match.relation for match in matches}
     in_duplicates: list[int] = []
@@ -243,7 +260,7 @@ def test_every_group_is_a_star_of_direct_matches(pairs: list[tuple[int, int, Rel
 
 @given(pairs=edges)
 def test_no_matched_duplicate_is_left_without_its_partner(
-    pairs: list[tuple[int, int, Relation]],
+    pairs: Edges,
 ) -> None:
     """A picture with duplicate matches is alone only when all its partners have a keeper."""
     matches = [m for m in build(pairs) if m.relation not in (Relation.CONTAINS, Relation.SIMILAR)]

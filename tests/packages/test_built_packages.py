@@ -84,6 +84,7 @@ def test_the_packages_hold_what_is_needed_and_no_more(built: Path) -> None:
     assert len(tracked) > 100
     assert {name.removeprefix("src/") for name in tracked if (REPOSITORY / name).exists()} <= names
     assert (package / "py.typed").exists()
+    assert any(name.endswith(".data/data/share/man/man1/idf.1") for name in names)
     with tarfile.open(_only(built, "*.tar.gz")) as archive:
         top = {name.split("/")[1] for name in archive.getnames() if "/" in name}
     assert {"src", "pyproject.toml", "README.md", "LICENSE"} <= top

@@ -121,13 +121,9 @@ def _text(
 
         yield from groups_report(library, record, groups)
     else:
-        import json
+        from image_duplicate_finder.documents import as_text, scan_document
 
-        from image_duplicate_finder.documents import scan_document
-
-        document = scan_document(record, groups, library.failures(record.id))
-        # ASCII only: names that are not UTF-8 have lone surrogates, which JSON can escape.
-        yield json.dumps(document, ensure_ascii=True, indent=1) + "\n"
+        yield from as_text(scan_document(record, groups, library.failures(record.id)))
 
 
 def _list(form: Format, record: ScanRecord, groups: list[GroupView], null: bool) -> Iterator[bytes]:

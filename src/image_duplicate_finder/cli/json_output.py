@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -43,8 +42,9 @@ class JsonTarget:
 
     def write(self, document: dict[str, Any]) -> None:
         """Write the document; a file is replaced whole, or not at all."""
-        # ASCII only: names that are not UTF-8 have lone surrogates, which JSON can escape.
-        text = json.dumps(document, ensure_ascii=True, indent=1) + "\n"
+        from image_duplicate_finder.documents import as_text
+
+        text = "".join(as_text(document))
         if self.is_stdout:
             sys.stdout.write(text)
             return

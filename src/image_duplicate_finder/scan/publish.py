@@ -12,7 +12,7 @@ from image_duplicate_finder.grouping import group, similar_groups
 from image_duplicate_finder.model import Group, GroupKind, Match
 from image_duplicate_finder.scan.arranged import arrange_again, arranged_in
 from image_duplicate_finder.scan.matching import quick_matches
-from image_duplicate_finder.scan.similar import similar_matches
+from image_duplicate_finder.scan.similar import look_alikes
 from image_duplicate_finder.scan.verification import verifier_name
 from image_duplicate_finder.settings import ScanSettings
 from image_duplicate_finder.store import Store
@@ -44,7 +44,8 @@ def publish_groups(
     """Group a scan's matches, look-alikes included, and store the groups."""
     groups = group(
         store.scans.contents(scan),
-        [*matches, *similar_matches(store, scan, settings)],
+        matches,
+        look_alikes(store, scan, settings),
         describe=describe,
         rules=settings.keep_rules,
         dismissed=store.decisions.dismissed_ids(),
@@ -55,10 +56,13 @@ def publish_groups(
 def publish_similar(store: Store, scan: int, settings: ScanSettings) -> None:
     """Group only the look-alikes anew: what follows when a threshold moves."""
     contents = store.scans.contents(scan)
-    verified = store.matches.among(verifier_name(settings.mode), {each.id for each in contents})
+    verifier, ids = verifier_name(settings.mode), {each.id for each in contents}
     groups = similar_groups(
         contents,
-        [*verified, *similar_matches(store, scan, settings)],
+        store.matches.links(verifier),
+        lambda one, other: store.matches.between(verifier, one, other),
+        store.matches.no_links(verifier, ids),
+        look_alikes(store, scan, settings),
         describe=describe,
         rules=settings.keep_rules,
         dismissed=store.decisions.dismissed_ids(),

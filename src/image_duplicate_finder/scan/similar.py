@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from image_duplicate_finder.fingerprint import embedding
 from image_duplicate_finder.fingerprint.compute import Specs
-from image_duplicate_finder.model import Match, Relation
+from image_duplicate_finder.grouping.links import LookAlikes
 from image_duplicate_finder.search.vectors import neighbours, pairs_within, threshold_cosine
 from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.store import Store
@@ -65,12 +65,9 @@ def stored_vectors(
     return known, np.stack([embedding.from_bytes(data[id]) for id in known])
 
 
-def similar_matches(store: Store, scan: int, settings: ScanSettings) -> list[Match]:
-    """A scan's look-alikes at the thresholds of ``settings``."""
+def look_alikes(store: Store, scan: int, settings: ScanSettings) -> LookAlikes | None:
+    """A scan's look-alikes at the thresholds of ``settings``; a quick scan has none."""
     if settings.mode is Mode.QUICK:
-        return []
+        return None
     least = threshold_cosine(settings.esimilarity_threshold, settings.csimilarity_threshold)
-    return [
-        Match(a, b, Relation.SIMILAR, score=cosine, same_photograph=False)
-        for a, b, cosine in store.matches.similar(scan, least)
-    ]
+    return store.matches.similar(scan, least)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
-from typing import TypeVar
+from functools import lru_cache
+from typing import Any, TypeVar
 
 from image_duplicate_finder.model import Fingerprint, ImageInfo, Metadata
 from image_duplicate_finder.store.database import Database
@@ -19,21 +20,33 @@ INFO_COLUMNS = (
 )
 
 
-def info_from_row(row: Sequence[object]) -> ImageInfo:
+READ_JSON = json.JSONDecoder().raw_decode
+"""Reads a short text at its start, without the search for blanks, which takes half of the time."""
+
+
+def info_from_row(row: Sequence[Any]) -> ImageInfo:
     """An ImageInfo from the columns named by INFO_COLUMNS."""
-    values = json.loads(str(row[8]))
-    values["keywords"] = tuple(values.get("keywords", ()))
+    format, width, height, orientation, bit_depth, has_alpha, frames, lossless, metadata = row
     return ImageInfo(
-        format=str(row[0]),
-        width=int(str(row[1])),
-        height=int(str(row[2])),
-        orientation=int(str(row[3])),
-        bit_depth=int(str(row[4])),
-        has_alpha=bool(row[5]),
-        frames=int(str(row[6])),
-        lossless=bool(row[7]),
-        metadata=Metadata(**values),
+        format,
+        width,
+        height,
+        orientation,
+        bit_depth,
+        has_alpha != 0,
+        frames,
+        lossless != 0,
+        _metadata(metadata),
     )
+
+
+@lru_cache(maxsize=4096)
+def _metadata(text: str) -> Metadata:
+    """Stored metadata. In a data set without EXIF thousands of pictures have the same."""
+    values, _ = READ_JSON(text)
+    if "keywords" in values:
+        values["keywords"] = tuple(values["keywords"])
+    return Metadata(**values)
 
 
 def _metadata_text(metadata: Metadata) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
 
 from image_duplicate_finder.bulk import BulkGroup
 from image_duplicate_finder.errors import NotFound
@@ -27,7 +28,8 @@ from image_duplicate_finder.store.choices import (
 from image_duplicate_finder.store.contents import INFO_COLUMNS, info_from_row, marks, slices
 from image_duplicate_finder.store.database import Database
 from image_duplicate_finder.store.group_query import OPEN, conditions_of, kinds_of, order_of
-from image_duplicate_finder.store.matches import transform_from_json, transform_to_json
+from image_duplicate_finder.store.group_rows import insert_groups
+from image_duplicate_finder.store.matches import RELATIONS, transform_from_json
 from image_duplicate_finder.store.outlines import read_outlines
 
 _FILE_COLUMNS = (
@@ -54,8 +56,7 @@ class GroupStore:
         with self._database.atomic() as connection:
             choices = choices_in(connection, where, values)
             connection.execute(f"DELETE FROM grouping WHERE {where}", values)
-            for group in groups:
-                self._insert(scan, group)
+            insert_groups(connection, scan, groups)
             choose_again(connection, scan, choices)
 
     def copy(self, earlier: int, scan: int) -> None:
@@ -89,55 +90,9 @@ class GroupStore:
                 raise NotFound(f"There is no group number {group}.")
             choices = choices_in(connection, "grouping.id = ?", (group,))
             connection.execute("DELETE FROM grouping WHERE id = ?", (group,))
-            made = [self._insert(row[0], part) for part in parts]
+            made = insert_groups(connection, row[0], parts)
             choose_again(connection, row[0], choices)
             return made
-
-    def _insert(self, scan: int, group: Group) -> int:
-        connection = self._database.connection
-        files = [member.file for member in group.members]
-        size, newest = 0, 0
-        for part in slices(files):
-            row = connection.execute(
-                "SELECT coalesce(sum(size), 0), coalesce(max(mtime_ns), 0) FROM file"
-                f" WHERE id IN ({marks(part)})",
-                part,
-            ).fetchone()
-            size, newest = size + row[0], max(newest, row[1])
-        score = min((member.score for member in group.members), default=1.0)
-        row = connection.execute(
-            "INSERT INTO grouping (scan, kind, keeper, reasons, members, bytes, newest, score)"
-            " VALUES (?,?,?,?,?,?,?,?) RETURNING id",
-            (
-                scan,
-                group.kind.value,
-                group.keeper,
-                json.dumps(group.reasons),
-                len(files),
-                size,
-                newest,
-                score,
-            ),
-        ).fetchone()
-        connection.executemany(
-            "INSERT INTO member VALUES (?,?,?,?,?,?,?,?,?,?,0)",
-            [
-                (
-                    row[0],
-                    position,
-                    member.file,
-                    member.relation.value,
-                    member.words,
-                    transform_to_json(member.transform),
-                    int(member.mirrored),
-                    member.overlap,
-                    member.score,
-                    int(member.selected),
-                )
-                for position, member in enumerate(group.members)
-            ],
-        )
-        return int(row[0])
 
     def page(self, scan: int, query: GroupQuery) -> GroupPage:
         """The groups of a scan that a query asks for."""
@@ -180,7 +135,7 @@ class GroupStore:
     def get_many(self, ids: Sequence[int]) -> list[GroupView]:
         """Groups in the order of ``ids``; ids that do not exist are left out."""
         heads: dict[int, tuple[int, GroupKind, int, tuple[str, ...]]] = {}
-        members: dict[int, list[tuple[int, tuple[object, ...]]]] = {}
+        members: dict[int, list[tuple[int, tuple[Any, ...]]]] = {}
         connection = self._database.connection
         for part in slices(ids):
             for row in connection.execute(
@@ -215,7 +170,7 @@ class GroupStore:
     def _files(
         self,
         heads: dict[int, tuple[int, GroupKind, int, tuple[str, ...]]],
-        members: dict[int, list[tuple[int, tuple[object, ...]]]],
+        members: dict[int, list[tuple[int, tuple[Any, ...]]]],
     ) -> dict[tuple[int, int], FileView]:
         wanted: dict[int, set[int]] = {}
         for group, (scan, _, keeper, _) in heads.items():
@@ -380,15 +335,15 @@ class GroupStore:
         )
 
 
-def _member(file: FileView, values: Sequence[object]) -> MemberView:
+def _member(file: FileView, values: tuple[Any, ...]) -> MemberView:
     relation, words, transform, mirrored, overlap, score, selected = values
     return MemberView(
         file=file,
-        relation=Relation(str(relation)),
-        words=str(words),
-        transform=transform_from_json(None if transform is None else str(transform)),
-        mirrored=bool(mirrored),
-        overlap=float(str(overlap)),
-        score=float(str(score)),
-        selected=bool(selected),
+        relation=RELATIONS[relation],
+        words=words,
+        transform=transform_from_json(transform),
+        mirrored=mirrored != 0,
+        overlap=overlap,
+        score=score,
+        selected=selected != 0,
     )

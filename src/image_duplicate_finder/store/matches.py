@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from image_duplicate_finder.model import Match, Relation, Transform
+from image_duplicate_finder.store.contents import READ_JSON
 from image_duplicate_finder.store.database import Database
 
 if TYPE_CHECKING:  # the web app starts without numpy
     import numpy as np
     from numpy.typing import NDArray
 
+    from image_duplicate_finder.grouping.links import Links, LookAlikes
+
+# What :func:`.is_duplicate` says of a match, in SQL.
+_IS_DUPLICATE = "(same_photograph AND relation NOT IN ('contains', 'similar'))"
+RELATIONS = {relation.value: relation for relation in Relation}
+"""Relations by how they are stored: a call of the enumeration takes four times as long."""
 _COLUMNS = (
     "a, b, relation, transform, mirrored, negative, share_a, share_b, score, agreement,"
     " brightness, same_photograph"
@@ -29,7 +36,8 @@ def transform_from_json(text: str | None) -> Transform | None:
     """A transform from stored text."""
     if text is None:
         return None
-    return tuple((row[0], row[1], row[2]) for row in json.loads(text))
+    rows, _ = READ_JSON(text)
+    return tuple([(x, y, shift) for x, y, shift in rows])
 
 
 class MatchStore:
@@ -69,6 +77,41 @@ class MatchStore:
         )
         return [_match(row) for row in rows if row[0] in contents and row[1] in contents]
 
+    def links(self, verifier: str) -> Links:
+        """The matches of duplicates, without their evidence."""
+        import numpy as np
+
+        from image_duplicate_finder.grouping.links import Links
+
+        rows = self._database.connection.execute(
+            "SELECT a, b, CASE WHEN relation <> 'cropped' OR share_a = share_b THEN -1"
+            " WHEN share_a > share_b THEN a ELSE b END FROM match WHERE verifier = ?"
+            f" AND {_IS_DUPLICATE}",
+            (verifier,),
+        )
+        pairs = np.fromiter(rows, [(name, np.int64) for name in ("a", "b", "partial")])
+        return Links(*(np.ascontiguousarray(pairs[name]) for name in ("a", "b", "partial")))
+
+    def no_links(self, verifier: str, contents: set[int]) -> list[Match]:
+        """The other matches among ``contents``, ordered by pair."""
+        rows = self._database.connection.execute(
+            f"SELECT {_COLUMNS} FROM match WHERE verifier = ? AND NOT {_IS_DUPLICATE}"
+            " ORDER BY a, b",
+            (verifier,),
+        )
+        return [_match(row) for row in rows if row[0] in contents and row[1] in contents]
+
+    def between(self, verifier: str, one: int, other: int) -> Match:
+        """The stored match of two contents, from ``one`` to ``other``. Raises KeyError."""
+        row = self._database.connection.execute(
+            f"SELECT {_COLUMNS} FROM match WHERE verifier = ? AND a = ? AND b = ?",
+            (verifier, min(one, other), max(one, other)),
+        ).fetchone()
+        if row is None:
+            raise KeyError((one, other))
+        match = _match(row)
+        return match if match.a == one else match.reversed()
+
     def verified(self, verifier: str) -> dict[int, set[int]]:
         """For each content a, the contents b > a that were verified against it."""
         rows = self._database.connection.execute(
@@ -102,28 +145,35 @@ class MatchStore:
             [(scan, min(x, y), max(x, y), c) for x, y, c in pairs],
         )
 
-    def similar(self, scan: int, min_cosine: float) -> list[tuple[int, int, float]]:
-        """A scan's look-alike pairs of at least this cosine."""
-        return self._database.connection.execute(
+    def similar(self, scan: int, min_cosine: float) -> LookAlikes:
+        """A scan's look-alike pairs of at least this cosine, ordered by pair."""
+        import numpy as np
+
+        from image_duplicate_finder.grouping.links import LookAlikes
+
+        rows = self._database.connection.execute(
             "SELECT a, b, cosine FROM similar_pair WHERE scan = ? AND cosine >= ? ORDER BY a, b",
             (scan, min_cosine),
-        ).fetchall()
+        )
+        # Straight from the rows: as a list they would cost more than the search for them.
+        pairs = np.fromiter(rows, [("a", np.int64), ("b", np.int64), ("score", np.float64)])
+        return LookAlikes(*(np.ascontiguousarray(pairs[name]) for name in ("a", "b", "score")))
 
 
-def _match(row: Sequence[object]) -> Match:
-    a, b, relation, transform, mirrored, negative, *numbers, same = row
-    share_a, share_b, score, agreement, brightness = (float(str(value)) for value in numbers)
+def _match(row: tuple[Any, ...]) -> Match:
+    a, b, relation, transform, mirrored, negative, *numbers = row
+    share_a, share_b, score, agreement, brightness, same = numbers
     return Match(
-        a=int(str(a)),
-        b=int(str(b)),
-        relation=Relation(str(relation)),
-        transform=transform_from_json(None if transform is None else str(transform)),
-        mirrored=bool(mirrored),
-        negative=bool(negative),
-        share_a=share_a,
-        share_b=share_b,
-        score=score,
-        agreement=agreement,
-        brightness=brightness,
-        same_photograph=bool(same),
+        a,
+        b,
+        RELATIONS[relation],
+        transform_from_json(transform),
+        mirrored != 0,
+        negative != 0,
+        share_a,
+        share_b,
+        score,
+        agreement,
+        brightness,
+        same != 0,
     )

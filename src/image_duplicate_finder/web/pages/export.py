@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from flask import Blueprint, Response, render_template, request, stream_with_context
 
-from image_duplicate_finder.documents import scan_document
+from image_duplicate_finder.documents import as_text, scan_document
 from image_duplicate_finder.exports.csv_file import to_csv
 from image_duplicate_finder.exports.lists import delete_list, keep_list, written
 from image_duplicate_finder.model import GroupKind
@@ -42,8 +41,7 @@ def as_json(scan: int) -> Response:
     """The groups as the JSON document of ``idf scan --json``."""
     record = library().scan_record(scan)
     document = scan_document(record, _groups(scan), library().failures(scan))
-    pieces = json.JSONEncoder(indent=1).iterencode(document)
-    return _download(pieces, "application/json", f"duplicates-{scan}.json")
+    return _download(as_text(document), "application/json", f"duplicates-{scan}.json")
 
 
 @blueprint.get("/delete.txt")

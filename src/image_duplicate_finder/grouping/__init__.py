@@ -1,0 +1,19 @@
+"""Matches to groups: stars around a keeper, whatever the order of files. Pure.
+
+A member of a group was matched directly against its keeper, so one odd match cannot chain two
+families together. Pictures that match but hang on no common keeper form groups of their own.
+"""
+
+from image_duplicate_finder.grouping.building import Describe, holds_more
+from image_duplicate_finder.grouping.contents import Content, rank_of
+from image_duplicate_finder.grouping.grouped import group, is_duplicate, similar_groups
+
+__all__ = [
+    "Content",
+    "Describe",
+    "group",
+    "holds_more",
+    "is_duplicate",
+    "rank_of",
+    "similar_groups",
+]

@@ -1,0 +1,105 @@
+"""The contents that are grouped: their files, their order by the keep rules, who may meet whom."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from image_duplicate_finder.keeping import RAW_FORMATS, KeepFacts, RankKey, ranking
+from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule
+
+if TYPE_CHECKING:  # the web app starts without numpy
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A content with its files; ``fixed`` files are never offered for removal."""
+
+    id: int
+    files: tuple[KeepFacts, ...]
+    fixed: frozenset[int] = frozenset()
+
+
+def rank_of(
+    contents: Iterable[Content], rules: Sequence[KeepRule] = DEFAULT_KEEP_RULES
+) -> dict[int, int]:
+    """The place of each content id in the order of the keep rules: 0 is the best keeper."""
+    key = ranking(rules)
+    keys = {each.id: min(map(key, each.files)) for each in contents}
+    return {id: place for place, id in enumerate(sorted(keys, key=keys.__getitem__))}
+
+
+class Apart:
+    """Which pairs of contents stay apart, though they match."""
+
+    def __init__(self, contents: Iterable[Content], dismissed: Collection[tuple[int, int]]) -> None:
+        self.dismissed = dismissed
+        self.contents = {content.id: content for content in contents}
+        self.raw = {
+            id for id, each in self.contents.items() if each.files[0].info.format in RAW_FORMATS
+        }
+        """The ids of contents that are camera RAW."""
+
+    def __call__(self, a: int, b: int) -> bool:
+        """Whether a person said that they are no duplicates, or they are one shot."""
+        if self.dismissed and (min(a, b), max(a, b)) in self.dismissed:
+            return True
+        return self.one_shot(a, b)
+
+    def one_shot(self, a: int, b: int) -> bool:
+        """Whether a camera wrote both at once: RAW and JPEG of one name in one folder (rule 8)."""
+        if (a in self.raw) == (b in self.raw):
+            return False
+        return not self._stems(a).isdisjoint(self._stems(b))
+
+    def _stems(self, id: int) -> set[str]:
+        return {os.path.splitext(facts.path)[0] for facts in self.contents[id].files}
+
+
+class Ranked:
+    """Contents in the order of the keep rules, and the files of each in that order.
+
+    ``partial`` are crops of others.
+    ``ids[place]`` and ``place[id]`` turn places, where 0 is the best keeper, into ids and back.
+    """
+
+    def __init__(
+        self, contents: Mapping[int, Content], partial: Collection[int], rules: Sequence[KeepRule]
+    ) -> None:
+        self.nodes = dict(contents) | {id: _marked_partial(contents[id]) for id in partial}
+        self.keys: dict[int, RankKey] = {}
+        best: dict[int, RankKey] = {}
+        key = ranking(rules)
+        self._ranked: dict[int, tuple[KeepFacts, ...]] = {}
+        for id, content in self.nodes.items():
+            for facts in content.files:
+                self.keys[facts.file] = key(facts)
+            files = content.files
+            if len(files) > 1:
+                files = tuple(sorted(files, key=lambda facts: self.keys[facts.file]))
+            self._ranked[id] = files
+            best[id] = self.keys[files[0].file]
+        self.ids = sorted(best, key=best.__getitem__)
+        self.place = {id: place for place, id in enumerate(self.ids)}
+
+    def places(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The places of contents by their ids."""
+        import numpy as np
+
+        known = np.array(self.ids, np.int64)
+        by_id = np.argsort(known)
+        found: NDArray[np.int64] = by_id[np.searchsorted(known[by_id], ids)]
+        return found
+
+    def files(self, id: int) -> tuple[KeepFacts, ...]:
+        """The files of a content, the one to keep first."""
+        return self._ranked[id]
+
+
+def _marked_partial(content: Content) -> Content:
+    """Tell the keep rules that a picture is a crop of another."""
+    return replace(content, files=tuple(replace(facts, partial=True) for facts in content.files))

@@ -1,0 +1,51 @@
+"""Pairs of contents in arrays: there are many of them, and few become members of a group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from image_duplicate_finder.grouping.contents import Apart
+
+Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Which contents (ids) match as duplicates: what is needed to choose keepers.
+
+    ``partial`` tells for each pair which of the two is a crop of the other: its id, or -1.
+    """
+
+    a: Ids
+    b: Ids
+    partial: Ids
+
+
+@dataclass(frozen=True, slots=True)
+class LookAlikes:
+    """Pairs of content ids that look alike, and how much (0 to 1)."""
+
+    a: Ids
+    b: Ids
+    score: NDArray[np.float64]
+
+
+def may_meet(a: Ids, b: Ids, apart: Apart) -> NDArray[np.bool_]:
+    """For each pair whether both contents are there and nothing keeps them apart."""
+    here = np.fromiter(apart.contents, np.int64, len(apart.contents))
+    meeting: NDArray[np.bool_] = np.isin(a, here) & np.isin(b, here)
+    # Few pairs can be apart, and only those are looked at one by one.
+    if apart.dismissed:
+        dismissed = np.unique(np.array(list(apart.dismissed), np.int64))
+        doubtful = np.isin(a, dismissed) & np.isin(b, dismissed)
+    else:
+        doubtful = np.zeros(len(a), bool)
+    if apart.raw:
+        raw = np.fromiter(apart.raw, np.int64, len(apart.raw))
+        doubtful |= np.isin(a, raw) != np.isin(b, raw)
+    for pair in np.flatnonzero(doubtful & meeting):
+        meeting[pair] = not apart(int(a[pair]), int(b[pair]))
+    return meeting
