@@ -27,7 +27,10 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
     cv2.setNumThreads(1)
     from image_duplicate_finder.executors.task import run_task
+    from image_duplicate_finder.fingerprint.compute import warm_up
 
+    # The first start on a machine compiles loops, which takes seconds: no file is to blame.
+    warm_up(specs)
     _limit_memory(limits)
     # Values made until here live as long as the process; later collections skip them.
     gc.freeze()

@@ -79,6 +79,12 @@ def _embedder(model: Path | None) -> embedding.Embedder:
     return embedding.Embedder(model)
 
 
+def warm_up(specs: Specs) -> None:
+    """Load and compile what the first picture would have to wait for."""
+    if specs.mode is not Mode.QUICK and not specs.pixels:
+        keypoints.warm_up()
+
+
 def fingerprint(
     data: bytes, specs: Specs, limits: DecodeLimits
 ) -> tuple[ImageInfo, tuple[Fingerprint, ...]]:
