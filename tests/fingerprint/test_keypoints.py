@@ -51,6 +51,35 @@ def test_extraction_is_deterministic(painted: Painter) -> None:
     assert extract(grey).to_bytes() == extract(grey.copy()).to_bytes()
 
 
+def test_keypoints_are_those_of_the_reference_implementation(painted: Painter) -> None:
+    """Place, size, direction and code of OpenCV's SIFT, on the same small pictures."""
+    sift = cv2.SIFT.create(0, 3, 0.02, 10, 1.6, cv2.CV_8U)
+    count, differences = 0, []
+    for seed in range(8):
+        grey = cv2.resize(_grey(painted, seed), (200, 150), interpolation=cv2.INTER_AREA)
+        found, described = sift.detectAndCompute(grey, None)
+        # Its places are a quarter of a pixel off: it doubles the picture and halves the numbers.
+        places = np.array([point.pt for point in found]) - 0.25
+        angles = np.deg2rad([point.angle for point in found])
+        sizes = np.array([point.size / 2 for point in found])
+        medians = np.median(described, axis=1, keepdims=True)
+        codes = np.packbits(described > medians, axis=1, bitorder="little")
+        points = extract(grey)
+        count += len(points)
+        for x, y, scale, angle, code in zip(
+            points.x, points.y, points.scale, points.angle, points.codes, strict=True
+        ):
+            turned = np.abs(np.angle(np.exp(1j * (angles - angle))))
+            near = (np.hypot(*(places - (x, y)).T) < 0.5) & (turned < 0.1)
+            near &= np.abs(np.log2(sizes / scale)) < 0.1
+            if near.any():
+                differences.append(np.bitwise_count(codes[near] ^ code).sum(axis=1).min())
+    assert count > 300
+    assert len(differences) >= 0.9 * count
+    assert np.median(differences) <= 8
+    assert np.quantile(differences, 0.9) <= 18
+
+
 @pytest.mark.parametrize("cut", [0, 3, -1])
 def test_damaged_bytes_are_refused(painted: Painter, cut: int) -> None:
     data = extract(_grey(painted, 3)).to_bytes()
