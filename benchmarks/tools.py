@@ -164,10 +164,13 @@ def chosen(names: Sequence[str]) -> list[Tool]:
     return list({tool.name: tool for tool in tools}.values())
 
 
-def scan_command(library: Path, folder: Path, mode: str, out: Path) -> list[str | Path]:
-    """The command line of a scan by this project."""
+def scan_command(
+    library: Path, folder: Path, mode: str, out: Path | None = None
+) -> list[str | Path]:
+    """The command line of a scan by this project, which writes its groups to ``out``."""
     command = [Path(sys.executable).parent / "idf", "--library", library]
-    return [*command, "scan", folder, "--mode", mode, "--json", out]
+    command += ["scan", folder, "--mode", mode]
+    return command if out is None else [*command, "--json", out]
 
 
 def find_python(version: str) -> Path:

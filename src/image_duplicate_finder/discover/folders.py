@@ -52,9 +52,11 @@ def walk(root: str, choice: Choice) -> Found:
 
 
 def _passed_over(entry: os.DirEntry[str], root: str, choice: Choice) -> bool:
-    relative = os.path.relpath(entry.path, root)
-    if entry.is_dir(follow_symlinks=False):
-        relative += "/"
+    relative = ""
+    if choice.patterns is not None:  # nothing else asks for it, and it takes its time
+        relative = os.path.relpath(entry.path, root)
+        if entry.is_dir(follow_symlinks=False):
+            relative += "/"
     return choice.passes_over(entry.name, relative)
 
 
