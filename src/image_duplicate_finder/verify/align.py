@@ -92,13 +92,16 @@ def _refined(
     mirrored, negative = variant in (1, 2), variant >= 2
     matrix: Matrix = start.reshape(3, 3)
     rows = np.empty((len(a), 2), np.int64)
-    support = 0
+    count, support = 0, 0
     for _ in range(_ROUNDS):
+        before = count, support
         count, support = kernels.guided(
             codes_a, codes_b, place_a, place_b, variant, matrix, _TOLERANCE, _ALIKE_IN_PLACE, rows
         )
         if count < 2:
             return None
+        if (count, support) == before:
+            break
         source, target = place_a[rows[:count, 0], :2], place_b[rows[:count, 1], :2]
         better = _fitted(source, target, support, mirrored)
         if support < 3:

@@ -80,8 +80,8 @@ def _self_correlation(part: NDArray[np.float32]) -> NDArray[np.float64] | None:
         return None
     window, overlap, away = _windows(height, width)
     detail = (part - cv2.GaussianBlur(part, (0, 0), 8)) * window
-    power = np.abs(np.fft.rfft2(detail)) ** 2
-    correlation = np.fft.irfft2(power, s=part.shape)
+    spectrum = cv2.dft(detail)
+    correlation = cv2.idft(cv2.mulSpectrums(spectrum, spectrum, 0, conjB=True), flags=cv2.DFT_SCALE)
     if correlation[0, 0] < 1e-3:
         return None
     return np.where(away, correlation / correlation[0, 0] / overlap, -1.0)
