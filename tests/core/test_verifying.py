@@ -13,10 +13,10 @@ import psutil
 import pytest
 
 from image_duplicate_finder.executors.engine import LocalExecutor
-from image_duplicate_finder.executors.verifying import Sides, Verifiers, verify_share
+from image_duplicate_finder.executors.verifying import Verifiers, verify_share
 from image_duplicate_finder.fingerprint import keypoints, perceptual, proof
 from image_duplicate_finder.settings import DecodeLimits
-from image_duplicate_finder.verify import Side
+from image_duplicate_finder.verify import StoredSide
 from tests.conftest import Painter
 
 PAIRS = [(a, b) for a in range(24) for b in range(a + 1, 24)] + [(3, 99)]
@@ -39,13 +39,13 @@ def sides(painted: Painter) -> Sides:
         image = painted(number // 3, 320, 240)
         image = (image, image[:, ::-1], image[20:220, 30:300])[number % 3]
         grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
-        made[number] = Side(
+        made[number] = StoredSide(
             number,
             grey.shape[1],
             grey.shape[0],
             perceptual.encode(grey),
-            keypoints.extract(grey),
-            proof.decode(proof.encode(grey)),
+            keypoints.extract(grey).to_bytes(),
+            proof.encode(grey),
         )
     return made
 

@@ -14,25 +14,32 @@ from typing import BinaryIO
 
 from image_duplicate_finder.executors import child
 from image_duplicate_finder.model import Match
-from image_duplicate_finder.verify import Side, verify
+from image_duplicate_finder.verify import Side, StoredSide, verify
 
 Pair = tuple[int, int]
-Sides = Mapping[int, Side]
+Sides = Mapping[int, StoredSide]
 
 _SHARE = 32
 
 
 def verify_share(pairs: Sequence[Pair], sides: Sides, thorough: bool) -> list[Match]:
     """The matches among ``pairs``, in their order, on one core."""
+    decoded: dict[int, Side] = {}
+
+    def side(id: int) -> Side:
+        if id not in decoded:
+            decoded[id] = sides[id].decoded()
+        return decoded[id]
+
     found = (
-        verify(sides[a], sides[b], thorough=thorough) for a, b in pairs if a in sides and b in sides
+        verify(side(a), side(b), thorough=thorough) for a, b in pairs if a in sides and b in sides
     )
     return [match for match in found if match is not None]
 
 
 def shares_of(
     pairs: Sequence[Pair], sides: Sides, size: int
-) -> Iterator[tuple[Sequence[Pair], dict[int, Side]]]:
+) -> Iterator[tuple[Sequence[Pair], dict[int, StoredSide]]]:
     """Parts of ``size`` pairs, each with the sides that it needs and no others."""
     for start in range(0, len(pairs), size):
         share = pairs[start : start + size]

@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from image_duplicate_finder.errors import DecodeError
 from image_duplicate_finder.executors.processes import ProcessExecutor
 from image_duplicate_finder.executors.task import FileTask
-from image_duplicate_finder.fingerprint import embedding, keypoints, perceptual, proof
+from image_duplicate_finder.fingerprint import embedding, keypoints, perceptual
 from image_duplicate_finder.fingerprint.compute import Specs, keypoint_name
 from image_duplicate_finder.model import Failure, Fingerprinted, Match, Relation
+from image_duplicate_finder.scan.sides import side_of, stored_sides
 from image_duplicate_finder.scan.similar import stored_vectors
 from image_duplicate_finder.search.words import WordIndex
 from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.store import Store
-from image_duplicate_finder.verify import Side, describe, verify
+from image_duplicate_finder.verify import describe, verify
 
 _NEAR_BITS = 70
 """Looser than a scan, since one picture has few chance neighbours and each is verified."""
@@ -60,14 +61,16 @@ def find_like(store: Store, scan: int, path: str, settings: ScanSettings) -> lis
     infos = store.contents.infos(candidates)
     hashes = store.contents.hashes(candidates)
     hits: dict[int, Hit] = {}
-    sides = _sides(store, candidates, settings.mode)
-    mine = _side(_EXAMPLE, (example.info.width, example.info.height), own, settings.mode)
+    sides = stored_sides(store, candidates, settings.mode)
+    size = example.info.width, example.info.height
+    mine = side_of(_EXAMPLE, size, own, settings.mode)
+    decoded = None if mine is None else mine.decoded()
     for id in candidates:
         match: Match | None
         if hashes[id] == example.content:
             match = Match(_EXAMPLE, id, Relation.BYTE_IDENTICAL)
-        elif id in sides and mine is not None:
-            match = verify(mine, sides[id], thorough=settings.mode is Mode.THOROUGH)
+        elif id in sides and decoded is not None:
+            match = verify(decoded, sides[id].decoded(), thorough=settings.mode is Mode.THOROUGH)
         else:
             match = None
         if match is None and alike.get(id, 0.0) >= _LOOK_ALIKE_COSINE:
@@ -137,35 +140,3 @@ def _look_alikes(
     cosines = vectors @ embedding.from_bytes(own[name])
     order = np.argsort(-cosines, kind="stable")[:_NEIGHBOURS]
     return {known[place]: float(cosines[place]) for place in order.tolist()}
-
-
-def _sides(store: Store, ids: Sequence[int], mode: Mode) -> dict[int, Side]:
-    wanted = {perceptual.NAME: perceptual.VERSION, proof.NAME: proof.VERSION}
-    if mode is not Mode.QUICK:
-        wanted[keypoint_name(mode)] = keypoints.VERSION
-    found = {
-        name: store.contents.fingerprints(name, version, ids) for name, version in wanted.items()
-    }
-    sizes = {id: (info.width, info.height) for id, info in store.contents.infos(ids).items()}
-    sides = {
-        id: _side(
-            id, sizes[id], {name: data[id] for name, data in found.items() if id in data}, mode
-        )
-        for id in ids
-    }
-    return {id: side for id, side in sides.items() if side is not None}
-
-
-def _side(id: int, size: tuple[int, int], data: dict[str, bytes], mode: Mode) -> Side | None:
-    """What verification looks at; None where a picture has no perceptual hash or proof."""
-    if perceptual.NAME not in data or proof.NAME not in data:
-        return None
-    points = None if mode is Mode.QUICK else data.get(keypoint_name(mode))
-    return Side(
-        content=id,
-        width=size[0],
-        height=size[1],
-        perceptual=data[perceptual.NAME],
-        keypoints=None if points is None else keypoints.Keypoints.from_bytes(points),
-        proof=proof.decode(data[proof.NAME]),
-    )

@@ -10,13 +10,14 @@ from image_duplicate_finder.errors import Interrupted
 from image_duplicate_finder.executors.engine import Executor
 from image_duplicate_finder.executors.task import FileTask
 from image_duplicate_finder.fingerprint import colour, exact, keypoints, perceptual, proof
-from image_duplicate_finder.fingerprint.compute import Specs, keypoint_name
+from image_duplicate_finder.fingerprint.compute import Specs
 from image_duplicate_finder.model import Fingerprinted, Match, Relation
 from image_duplicate_finder.progress import CancelToken, Progress, Step
 from image_duplicate_finder.scan.families import Pair
+from image_duplicate_finder.scan.sides import stored_sides
 from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.store import Store
-from image_duplicate_finder.verify import VERSION, Side
+from image_duplicate_finder.verify import VERSION
 
 
 def verifier_name(mode: Mode) -> str:
@@ -61,7 +62,9 @@ class Verifier:
             if self._cancel.cancelled:
                 raise Interrupted("The scan was stopped. What was read and compared is kept.")
             self._progress(Step("verify", done, len(left)))
-            matches = self._executor.verify(part, self._sides(part), thorough=thorough)
+            ids = sorted({id for pair in part for id in pair})
+            sides = stored_sides(self._store, ids, self._settings.mode)
+            matches = self._executor.verify(part, sides, thorough=thorough)
             found = self._told_by_colour(matches)
             for a, b in part:
                 self._known.setdefault(a, set()).add(b)
@@ -74,29 +77,6 @@ class Verifier:
             new += found
         self._progress(Step("verify", done, len(left)))
         return new
-
-    def _sides(self, pairs: Sequence[Pair]) -> dict[int, Side]:
-        ids = sorted({id for pair in pairs for id in pair})
-        contents = self._store.contents
-        infos = contents.infos(ids)
-        hashes = contents.fingerprints(perceptual.NAME, perceptual.VERSION, ids)
-        proofs = contents.fingerprints(proof.NAME, proof.VERSION, ids)
-        points: dict[int, bytes] = {}
-        if self._settings.mode is not Mode.QUICK:
-            name = keypoint_name(self._settings.mode)
-            points = contents.fingerprints(name, keypoints.VERSION, ids)
-        return {
-            id: Side(
-                content=id,
-                width=infos[id].width,
-                height=infos[id].height,
-                perceptual=hashes[id],
-                keypoints=keypoints.Keypoints.from_bytes(points[id]) if id in points else None,
-                proof=proof.decode(proofs[id]),
-            )
-            for id in ids
-            if id in hashes and id in proofs
-        }
 
     def _told_by_colour(self, matches: Sequence[Match]) -> list[Match]:
         """The matches, with copies in other colours called edited.

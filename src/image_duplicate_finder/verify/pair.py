@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from image_duplicate_finder.fingerprint import perceptual
+from image_duplicate_finder.fingerprint import perceptual, proof
 from image_duplicate_finder.fingerprint.features import Keypoints
 from image_duplicate_finder.model import Match, Relation, Transform
 from image_duplicate_finder.verify import geometry
@@ -45,6 +45,29 @@ class Side:
     perceptual: bytes
     keypoints: Keypoints | None
     proof: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSide:
+    """A :class:`Side` as it is stored: a fifth of its size, for the way to another process."""
+
+    content: int
+    width: int
+    height: int
+    perceptual: bytes
+    keypoints: bytes | None
+    proof: bytes
+
+    def decoded(self) -> Side:
+        """The side itself. Raises ``ValueError`` if what is stored is damaged."""
+        return Side(
+            content=self.content,
+            width=self.width,
+            height=self.height,
+            perceptual=self.perceptual,
+            keypoints=None if self.keypoints is None else Keypoints.from_bytes(self.keypoints),
+            proof=proof.decode(self.proof),
+        )
 
 
 @dataclass(frozen=True, slots=True)
