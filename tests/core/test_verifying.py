@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from image_duplicate_finder.executors.engine import LocalExecutor
-from image_duplicate_finder.executors.verifying import Verifiers, verify_share
+from image_duplicate_finder.executors.verifying import Sides, Verifiers, verify_share
 from image_duplicate_finder.fingerprint import keypoints, perceptual, proof
 from image_duplicate_finder.settings import DecodeLimits
 from image_duplicate_finder.verify import StoredSide
