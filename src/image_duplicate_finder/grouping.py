@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from image_duplicate_finder.composites import WHOLE, told_apart
 from image_duplicate_finder.keeping import RAW_FORMATS, KeepFacts, RankKey, rank_key, reasons
 from image_duplicate_finder.model import (
     Group,
@@ -30,8 +31,8 @@ Describe = Callable[[Match, ImageInfo, ImageInfo], str]
 # A keeper must reach nearly as many of its family as the best-connected picture does: the
 # largest file is no good keeper when it is an odd edit that few others match directly.
 _REACH = 0.75
-# A member of which the keeper shows this share holds nothing else.
-_WITHIN_KEEPER = 0.9
+# Two copies of one member show the same where what they show of it together is so much.
+_IN_COMMON = 1.5
 # Rule 9: crops that show less of the keeper than this are never preselected.
 _PRESELECTED_OVERLAP = 0.5
 # A member that resolves the same scene finer than its keeper by this factor is not worse.
@@ -80,12 +81,12 @@ def group(
     is in at most one duplicates group; in the other kinds its keeper stands for it.
     """
     nodes = {content.id: content for content in contents}
-    usable = [
+    usable = told_apart(
         match
         for match in matches
         if (min(match.a, match.b), max(match.a, match.b)) not in dismissed
         and not _one_shot(nodes[match.a], nodes[match.b])
-    ]
+    )
     duplicates = [match for match in usable if _is_duplicate(match)]
     others = [match for match in usable if not _is_duplicate(match)]
     nodes = _mark_partial(nodes, duplicates)
@@ -98,7 +99,7 @@ def group(
     groups: list[Group] = []
     if GroupKind.DUPLICATES in kinds:
         groups += [builder.duplicates(star) for star in (*stars, *_alone(nodes, stars))]
-    lifted = _lift(others, stars)
+    lifted = _lift([*others, *_across(duplicates, stars)], stars)
     if GroupKind.CONTAINS in kinds:
         contains = [match for match in lifted if match.relation is Relation.CONTAINS]
         groups += [builder.other(GroupKind.CONTAINS, star) for star in _edge_stars(contains, order)]
@@ -221,6 +222,28 @@ def _components(near: Mapping[int, Mapping[int, Match]]) -> list[list[int]]:
     return families
 
 
+def _across(duplicates: Iterable[Match], stars: Iterable[Star]) -> list[Match]:
+    """Matches between members of two stars, as parts: else nothing says that the two belong together.
+
+    A member that shows much beside its keeper may match by that.
+    """
+    to_member = {match.b: match for star in stars for match in star.matches}
+
+    def keeper(id: int) -> int:
+        return to_member[id].a if id in to_member else id
+
+    def shows_it(id: int, share: float) -> bool:
+        return id not in to_member or to_member[id].share_b + share >= _IN_COMMON
+
+    return [
+        replace(match, relation=Relation.CONTAINS)
+        for match in duplicates
+        if keeper(match.a) != keeper(match.b)
+        and shows_it(match.a, match.share_a)
+        and shows_it(match.b, match.share_b)
+    ]
+
+
 def _lift(matches: Iterable[Match], stars: Iterable[Star]) -> list[Match]:
     """Let each duplicates group's keeper stand for its members in the other matches.
 
@@ -236,7 +259,7 @@ def _lift(matches: Iterable[Match], stars: Iterable[Star]) -> list[Match]:
         if match is None or from_keeper is None:
             return match
         holds = match.relation is Relation.CONTAINS and match.share_a < match.share_b
-        if holds and from_keeper.share_b < _WITHIN_KEEPER:
+        if holds and from_keeper.share_b < WHOLE:
             return None
         known = match.transform is not None and from_keeper.transform is not None
         transform = compose(match.transform, from_keeper.transform) if known else None  # type: ignore[arg-type]

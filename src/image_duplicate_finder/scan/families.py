@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from image_duplicate_finder.composites import Composites
 from image_duplicate_finder.model import Match, Relation
 
 Pair = tuple[int, int]
@@ -29,14 +30,21 @@ class Families:
         self._parent: dict[int, int] = {}
         self._near: dict[int, set[int]] = {}
         self._loose: set[Pair] = set()
+        self._composites = Composites()
         self._tried: set[Pair] = set()
 
     def learn(self, tried: Iterable[Pair], matches: Iterable[Match]) -> None:
         """Take in which pairs were verified and which match; same photographs join families."""
         self._tried.update(tried)
+        matches = list(matches)
+        self._composites.learn(matches)
         for match in matches:
             self._tried.add(_ordered(match.a, match.b))
-            if not match.same_photograph or match.relation in _LOOSE:
+            if (
+                not match.same_photograph
+                or match.relation in _LOOSE
+                or self._composites.splits(match)
+            ):
                 self._loose.add(_ordered(match.a, match.b))
                 continue
             self._near.setdefault(match.a, set()).add(match.b)
