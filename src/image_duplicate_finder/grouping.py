@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from image_duplicate_finder.composites import WHOLE, told_apart
+from image_duplicate_finder.composites import WHOLE, across, keeper_worth, told_apart
 from image_duplicate_finder.keeping import RAW_FORMATS, KeepFacts, RankKey, rank_key, reasons
 from image_duplicate_finder.model import (
     Group,
@@ -29,10 +29,9 @@ Describe = Callable[[Match, ImageInfo, ImageInfo], str]
 """Words for a match as seen from the keeper: (match from keeper to member, keeper, member)."""
 
 # A keeper must reach nearly as many of its family as the best-connected picture does: the
-# largest file is no good keeper when it is an odd edit that few others match directly.
+# largest file is no good keeper when it is an odd edit that few others match directly, or a
+# window around the photo.
 _REACH = 0.75
-# Two copies of one member show the same where what they show of it together is so much.
-_IN_COMMON = 1.5
 # Rule 9: crops that show less of the keeper than this are never preselected.
 _PRESELECTED_OVERLAP = 0.5
 # A member that resolves the same scene finer than its keeper by this factor is not worse.
@@ -99,7 +98,8 @@ def group(
     groups: list[Group] = []
     if GroupKind.DUPLICATES in kinds:
         groups += [builder.duplicates(star) for star in (*stars, *_alone(nodes, stars))]
-    lifted = _lift([*others, *_across(duplicates, stars)], stars)
+    linked = _lift([*others, *across(duplicates, _to_members(stars))], stars)
+    lifted = [match for match in linked if (match.a, match.b) not in dismissed]
     if GroupKind.CONTAINS in kinds:
         contains = [match for match in lifted if match.relation is Relation.CONTAINS]
         groups += [builder.other(GroupKind.CONTAINS, star) for star in _edge_stars(contains, order)]
@@ -195,7 +195,12 @@ def _stars(matches: Iterable[Match], order: Mapping[int, RankKey]) -> list[Star]
         left = set(family)
         ranked = sorted(family, key=lambda id: order[id])
         while True:
-            reach = {id: sum(other in left for other in near[id]) for id in left}
+            reach = {
+                id: sum(
+                    keeper_worth(match, id) for other, match in near[id].items() if other in left
+                )
+                for id in left
+            }
             most = max(reach.values(), default=0)
             if most == 0:
                 break
@@ -222,26 +227,8 @@ def _components(near: Mapping[int, Mapping[int, Match]]) -> list[list[int]]:
     return families
 
 
-def _across(duplicates: Iterable[Match], stars: Iterable[Star]) -> list[Match]:
-    """Matches between members of two stars, as parts: else nothing says that the two belong together.
-
-    A member that shows much beside its keeper may match by that.
-    """
-    to_member = {match.b: match for star in stars for match in star.matches}
-
-    def keeper(id: int) -> int:
-        return to_member[id].a if id in to_member else id
-
-    def shows_it(id: int, share: float) -> bool:
-        return id not in to_member or to_member[id].share_b + share >= _IN_COMMON
-
-    return [
-        replace(match, relation=Relation.CONTAINS)
-        for match in duplicates
-        if keeper(match.a) != keeper(match.b)
-        and shows_it(match.a, match.share_a)
-        and shows_it(match.b, match.share_b)
-    ]
+def _to_members(stars: Iterable[Star]) -> dict[int, Match]:
+    return {match.b: match for star in stars for match in star.matches}
 
 
 def _lift(matches: Iterable[Match], stars: Iterable[Star]) -> list[Match]:
@@ -251,7 +238,7 @@ def _lift(matches: Iterable[Match], stars: Iterable[Star]) -> list[Match]:
     group match the same other picture, the best score stays; matches within a group go. What a
     member contains beyond its keeper (a collage holds more than one photo) is not the keeper's.
     """
-    to_member = {match.b: match for star in stars for match in star.matches}
+    to_member = _to_members(stars)
     keeper_of = {member: match.a for member, match in to_member.items()}
 
     def lift_a(match: Match | None) -> Match | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from image_duplicate_finder.composites import Composites
+from image_duplicate_finder.composites import Composites, keeper_worth
 from image_duplicate_finder.model import Match, Relation
 
 Pair = tuple[int, int]
@@ -29,6 +29,7 @@ class Families:
         self._rank = rank
         self._parent: dict[int, int] = {}
         self._near: dict[int, set[int]] = {}
+        self._reach: dict[int, float] = {}
         self._loose: set[Pair] = set()
         self._composites = Composites()
         self._tried: set[Pair] = set()
@@ -47,8 +48,9 @@ class Families:
             ):
                 self._loose.add(_ordered(match.a, match.b))
                 continue
-            self._near.setdefault(match.a, set()).add(match.b)
-            self._near.setdefault(match.b, set()).add(match.a)
+            for id, other in ((match.a, match.b), (match.b, match.a)):
+                self._near.setdefault(id, set()).add(other)
+                self._reach[id] = self._reach.get(id, 0.0) + keeper_worth(match, id)
             a, b = self._root(match.a), self._root(match.b)
             if a != b:
                 # The best by rank stands for its family, so it needs no second search.
@@ -123,12 +125,12 @@ class Families:
             pairs = [_ordered(hub, id) for id in family if id != hub]
             if untried := [pair for pair in pairs if pair not in self._tried]:
                 return untried
-            if len(self._near[hub]) >= _REACH * len(pairs):
+            if self._reach[hub] >= _REACH * len(pairs):
                 return []
             left.discard(hub)
             if not left:
                 return []
-            hub = min(left, key=lambda id: (-len(self._near[id]), self._rank[id]))
+            hub = min(left, key=lambda id: (-self._reach[id], self._rank[id]))
         return []
 
     def _root(self, id: int) -> int:
