@@ -19,49 +19,55 @@ WHOLE = 0.9
 # Above this agreement no piece is large enough to be another picture pasted over the two
 # (verify.decide): that one lies within the other was told by its outline.
 _BY_OUTLINE = 0.92
-_AROUND = 0.5
-# Two pictures that show together so much of a third have at least half of it in common.
-_IN_COMMON = 1.5
+_LEAST_AROUND = 3
+_NONE = -1
+_MORE_THAN_HALF = 0.55
 
 
 class Composites:
-    """Which contents hold others within a seam, and how often they pass for a copy of a part."""
+    """What all matches together say of contents that show others amid something else."""
 
     def __init__(self, matches: Iterable[Match] = ()) -> None:
-        self._seams: Counter[int] = Counter()
+        self._copies: Counter[int] = Counter()
         self._parts: Counter[int] = Counter()
+        self._edited_parts: Counter[int] = Counter()
+        self._seams: Counter[int] = Counter()
         self.learn(matches)
 
     def learn(self, matches: Iterable[Match]) -> None:
         """Take in further matches, each once."""
         for match in matches:
-            whole = _shows_more(match)
-            if whole is None:
+            if not match.same_photograph or match.relation is Relation.SIMILAR:
                 continue
-            if match.relation is not Relation.CONTAINS:
-                self._parts[whole] += 1
-            elif match.agreement > _BY_OUTLINE:
-                self._seams[whole] += 1
+            whole = _shows_more(match)
+            if match.relation is Relation.CONTAINS:
+                self._seams[whole] += match.agreement > _BY_OUTLINE
+                continue
+            self._copies.update((match.a, match.b))
+            self._parts[whole] += 1
+            self._edited_parts[whole] += match.relation is Relation.EDITED
 
     def splits(self, match: Match) -> bool:
         """Whether ``match`` calls a composite a copy of what is only a part of it.
 
         A photo of which a crop was framed by accident of its lines has more crops that were not.
         """
-        if match.relation is Relation.CONTAINS:
+        if not match.same_photograph or match.relation in (Relation.CONTAINS, Relation.SIMILAR):
             return False
         whole = _shows_more(match)
-        return whole is not None and 0 < self._seams[whole] >= self._parts[whole]
+        return whole != _NONE and 0 < self._seams[whole] >= self._parts[whole]
 
+    def told_apart(self, match: Match) -> Match:
+        """The match, with a composite as what contains the other where it is no copy of it."""
+        return replace(match, relation=Relation.CONTAINS) if self.splits(match) else match
 
-def told_apart(matches: Iterable[Match]) -> list[Match]:
-    """The matches, with composites as what contains those that they were called copies of."""
-    known = list(matches)
-    composites = Composites(known)
-    return [
-        replace(match, relation=Relation.CONTAINS) if composites.splits(match) else match
-        for match in known
-    ]
+    def is_window(self, id: int) -> bool:
+        """Whether most of its copies are shown by ``id`` amid something else: a frame, a screen.
+
+        A plain crop is named so and speaks for the photo; a few edited ones tell nothing yet.
+        """
+        around = self._edited_parts[id]
+        return around >= _LEAST_AROUND and 2 * around > self._copies[id]
 
 
 def across(duplicates: Iterable[Match], from_keeper: Mapping[int, Match]) -> list[Match]:
@@ -75,29 +81,29 @@ def across(duplicates: Iterable[Match], from_keeper: Mapping[int, Match]) -> lis
     def keeper(id: int) -> int:
         return from_keeper[id].a if id in from_keeper else id
 
-    def in_common(id: int, share: float) -> bool:
-        return id not in from_keeper or from_keeper[id].share_b + share >= _IN_COMMON
+    def shared(id: int, share: float) -> bool:
+        return id not in from_keeper or in_common(from_keeper[id].share_b, share)
 
     return [
         replace(match, relation=Relation.CONTAINS)
         for match in duplicates
         if keeper(match.a) != keeper(match.b)
-        and in_common(match.a, match.share_a)
-        and in_common(match.b, match.share_b)
+        and shared(match.a, match.share_a)
+        and shared(match.b, match.share_b)
     ]
 
 
-def keeper_worth(match: Match, id: int) -> float:
-    """How much ``match`` speaks for ``id`` as the keeper of both: 1, or less where it shows the
-    other amid something else, as a frame or a window does.
+def in_common(keeper_share: float, share: float) -> bool:
+    """Whether a keeper and another picture, which show these shares of a member, share pixels.
+
+    What two pictures show of a third overlaps where it is more than half of it for each. Smaller
+    parts may lie side by side, and a small one on a large one.
     """
-    return _AROUND if match.relation is Relation.EDITED and _shows_more(match) == id else 1.0
+    return keeper_share >= WHOLE or min(keeper_share, share) >= _MORE_THAN_HALF
 
 
-def _shows_more(match: Match) -> int | None:
-    """The content of which the other shows only a part; None for copies of one frame."""
-    if not match.same_photograph or match.relation is Relation.SIMILAR:
-        return None
+def _shows_more(match: Match) -> int:
+    """The content of which the other shows only a part; _NONE for copies of one frame."""
     if min(match.share_a, match.share_b) >= WHOLE or match.share_a == match.share_b:
-        return None
+        return _NONE
     return match.a if match.share_a < match.share_b else match.b

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from image_duplicate_finder.composites import WHOLE, across, keeper_worth, told_apart
+from image_duplicate_finder.composites import Composites, across, in_common
 from image_duplicate_finder.keeping import RAW_FORMATS, KeepFacts, RankKey, rank_key, reasons
 from image_duplicate_finder.model import (
     Group,
@@ -28,9 +28,10 @@ from image_duplicate_finder.sources import is_read_only
 Describe = Callable[[Match, ImageInfo, ImageInfo], str]
 """Words for a match as seen from the keeper: (match from keeper to member, keeper, member)."""
 
+Order = tuple[bool, RankKey]
+
 # A keeper must reach nearly as many of its family as the best-connected picture does: the
-# largest file is no good keeper when it is an odd edit that few others match directly, or a
-# window around the photo.
+# largest file is no good keeper when it is an odd edit that few others match directly.
 _REACH = 0.75
 # Rule 9: crops that show less of the keeper than this are never preselected.
 _PRESELECTED_OVERLAP = 0.5
@@ -80,19 +81,28 @@ def group(
     is in at most one duplicates group; in the other kinds its keeper stands for it.
     """
     nodes = {content.id: content for content in contents}
-    usable = told_apart(
+    usable = [
         match
         for match in matches
         if (min(match.a, match.b), max(match.a, match.b)) not in dismissed
         and not _one_shot(nodes[match.a], nodes[match.b])
-    )
+    ]
+    composites = Composites(usable)
+    usable = [composites.told_apart(match) for match in usable]
     duplicates = [match for match in usable if _is_duplicate(match)]
     others = [match for match in usable if not _is_duplicate(match)]
     nodes = _mark_partial(nodes, duplicates)
     keys = {
         facts.file: rank_key(facts, rules) for content in nodes.values() for facts in content.files
     }
-    order = {id: min(keys[facts.file] for facts in each.files) for id, each in nodes.items()}
+    # A screenshot has more pixels than the photo in it, but the photo is what it is about.
+    order = {
+        id: (
+            not each.fixed and composites.is_window(id),
+            min(keys[file.file] for file in each.files),
+        )
+        for id, each in nodes.items()
+    }
     stars = _stars(duplicates, order)
     builder = _Builder(nodes, keys, describe, rules)
     groups: list[Group] = []
@@ -187,7 +197,7 @@ def _neighbours(matches: Iterable[Match]) -> dict[int, dict[int, Match]]:
     return near
 
 
-def _stars(matches: Iterable[Match], order: Mapping[int, RankKey]) -> list[Star]:
+def _stars(matches: Iterable[Match], order: Mapping[int, Order]) -> list[Star]:
     """Cover the graph of matches by stars, each content in at most one."""
     near = _neighbours(matches)
     stars: list[Star] = []
@@ -195,12 +205,7 @@ def _stars(matches: Iterable[Match], order: Mapping[int, RankKey]) -> list[Star]
         left = set(family)
         ranked = sorted(family, key=lambda id: order[id])
         while True:
-            reach = {
-                id: sum(
-                    keeper_worth(match, id) for other, match in near[id].items() if other in left
-                )
-                for id in left
-            }
+            reach = {id: sum(other in left for other in near[id]) for id in left}
             most = max(reach.values(), default=0)
             if most == 0:
                 break
@@ -246,7 +251,7 @@ def _lift(matches: Iterable[Match], stars: Iterable[Star]) -> list[Match]:
         if match is None or from_keeper is None:
             return match
         holds = match.relation is Relation.CONTAINS and match.share_a < match.share_b
-        if holds and from_keeper.share_b < WHOLE:
+        if holds and not in_common(from_keeper.share_b, match.share_a):
             return None
         known = match.transform is not None and from_keeper.transform is not None
         transform = compose(match.transform, from_keeper.transform) if known else None  # type: ignore[arg-type]
@@ -289,7 +294,7 @@ def _lift(matches: Iterable[Match], stars: Iterable[Star]) -> list[Match]:
     ]
 
 
-def _edge_stars(matches: Sequence[Match], order: Mapping[int, RankKey]) -> list[Star]:
+def _edge_stars(matches: Sequence[Match], order: Mapping[int, Order]) -> list[Star]:
     """Stars that cover every match once: a collage, or a photo in many collages, is a centre."""
     near = _neighbours(matches)
     stars: list[Star] = []

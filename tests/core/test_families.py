@@ -40,3 +40,10 @@ def test_where_a_window_is_the_best_by_rank_the_photo_is_tried_too() -> None:
     families = Families({id: id for id in range(5)})
     families.learn([], [*around, same(1, 2), same(2, 3)])
     assert families.to_keepers() == [(2, 4)]
+
+
+def test_a_picture_alone_meets_what_the_same_collage_shows() -> None:
+    """4 shows 3 and also 1, a copy of 0: so 3 may be a copy of 0 that only resembles it there."""
+    families = Families({id: id for id in range(5)})
+    families.learn([], [same(0, 1), holds(1, 4), holds(3, 4)])
+    assert families.to_keepers() == [(0, 3), (0, 4)]

@@ -64,11 +64,11 @@ def test_a_chain_is_not_one_group() -> None:
     assert not any(member.selected for member in last.members)
 
 
-@pytest.mark.parametrize(("share", "linked"), [(0.5, False), (1.0, True)])
+@pytest.mark.parametrize(("share", "linked"), [(0.5, False), (0.6, True), (1.0, True)])
 def test_only_what_a_member_shows_of_its_keeper_links_others_to_it(
     share: float, linked: bool
 ) -> None:
-    """2 shows 1 on six tenths of it. 3 may be a copy of the rest, or of all of it."""
+    """2 shows 1 on six tenths of it, so 3 may be a copy of what is beside, or hardly."""
     contents = [content(1, width=900), *map(content, range(2, 7))]
     matches = [
         *(Match(1, id, Relation.RESIZED) for id in (4, 5)),
@@ -104,6 +104,19 @@ def test_a_collage_is_no_copy_of_what_only_a_part_of_it_shows() -> None:
     assert files_of(duplicates) == [1, 2]
     assert contains.kind is GroupKind.CONTAINS
     assert files_of(contains) == [4, 1, 3]
+
+
+def test_a_keeper_holds_what_its_framed_copy_holds() -> None:
+    """2 is 1 in a wide frame. 3 lies within 2, on more than half of it: within 1 too, then."""
+    contents = [content(1, width=900), content(2), content(3), content(4)]
+    matches = [
+        Match(1, 2, Relation.EDITED, share_b=0.63),
+        Match(1, 4, Relation.RESIZED),
+        Match(2, 3, Relation.CONTAINS, share_a=0.6, agreement=0.8),
+    ]
+    duplicates, contains = grouped(contents, matches)
+    assert files_of(duplicates) == [1, 2, 4]
+    assert files_of(contains) == [1, 3]
 
 
 def test_a_photo_with_one_crop_that_seems_framed_keeps_its_other_crops() -> None:
