@@ -30,8 +30,8 @@ _CLEAN_AGREEMENT, _CLEAN_SCORE = 0.97, 0.95
 _PASTED_OVER = 0.08
 _NEARLY_ALL, _HALF, _MOST, _FIFTH = 0.8, 0.5, 0.6, 0.2
 # What is left of a copy under something else is the same picture. Windows of one program, drawn
-# anew, agree by 0.89 to 0.93 in at most this share of their blocks.
-_LITTLE, _LOOSELY = 0.65, 0.93
+# anew, agree by 0.89 to 0.95 in at most this share of their blocks.
+_LITTLE, _LOOSELY = 0.65, 0.95
 _PAN = 0.75
 # Fewer agreeing blocks than this are a part in common, not an edited copy.
 _EDITED = 0.3
