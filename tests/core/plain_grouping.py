@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from image_duplicate_finder.composites import Composites, in_common
 from image_duplicate_finder.grouping import Content, Describe, is_duplicate
 from image_duplicate_finder.grouping.building import Builder
 from image_duplicate_finder.grouping.contents import Apart, Ranked
@@ -12,7 +13,6 @@ from image_duplicate_finder.model import Group, GroupKind, Match, Relation, comp
 from image_duplicate_finder.settings import DEFAULT_KEEP_RULES
 
 _REACH = 0.75
-_WITHIN_KEEPER = 0.9
 
 Claim = tuple[bool, float, int, int]
 Star = tuple[int, list[Match]]
@@ -28,19 +28,27 @@ def group(
     """All groups of a scan; look-alikes stand among the matches."""
     apart = Apart(contents, dismissed)
     usable = [match for match in matches if not apart(match.a, match.b)]
+    composites = Composites(usable)
+    usable = [
+        replace(match, relation=Relation.CONTAINS) if composites.splits(match) else match
+        for match in usable
+    ]
     duplicates = [match for match in usable if is_duplicate(match)]
     partial = {
         match.a if match.share_a > match.share_b else match.b
         for match in duplicates
         if match.relation is Relation.CROPPED and match.share_a != match.share_b
     }
-    ranked = Ranked(apart.contents, partial, DEFAULT_KEEP_RULES)
+    windows = [id for id in apart.contents if composites.is_window(id)]
+    ranked = Ranked(apart.contents, partial, windows, DEFAULT_KEEP_RULES)
     builder = Builder(ranked, describe, DEFAULT_KEEP_RULES)
     stars = _stars(duplicates, ranked.place)
     alone = ranked.nodes.keys() - {id for star in stars for id in _ids(star)}
     groups = [builder.duplicates(*star) for star in stars]
     groups += [builder.duplicates(id, []) for id in alone if len(ranked.files(id)) > 1]
-    lifted = _lift([match for match in usable if not is_duplicate(match)], stars, ranked.place)
+    others = [match for match in usable if not is_duplicate(match)]
+    lifted = _lift([*others, *_across(duplicates, stars)], stars, ranked.place)
+    lifted = [match for match in lifted if (match.a, match.b) not in dismissed]
     contains = [match for match in lifted if match.relation is Relation.CONTAINS]
     similar = [match for match in lifted if match.relation is Relation.SIMILAR]
     groups += [
@@ -98,6 +106,25 @@ def _components(near: Mapping[int, Mapping[int, Match]]) -> list[list[int]]:
     return families
 
 
+def _across(duplicates: Iterable[Match], stars: Iterable[Star]) -> list[Match]:
+    """The matches of copies that hold between two groups, as parts of each other."""
+    to_member = {match.b: match for _, found in stars for match in found}
+
+    def keeper(id: int) -> int:
+        return to_member[id].a if id in to_member else id
+
+    def shared(id: int, share: float) -> bool:
+        return id not in to_member or in_common(to_member[id].share_b, share)
+
+    return [
+        replace(match, relation=Relation.CONTAINS)
+        for match in duplicates
+        if keeper(match.a) != keeper(match.b)
+        and shared(match.a, match.share_a)
+        and shared(match.b, match.share_b)
+    ]
+
+
 def _lift(matches: Iterable[Match], stars: Iterable[Star], order: Mapping[int, int]) -> list[Match]:
     """Let each duplicates group's keeper stand for its members in the other matches.
 
@@ -114,7 +141,7 @@ def _lift(matches: Iterable[Match], stars: Iterable[Star], order: Mapping[int, i
         if match is None or from_keeper is None:
             return match
         holds = match.relation is Relation.CONTAINS and match.share_a < match.share_b
-        if holds and from_keeper.share_b < _WITHIN_KEEPER:
+        if holds and not in_common(from_keeper.share_b, match.share_a):
             return None
         known = match.transform is not None and from_keeper.transform is not None
         transform = compose(match.transform, from_keeper.transform) if known else None  # type: ignore[arg-type]

@@ -54,9 +54,97 @@ def test_a_chain_is_not_one_group() -> None:
         Match(2, 3, Relation.EDITED),
         Match(3, 4, Relation.EDITED),
     ]
-    for found in grouped(contents, chain):
-        linked = {frozenset((match.a, match.b)) for match in chain}
+    linked = {frozenset((match.a, match.b)) for match in chain}
+    *duplicates, last = grouped(contents, chain)
+    for found in duplicates:
+        assert found.kind is GroupKind.DUPLICATES
         assert all(frozenset((found.keeper, m.file)) in linked for m in found.members)
+    # What does match across groups shows that they belong together, and nothing is selected there.
+    assert last.kind is GroupKind.CONTAINS
+    assert set(files_of(last)) & set(files_of(duplicates[0]))
+    assert not any(member.selected for member in last.members)
+
+
+@pytest.mark.parametrize(("share", "linked"), [(0.5, False), (0.6, True), (1.0, True)])
+def test_only_what_a_member_shows_of_its_keeper_links_others_to_it(
+    share: float, linked: bool
+) -> None:
+    """2 shows 1 on six tenths of it, so 3 may be a copy of what is beside, or hardly."""
+    contents = [content(1, width=900), *map(content, range(2, 7))]
+    matches = [
+        *(Match(1, id, Relation.RESIZED) for id in (4, 5)),
+        Match(1, 2, Relation.EDITED, share_b=0.6),
+        Match(2, 3, Relation.EDITED, share_a=share),
+        Match(3, 6, Relation.RESIZED),
+    ]
+    one, other, *links = grouped(contents, matches)
+    assert (files_of(one), files_of(other)) == ([1, 2, 4, 5], [3, 6])
+    assert [(found.kind, files_of(found)) for found in links] == (
+        [(GroupKind.CONTAINS, [1, 3])] if linked else []
+    )
+
+
+def test_a_dismissed_pair_is_not_linked_through_a_third() -> None:
+    contents = list(map(content, (1, 2, 3, 4, 5)))
+    matches = [Match(1, id, Relation.RESIZED) for id in (2, 3, 4, 5)]
+    matches.append(Match(2, 3, Relation.RESIZED))
+    (found,) = grouped(contents, matches, dismissed={(1, 3)})
+    assert files_of(found) == [1, 2, 4, 5]
+
+
+def test_a_collage_is_no_copy_of_what_only_a_part_of_it_shows() -> None:
+    """4 holds 1 and 3, each within a seam, though one crop of 1 passed for its copy."""
+    contents = [content(1, width=900), content(2), content(3), content(4, width=2000)]
+    matches = [
+        Match(1, 2, Relation.CROPPED, share_a=0.6),
+        Match(1, 4, Relation.CONTAINS, share_b=0.25),
+        Match(3, 4, Relation.CONTAINS, share_b=0.25),
+        Match(2, 4, Relation.EDITED, share_b=0.15, agreement=0.95),
+    ]
+    duplicates, contains = grouped(contents, matches)
+    assert files_of(duplicates) == [1, 2]
+    assert contains.kind is GroupKind.CONTAINS
+    assert files_of(contains) == [4, 1, 3]
+
+
+def test_a_keeper_holds_what_its_framed_copy_holds() -> None:
+    """2 is 1 in a wide frame. 3 lies within 2, on more than half of it: within 1 too, then."""
+    contents = [content(1, width=900), content(2), content(3), content(4)]
+    matches = [
+        Match(1, 2, Relation.EDITED, share_b=0.63),
+        Match(1, 4, Relation.RESIZED),
+        Match(2, 3, Relation.CONTAINS, share_a=0.6, agreement=0.8),
+    ]
+    duplicates, contains = grouped(contents, matches)
+    assert files_of(duplicates) == [1, 2, 4]
+    assert files_of(contains) == [1, 3]
+
+
+def test_a_photo_with_one_crop_that_seems_framed_keeps_its_other_crops() -> None:
+    contents = [content(1, width=900), content(2), content(3), content(4)]
+    matches = [
+        Match(1, 2, Relation.CROPPED, share_a=0.6),
+        Match(1, 3, Relation.CROPPED, share_a=0.5),
+        Match(1, 4, Relation.CONTAINS, share_a=0.4),
+    ]
+    duplicates, contains = grouped(contents, matches)
+    assert files_of(duplicates) == [1, 2, 3]
+    assert files_of(contains) == [1, 4]
+
+
+def test_a_window_around_a_photo_is_no_keeper_though_it_is_larger() -> None:
+    contents = [content(1, width=900), content(2), content(3), content(4, width=2000)]
+    matches = [
+        *(Match(a, b, Relation.RESIZED) for a, b in ((1, 2), (1, 3), (2, 3))),
+        *(Match(id, 4, Relation.EDITED, share_b=0.4, agreement=0.9) for id in (1, 2, 3)),
+    ]
+    (found,) = grouped(contents, matches)
+    assert found.keeper == 1
+    assert {member.file: member.selected for member in found.members} == {
+        2: True,
+        3: True,
+        4: False,
+    }
 
 
 def test_identical_files_of_one_content_are_a_group() -> None:
@@ -164,7 +252,7 @@ def test_a_keeper_does_not_hold_what_only_its_member_holds() -> None:
     contents = [content(1, width=900), content(2), content(3)]
     matches = [
         Match(1, 2, Relation.EDITED, share_a=1.0, share_b=0.5),
-        Match(2, 3, Relation.CONTAINS, share_a=0.3, share_b=1.0),
+        Match(2, 3, Relation.CONTAINS, share_a=0.3, share_b=1.0, agreement=0.8),
     ]
     (found,) = grouped(contents, matches)
     assert files_of(found) == [1, 2]

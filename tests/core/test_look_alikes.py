@@ -36,7 +36,14 @@ transforms = st.sampled_from(
     [None, ((0.5, 0.0, 3.0), (0.0, 0.5, 1.0)), ((-1.0, 0, 9), (0, 2.0, 0))]
 )
 kinds = st.sampled_from(
-    [Relation.RESIZED, Relation.CROPPED, Relation.CROPPED, Relation.CONTAINS, Relation.SIMILAR]
+    [
+        Relation.RESIZED,
+        Relation.CROPPED,
+        Relation.EDITED,
+        Relation.EDITED,
+        Relation.CONTAINS,
+        Relation.SIMILAR,
+    ]
 )
 
 
@@ -81,6 +88,7 @@ def matches(draw: st.DrawFn) -> list[Match]:
             share_a=draw(shares),
             share_b=draw(shares),
             score=draw(scores),
+            agreement=draw(st.sampled_from([0.5, 0.95])),
             same_photograph=relation is not Relation.SIMILAR,
         )
     return list(found.values())
@@ -89,16 +97,6 @@ def matches(draw: st.DrawFn) -> list[Match]:
 def arrays(found: list[tuple[tuple[int, int], float]]) -> LookAlikes:
     ends = np.array([pair for pair, _ in found], np.int64).reshape(-1, 2)
     return LookAlikes(ends[:, 0], ends[:, 1], np.array([score for _, score in found], np.float64))
-
-
-def links(matches: list[Match]) -> Links:
-    rows = []
-    for match in matches:
-        partial = -1
-        if match.relation is Relation.CROPPED and match.share_a != match.share_b:
-            partial = match.a if match.share_a > match.share_b else match.b
-        rows.append((match.a, match.b, partial))
-    return Links(*np.array(rows, np.int64).reshape(-1, 3).T)
 
 
 @given(
@@ -130,7 +128,7 @@ def test_all_groups_are_those_of_the_plain_rules(
 
     moved = similar_groups(
         contents,
-        links([match for match in matches if is_duplicate(match)]),
+        Links.of([match for match in matches if is_duplicate(match)]),
         match_of,
         [match for match in matches if not is_duplicate(match)],
         stored,

@@ -213,6 +213,31 @@ def test_windows_of_one_program_do_not_match(painted: Painter) -> None:
     assert match is None
 
 
+def test_windows_of_one_program_with_other_words_do_not_match(painted: Painter) -> None:
+    """Bars, icons and fields agree on two thirds of the area, but loosely: one was saved badly."""
+
+    def window(photo: Image, words: list[str]) -> Image:
+        screen = np.full((700, 500, 3), 240, np.uint8)
+        for y in (30, 80, 120):
+            cv2.rectangle(screen, (10, y - 18), (490, y + 8), (200 - y, 210, 90), -1)
+        for x in range(20, 480, 60):
+            cv2.circle(screen, (x, 30), 9, (20, 60, 200), -1)
+            cv2.rectangle(screen, (x, 68), (x + 30, 84), (40, 40, 40), 2)
+        for row, y in enumerate(range(500, 690, 34)):
+            cv2.circle(screen, (25, y - 6), 11, (90, 40, 40 + 20 * row), -1)
+            cv2.rectangle(screen, (44, y - 20), (480, y + 8), (170, 200, 220), 2)
+            said = " ".join(words[row % 4 :] + words[: row % 4])
+            cv2.putText(screen, said, (50, y), 0, 0.7, (0, 0, 0), 2)
+        screen[150:470] = cv2.resize(photo, (500, 320))
+        return screen
+
+    one = window(painted(43), ["share", "photo", "edit", "print"])
+    other = cv2.resize(window(painted(44), ["today", "send", "view", "reply"]), (250, 350))
+    worn = cv2.imdecode(cv2.imencode(".jpg", other, [1, 5])[1], cv2.IMREAD_COLOR)
+    match = verify(side(1, one), side(2, worn))
+    assert match is None or not match.same_photograph
+
+
 @pytest.mark.parametrize("orientation", range(8))
 def test_quick_mode_aligns_by_hash(painted: Painter, orientation: int) -> None:
     original = painted(45)

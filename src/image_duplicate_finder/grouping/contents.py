@@ -63,12 +63,17 @@ class Apart:
 class Ranked:
     """Contents in the order of the keep rules, and the files of each in that order.
 
-    ``partial`` are crops of others.
+    ``partial`` are crops of others; ``windows`` show others amid something else (a screenshot has
+    more pixels than the photo in it, but the photo is what it is about) and rank behind the rest.
     ``ids[place]`` and ``place[id]`` turn places, where 0 is the best keeper, into ids and back.
     """
 
     def __init__(
-        self, contents: Mapping[int, Content], partial: Collection[int], rules: Sequence[KeepRule]
+        self,
+        contents: Mapping[int, Content],
+        partial: Collection[int],
+        windows: Collection[int],
+        rules: Sequence[KeepRule],
     ) -> None:
         self.nodes = dict(contents) | {id: _marked_partial(contents[id]) for id in partial}
         self.keys: dict[int, RankKey] = {}
@@ -83,7 +88,8 @@ class Ranked:
                 files = tuple(sorted(files, key=lambda facts: self.keys[facts.file]))
             self._ranked[id] = files
             best[id] = self.keys[files[0].file]
-        self.ids = sorted(best, key=best.__getitem__)
+        last = {id for id in windows if not contents[id].fixed}
+        self.ids = sorted(best, key=lambda id: (id in last, best[id]))
         self.place = {id: place for place, id in enumerate(self.ids)}
 
     def places(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from image_duplicate_finder.composites import NONE, Composites
 from image_duplicate_finder.grouping.building import Builder, Describe
 from image_duplicate_finder.grouping.contents import Apart, Content, Ranked
-from image_duplicate_finder.grouping.lifting import Lifting, MatchOf, lift_contains
+from image_duplicate_finder.grouping.lifting import Lifting, MatchOf, across, lift_contains
 from image_duplicate_finder.grouping.stars import cover, cover_edges, neighbours
 from image_duplicate_finder.model import Group, GroupKind, Match, Relation
 from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule
@@ -49,7 +51,10 @@ def group(
         match = of_pair[min(one, other), max(one, other)]
         return match if match.a == one else match.reversed()
 
-    scan = _Scan(contents, _links(of_pair.values()), match_of, others, describe, rules, dismissed)
+    from image_duplicate_finder.grouping.links import Links
+
+    links = Links.of(of_pair.values())
+    scan = _Scan(contents, links, match_of, others, describe, rules, dismissed)
     return [*scan.duplicates(), *scan.contains(), *scan.similar(look_alikes)]
 
 
@@ -73,18 +78,24 @@ def similar_groups(
     return scan.similar(look_alikes)
 
 
-def _links(matches: Collection[Match]) -> Links:
+def _composites(links: Links, holding: Iterable[Match]) -> Composites:
+    composites = Composites(holding)
+    columns = (links.a, links.b, links.whole, links.whole[links.edited])
+    composites.learn_copies(*(each.tolist() for each in columns))
+    return composites
+
+
+def _told_apart(links: Links, composites: Composites) -> tuple[Links, list[tuple[int, int]]]:
+    """The links without those that call a composite a copy of its part, and the latter."""
     import numpy as np
 
-    from image_duplicate_finder.grouping.links import Links
+    split = np.isin(links.whole, list(composites.found()))
+    apart = links.where(split)
+    return links.where(~split), list(zip(apart.a.tolist(), apart.b.tolist(), strict=True))
 
-    def crop(match: Match) -> int:
-        if match.relation is not Relation.CROPPED or match.share_a == match.share_b:
-            return -1
-        return match.a if match.share_a > match.share_b else match.b
 
-    rows = [(match.a, match.b, crop(match)) for match in matches]
-    return Links(*np.array(rows, np.int64).reshape(-1, 3).T)
+def _as_part(match: Match) -> Match:
+    return replace(match, relation=Relation.CONTAINS)
 
 
 class _Scan:
@@ -103,22 +114,34 @@ class _Scan:
         from image_duplicate_finder.grouping.links import may_meet
 
         self._apart = Apart(contents, dismissed)
-        meeting = may_meet(links.a, links.b, self._apart)
-        partial = set(links.partial[meeting].tolist()) - {-1}
-        self._ranked = ranked = Ranked(self._apart.contents, partial, rules)
-        near = neighbours(
-            len(ranked.ids), ranked.places(links.a[meeting]), ranked.places(links.b[meeting])
-        )
-        self._builder = Builder(self._ranked, describe, rules)
-        self._match_of = match_of
-        self._stars = [self._by_id(star) for star in cover(near)]
-        self._lift = Lifting(
-            {member: keeper for keeper, members in self._stars for member in members}, match_of
-        )
+        links = links.where(may_meet(links.a, links.b, self._apart))
         others = [match for match in others if not self._apart(match.a, match.b)]
         self._similar = [match for match in others if match.relation is Relation.SIMILAR]
         holding = [match for match in others if match.relation is Relation.CONTAINS]
+        composites = _composites(links, holding)
+        links, split = _told_apart(links, composites)
+        holding += [_as_part(match_of(*pair)) for pair in split]
+
+        partial = set(links.partial.tolist()) - {NONE}
+        windows = composites.windows()
+        self._ranked = ranked = Ranked(self._apart.contents, partial, windows, rules)
+        near = neighbours(len(ranked.ids), ranked.places(links.a), ranked.places(links.b))
+        self._builder = Builder(self._ranked, describe, rules)
+        self._match_of = match_of
+        self._stars = [self._by_id(star) for star in cover(near)]
+        keeper_of = {member: keeper for keeper, members in self._stars for member in members}
+        self._lift = Lifting(keeper_of, match_of)
+        holding += across(self._between_stars(links), self._lift)
         self._contains = lift_contains(holding, self._lift, self._ranked.place)
+        for pair in self._apart.dismissed:
+            self._contains.pop(pair, None)
+
+    def _between_stars(self, links: Links) -> Iterator[Match]:
+        """The matches of copies of which no keeper has both."""
+        keeper_of = self._lift.keeper_of
+        for a, b in zip(links.a.tolist(), links.b.tolist(), strict=True):
+            if keeper_of.get(a, a) != keeper_of.get(b, b):
+                yield self._match_of(a, b)
 
     def duplicates(self) -> list[Group]:
         """A group for each star, and for each content of several files that is in none."""
@@ -155,8 +178,13 @@ class _Scan:
         similar = Similar(self._ranked, self._apart, self._lift, self._similar, look_alikes)
         return self._sorted(
             self._builder.other(GroupKind.SIMILAR, keeper, matches)
-            for keeper, matches in similar.stars(self._contains)
+            for keeper, matches in similar.stars({*self._contains, *self._dismissed_here()})
         )
+
+    def _dismissed_here(self) -> Iterator[tuple[int, int]]:
+        """Dismissed pairs of this scan: what members have in common does not bring them back."""
+        known = self._ranked.place
+        return (pair for pair in self._apart.dismissed if known.keys() >= set(pair))
 
     def _by_id(self, star: tuple[int, list[int]]) -> tuple[int, list[int]]:
         """A star of places as one of content ids."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
+from image_duplicate_finder.composites import in_common
 from image_duplicate_finder.model import Match, Relation, compose
-
-# A member of which the keeper shows this share holds nothing else.
-_WITHIN_KEEPER = 0.9
 
 MatchOf = Callable[[int, int], Match]
 """The match of two contents that matched, from the first one to the second."""
@@ -35,13 +33,18 @@ class Lifting:
             return lifted
         return lifted.reversed()
 
+    def shares_with_keeper(self, id: int, share: float) -> bool:
+        """Whether what another picture shows of ``id``, this share, is the keeper's too."""
+        keeper = self.keeper_of.get(id)
+        return keeper is None or in_common(self._match_of(keeper, id).share_b, share)
+
     def _one_end(self, match: Match) -> Match | None:
         keeper = self.keeper_of.get(match.a)
         if keeper is None:
             return match
         from_keeper = self._match_of(keeper, match.a)
         holds = match.relation is Relation.CONTAINS and match.share_a < match.share_b
-        if holds and from_keeper.share_b < _WITHIN_KEEPER:
+        if holds and not in_common(from_keeper.share_b, match.share_a):
             return None
         known = match.transform is not None and from_keeper.transform is not None
         transform = compose(match.transform, from_keeper.transform) if known else None  # type: ignore[arg-type]
@@ -52,6 +55,20 @@ class Lifting:
             mirrored=match.mirrored != from_keeper.mirrored,
             share_a=match.share_a * from_keeper.share_a,
         )
+
+
+def across(matches: Iterable[Match], lift: Lifting) -> list[Match]:
+    """Matches of copies that hold between two groups, as parts.
+
+    Copies that no keeper matches in common stand in groups of their own, and only such a match
+    says that these belong together. What a member shows beside its keeper says nothing of that.
+    """
+    return [
+        replace(match, relation=Relation.CONTAINS)
+        for match in matches
+        if lift.shares_with_keeper(match.a, match.share_a)
+        and lift.shares_with_keeper(match.b, match.share_b)
+    ]
 
 
 def lift_contains(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from image_duplicate_finder.composites import NONE, shows_more
 from image_duplicate_finder.grouping.contents import Apart
+from image_duplicate_finder.model import Match, Relation
 
 Ids = NDArray[np.int64]
 
@@ -16,12 +19,36 @@ Ids = NDArray[np.int64]
 class Links:
     """Which contents (ids) match as duplicates: what is needed to choose keepers.
 
-    ``partial`` tells for each pair which of the two is a crop of the other: its id, or -1.
+    ``partial`` tells for each pair which of the two is a crop of the other, ``whole`` of which of
+    the two the other shows only a part (:func:`~composites.shows_more`): its id, or -1.
+    ``edited`` says whether the pair is called edited.
     """
 
     a: Ids
     b: Ids
     partial: Ids
+    whole: Ids
+    edited: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, matches: Collection[Match]) -> Links:
+        """The links that matches are."""
+
+        def crop(match: Match) -> int:
+            if match.relation is not Relation.CROPPED or match.share_a == match.share_b:
+                return NONE
+            return match.a if match.share_a > match.share_b else match.b
+
+        edited = np.fromiter((match.relation is Relation.EDITED for match in matches), bool)
+        rows = [(match.a, match.b, crop(match), shows_more(match)) for match in matches]
+        a, b, partial, whole = np.array(rows, np.int64).reshape(-1, 4).T
+        return cls(a, b, partial, whole, edited)
+
+    def where(self, mask: NDArray[np.bool_]) -> Links:
+        """Those of the pairs for which ``mask`` is true."""
+        return Links(
+            self.a[mask], self.b[mask], self.partial[mask], self.whole[mask], self.edited[mask]
+        )
 
 
 @dataclass(frozen=True, slots=True)

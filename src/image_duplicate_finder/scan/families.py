@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from image_duplicate_finder.composites import Composites
 from image_duplicate_finder.model import Match, Relation
 
 Pair = tuple[int, int]
@@ -29,15 +30,25 @@ class Families:
         self._parent: dict[int, int] = {}
         self._near: dict[int, set[int]] = {}
         self._loose: set[Pair] = set()
+        self._held: set[Pair] = set()
+        self._composites = Composites()
         self._tried: set[Pair] = set()
 
     def learn(self, tried: Iterable[Pair], matches: Iterable[Match]) -> None:
         """Take in which pairs were verified and which match; same photographs join families."""
         self._tried.update(tried)
+        matches = list(matches)
+        self._composites.learn(matches)
         for match in matches:
             self._tried.add(_ordered(match.a, match.b))
-            if not match.same_photograph or match.relation in _LOOSE:
+            if (
+                not match.same_photograph
+                or match.relation in _LOOSE
+                or self._composites.splits(match)
+            ):
                 self._loose.add(_ordered(match.a, match.b))
+                if match.same_photograph:
+                    self._held.add(_ordered(match.a, match.b))
                 continue
             self._near.setdefault(match.a, set()).add(match.b)
             self._near.setdefault(match.b, set()).add(match.a)
@@ -105,7 +116,20 @@ class Families:
                 keeper = self._root(member)
                 if keeper not in (member, self._root(other)):
                     wanted.add(_ordered(keeper, other))
+        wanted.update(self._through_containers())
         return sorted(wanted - self._tried)
+
+    def _through_containers(self) -> Iterable[Pair]:
+        """A picture without a family, with the keepers of what the same collage or window shows."""
+        beside: dict[int, list[int]] = {}
+        for a, b in self._held:
+            beside.setdefault(a, []).append(b)
+            beside.setdefault(b, []).append(a)
+        for alone in beside.keys() - self._near.keys():
+            for container in beside[alone]:
+                for other in beside[container]:
+                    if other in self._near:
+                        yield _ordered(alone, self._root(other))
 
     def _to_hubs(self, family: Sequence[int]) -> list[Pair]:
         """What is left to try between a family and its hubs; empty when one reaches most."""
@@ -115,7 +139,8 @@ class Families:
             pairs = [_ordered(hub, id) for id in family if id != hub]
             if untried := [pair for pair in pairs if pair not in self._tried]:
                 return untried
-            if len(self._near[hub]) >= _REACH * len(pairs):
+            reached = len(self._near[hub]) >= _REACH * len(pairs)
+            if reached and not self._composites.is_window(hub):
                 return []
             left.discard(hub)
             if not left:

@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from image_duplicate_finder.composites import WHOLE
 from image_duplicate_finder.model import Match, Relation, Transform
 from image_duplicate_finder.store.contents import READ_JSON
 from image_duplicate_finder.store.database import Database
@@ -85,12 +86,15 @@ class MatchStore:
 
         rows = self._database.connection.execute(
             "SELECT a, b, CASE WHEN relation <> 'cropped' OR share_a = share_b THEN -1"
-            " WHEN share_a > share_b THEN a ELSE b END FROM match WHERE verifier = ?"
-            f" AND {_IS_DUPLICATE}",
-            (verifier,),
+            " WHEN share_a > share_b THEN a ELSE b END,"
+            " CASE WHEN min(share_a, share_b) >= ? OR share_a = share_b THEN -1"
+            " WHEN share_a < share_b THEN a ELSE b END,"
+            f" relation = 'edited' FROM match WHERE verifier = ? AND {_IS_DUPLICATE}",
+            (WHOLE, verifier),
         )
-        pairs = np.fromiter(rows, [(name, np.int64) for name in ("a", "b", "partial")])
-        return Links(*(np.ascontiguousarray(pairs[name]) for name in ("a", "b", "partial")))
+        columns = [(name, np.int64) for name in ("a", "b", "partial", "whole")]
+        pairs = np.fromiter(rows, [*columns, ("edited", np.bool_)])
+        return Links(*(np.ascontiguousarray(pairs[name]) for name in pairs.dtype.names or ()))
 
     def no_links(self, verifier: str, contents: set[int]) -> list[Match]:
         """The other matches among ``contents``, ordered by pair."""

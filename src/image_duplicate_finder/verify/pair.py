@@ -17,7 +17,7 @@ from image_duplicate_finder.verify.decide import Verdict, decide
 from image_duplicate_finder.verify.geometry import Matrix
 from image_duplicate_finder.verify.pixels import Comparison, compare
 
-VERSION = 7
+VERSION = 8
 
 _LEAST_SUPPORT = 5
 _LEAST_SUPPORT_THOROUGH = 4

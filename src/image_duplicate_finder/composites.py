@@ -1,0 +1,106 @@
+"""Tells pictures that show others amid something else: collages, windows, frames. Pure.
+
+Verification sees two pictures at a time. Where a cell of a collage has no seam that it can see, or
+another picture ends just there, it calls the collage an edited copy of what the cell shows. All
+matches of a picture together know better: what holds others, with a seam around each of them, is
+no copy of any of its parts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from image_duplicate_finder.model import Match, Relation
+
+NONE = -1
+"""Stands for no content where content ids stand."""
+
+# Of which the other shows this share holds nothing else.
+WHOLE = 0.9
+# Above this agreement no piece is large enough to be another picture pasted over the two
+# (verify.decide): that one lies within the other was told by its outline.
+_BY_OUTLINE = 0.92
+_LEAST_AROUND = 3
+_MORE_THAN_HALF = 0.55
+
+
+class Composites:
+    """What all matches together say of contents that show others amid something else."""
+
+    def __init__(self, matches: Iterable[Match] = ()) -> None:
+        self._copies: Counter[int] = Counter()
+        self._parts: Counter[int] = Counter()
+        self._edited_parts: Counter[int] = Counter()
+        self._seams: Counter[int] = Counter()
+        self.learn(matches)
+
+    def learn(self, matches: Iterable[Match]) -> None:
+        """Take in further matches, each once."""
+        for match in matches:
+            if not match.same_photograph or match.relation is Relation.SIMILAR:
+                continue
+            whole = shows_more(match)
+            if match.relation is Relation.CONTAINS:
+                self._seams[whole] += match.agreement > _BY_OUTLINE
+                continue
+            self._copies.update((match.a, match.b))
+            self._parts[whole] += 1
+            self._edited_parts[whole] += match.relation is Relation.EDITED
+
+    def learn_copies(
+        self, a: Iterable[int], b: Iterable[int], whole: Iterable[int], edited: Iterable[int]
+    ) -> None:
+        """Take in many matches of copies at once, by columns.
+
+        ``a`` and ``b`` are contents, ``whole`` what :func:`shows_more` says of each pair, and
+        ``edited`` the same of those pairs that are called edited.
+        """
+        self._copies.update(a)
+        self._copies.update(b)
+        self._parts.update(whole)
+        self._edited_parts.update(edited)
+
+    def found(self) -> set[int]:
+        """All contents that are no copies of what is only a part of them."""
+        return {
+            id for id, seams in self._seams.items() if id != NONE and 0 < seams >= self._parts[id]
+        }
+
+    def windows(self) -> set[int]:
+        """All contents of which :meth:`is_window` is true."""
+        return {id for id in self._edited_parts if id != NONE and self.is_window(id)}
+
+    def splits(self, match: Match) -> bool:
+        """Whether ``match`` calls a composite a copy of what is only a part of it.
+
+        A photo of which a crop was framed by accident of its lines has more crops that were not.
+        """
+        if not match.same_photograph or match.relation in (Relation.CONTAINS, Relation.SIMILAR):
+            return False
+        whole = shows_more(match)
+        return whole != NONE and 0 < self._seams[whole] >= self._parts[whole]
+
+    def is_window(self, id: int) -> bool:
+        """Whether most of its copies are shown by ``id`` amid something else: a frame, a screen.
+
+        A plain crop is named so and speaks for the photo; a few edited ones tell nothing yet.
+        """
+        around = self._edited_parts[id]
+        return around >= _LEAST_AROUND and 2 * around > self._copies[id]
+
+
+def in_common(keeper_share: float, share: float) -> bool:
+    """Whether a keeper and another picture, which show these shares of a member, share pixels.
+
+    What two pictures show of a third overlaps where it is more than half of it for each. Smaller
+    parts may lie side by side, and a small one on a large one.
+    """
+    return keeper_share >= WHOLE or min(keeper_share, share) >= _MORE_THAN_HALF
+
+
+def shows_more(match: Match) -> int:
+    """The content of which the other shows only a part; NONE for copies of one frame."""
+    if min(match.share_a, match.share_b) >= WHOLE or match.share_a == match.share_b:
+        return NONE
+    return match.a if match.share_a < match.share_b else match.b
