@@ -261,6 +261,10 @@ def test_words_for_people() -> None:
     assert describe(right, keeper, keeper) == "turned right"
     same = Match(1, 2, Relation.REENCODED, ((1, 0, 0), (0, 1, 0)))
     assert describe(same, keeper, keeper) == "saved again"
+    painted_over = replace(same, relation=Relation.CONTAINS, share_a=0.97, share_b=1.0)
+    assert describe(painted_over, keeper, keeper) == "edited"
+    inside = replace(same, relation=Relation.CONTAINS, share_a=0.4, share_b=1.0)
+    assert describe(inside, keeper, keeper) == "a part of the other (40% of it)"
     assert describe(replace(same, relation=Relation.BYTE_IDENTICAL), keeper, keeper) == (
         "identical file"
     )

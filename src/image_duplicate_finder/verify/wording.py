@@ -11,6 +11,7 @@ from image_duplicate_finder.model import ImageInfo, Match, Relation
 _FRACTIONS = {1 / 8: "an eighth of", 1 / 4: "a quarter of", 1 / 3: "a third of", 1 / 2: "half"}
 _MULTIPLES = {2: "twice", 3: "three times", 4: "four times"}
 _NEAR = 0.03
+_SAME_FRAME = 0.95
 _BRIGHTNESS = 12.0
 _QUARTER_TURNS = {90: "turned right", 180: "upside down", 270: "turned left"}
 
@@ -41,6 +42,8 @@ def _what(match: Match) -> str:
             return f"shows {_percent(match.share_a)} of the same scene"
         return "another shot of the same scene"
     if match.relation is Relation.CONTAINS:
+        if min(match.share_a, match.share_b) >= _SAME_FRAME:  # much of it was painted over
+            return "edited"
         if match.share_b > match.share_a:
             return f"a part of the other ({_percent(match.share_a)} of it)"
         return f"contains the other (in {_percent(match.share_b)} of its area)"
