@@ -50,7 +50,7 @@ def measured(
         process = subprocess.Popen(
             words,
             cwd=cwd,
-            env={**os.environ, **(env or {})},
+            env={**_environment(), **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -67,6 +67,11 @@ def measured(
         text = output.read().decode("utf-8", "replace")
     status = None if watch.stopped else process.returncode
     return Run(words, wall, usage.ru_utime + usage.ru_stime, watch.peak, status, text)
+
+
+def _environment() -> dict[str, str]:
+    """That of a person's shell: compiled modules are kept, as pip did with the peers' ones."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 class _Watch(threading.Thread):

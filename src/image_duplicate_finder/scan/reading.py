@@ -102,14 +102,14 @@ class _Intake:
         """Take over what is known of unchanged files; return the work that is left."""
         self._fixed = frozenset(file.path for file in discovery.files if not file.removable)
         complete = self._store.contents.with_all(self.specs.wanted())
-        hashes = self._store.contents.hashes_by_size(complete)
+        hashes: dict[int, tuple[bytes, ...]] | None = None
         known = self._store.files.below(sorted({file.root for file in discovery.files}))
         tasks: list[FileTask] = []
         covered: list[tuple[int, bool, bool]] = []
         failures = list(discovery.failures)
         for file in discovery.files:
             before = known.get(file.path)
-            if before is None or not before.stat.unchanged(file.stat):
+            if before is None or not before.unchanged(file.stat):
                 usable = False
             elif before.failure is not None:
                 usable = before.failed_limits == self._limits
@@ -117,6 +117,8 @@ class _Intake:
                 usable = before.content in complete
             if before is None or not usable:
                 stat = file.stat
+                if hashes is None:
+                    hashes = self._store.contents.hashes_by_size(complete)
                 tasks.append(FileTask(file.path, stat.size, hashes.get(stat.size, ()), stat.device))
             elif before.failure is not None:
                 failures.append(before.failure)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from image_duplicate_finder.model import Failure, FileStat
 from image_duplicate_finder.sources import within
@@ -12,18 +12,32 @@ from image_duplicate_finder.store.contents import marks, slices
 from image_duplicate_finder.store.database import Database
 
 
-@dataclass(frozen=True, slots=True)
-class KnownFile:
+class KnownFile(NamedTuple):
     """A stored file: ``content`` is a content id, or None for one that could not be used.
 
-    ``failed_limits`` names the limits under which it failed: others may let it pass.
+    ``failed_limits`` names the limits under which it failed: others may let it pass. A tuple,
+    since a second scan makes one for every file.
     """
 
     id: int
-    stat: FileStat
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    device: int
+    inode: int
+    links: int
     content: int | None
     failure: Failure | None
     failed_limits: str | None
+
+    @property
+    def stat(self) -> FileStat:
+        """What the file system said of the file."""
+        return FileStat(*self[1:7])
+
+    def unchanged(self, now: FileStat) -> bool:
+        """As :meth:`FileStat.unchanged`."""
+        return self[1:6] == (now.size, now.mtime_ns, now.ctime_ns, now.device, now.inode)
 
 
 def shown_path(path: str) -> str:
@@ -49,10 +63,10 @@ class FileStore:
                 " WHERE gone = 0 AND (path = ? OR (path >= ? AND path < ?))",
                 (exact, prefix, prefix[:-1] + bytes([prefix[-1] + 1])),
             )
-            for row in rows:
-                path = os.fsdecode(row[1])
-                failure = Failure(path, row[9], row[10]) if row[9] is not None else None
-                known[path] = KnownFile(row[0], FileStat(*row[2:8]), row[8], failure, row[11])
+            for id, raw, *stat_and_content, stage, message, limits in rows:
+                path = os.fsdecode(raw)
+                failure = Failure(path, stage, message) if stage is not None else None
+                known[path] = KnownFile._make((id, *stat_and_content, failure, limits))
         return known
 
     def put(self, path: str, stat: FileStat, content: int) -> int:
