@@ -12,6 +12,7 @@ from image_duplicate_finder.discover import Discovery, discover
 from image_duplicate_finder.errors import Interrupted, NothingReadable
 from image_duplicate_finder.executors.engine import open_executor
 from image_duplicate_finder.grouping import rank_of
+from image_duplicate_finder.model import Match
 from image_duplicate_finder.progress import CancelToken, Progress, Step
 from image_duplicate_finder.results import ScanState
 from image_duplicate_finder.scan.matching import find_matches
@@ -47,16 +48,18 @@ def run_scan(
 
             basis = basis_of(store, scan, settings)
             earlier = store.scans.with_basis(basis)
-            if earlier is not None:
-                store.groups.copy(earlier, scan)
-            else:
+            matches: list[Match] = []
+            if earlier is None:
                 contents = reading.contents
                 rank = rank_of(store.scans.contents(scan), settings.keep_rules)
                 matches = find_matches(store, contents, rank, settings, executor, progress, cancel)
-                if settings.mode is not Mode.QUICK:
-                    find_look_alikes(store, scan, contents, settings)
-                progress(Step("group", 0, None))
-                publish_groups(store, scan, settings, matches)
+        progress(Step("group", 0, None))
+        if earlier is not None:
+            store.groups.copy(earlier, scan)
+        else:
+            if settings.mode is not Mode.QUICK:
+                find_look_alikes(store, scan, reading.contents, settings)
+            publish_groups(store, scan, settings, matches)
         store.scans.finish(scan, ScanState.DONE, basis=basis)
     except Interrupted:
         store.scans.finish(scan, ScanState.STOPPED)
