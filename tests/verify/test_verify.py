@@ -102,6 +102,20 @@ def test_both_sides_say_the_same(painted: Painter) -> None:
     assert back == match.reversed()
 
 
+@pytest.mark.parametrize("quick", [False, True])
+def test_a_verdict_does_not_depend_on_the_numbers_of_contents(
+    painted: Painter, quick: bool
+) -> None:
+    original = painted(21)
+    darker = (original[20:340, 16:460] * 0.8).astype(np.uint8)
+    for copy in (darker, np.ascontiguousarray(original[:, ::-1]), turned(original, 8)):
+        one = verify(side(1, original, quick=quick), side(2, copy, quick=quick))
+        other = verify(side(2, original, quick=quick), side(1, copy, quick=quick))
+        assert (one is None) == (other is None)
+        assert one is None or other is None or one == replace(other, a=1, b=2)
+    assert verify(side(1, original), side(2, darker)) is not None
+
+
 def test_a_crop_tells_its_share(painted: Painter) -> None:
     original = painted(14)
     crop = original[60:300, 80:400]

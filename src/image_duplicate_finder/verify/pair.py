@@ -17,7 +17,7 @@ from image_duplicate_finder.verify.decide import Verdict, decide
 from image_duplicate_finder.verify.geometry import Matrix
 from image_duplicate_finder.verify.pixels import Comparison, compare
 
-VERSION = 8
+VERSION = 9
 
 _LEAST_SUPPORT = 5
 _LEAST_SUPPORT_THOROUGH = 4
@@ -96,8 +96,9 @@ def verify(a: Side, b: Side, *, thorough: bool = False) -> Match | None:
     """Whether a and b show the same picture, and how; None if that is not proved.
 
     Deterministic, and the same from both sides: ``verify(b, a)`` is ``verify(a, b).reversed()``.
+    Content ids play no part in it: they follow the order in which files happened to be read.
     """
-    if a.content > b.content:
+    if _comes_after(a, b):
         match = verify(b, a, thorough=thorough)
         return None if match is None else match.reversed()
     judged: list[_Judged] = []
@@ -115,6 +116,12 @@ def verify(a: Side, b: Side, *, thorough: bool = False) -> Match | None:
     if not judged:
         return None
     return _match(a, b, max(judged, key=lambda found: found.worth))
+
+
+def _comes_after(a: Side, b: Side) -> bool:
+    """Which of two pictures is looked at from the other: told by what they show alone."""
+    one, other = ((s.perceptual, s.width, s.height) for s in (a, b))
+    return one > other or (one == other and a.proof.tobytes() > b.proof.tobytes())
 
 
 def _starts(a: Side, b: Side, thorough: bool) -> Iterator[_Start]:
