@@ -21,8 +21,7 @@ _QUALITY = 45
 def encode(grey: NDArray[np.uint8]) -> bytes:
     """The proof of a grey picture (H, W) uint8; smaller pictures keep their size."""
     small = fitted(grey, min(SIDE, max(grey.shape)))
-    options = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
-    _, data = cv2.imencode(".jpg", small, options)
+    _, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     return data.tobytes()
 
 

@@ -80,7 +80,7 @@ def decide(found: Comparison, a: Grey, b: Grey, shares: tuple[float, float]) -> 
     ):
         return None
     agreement = float((ncc >= AGREES).mean())
-    score = float(np.median(ncc[ncc >= AGREES]))
+    score = _median(ncc[ncc >= AGREES])
     worst = _worst_difference(found)
     if not _is_proof(found, agreement, score, min(shares), worst):
         return None
@@ -106,6 +106,12 @@ def decide(found: Comparison, a: Grey, b: Grey, shares: tuple[float, float]) -> 
         relation = Relation.CONTAINS
     clean = agreement >= _CLEAN_AGREEMENT and score >= _CLEAN_SCORE and worst <= _SPOTLESS
     return Verdict(relation, score, agreement, True, clean)
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    """As np.median, which takes five times as long on a few hundred values."""
+    ordered = np.sort(values)
+    return float(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
 
 
 def _is_proof(
@@ -137,12 +143,10 @@ def _worst_difference(found: Comparison) -> float:
     encodings of photos, plain ones too, stay below 0.2 (0.3 in one of a hundred); pages that
     differ in a word, maps, icons and tiles lie above 0.5, hardly one below 0.25.
     """
-    target, warped = found.target, found.warped
-    mean, deviation = (float(each[0, 0]) for each in cv2.meanStdDev(target, mask=found.mask))
-    warped_mean, spread = (float(each[0, 0]) for each in cv2.meanStdDev(warped, mask=found.mask))
-    product = cv2.mean(cv2.multiply(target, warped), mask=found.mask)[0]
-    gain = (product - mean * warped_mean) / max(spread * spread, 1e-6)
-    left = np.abs(cv2.addWeighted(target, 1, warped, -gain, gain * warped_mean - mean))
+    from image_duplicate_finder.verify import kernels
+
+    left = np.empty_like(found.target)
+    deviation = float(kernels.residual(found.target, found.warped, found.mask, left))
     # At the rim of the common area the warped picture is made of half pixels.
     inner = cv2.erode(found.mask, np.ones((5, 5), np.uint8), borderValue=0)
     worst = cv2.blur(left * inner, (_SPOT, _SPOT)).max()

@@ -345,3 +345,49 @@ def has_structured(target, source, places, chosen, size, least, enough):
             if count >= enough:
                 return True
     return False
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def residual(target, warped, mask, left):
+    """What one change of brightness and contrast leaves of the difference of two pictures.
+
+    ``target`` and ``warped`` float32, ``mask`` uint8, 0 or 1 (all (h, w)). Fills ``left`` with
+    the absolute differences where ``mask`` is 1, 0 elsewhere; returns the standard deviation of
+    ``target`` there.
+    """
+    height, width = target.shape
+    count, t, tt, w, ww, tw = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    middle = np.float32(128)
+    for y in range(height):
+        # Sums of a row fit into float32; indices are unsigned for vector instructions.
+        n, a, aa = np.float32(0), np.float32(0), np.float32(0)
+        b, bb, ab = np.float32(0), np.float32(0), np.float32(0)
+        row = np.uintp(y)
+        for x in range(np.uintp(width)):
+            inside = np.float32(mask[row, x])
+            one = (target[row, x] - middle) * inside
+            other = (warped[row, x] - middle) * inside
+            n += inside
+            a += one
+            aa += one * one
+            b += other
+            bb += other * other
+            ab += one * other
+        count += float(n)
+        t += float(a)
+        tt += float(aa)
+        w += float(b)
+        ww += float(bb)
+        tw += float(ab)
+    count = max(count, 1.0)
+    t, w = t / count, w / count
+    variance = max(tt / count - t * t, 0.0)
+    gain = (tw / count - t * w) / max(ww / count - w * w, 1e-6)
+    slope = np.float32(gain)
+    offset = np.float32(gain * w - t)
+    for y in range(height):
+        row = np.uintp(y)
+        for x in range(np.uintp(width)):
+            apart = (target[row, x] - middle) - slope * (warped[row, x] - middle) + offset
+            left[row, x] = abs(apart) * np.float32(mask[row, x])
+    return np.sqrt(variance)

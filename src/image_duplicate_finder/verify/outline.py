@@ -54,7 +54,7 @@ def is_pasted(container: NDArray[np.uint8], matrix: Matrix, inner: tuple[float, 
 
     Arguments as for :func:`flat_outside`.
     """
-    scale = float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
+    scale = geometry.scale_of(matrix)
     across, down = max(8, round(inner[0] * scale)), max(8, round(inner[1] * scale))
     to_canvas = np.array([[1, 0, _MARGIN], [0, 1, _MARGIN], [0, 0, 1.0]]) @ geometry.frame_change(
         *inner, across, down

@@ -15,9 +15,9 @@ from image_duplicate_finder.verify import geometry
 from image_duplicate_finder.verify.align import alignments
 from image_duplicate_finder.verify.decide import Verdict, decide
 from image_duplicate_finder.verify.geometry import Matrix
-from image_duplicate_finder.verify.pixels import Comparison, compare
+from image_duplicate_finder.verify.pixels import Comparison, compare, compare_whole
 
-VERSION = 9
+VERSION = 10
 
 _LEAST_SUPPORT = 5
 _LEAST_SUPPORT_THOROUGH = 4
@@ -72,10 +72,14 @@ class StoredSide:
 
 @dataclass(frozen=True, slots=True)
 class _Start:
-    """An alignment to try: from a's proof to b's."""
+    """An alignment to try: from a's proof to b's.
+
+    ``orientation`` (an EXIF orientation less 1) where it is just that.
+    """
 
     matrix: Matrix
     negative: bool
+    orientation: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +147,8 @@ def _by_hash(a: Side, b: Side) -> list[_Start]:
     if bits[best] > _BITS_OF_A_COPY:
         return []
     oriented = _ORIENTATIONS[best]
-    matrix = _unit_to(b.proof.shape) @ oriented @ np.linalg.inv(_unit_to(a.proof.shape))
-    return [_Start(matrix, False)]
+    matrix = _unit_to(b.proof.shape) @ oriented @ geometry.inverse(_unit_to(a.proof.shape))
+    return [_Start(matrix, False, best)]
 
 
 # What EXIF orientations 1 to 8 do to the unit square: (x, y) of the stored picture to (x, y) of
@@ -164,6 +168,15 @@ _ORIENTATIONS: tuple[Matrix, ...] = tuple(
 )
 
 
+def _turned(grey: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """A picture after what EXIF orientation ``orientation`` + 1 prescribes."""
+    if orientation >= 4:
+        grey, orientation = grey.T, orientation - 4
+    across = -1 if orientation in (1, 2) else 1
+    down = -1 if orientation in (2, 3) else 1
+    return np.ascontiguousarray(grey[::down, ::across])
+
+
 def _unit_to(shape: tuple[int, ...]) -> Matrix:
     """From the unit square to pixel coordinates of a picture of ``shape`` (h, w)."""
     return np.array([[shape[1], 0, -0.5], [0, shape[0], -0.5], [0, 0, 1.0]])
@@ -174,7 +187,7 @@ def _between(old: tuple[int, ...], new: tuple[int, ...]) -> Matrix:
 
 
 def _judge(a: Side, b: Side, start: _Start) -> _Judged | None:
-    comparison = compare(a.proof, b.proof, start.matrix, negative=start.negative)
+    comparison = _compared(a, b, start)
     if comparison is None:
         return None
     shares = geometry.overlap_shares(comparison.matrix, a.proof.shape[::-1], b.proof.shape[::-1])
@@ -182,6 +195,16 @@ def _judge(a: Side, b: Side, start: _Start) -> _Judged | None:
     if verdict is None:
         return None
     return _Judged(comparison, verdict, shares, start.negative)
+
+
+def _compared(a: Side, b: Side, start: _Start) -> Comparison | None:
+    if start.orientation is not None:
+        turned = _turned(a.proof, start.orientation)
+        if turned.shape == b.proof.shape:
+            found = compare_whole(turned, b.proof, start.matrix)
+            if found is not None:
+                return found
+    return compare(a.proof, b.proof, start.matrix, negative=start.negative)
 
 
 def _match(a: Side, b: Side, found: _Judged) -> Match:
@@ -197,7 +220,7 @@ def _match(a: Side, b: Side, found: _Judged) -> Match:
         b=b.content,
         relation=_named(verdict, matrix, found.shares, size_a, size_b),
         transform=_rows(matrix),
-        mirrored=bool(np.linalg.det(matrix[:2, :2]) < 0),
+        mirrored=geometry.area_scale(matrix) < 0,
         negative=found.negative,
         share_a=found.shares[0],
         share_b=found.shares[1],
@@ -221,12 +244,8 @@ def _named(
     if not verdict.clean:
         # A crop with a caption or another picture on it is not surely worse than its original.
         return Relation.EDITED
-    linear = matrix[:2, :2] / np.sqrt(abs(np.linalg.det(matrix[:2, :2])))
-    if (
-        np.linalg.det(linear) < 0
-        or abs(linear[0, 1] - linear[1, 0]) > 2 * _A_TURN
-        or (linear[0, 0] < 0)
-    ):
+    (a, b, _), (c, d, _), _ = (matrix / geometry.scale_of(matrix)).tolist()
+    if a * d - b * c < 0 or abs(b - c) > 2 * _A_TURN or a < 0:
         return Relation.ROTATED if min(shares) >= _TURNED_WHOLE else verdict.relation
     if verdict.relation is Relation.CROPPED:
         return verdict.relation

@@ -89,8 +89,7 @@ def compare(a: Grey, b: Grey, matrix: Matrix, *, negative: bool = False) -> Comp
     height, width = a.shape
     if not geometry.is_sound(matrix, width, height):
         return None
-    scale = np.sqrt(abs(np.linalg.det(matrix[:2, :2])))
-    if scale > 1:
+    if geometry.scale_of(matrix) > 1:
         found = _compare(b, a, geometry.inverse(matrix), negative)
         if found is None:
             return None
@@ -101,6 +100,17 @@ def compare(a: Grey, b: Grey, matrix: Matrix, *, negative: bool = False) -> Comp
             means=found.means[:, ::-1],
         )
     return _compare(a, b, matrix, negative)
+
+
+def compare_whole(a: Grey, b: Grey, matrix: Matrix) -> Comparison | None:
+    """Compare grey pictures (h, w) uint8 of one size that show the same frame, pixel on pixel.
+
+    ``matrix`` is what the comparison says of them, for the caller. None unless nothing is left
+    to align. Most copies are such, and take a third of the time of :func:`compare`.
+    """
+    out: NDArray[np.float64] = np.empty((b.size // 16 + 64, 9))
+    found = _compared(_smooth(b), _smooth(a), np.ones(b.shape, np.uint8), matrix, False, 0, out)
+    return found if found.settled else None
 
 
 def _compare(source: Grey, target: Grey, matrix: Matrix, negative: bool) -> Comparison | None:
@@ -196,7 +206,7 @@ def _shrunk(source: Grey, matrix: Matrix) -> tuple[Grey, Matrix]:
 
     Sampling a large picture at few places would show noise instead of what a smaller copy shows.
     """
-    scale = float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
+    scale = geometry.scale_of(matrix)
     height, width = source.shape
     new = max(8, round(width * scale)), max(8, round(height * scale))
     if scale > 0.8:
