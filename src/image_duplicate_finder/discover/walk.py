@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 
 import pathspec
 
@@ -42,7 +43,16 @@ def discover(
             elif on_folder is not None and not on_folder(item, len(found)):
                 break
     # A file that was found in a folder and in a list may be removed from the folder.
-    found.sort(key=lambda file: (os.fsencode(file.path), not file.removable))
+    found.sort(key=lambda file: not file.removable)
+    found.sort(key=attrgetter("path"))
+    files, aliases = _without_doubles(found)
+    return Discovery(tuple(files), tuple(failures), tuple(aliases))
+
+
+def _without_doubles(found: list[FoundFile]) -> tuple[list[FoundFile], list[tuple[str, str]]]:
+    """Each file once, by the first of its paths, and its others as (path, first path)."""
+    if len({file.stat.identity for file in found}) == len(found):
+        return found, []
     files: list[FoundFile] = []
     aliases: list[tuple[str, str]] = []
     listed: dict[tuple[int, int], str] = {}
@@ -53,7 +63,7 @@ def discover(
             files.append(file)
         elif first != file.path:
             aliases.append((file.path, first))
-    return Discovery(tuple(files), tuple(failures), tuple(aliases))
+    return files, aliases
 
 
 def _found_at(root: str, choice: Choice) -> folders.Found:

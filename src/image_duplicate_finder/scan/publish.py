@@ -31,8 +31,8 @@ def basis_of(store: Store, scan: int, settings: ScanSettings) -> bytes:
     relevant = settings.to_dict() | dict.fromkeys(_HOW)
     digest.update(json.dumps(relevant, sort_keys=True).encode())
     digest.update(verifier_name(settings.mode).encode())
-    for row in store.scans.fixture(scan):
-        digest.update(repr(row).encode("utf-8", "surrogateescape"))
+    for rows in store.scans.fixture(scan):
+        digest.update(repr(rows).encode("utf-8", "surrogateescape"))
     for pair in sorted(store.decisions.dismissed_ids()):
         digest.update(repr(pair).encode())
     return digest.digest()

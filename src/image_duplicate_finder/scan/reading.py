@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -108,10 +109,10 @@ class _Intake:
         covered: list[tuple[int, bool, bool]] = []
         failures = list(discovery.failures)
         for file in discovery.files:
-            before = known.get(file.path)
+            before = known.get(os.fsencode(file.path))
             if before is None or not before.unchanged(file.stat):
                 usable = False
-            elif before.failure is not None:
+            elif before.failed_stage is not None:
                 usable = before.failed_limits == self._limits
             else:
                 usable = before.content in complete
@@ -120,8 +121,8 @@ class _Intake:
                 if hashes is None:
                     hashes = self._store.contents.hashes_by_size(complete)
                 tasks.append(FileTask(file.path, stat.size, hashes.get(stat.size, ()), stat.device))
-            elif before.failure is not None:
-                failures.append(before.failure)
+            elif (failure := before.failure) is not None:
+                failures.append(failure)
             elif before.content is not None:
                 covered.append(self._covered(before.id, file.path))
                 self.contents.add(before.content)
@@ -163,5 +164,5 @@ class _Intake:
         self.failures += len(failures)
 
     def _covered(self, file: int, path: str) -> tuple[int, bool, bool]:
-        guarded = any(is_inside(path, folder) for folder in self._guarded)
+        guarded = bool(self._guarded) and any(is_inside(path, folder) for folder in self._guarded)
         return file, not guarded and path not in self._fixed, guarded

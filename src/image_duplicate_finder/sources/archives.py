@@ -11,7 +11,6 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import lru_cache
 from typing import BinaryIO, Protocol
 
@@ -137,7 +136,7 @@ def _opened(path: str, stat: FileStat) -> _Archive:
 def _stat(archive: str) -> FileStat:
     stat = remote.stat_url(archive) if is_url(archive) else local.LocalFiles().stat(archive)
     # Hard links to an archive do not change it, and must not count as another archive.
-    return replace(stat, links=1)
+    return stat._replace(links=1)
 
 
 def _split(path: str) -> tuple[str, str]:
@@ -147,7 +146,7 @@ def _split(path: str) -> tuple[str, str]:
 
 
 def _member_stat(archive: FileStat, name: str, size: int) -> FileStat:
-    return replace(archive, size=size, inode=number_of(archive.inode, name))
+    return archive._replace(size=size, inode=number_of(archive.inode, name))
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, BinaryIO, cast
 
 from image_duplicate_finder.errors import DecodeError, UsageError
@@ -44,7 +43,7 @@ class RemoteObjects:
             system, name = _system(path)
             data = cast(bytes, system.cat_file(name))
         if stat.size == _UNKNOWN:
-            stat = replace(stat, size=len(data))
+            stat = stat._replace(size=len(data))
             local.check_size(stat.size, limits)
         if len(data) != stat.size:
             raise local.changed_while_reading()

@@ -15,11 +15,13 @@ from image_duplicate_finder.store.database import Database
 class KnownFile(NamedTuple):
     """A stored file: ``content`` is a content id, or None for one that could not be used.
 
-    ``failed_limits`` names the limits under which it failed: others may let it pass. A tuple,
-    since a second scan makes one for every file.
+    ``path`` is as the system has it (``os.fsencode``). ``failed_limits`` names the limits under
+    which it failed: others may let it pass. A row as it comes from the table, since a second
+    scan makes one for every file.
     """
 
     id: int
+    path: bytes
     size: int
     mtime_ns: int
     ctime_ns: int
@@ -27,17 +29,25 @@ class KnownFile(NamedTuple):
     inode: int
     links: int
     content: int | None
-    failure: Failure | None
+    failed_stage: str | None
+    failed_message: str | None
     failed_limits: str | None
 
     @property
     def stat(self) -> FileStat:
         """What the file system said of the file."""
-        return FileStat(*self[1:7])
+        return FileStat._make(self[2:8])
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why the file could not be used, if it could not."""
+        if self.failed_stage is None or self.failed_message is None:
+            return None
+        return Failure(os.fsdecode(self.path), self.failed_stage, self.failed_message)
 
     def unchanged(self, now: FileStat) -> bool:
         """As :meth:`FileStat.unchanged`."""
-        return self[1:6] == (now.size, now.mtime_ns, now.ctime_ns, now.device, now.inode)
+        return self[2:7] == now[:5]
 
 
 def shown_path(path: str) -> str:
@@ -51,9 +61,9 @@ class FileStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def below(self, roots: Sequence[str]) -> dict[str, KnownFile]:
-        """All stored files that are, or lie below, one of ``roots``, by path."""
-        known: dict[str, KnownFile] = {}
+    def below(self, roots: Sequence[str]) -> dict[bytes, KnownFile]:
+        """All stored files that are, or lie below, one of ``roots``, by path (fsencoded)."""
+        known: dict[bytes, KnownFile] = {}
         for root in roots:
             exact = os.fsencode(root)
             prefix = os.fsencode(within(root))
@@ -63,10 +73,7 @@ class FileStore:
                 " WHERE gone = 0 AND (path = ? OR (path >= ? AND path < ?))",
                 (exact, prefix, prefix[:-1] + bytes([prefix[-1] + 1])),
             )
-            for id, raw, *stat_and_content, stage, message, limits in rows:
-                path = os.fsdecode(raw)
-                failure = Failure(path, stage, message) if stage is not None else None
-                known[path] = KnownFile._make((id, *stat_and_content, failure, limits))
+            known |= {each.path: each for each in map(KnownFile._make, rows)}
         return known
 
     def put(self, path: str, stat: FileStat, content: int) -> int:

@@ -62,21 +62,25 @@ class GroupStore:
     def copy(self, earlier: int, scan: int) -> None:
         """Give a scan the groups of an earlier one, with what a person changed in them."""
         with self._database.atomic() as connection:
-            rows = connection.execute(
-                "SELECT id FROM grouping WHERE scan = ? ORDER BY id", (earlier,)
-            ).fetchall()
-            for (old,) in rows:
-                new = connection.execute(
-                    "INSERT INTO grouping (scan, kind, keeper, reasons, members, bytes, newest,"
-                    " score) SELECT ?, kind, keeper, reasons, members, bytes, newest, score"
-                    " FROM grouping WHERE id = ? RETURNING id",
-                    (scan, old),
-                ).fetchone()[0]
-                connection.execute(
-                    "INSERT INTO member SELECT ?, position, file, relation, words, transform,"
-                    " mirrored, overlap, score, selected, decided FROM member WHERE grouping = ?",
-                    (new, old),
-                )
+            # The same distance from every old id to its new one, beyond all that were ever used.
+            step = connection.execute(
+                "SELECT (SELECT max(seq) FROM sqlite_sequence WHERE name = 'grouping') + 1"
+                " - min(id) FROM grouping WHERE scan = ?",
+                (earlier,),
+            ).fetchone()[0]
+            connection.execute(
+                "INSERT INTO grouping (id, scan, kind, keeper, reasons, members, bytes, newest,"
+                " score) SELECT id + ?, ?, kind, keeper, reasons, members, bytes, newest, score"
+                " FROM grouping WHERE scan = ? ORDER BY id",
+                (step, scan, earlier),
+            )
+            connection.execute(
+                "INSERT INTO member SELECT grouping + ?, position, file, relation, words,"
+                " transform, mirrored, overlap, member.score, selected, decided"
+                " FROM grouping JOIN member ON member.grouping = grouping.id"
+                " WHERE scan = ? ORDER BY grouping.id",
+                (step, earlier),
+            )
             connection.execute(
                 "INSERT INTO similar_pair SELECT ?, a, b, cosine FROM similar_pair WHERE scan = ?",
                 (scan, earlier),

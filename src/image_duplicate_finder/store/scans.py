@@ -18,6 +18,8 @@ from image_duplicate_finder.store.database import Database
 
 _COLUMNS = "id, roots, settings, state, started, finished, files, decoded, failures, message"
 
+_ROWS_AT_ONCE = 10_000
+
 
 class ScanStore:
     """Reads and writes ``scan``, ``scan_file``, ``scan_failure`` and ``recent_folder``."""
@@ -100,10 +102,15 @@ class ScanStore:
 
     def add_files(self, scan: int, files: Iterable[tuple[int, bool, bool]]) -> None:
         """Store that a scan covers these files: (file id, removable, protected)."""
-        self._database.connection.executemany(
-            "INSERT OR REPLACE INTO scan_file VALUES (?,?,?,?)",
-            [(scan, file, int(removable), int(guarded)) for file, removable, guarded in files],
-        )
+        roles: dict[tuple[bool, bool], list[int]] = {}
+        for file, removable, guarded in files:
+            roles.setdefault((removable, guarded), []).append(file)
+        for (removable, guarded), ids in roles.items():
+            # One statement for all: a third of the time of one for each.
+            self._database.connection.execute(
+                "INSERT OR REPLACE INTO scan_file SELECT ?, value, ?, ? FROM json_each(?)",
+                (scan, int(removable), int(guarded), json.dumps(sorted(ids))),
+            )
 
     def drop_files(self, scan: int, files: Iterable[int]) -> None:
         """Forget that a scan covers these files; its groups no longer stand on its basis."""
@@ -141,14 +148,16 @@ class ScanStore:
             Content(id, tuple(facts), frozenset(fixed.get(id, ()))) for id, facts in files.items()
         ]
 
-    def fixture(self, scan: int) -> Iterator[tuple[object, ...]]:
-        """What identifies the files of a scan and their roles, in a fixed order."""
-        yield from self._database.connection.execute(
+    def fixture(self, scan: int) -> Iterator[list[tuple[object, ...]]]:
+        """What identifies the files of a scan and their roles, in parts, in a fixed order."""
+        rows = self._database.connection.execute(
             "SELECT path, hash, mtime_ns, removable, protected FROM scan_file"
             " JOIN file ON file.id = scan_file.file JOIN content ON content.id = file.content"
             " WHERE scan = ? AND gone = 0 ORDER BY path",
             (scan,),
         )
+        while part := rows.fetchmany(_ROWS_AT_ONCE):
+            yield part
 
     def add_failures(self, scan: int, failures: Iterable[Failure]) -> None:
         """Store files that a scan could not use."""

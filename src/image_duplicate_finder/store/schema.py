@@ -171,4 +171,6 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX member_decided ON member (grouping) WHERE decided = 1;
     """,
     "CREATE INDEX file_gone ON file (id) WHERE gone = 1",
+    # Which contents are done is asked at the start of every scan, and the rows hold the data.
+    "CREATE INDEX fingerprint_version ON fingerprint (name, version, content)",
 )

@@ -118,7 +118,7 @@ def _schema() -> pa.Schema:
 def _row(result: Fingerprinted | Recognised | Failure, stat: FileStat | None) -> dict[str, Any]:
     row: dict[str, Any] = {
         "path": result.path.encode("utf-8", "surrogateescape"),
-        "stat": None if stat is None else asdict(stat),
+        "stat": None if stat is None else stat._asdict(),
     }
     if isinstance(result, Failure):
         return row | {"stage": result.stage, "message": result.message}
