@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Sample = TypeVar("Sample", np.uint8, np.uint16)
+Sample = TypeVar("Sample", np.uint8, np.uint16, np.float32)
 
 
 def swaps_sides(orientation: int) -> bool:

@@ -64,7 +64,7 @@ class GroupStore:
         with self._database.atomic() as connection:
             # The same distance from every old id to its new one, beyond all that were ever used.
             step = connection.execute(
-                "SELECT (SELECT max(seq) FROM sqlite_sequence WHERE name = 'grouping') + 1"
+                "SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'grouping') + 1"
                 " - min(id) FROM grouping WHERE scan = ?",
                 (earlier,),
             ).fetchone()[0]

@@ -15,7 +15,7 @@ from image_duplicate_finder.verify import geometry
 from image_duplicate_finder.verify.align import alignments
 from image_duplicate_finder.verify.decide import Verdict, decide
 from image_duplicate_finder.verify.geometry import Matrix
-from image_duplicate_finder.verify.pixels import Comparison, compare, compare_whole
+from image_duplicate_finder.verify.pixels import Comparison, compare
 
 VERSION = 10
 
@@ -74,7 +74,7 @@ class StoredSide:
 class _Start:
     """An alignment to try: from a's proof to b's.
 
-    ``orientation`` (an EXIF orientation less 1) where it is just that.
+    ``orientation`` is the EXIF orientation, 1 to 8, where the alignment is just that.
     """
 
     matrix: Matrix
@@ -148,7 +148,7 @@ def _by_hash(a: Side, b: Side) -> list[_Start]:
         return []
     oriented = _ORIENTATIONS[best]
     matrix = _unit_to(b.proof.shape) @ oriented @ geometry.inverse(_unit_to(a.proof.shape))
-    return [_Start(matrix, False, best)]
+    return [_Start(matrix, False, best + 1)]
 
 
 # What EXIF orientations 1 to 8 do to the unit square: (x, y) of the stored picture to (x, y) of
@@ -168,15 +168,6 @@ _ORIENTATIONS: tuple[Matrix, ...] = tuple(
 )
 
 
-def _turned(grey: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """A picture after what EXIF orientation ``orientation`` + 1 prescribes."""
-    if orientation >= 4:
-        grey, orientation = grey.T, orientation - 4
-    across = -1 if orientation in (1, 2) else 1
-    down = -1 if orientation in (2, 3) else 1
-    return np.ascontiguousarray(grey[::down, ::across])
-
-
 def _unit_to(shape: tuple[int, ...]) -> Matrix:
     """From the unit square to pixel coordinates of a picture of ``shape`` (h, w)."""
     return np.array([[shape[1], 0, -0.5], [0, shape[0], -0.5], [0, 0, 1.0]])
@@ -187,7 +178,9 @@ def _between(old: tuple[int, ...], new: tuple[int, ...]) -> Matrix:
 
 
 def _judge(a: Side, b: Side, start: _Start) -> _Judged | None:
-    comparison = _compared(a, b, start)
+    comparison = compare(
+        a.proof, b.proof, start.matrix, negative=start.negative, orientation=start.orientation
+    )
     if comparison is None:
         return None
     shares = geometry.overlap_shares(comparison.matrix, a.proof.shape[::-1], b.proof.shape[::-1])
@@ -195,16 +188,6 @@ def _judge(a: Side, b: Side, start: _Start) -> _Judged | None:
     if verdict is None:
         return None
     return _Judged(comparison, verdict, shares, start.negative)
-
-
-def _compared(a: Side, b: Side, start: _Start) -> Comparison | None:
-    if start.orientation is not None:
-        turned = _turned(a.proof, start.orientation)
-        if turned.shape == b.proof.shape:
-            found = compare_whole(turned, b.proof, start.matrix)
-            if found is not None:
-                return found
-    return compare(a.proof, b.proof, start.matrix, negative=start.negative)
 
 
 def _match(a: Side, b: Side, found: _Judged) -> Match:
@@ -244,8 +227,9 @@ def _named(
     if not verdict.clean:
         # A crop with a caption or another picture on it is not surely worse than its original.
         return Relation.EDITED
-    (a, b, _), (c, d, _), _ = (matrix / geometry.scale_of(matrix)).tolist()
-    if a * d - b * c < 0 or abs(b - c) > 2 * _A_TURN or a < 0:
+    (a, b, _), (c, _, _), _ = matrix.tolist()
+    turn = abs(b - c) / geometry.scale_of(matrix)
+    if geometry.area_scale(matrix) < 0 or turn > 2 * _A_TURN or a < 0:
         return Relation.ROTATED if min(shares) >= _TURNED_WHOLE else verdict.relation
     if verdict.relation is Relation.CROPPED:
         return verdict.relation

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from image_duplicate_finder.decode.upright import swaps_sides, upright
 from image_duplicate_finder.verify import geometry
 from image_duplicate_finder.verify.geometry import Matrix
 
@@ -81,12 +82,25 @@ class Comparison:
         )
 
 
-def compare(a: Grey, b: Grey, matrix: Matrix, *, negative: bool = False) -> Comparison | None:
+def compare(
+    a: Grey,
+    b: Grey,
+    matrix: Matrix,
+    *,
+    negative: bool = False,
+    orientation: int | None = None,
+) -> Comparison | None:
     """Compare grey pictures (h, w) uint8 under ``matrix`` (a to b), made finer on the way.
 
-    None where they hardly overlap, or the alignment falls apart when it is made finer.
+    ``orientation`` is the EXIF orientation, 1 to 8, where ``matrix`` is just that: pictures of one
+    size are then laid pixel on pixel, and most copies need nothing more. None where they hardly
+    overlap, or the alignment falls apart when it is made finer.
     """
     height, width = a.shape
+    if orientation is not None:
+        turned = (width, height) if swaps_sides(orientation) else (height, width)
+        if turned == b.shape:
+            return _compare(a, b, matrix, negative, orientation)
     if not geometry.is_sound(matrix, width, height):
         return None
     if geometry.scale_of(matrix) > 1:
@@ -102,19 +116,13 @@ def compare(a: Grey, b: Grey, matrix: Matrix, *, negative: bool = False) -> Comp
     return _compare(a, b, matrix, negative)
 
 
-def compare_whole(a: Grey, b: Grey, matrix: Matrix) -> Comparison | None:
-    """Compare grey pictures (h, w) uint8 of one size that show the same frame, pixel on pixel.
+def _compare(
+    source: Grey, target: Grey, matrix: Matrix, negative: bool, orientation: int | None = None
+) -> Comparison | None:
+    """Compare in the frame of ``target``, where the motif is not larger than in ``source``.
 
-    ``matrix`` is what the comparison says of them, for the caller. None unless nothing is left
-    to align. Most copies are such, and take a third of the time of :func:`compare`.
+    ``orientation`` makes ``source`` cover ``target`` exactly, if it is given.
     """
-    out: NDArray[np.float64] = np.empty((b.size // 16 + 64, 9))
-    found = _compared(_smooth(b), _smooth(a), np.ones(b.shape, np.uint8), matrix, False, 0, out)
-    return found if found.settled else None
-
-
-def _compare(source: Grey, target: Grey, matrix: Matrix, negative: bool) -> Comparison | None:
-    """Compare in the frame of ``target``, where the motif is not larger than in ``source``."""
     smooth_target = _smooth(target)
     small, to_small = _shrunk(source, matrix)
     smooth_source = _smooth(255 - small if negative else small)
@@ -125,7 +133,11 @@ def _compare(source: Grey, target: Grey, matrix: Matrix, negative: bool) -> Comp
         warped, mask = _warped(smooth_source, matrix @ back, target.shape)
         return _compared(smooth_target, warped, mask, matrix, negative, radius, out)
 
-    found = laid_over(matrix, 0)
+    if orientation is None:
+        found = laid_over(matrix, 0)
+    else:
+        turned, whole = upright(smooth_source, orientation), np.ones(target.shape, np.uint8)
+        found = _compared(smooth_target, turned, whole, matrix, negative, 0, out)
     if found.settled:
         return found
     finer = _finer(smooth_target, smooth_source, found, back, source.shape, out)

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from image_duplicate_finder.model import ImageInfo, Match, Relation
+from image_duplicate_finder.model import ImageInfo, Match, Relation, homogeneous
+from image_duplicate_finder.verify import geometry
 
 _FRACTIONS = {1 / 8: "an eighth of", 1 / 4: "a quarter of", 1 / 3: "a third of", 1 / 2: "half"}
 _MULTIPLES = {2: "twice", 3: "three times", 4: "four times"}
@@ -88,8 +89,7 @@ def _size(match: Match, keeper: ImageInfo, copy: ImageInfo) -> str:
     if match.transform is None:
         factor = math.sqrt(copy.pixels / max(1, keeper.pixels))
     else:
-        matrix = np.array(match.transform)
-        factor = math.sqrt(abs(float(np.linalg.det(matrix[:2, :2]))))
+        factor = geometry.scale_of(np.array(homogeneous(match.transform)))
     if abs(factor - 1) < _NEAR:
         return ""
     for value, said in (_FRACTIONS | _MULTIPLES).items():
