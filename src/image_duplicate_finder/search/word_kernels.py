@@ -13,44 +13,51 @@ CAPACITY = 1 << 17
 """Matches of one query with one segment that are looked at; hardly ever are there more."""
 
 
+_BLOCK = 64
+_NO_KEY = np.int32(np.iinfo(np.int32).max)
+
+
+@njit(cache=True, nogil=True)
+def _next_key(keys, last):
+    """The least of ``keys`` above ``last``: one pass without branches, for vector units."""
+    best = _NO_KEY
+    for k in range(len(keys)):
+        key = keys[k]
+        best = min(best, key if key > last else _NO_KEY)
+    return best
+
+
 @njit(cache=True, nogil=True)
 def assign(codes, coarse, fine, nearest_cells, words):
     """The nearest words of codes (n, 2) uint64, the very nearest first.
 
-    ``coarse`` (c, 2) and ``fine`` (c, f, 2) are the vocabulary's two levels; the words of the
+    ``coarse`` (2, c) and ``fine`` (c, 2, f) are the vocabulary's two levels; the words of the
     ``nearest_cells`` nearest coarse centres are looked at. Fills ``words`` (n, m) int32.
     """
-    cells = np.empty(nearest_cells, np.int64)
-    cell_distance = np.empty(nearest_cells, np.int64)
-    most = words.shape[1]
-    distance_of = np.empty(most, np.int64)
+    many, each = coarse.shape[1], fine.shape[2]
+    # A key is a distance, and below it the place it was found at: the first of equals wins.
+    coarse_keys = np.empty(many, np.int32)
+    fine_keys = np.empty(nearest_cells * each, np.int32)
+    cells = np.empty(nearest_cells, np.int32)
     for k in range(len(codes)):
         a0, a1 = codes[k, 0], codes[k, 1]
-        cell_distance[:] = 999
-        for c in range(len(coarse)):
-            distance = np.int64(popcount(a0 ^ coarse[c, 0]) + popcount(a1 ^ coarse[c, 1]))
-            if distance < cell_distance[-1]:
-                place = nearest_cells - 1
-                while place > 0 and cell_distance[place - 1] > distance:
-                    cell_distance[place] = cell_distance[place - 1]
-                    cells[place] = cells[place - 1]
-                    place -= 1
-                cell_distance[place] = distance
-                cells[place] = c
-        distance_of[:] = 999
-        for cell in cells:
-            for f in range(fine.shape[1]):
-                distance = np.int64(
-                    popcount(a0 ^ fine[cell, f, 0]) + popcount(a1 ^ fine[cell, f, 1])
-                )
-                if distance < distance_of[-1]:
-                    place = most - 1
-                    while place > 0 and distance_of[place - 1] > distance:
-                        distance_of[place] = distance_of[place - 1]
-                        words[k, place] = words[k, place - 1]
-                        place -= 1
-                    distance_of[place] = distance
-                    words[k, place] = cell * fine.shape[1] + f
+        for c in range(many):
+            apart = np.int32(popcount(a0 ^ coarse[0, c]) + popcount(a1 ^ coarse[1, c]))
+            coarse_keys[c] = apart << 16 | c
+        key = np.int32(-1)
+        for n in range(nearest_cells):
+            key = _next_key(coarse_keys, key)
+            cells[n] = key & 0xFFFF
+            first, second = fine[cells[n], 0], fine[cells[n], 1]
+            part = fine_keys[n * each : (n + 1) * each]
+            for f in range(each):
+                apart = np.int32(popcount(a0 ^ first[f]) + popcount(a1 ^ second[f]))
+                part[f] = apart << 16 | n * each + f
+        key = np.int32(-1)
+        for m in range(words.shape[1]):
+            key = _next_key(fine_keys, key)
+            place = key & 0xFFFF
+            words[k, m] = cells[place // each] * each + place % each
 
 
 @njit(cache=True, nogil=True)
@@ -173,20 +180,63 @@ def settle(
 
 
 @njit(cache=True, nogil=True)
+def _near(asked, signatures, begin, end, limit, places, distances, count):
+    """Write the entries ``begin`` to ``end`` within ``limit`` bits of ``asked`` from ``count`` on.
+
+    Hardly one in a hundred is: most blocks are left after one pass without branches, which the
+    processor makes on many entries at once. Returns the new count.
+    """
+    for block in range(begin, end, _BLOCK):
+        part = signatures[block : min(block + _BLOCK, end)]
+        least = np.int64(64)
+        for k in range(len(part)):
+            least = min(least, np.int64(popcount(asked ^ part[k])))
+        if least > limit:
+            continue
+        for k in range(len(part)):
+            distance = np.int64(popcount(asked ^ part[k]))
+            if distance <= limit:
+                places[count] = block + k
+                distances[count] = distance
+                count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
 def search(
-    first, offsets, query, forms, allowed_forms, flags, words,
-    starts, images, signatures, geometry, base, limit, longest, tolerance, least,
+    first, offsets, query, look_ups, points, turns, order, words, signatures_asked,
+    starts, images, signatures, geometry, base, limit, longest, room, tolerance, least,
     best_image, best_score,
 ):  # fmt: skip
     """Look up pictures in one segment; keep for each the best in ``best_image``, ``best_score``.
 
     Queries: keypoints ``offsets[k]`` to ``offsets[k + 1]`` belong to picture ``first + k``;
-    ``query`` (q, 4) float32 rows of x, y, log2 of size, angle; ``forms`` (q, 4, 2) uint64 codes
-    in the flips that the bits of ``allowed_forms`` (q,) permit; ``words`` (q, 4, m).
+    ``query`` (q, 4) float32 rows of x, y, log2 of size, angle. Its look-ups are ``look_ups[k]``
+    to ``look_ups[k + 1]``; ``points`` are their keypoints, ``turns`` (uint8) their flips.
+    ``words`` (ascending) and ``signatures_asked`` are what they look for; ``order`` says which
+    look-up each is, so that a posting list is read once for all who ask for it.
+
     Segment: ``starts`` of posting lists; per entry its picture (uint16, from ``base`` on),
     signature (the code's first word) and ``geometry`` (e, 4) uint8. Only pictures before the
     query's own count. Rows of ``best_score`` are kept in falling order, from ``least`` on.
+
+    Returns whether all that matched had room (a number of entries); if not, nothing is kept.
     """
+    begins = np.empty(len(words), np.int32)
+    ends = np.empty(len(words), np.int32)
+    places = np.empty(room, np.int32)
+    distances = np.empty(room, np.uint8)
+    entries = 0
+    for k in range(len(words)):
+        begin, end = starts[words[k]], starts[words[k] + 1]
+        end = min(end, begin + longest)
+        if entries + end - begin > room:
+            return False
+        begins[order[k]] = entries
+        entries = _near(
+            signatures_asked[k], signatures, begin, end, limit, places, distances, entries
+        )
+        ends[order[k]] = entries
     votes = np.zeros(65536, np.int32)
     slot_of = np.zeros(65536, np.int32)
     last_voter = np.full(65536, -1, np.int64)
@@ -201,41 +251,32 @@ def search(
         own = first + k - base
         count = 0
         touches = 0
-        for q in range(offsets[k], offsets[k + 1]):
-            for form in range(4):
-                if (allowed_forms[q] >> form) & 1 == 0:
+        for row in range(look_ups[k], look_ups[k + 1]):
+            q = points[row]
+            for entry in range(begins[row], ends[row]):
+                place = places[entry]
+                b = images[place]
+                if b >= own:
+                    break
+                if last_voter[b] == q or count == CAPACITY:
                     continue
-                signature = forms[q, form, 0]
-                for choice in range(words.shape[2]):
-                    word = words[q, form, choice]
-                    begin, end = starts[word], starts[word + 1]
-                    if end - begin > longest:
-                        end = begin + longest
-                    for place in range(begin, end):
-                        distance = np.int64(popcount(signature ^ signatures[place]))
-                        if distance > limit:
-                            continue
-                        b = images[place]
-                        if b >= own:
-                            break
-                        if last_voter[b] == q or count == CAPACITY:
-                            continue
-                        last_voter[b] = q
-                        if votes[b] == 0:
-                            touched[touches] = b
-                            touches += 1
-                        votes[b] += 1
-                        match_image[count] = b
-                        match_from[count] = q
-                        match_to[count] = place
-                        match_variant[count] = (flags[q] ^ form ^ geometry[place, 2]) & 3
-                        match_weight[count] = 1.0 - 0.7 * distance / limit
-                        count += 1
+                last_voter[b] = q
+                if votes[b] == 0:
+                    touched[touches] = b
+                    touches += 1
+                votes[b] += 1
+                match_image[count] = b
+                match_from[count] = q
+                match_to[count] = place
+                match_variant[count] = (turns[row] ^ geometry[place, 2]) & 3
+                match_weight[count] = 1.0 - 0.7 * np.int64(distances[entry]) / limit
+                count += 1
         settle(
             count, touches, touched, votes, slot_of, last_voter, ordered,
             match_image, match_from, match_to, match_variant, match_weight,
             query, geometry, tolerance, least, base, best_image[k], best_score[k],
         )  # fmt: skip
+    return True
 
 
 @njit(cache=True, nogil=True)
@@ -259,18 +300,18 @@ def look_up(
     distances = np.empty(room, np.uint8)
     variants = np.empty(room, np.uint8)
     places = np.empty((room, 4), np.uint8)
+    near_places = np.empty(longest, np.int32)
+    near_distances = np.empty(longest, np.uint8)
     count = 0
     for k in range(len(words)):
         own = first + pictures[k]
         for each in range(own // segment + 1):
             row = each * words_here + words[k]
             begin, end = starts[row], starts[row + 1]
-            if end - begin > longest:
-                end = begin + longest
-            for place in range(begin, end):
-                distance = np.int64(popcount(asked[k] ^ signatures[place]))
-                if distance > limit:
-                    continue
+            end = min(end, begin + longest)
+            near = _near(asked[k], signatures, begin, end, limit, near_places, near_distances, 0)
+            for entry in range(near):
+                place = near_places[entry]
                 if images[place] >= own - each * segment:
                     break
                 if count == room:
@@ -287,7 +328,7 @@ def look_up(
                     | np.uint64(choices[k])
                 )
                 found[count] = images[place]
-                distances[count] = distance
+                distances[count] = near_distances[entry]
                 variants[count] = (turns[k] ^ geometry[place, 2]) & 3
                 places[count] = geometry[place]
                 count += 1

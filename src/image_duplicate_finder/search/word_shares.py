@@ -136,22 +136,15 @@ def deal_out(
 def _asked(first: int, pictures: Sequence[Keypoints], words_each: int) -> Asked:
     """All look-ups of a block, in the order in which the index makes them."""
     queries = index.asked_form(pictures, words_each)
-    flags = np.concatenate([points.flags for points in pictures])
-    lengths = np.diff(queries.offsets)
-    picture = np.repeat(np.arange(len(pictures)), lengths)
-    point = np.arange(len(flags)) - np.repeat(queries.offsets[:-1], lengths)
-    permitted = np.unpackbits(queries.allowed[:, None], axis=1, bitorder="little")[:, :4]
-    row, form = np.nonzero(permitted)
-    rows, forms = np.repeat(row, words_each), np.repeat(form, words_each)
-    ranks = np.tile(np.arange(words_each), len(row))
+    picture = np.repeat(np.arange(len(pictures)), np.diff(queries.look_ups))
     return Asked(
         first,
-        picture[rows].astype(np.uint16),
-        point[rows].astype(np.uint16),
-        (forms * words_each + ranks).astype(np.uint8),
-        ((flags[rows] ^ forms) & 3).astype(np.uint8),
-        queries.words[rows, forms, ranks],
-        queries.forms[rows, forms, 0],
+        picture.astype(np.uint16),
+        (queries.points - queries.offsets[picture]).astype(np.uint16),
+        queries.choices,
+        queries.turns,
+        queries.words,
+        queries.signatures,
     )
 
 

@@ -43,7 +43,10 @@ LIMIT = 11
 TOLERANCE = 4.0
 MOST, MOST_THOROUGH = 24, 50
 LEAST, LEAST_THOROUGH = 2.2, 1.8
-_CHUNK = 128
+# Pictures that are looked up at a time: the more, the more often a posting list that is at hand
+# is asked for again. Matches of so many with one segment that there is room for.
+_CHUNK = 2048
+_ROOM = 1 << 22
 # The longer side of every picture in the units of an entry's place.
 _FRAME = 200.0
 _SIZE_STEPS = 8
@@ -71,14 +74,23 @@ class _Segment:
 
 @dataclass(frozen=True, slots=True)
 class Queries:
-    """Keypoints of some pictures in the form in which they are looked up."""
+    """Keypoints of n pictures in the form in which they are looked up.
+
+    Picture k has the keypoints ``offsets[k]`` to ``offsets[k + 1]`` (int64 (n + 1,)), with rows
+    of ``places`` (q, 4) float32: x, y, log2 of size, angle. Its look-ups are ``look_ups[k]`` to
+    ``look_ups[k + 1]``, in the order in which they vote: by keypoint, by flip, by rank of the
+    word. Each has the keypoint ``points`` (int32), ``choices`` (uint8) its place among that
+    keypoint's, ``turns`` (uint8) the flips, and ``words`` (int32) and ``signatures`` (uint64).
+    """
 
     offsets: NDArray[np.int64]
     places: NDArray[np.float32]
-    forms: NDArray[np.uint64]
-    allowed: NDArray[np.uint8]
-    flags: NDArray[np.uint8]
+    look_ups: NDArray[np.int64]
+    points: NDArray[np.int32]
+    choices: NDArray[np.uint8]
+    turns: NDArray[np.uint8]
     words: NDArray[np.int32]
+    signatures: NDArray[np.uint64]
 
 
 class WordIndex:
@@ -137,7 +149,8 @@ class WordIndex:
         if not self._waiting:
             return
         base = len(self._ids) - len(self._waiting)
-        chunks = [(k, self._waiting[k : k + _CHUNK]) for k in range(0, len(self._waiting), _CHUNK)]
+        size = min(_CHUNK, -(-len(self._waiting) // self._jobs))
+        chunks = [(k, self._waiting[k : k + size]) for k in range(0, len(self._waiting), size)]
         with ThreadPoolExecutor(self._jobs) as pool:
             self._segments.append(
                 _segment(base, list(pool.map(lambda chunk: posted_form(chunk[1]), chunks)))
@@ -158,33 +171,46 @@ class WordIndex:
     def _look_up_all(
         self, pictures: Sequence[Keypoints], first: int, most: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The ``most`` best of the pictures before each: images and scores (n, most), -1 if none.
+
+        ``pictures`` stand in the index from ``first`` on.
+        """
         from image_duplicate_finder.search import word_kernels
 
         images = np.full((len(pictures), most), -1, np.int64)
         scores = np.zeros((len(pictures), most), np.float32)
         queries = asked_form(pictures, words_looked_up(len(self._ids)))
+        order = np.argsort(queries.words, kind="stable").astype(np.int32)
+        words, signatures = queries.words[order], queries.signatures[order]
+        room = _ROOM if len(pictures) > 1 else len(words) * LONGEST
         for segment in self._segments:
-            word_kernels.search(
-                first, queries.offsets, queries.places, queries.forms, queries.allowed,
-                queries.flags, queries.words, segment.starts, segment.images,
-                segment.signatures, segment.geometry, segment.base, LIMIT, LONGEST,
+            had_room = word_kernels.search(
+                first, queries.offsets, queries.places, queries.look_ups, queries.points,
+                queries.turns, order, words, signatures, segment.starts, segment.images,
+                segment.signatures, segment.geometry, segment.base, LIMIT, LONGEST, room,
                 TOLERANCE, self._least, images, scores,
             )  # fmt: skip
+            if not had_room:
+                half = len(pictures) // 2
+                halves = [(pictures[:half], first), (pictures[half:], first + half)]
+                parts = [self._look_up_all(*part, most) for part in halves]
+                return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
         return images, scores
 
 
 @cache
 def _vocabulary() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Coarse (256, 2) and fine (256, 256, 2) words; tools/train_vocabulary.py made them."""
+    """Coarse (2, 256) and fine (256, 2, 256) words; tools/train_vocabulary.py made them."""
     path = resources.files("image_duplicate_finder.search") / "vocabulary.npz"
     with path.open("rb") as file, np.load(file) as stored:
-        return stored["coarse"], stored["fine"]
+        coarse, fine = stored["coarse"], stored["fine"]
+    return np.ascontiguousarray(coarse.T), np.ascontiguousarray(fine.transpose(0, 2, 1))
 
 
 def vocabulary_size() -> int:
     """How many words there are; a word is a number below it."""
     _, fine = _vocabulary()
-    return int(fine.shape[0] * fine.shape[1])
+    return int(fine.shape[0] * fine.shape[2])
 
 
 def _assigned(codes: NDArray[np.uint64], count: int) -> NDArray[np.int32]:
@@ -261,10 +287,18 @@ def asked_form(pictures: Sequence[Keypoints], words_each: int) -> Queries:
     forms = np.stack([_as_words(codes) for codes in flipped], axis=1)
     rows, columns = flags & ROWS_UNSURE > 0, flags & COLUMNS_UNSURE > 0
     permitted = np.stack([np.ones_like(rows), rows, columns, rows & columns], axis=1)
-    words = np.zeros((len(plain), 4, words_each), np.int32)
-    words[permitted] = _assigned(forms[permitted], words_each)
-    allowed = np.packbits(permitted, axis=1, bitorder="little")[:, 0]
-    return Queries(_offsets(pictures), places, forms, allowed, flags, words)
+    point, form = np.nonzero(permitted)
+    offsets = _offsets(pictures)
+    return Queries(
+        offsets,
+        places,
+        look_ups=np.searchsorted(point, offsets) * words_each,
+        points=np.repeat(point, words_each).astype(np.int32),
+        choices=np.add.outer(form * words_each, np.arange(words_each)).ravel().astype(np.uint8),
+        turns=np.repeat((flags[point] ^ form) & 3, words_each).astype(np.uint8),
+        words=_assigned(forms[permitted], words_each).ravel(),
+        signatures=np.repeat(forms[permitted][:, 0], words_each),
+    )
 
 
 def places_of(pictures: Sequence[Keypoints]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
