@@ -21,8 +21,10 @@ def _families(count: int, copies: int, flips: int) -> Hashes:
     return hashes[rng.permutation(len(hashes))]
 
 
-def _rows(hashes: Hashes, rows: tuple[int, int] | None = None) -> list[tuple[int, ...]]:
-    found = near_pairs(hashes, rows=rows)
+def _rows(
+    hashes: Hashes, rows: tuple[int, int] | None = None, jobs: int = 1
+) -> list[tuple[int, ...]]:
+    found = near_pairs(hashes, rows=rows, jobs=jobs)
     columns = (found.a, found.b, found.orientation, found.distance)
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
@@ -33,6 +35,16 @@ def test_ranges_joined_are_the_whole() -> None:
     assert len(whole) > 400
     joined = [row for k in range(0, 280, 37) for row in _rows(hashes, (k, min(k + 37, 280)))]
     assert joined == whole
+
+
+def test_threads_change_nothing() -> None:
+    hashes = _families(30, 5, 40)
+    whole = _rows(hashes)
+    assert len(whole) > 150
+    assert _rows(hashes, jobs=2) == whole
+    assert _rows(hashes, jobs=7) == whole
+    assert _rows(hashes[:3], jobs=7) == _rows(hashes[:3])
+    assert _rows(hashes[:0], jobs=2) == []
 
 
 def test_a_large_family_is_cut_short_alike() -> None:

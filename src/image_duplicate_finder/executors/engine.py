@@ -92,11 +92,11 @@ class LocalExecutor:
 
     def near_pairs(self, hashes: NDArray[np.uint8]) -> HammingPairs:
         """See :meth:`Executor.near_pairs`."""
-        return hamming.near_pairs(hashes)
+        return hamming.near_pairs(hashes, jobs=self._jobs)
 
     def word_pairs(self, pictures: Iterable[tuple[int, bytes]], *, thorough: bool) -> WordPairs:
         """See :meth:`Executor.word_pairs`."""
-        index = WordIndex(thorough=thorough)
+        index = WordIndex(thorough=thorough, jobs=self._jobs)
         for content, data in pictures:
             index.add(content, Keypoints.from_bytes(data))
         return index.candidates()

@@ -3,12 +3,15 @@
 Method: multi-index hashing (Norouzi, Punjani, Fleet, "Fast search in Hamming space with
 multi-index hashing", 2012). 256 bits are cut into 16 bands of 16 bits. Two hashes within 31
 bits agree in some band up to one bit, so looking up 17 keys per band finds every such pair.
-One band is searched at a time: its table is small and stays in the processor's cache.
+One band is searched at a time, and its keys in ascending order: entries of one key lie side by
+side and are at hand for all that look at them.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +22,7 @@ _KEYS = 1 << 16
 # A family of thousands of copies needs no pair of each with each: every member meets the
 # first ones of its family, and groups grow from there.
 MAX_PAIRS_PER_PICTURE = 64
+_ROWS_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,49 +39,82 @@ class HammingPairs:
     distance: NDArray[np.int32]
 
 
+@dataclass(frozen=True, slots=True)
+class _Band:
+    """Hashes as words (N, 8, 4) uint64 and keys (N, 8, 16) uint16, and the table of one band.
+
+    The entries of key k are ``starts[k]`` to ``starts[k + 1]`` (int64); ``order`` (N,) int32 has
+    their rows, and ``halves`` (2, N) uint64 half of their upright hashes.
+    """
+
+    words: NDArray[np.uint64]
+    keys: NDArray[np.uint16]
+    number: int
+    starts: NDArray[np.int64]
+    order: NDArray[np.int32]
+    halves: NDArray[np.uint64]
+
+
 def near_pairs(
     hashes: NDArray[np.uint8],
     *,
     max_distance: int = MAX_DISTANCE,
     rows: tuple[int, int] | None = None,
+    jobs: int = 1,
 ) -> HammingPairs:
     """All pairs of rows of ``hashes`` (N, 8, 32) uint8 within ``max_distance`` (0 to 31) bits.
 
     ``rows`` asks only for the pairs that the rows from the first number up to, but not
     including, the second report: ranges can be searched apart and their pairs joined.
+    ``jobs`` threads search.
 
     Each row is compared in its 8 orientations with the upright hash of every earlier row. A row
-    reports at most :data:`MAX_PAIRS_PER_PICTURE` pairs, to the earliest rows first, so a large
-    family of copies costs linear work and still hangs together through its first members.
+    reports at most :data:`MAX_PAIRS_PER_PICTURE` pairs, earlier rows before later ones where they
+    meet in one key, so a large family of copies costs linear work and still hangs together
+    through its first members.
     """
     if not 0 <= max_distance <= MAX_DISTANCE:
         raise ValueError(f"max_distance must lie between 0 and {MAX_DISTANCE}")
-    from image_duplicate_finder.search.hamming_kernels import search_band
-
-    count = len(hashes)
-    packed = np.ascontiguousarray(hashes)
-    words = packed.view(np.uint64).reshape(count, 8, 4)
-    keys = packed.view(np.uint16).reshape(count, 8, BANDS).astype(np.int32)
-    reported = np.zeros(count, np.int32)
-    buffer = np.empty((1 << 20, 4), np.int32)
-    parts: list[NDArray[np.int32]] = []
-    from_row, to_row = rows or (0, count)
-    for band in range(BANDS):
-        upright = keys[:, 0, band]
-        order = np.argsort(upright, kind="stable").astype(np.int32)
-        starts = np.searchsorted(upright[order], np.arange(_KEYS + 1)).astype(np.int64)
-        step = len(buffer) // MAX_PAIRS_PER_PICTURE
-        for first in range(from_row, to_row, step):
-            last = min(first + step, to_row)
-            n = search_band(
-                words, keys, band, starts, order, first, last, np.uint64(max_distance),
-                buffer, reported, MAX_PAIRS_PER_PICTURE,
-            )  # fmt: skip
-            parts.append(buffer[:n].copy())
-    pairs = np.concatenate(parts) if parts else np.empty((0, 4), np.int32)
+    from_row, to_row = rows or (0, len(hashes))
+    size = max(1, min(_ROWS_AT_ONCE, -(-(to_row - from_row) // jobs)))
+    parts = [(first, min(first + size, to_row)) for first in range(from_row, to_row, size)]
+    reported = [np.zeros(last - first, np.int32) for first, last in parts]
+    found = [np.empty((0, 4), np.int32)]
+    with ThreadPoolExecutor(jobs) as pool:
+        for number in range(BANDS):
+            search = partial(_search, _band(hashes, number), max_distance)
+            found.extend(pool.map(search, parts, reported))
+    pairs = np.concatenate(found)
     pairs = pairs[np.lexsort((pairs[:, 3], pairs[:, 1], pairs[:, 0]))]
     # A symmetric picture meets another in several orientations: the nearest is enough.
     keep = np.ones(len(pairs), bool)
     keep[1:] = (pairs[1:, 0] != pairs[:-1, 0]) | (pairs[1:, 1] != pairs[:-1, 1])
     pairs = pairs[keep]
     return HammingPairs(pairs[:, 0], pairs[:, 1], pairs[:, 2], pairs[:, 3])
+
+
+def _band(hashes: NDArray[np.uint8], number: int) -> _Band:
+    packed = np.ascontiguousarray(hashes)
+    words = packed.view(np.uint64).reshape(len(hashes), 8, 4)
+    keys = packed.view(np.uint16).reshape(len(hashes), 8, BANDS)
+    upright = keys[:, 0, number]
+    order = np.argsort(upright, kind="stable").astype(np.int32)
+    starts = np.concatenate([[0], np.cumsum(np.bincount(upright, minlength=_KEYS))])
+    return _Band(words, keys, number, starts, order, np.ascontiguousarray(words[order, 0, :2].T))
+
+
+def _search(
+    band: _Band, max_distance: int, part: tuple[int, int], reported: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """Pairs of the rows of ``part`` in one band; counts in ``reported`` what each row reports."""
+    from image_duplicate_finder.search.hamming_kernels import search_band
+
+    first, last = part
+    probes = np.argsort(band.keys[first:last, :, band.number], axis=None, kind="stable")
+    # Only what is written to takes memory.
+    found = np.empty(((last - first) * MAX_PAIRS_PER_PICTURE, 4), np.int32)
+    n = search_band(
+        band.words, band.keys, band.number, probes, first, band.starts, band.order, band.halves,
+        max_distance, MAX_PAIRS_PER_PICTURE, reported, found,
+    )  # fmt: skip
+    return found[:n].copy()

@@ -6,47 +6,78 @@ compiled function is never found again in its cache.
 
 from __future__ import annotations
 
-from numba import njit, uint64
+import numpy as np
+from numba import njit
 
 from image_duplicate_finder.fingerprint.popcount import popcount
 
-# mypy: disable-error-code="no-untyped-def,untyped-decorator,call-arg"
+# mypy: disable-error-code="no-untyped-def,untyped-decorator,call-arg,unreachable"
+
+_BLOCK = 64
 
 
 @njit(cache=True, nogil=True)
-def search_band(hashes, keys, band, starts, order, first, last, limit, found, counts, cap):
-    """Pairs of rows first..last with earlier rows that first meet in this band.
+def search_band(
+    hashes, keys, band, probes, first, starts, order, halves, limit, cap, counts, found
+):  # fmt: skip
+    """Pairs of some rows with earlier rows that first meet in this band.
 
-    Returns how many rows of ``found`` it wrote: at most ``cap`` for each searched row.
+    ``probes`` are the rows and orientations to look up, as (row - ``first``) * 8 + orientation,
+    in the order of their keys: those that follow each other look at the same entries. ``starts``
+    has the entries of each key, ``order`` the rows that they are, ascending, and ``halves``
+    (2, N) the first 128 bits of their upright hashes.
+
+    Writes (row, earlier row, orientation, distance) to ``found``, at most ``cap`` for each row,
+    which ``counts`` has from ``first`` on. Returns how many.
     """
     n = 0
-    for a in range(first, last):
-        for orientation in range(8):
-            key = keys[a, orientation, band]
-            for flip in range(17):
-                probe = key if flip == 0 else key ^ (1 << (flip - 1))
-                for position in range(starts[probe], starts[probe + 1]):
-                    b = order[position]
-                    if b >= a or counts[a] >= cap:
+    for probe in probes:
+        a, orientation = first + probe // 8, probe % 8
+        first_half, second_half = hashes[a, orientation, 0], hashes[a, orientation, 1]
+        key = np.int64(keys[a, orientation, band])
+        for flip in range(17):
+            near_key = key if flip == 0 else key ^ (1 << (flip - 1))
+            end = starts[near_key + 1]
+            for block in range(starts[near_key], end, _BLOCK):
+                if order[block] >= a or counts[a - first] >= cap:
+                    break
+                # Hardly any entry is near. All of a block are looked at without branches, which
+                # the processor does for many at once; 128 bits are enough to see it.
+                one = halves[0, block : min(block + _BLOCK, end)]
+                two = halves[1, block : min(block + _BLOCK, end)]
+                least = np.int64(256)
+                for k in range(len(one)):
+                    apart = np.int64(popcount(first_half ^ one[k]) + popcount(second_half ^ two[k]))
+                    least = min(least, apart)
+                if least > limit:
+                    continue
+                for k in range(len(one)):
+                    b = order[block + k]
+                    if b >= a or counts[a - first] >= cap:
                         break
-                    distance = uint64(0)
+                    distance = np.int64(0)
                     for word in range(4):
-                        distance += popcount(hashes[a, orientation, word] ^ hashes[b, 0, word])
-                    if distance > limit:
-                        continue
-                    # Only the first band in which a pair meets reports it.
-                    earlier = False
-                    for other in range(band):
-                        difference = keys[a, orientation, other] ^ keys[b, 0, other]
-                        if difference & (difference - 1) == 0:
-                            earlier = True
+                        distance += np.int64(
+                            popcount(hashes[a, orientation, word] ^ hashes[b, 0, word])
+                        )
+                        if distance > limit:
                             break
-                    if earlier:
+                    if distance > limit or _met_before(keys[a, orientation], keys[b, 0], band):
                         continue
                     found[n, 0] = a
                     found[n, 1] = b
                     found[n, 2] = orientation
                     found[n, 3] = distance
                     n += 1
-                    counts[a] += 1
+                    counts[a - first] += 1
     return n
+
+
+@njit(cache=True, nogil=True)
+def _met_before(keys, others, band):
+    """Whether two hashes agree up to one bit in a band before ``band``."""
+    for earlier in range(band):
+        difference = np.int64(keys[earlier] ^ others[earlier])
+        if difference & (difference - 1) == 0:
+            return True
+    return False
