@@ -35,7 +35,7 @@ _NEAREST_CELLS = 3
 # A keypoint is looked up under its nearest words: fewer, the more pictures there are, so that
 # the time for one picture grows slowly. (Pictures up to which, words.) One word finds 0.49 of
 # the matching keypoints, two 0.57, three 0.62.
-_WORDS = ((100_000, 3), (300_000, 2))
+_WORDS = ((300_000, 3),)
 # Of a word that very many keypoints share only the first are looked at: it tells little.
 LONGEST = 256
 # Bits of 64. Nineteen of twenty pairs of keypoints that show the same spot are within it.
@@ -275,7 +275,7 @@ def _segment(
 
 def words_looked_up(pictures: int) -> int:
     """Under how many of its nearest words a keypoint is looked up among so many pictures."""
-    return next((words for limit, words in _WORDS if pictures <= limit), 1)
+    return next((words for limit, words in _WORDS if pictures <= limit), 2)
 
 
 def asked_form(pictures: Sequence[Keypoints], words_each: int) -> Queries:
