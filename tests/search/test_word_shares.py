@@ -80,10 +80,12 @@ def test_shares_propose_what_the_index_proposes(
 def test_crowded_words_are_cut_short_alike(
     pictures: list[Keypoints], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Lists that are longer than is looked at, fewer words, and more pairs than are kept."""
+    """Long lists, fewer words, more matches than vote, and more pairs than are kept."""
     monkeypatch.setattr(words, "LONGEST", 2)
     monkeypatch.setattr(words, "MOST_THOROUGH", 3)
     monkeypatch.setattr(words, "_WORDS", ((20, 3), (30, 2)))
+    monkeypatch.setattr(words, "_MATCHES", 200)
+    monkeypatch.setattr(words, "_MATCHES_EACH", 90)
     monkeypatch.setattr(words, "SEGMENT", 12)
     copies = [points for points in pictures for _ in range(3)]
     layout = Layout(len(copies), 6, 4, 12, thorough=True)

@@ -9,9 +9,6 @@ from image_duplicate_finder.fingerprint.popcount import popcount
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,call-arg,unreachable"
 
-CAPACITY = 1 << 17
-"""Matches of one query with one segment that are looked at; hardly ever are there more."""
-
 
 _BLOCK = 64
 _NO_KEY = np.int32(np.iinfo(np.int32).max)
@@ -77,46 +74,47 @@ def post(words, size):
 
 
 @njit(cache=True, nogil=True)
-def _agree(query, i, k, x_j, y_j, s_j, a_j, x_m, y_m, s_m, a_m, variant, tolerance):
-    """Whether matches i -> j and k -> m tell of one similarity transform.
+def _support(i, rows, variants, weights, tolerance):
+    """The weights of all matches that tell of the same similarity transform as match i.
 
-    i and k are rows (x, y, log2 of size, angle) of ``query``; j and m are given by values.
+    ``rows`` (9, n) float32: place asked and place found (x, y each; the first x negated where the
+    match is mirrored), log2 of the scale, cosine and sine of the turn, both again as they turn
+    the picture. One pass without branches, for vector units.
     """
-    shift = s_j - query[i, 2]
-    if abs(shift - (s_m - query[k, 2])) > 0.7:
-        return False
-    mirrored = variant == 1 or variant == 2
-    if mirrored:
-        turn_i, turn_k = a_j + query[i, 3] - np.pi, a_m + query[k, 3] - np.pi
-    else:
-        turn_i, turn_k = a_j - query[i, 3], a_m - query[k, 3]
-    if np.cos(turn_i - turn_k) < 0.85:
-        return False
-    if variant >= 2:
-        turn_i += np.pi
-    scale = 2.0**shift
-    c, s = scale * np.cos(turn_i), scale * np.sin(turn_i)
-    x, y = query[k, 0] - query[i, 0], query[k, 1] - query[i, 1]
-    if mirrored:
-        x = -x
-    dx = x_j + c * x - s * y - x_m
-    dy = y_j + s * x + c * y - y_m
-    allowed = tolerance + 0.1 * np.sqrt(x * x + y * y) * scale
-    return dx * dx + dy * dy < allowed * allowed
+    from_x, from_y, to_x, to_y, shift, cosine, sine, _, _ = rows
+    x_i, y_i, x_j, y_j = from_x[i], from_y[i], to_x[i], to_y[i]
+    scale = np.float32(2.0) ** shift[i]
+    c, s = scale * rows[7, i], scale * rows[8, i]
+    slack = np.float32(0.1) * scale
+    total = np.int32(0)
+    for k in range(len(variants)):
+        x, y = from_x[k] - x_i, from_y[k] - y_i
+        right, down = to_x[k] - x_j, to_y[k] - y_j
+        dx, dy = c * x - s * y - right, s * x + c * y - down
+        allowed = tolerance + slack * np.sqrt(x * x + y * y)
+        agrees = (
+            (variants[k] == variants[i])
+            & (abs(right) + abs(down) >= np.float32(3.0))
+            & (abs(shift[k] - shift[i]) <= np.float32(0.7))
+            & (cosine[k] * cosine[i] + sine[k] * sine[i] >= np.float32(0.85))
+            & (dx * dx + dy * dy < allowed * allowed)
+        )
+        total += weights[k] if agrees else np.int32(0)
+    return total + weights[i]
 
 
 @njit(cache=True, nogil=True)
 def settle(
     count, touches, touched, votes, slot_of, last_voter, ordered,
     match_image, match_from, match_to, match_variant, match_weight,
-    query, geometry, tolerance, least, base, best_image, best_score,
+    query, geometry, unit, tolerance, least, base, best_image, best_score,
 ):  # fmt: skip
     """Score the pictures of one segment by the matches of one query, and keep the best.
 
     The first ``count`` of ``match_*`` are the query's matches in the order in which they were
-    found: picture, row of ``query``, row of ``geometry``, variant, weight. ``touched[:touches]``
-    are their pictures, ``votes`` how many matches each has. ``votes`` and ``last_voter`` are left
-    as they must be for the next query.
+    found: picture, row of ``query``, row of ``geometry``, variant, weight in parts of ``unit``.
+    ``touched[:touches]`` are their pictures, ``votes`` how many matches each has. ``votes`` and
+    ``last_voter`` are left as they must be for the next query.
     """
     # Matches in the order of their pictures, for pictures that have enough.
     slots = 0
@@ -137,37 +135,46 @@ def settle(
         if slot_of[b] >= 0:
             ordered[slot_of[b]] = c
             slot_of[b] += 1
+    last = len(best_score) - 1
     for t in range(slots):
         b = touched[t]
         end = slot_of[b]
         begin = end - votes[b]
         votes[b] = 0
         last_voter[b] = -1
-        best = 0.0
-        for h in range(begin, min(end, begin + 32)):
-            mine = ordered[h]
-            to = match_to[mine]
-            x, y = np.float64(geometry[to, 0]), np.float64(geometry[to, 1])
-            size = (geometry[to, 2] >> 2) * 0.125 - 1.0
-            angle = geometry[to, 3] * (np.pi / 128)
-            score = match_weight[mine]
-            for other in range(begin, end):
-                theirs = ordered[other]
-                at = match_to[theirs]
-                if (
-                    match_variant[theirs] != match_variant[mine]
-                    or abs(geometry[at, 0] - x) + abs(geometry[at, 1] - y) < 3
-                ):
-                    continue
-                if _agree(
-                    query, match_from[mine], match_from[theirs], x, y, size, angle,
-                    np.float64(geometry[at, 0]), np.float64(geometry[at, 1]),
-                    (geometry[at, 2] >> 2) * 0.125 - 1.0, geometry[at, 3] * (np.pi / 128),
-                    match_variant[mine], tolerance,
-                ):  # fmt: skip
-                    score += match_weight[theirs]
-            best = max(best, score)
-        last = len(best_score) - 1
+        whole = 0
+        for m in range(begin, end):
+            whole += match_weight[ordered[m]]
+        # All matches together are the most that can agree.
+        if whole < least * unit or whole <= best_score[last] * unit:
+            continue
+        n = end - begin
+        rows = np.empty((9, n), np.float32)
+        variants = np.empty(n, np.int8)
+        weights = np.empty(n, np.int32)
+        for m in range(n):
+            match = ordered[begin + m]
+            row, at, variant = match_from[match], match_to[match], match_variant[match]
+            mirrored = variant == 1 or variant == 2
+            angle = geometry[at, 3] * (np.pi / 128)
+            turn = angle + query[row, 3] - np.pi if mirrored else angle - query[row, 3]
+            rows[0, m] = -query[row, 0] if mirrored else query[row, 0]
+            rows[1, m] = query[row, 1]
+            rows[2, m] = geometry[at, 0]
+            rows[3, m] = geometry[at, 1]
+            rows[4, m] = (geometry[at, 2] >> 2) * 0.125 - 1.0 - query[row, 2]
+            rows[5, m] = np.cos(turn)
+            rows[6, m] = np.sin(turn)
+            rows[7, m] = -rows[5, m] if variant >= 2 else rows[5, m]
+            rows[8, m] = -rows[6, m] if variant >= 2 else rows[6, m]
+            variants[m] = variant
+            weights[m] = match_weight[match]
+        most = 0
+        for h in range(min(n, 32)):
+            most = max(most, _support(h, rows, variants, weights, np.float32(tolerance)))
+            if most == whole:
+                break
+        best = most / unit
         if best < least or best <= best_score[last]:
             continue
         place = last
@@ -177,6 +184,12 @@ def settle(
             place -= 1
         best_score[place] = best
         best_image[place] = base + b
+
+
+@njit(cache=True, nogil=True)
+def _weight(distance, limit):
+    """What a match counts, from ten tenths of ``limit`` for equal codes down to three."""
+    return 10 * limit - 7 * distance
 
 
 @njit(cache=True, nogil=True)
@@ -203,9 +216,31 @@ def _near(asked, signatures, begin, end, limit, places, distances, count):
 
 
 @njit(cache=True, nogil=True)
+def _affordable(counts, matches):
+    """Which look-ups of a picture vote: those that found the least, up to ``matches`` in all.
+
+    What few pictures have tells more than what many have. Returns a number of matches and what
+    is left: look-ups that found fewer vote, and the first of those that found just as many, as
+    long as what is left lasts.
+    """
+    most = 0
+    for count in counts:
+        most = max(most, count)
+    histogram = np.zeros(most + 1, np.int64)
+    for count in counts:
+        histogram[count] += count
+    left = matches
+    for count in range(most + 1):
+        if histogram[count] > left:
+            return count, left
+        left -= histogram[count]
+    return most + 1, left
+
+
+@njit(cache=True, nogil=True)
 def search(
     first, offsets, query, look_ups, points, turns, order, words, signatures_asked,
-    starts, images, signatures, geometry, base, limit, longest, room, tolerance, least,
+    starts, images, signatures, geometry, base, limit, longest, matches, room, tolerance, least,
     best_image, best_score,
 ):  # fmt: skip
     """Look up pictures in one segment; keep for each the best in ``best_image``, ``best_score``.
@@ -218,9 +253,10 @@ def search(
 
     Segment: ``starts`` of posting lists; per entry its picture (uint16, from ``base`` on),
     signature (the code's first word) and ``geometry`` (e, 4) uint8. Only pictures before the
-    query's own count. Rows of ``best_score`` are kept in falling order, from ``least`` on.
+    query's own count, and no more than ``matches`` of a query's. Rows of ``best_score``
+    are kept in falling order, from ``least`` on.
 
-    Returns whether all that matched had room (a number of entries); if not, nothing is kept.
+    Returns whether there was room for all entries that matched; if not, the rows mean nothing.
     """
     begins = np.empty(len(words), np.int32)
     ends = np.empty(len(words), np.int32)
@@ -239,26 +275,37 @@ def search(
         ends[order[k]] = entries
     votes = np.zeros(65536, np.int32)
     slot_of = np.zeros(65536, np.int32)
-    last_voter = np.full(65536, -1, np.int64)
-    match_image = np.empty(CAPACITY, np.uint16)
-    match_from = np.empty(CAPACITY, np.int32)
-    match_to = np.empty(CAPACITY, np.int32)
-    match_variant = np.empty(CAPACITY, np.int8)
-    match_weight = np.empty(CAPACITY, np.float32)
+    last_voter = np.full(65536, -1, np.int32)
+    match_image = np.empty(matches, np.uint16)
+    match_from = np.empty(matches, np.int32)
+    match_to = np.empty(matches, np.int32)
+    match_variant = np.empty(matches, np.int8)
+    match_weight = np.empty(matches, np.int32)
     touched = np.empty(65536, np.int32)
-    ordered = np.empty(CAPACITY, np.int32)
+    ordered = np.empty(matches, np.int32)
     for k in range(len(offsets) - 1):
         own = first + k - base
+        found = np.empty(look_ups[k + 1] - look_ups[k], np.int64)
+        for row in range(look_ups[k], look_ups[k + 1]):
+            end = ends[row]
+            while end > begins[row] and images[places[end - 1]] >= own:
+                end -= 1
+            ends[row] = end
+            found[row - look_ups[k]] = end - begins[row]
+        enough, left = _affordable(found, matches)
         count = 0
         touches = 0
         for row in range(look_ups[k], look_ups[k + 1]):
+            here = ends[row] - begins[row]
+            if here >= enough:
+                if here > min(enough, left):
+                    continue
+                left -= here
             q = points[row]
             for entry in range(begins[row], ends[row]):
                 place = places[entry]
                 b = images[place]
-                if b >= own:
-                    break
-                if last_voter[b] == q or count == CAPACITY:
+                if last_voter[b] == q:
                     continue
                 last_voter[b] = q
                 if votes[b] == 0:
@@ -269,12 +316,13 @@ def search(
                 match_from[count] = q
                 match_to[count] = place
                 match_variant[count] = (turns[row] ^ geometry[place, 2]) & 3
-                match_weight[count] = 1.0 - 0.7 * np.int64(distances[entry]) / limit
+                match_weight[count] = _weight(distances[entry], limit)
                 count += 1
         settle(
             count, touches, touched, votes, slot_of, last_voter, ordered,
             match_image, match_from, match_to, match_variant, match_weight,
-            query, geometry, tolerance, least, base, best_image[k], best_score[k],
+            query, geometry, _weight(0, limit), tolerance, least, base,
+            best_image[k], best_score[k],
         )  # fmt: skip
     return True
 
@@ -337,8 +385,8 @@ def look_up(
 
 @njit(cache=True, nogil=True)
 def settle_found(
-    keys, images, distances, variants, geometry, offsets, query, segment, limit, tolerance,
-    least, best_image, best_score,
+    keys, images, distances, variants, geometry, offsets, query, segment, limit, matches,
+    tolerance, least, best_image, best_score,
 ):  # fmt: skip
     """Score what :func:`look_up` found for one block of pictures, given in the order of ``keys``.
 
@@ -347,24 +395,39 @@ def settle_found(
     """
     votes = np.zeros(65536, np.int32)
     slot_of = np.zeros(65536, np.int32)
-    last_voter = np.full(65536, -1, np.int64)
-    match_image = np.empty(CAPACITY, np.uint16)
-    match_from = np.empty(CAPACITY, np.int32)
-    match_to = np.empty(CAPACITY, np.int32)
-    match_variant = np.empty(CAPACITY, np.int8)
-    match_weight = np.empty(CAPACITY, np.float32)
+    last_voter = np.full(65536, -1, np.int32)
+    match_image = np.empty(matches, np.uint16)
+    match_from = np.empty(matches, np.int32)
+    match_to = np.empty(matches, np.int32)
+    match_variant = np.empty(matches, np.int8)
+    match_weight = np.empty(matches, np.int32)
     touched = np.empty(65536, np.int32)
-    ordered = np.empty(CAPACITY, np.int32)
+    ordered = np.empty(matches, np.int32)
     row = 0
     while row < len(keys):
         run = keys[row] >> np.uint64(24)
+        begins = [row]
+        while row < len(keys) and keys[row] >> np.uint64(24) == run:
+            if keys[row] != keys[begins[-1]]:
+                begins.append(row)
+            row += 1
+        begins.append(row)
+        found = np.diff(np.array(begins))
+        enough, left = _affordable(found, matches)
         picture = np.int64(run >> np.uint64(16))
         count = 0
         touches = 0
-        while row < len(keys) and keys[row] >> np.uint64(24) == run:
-            q = offsets[picture] + np.int64((keys[row] >> np.uint64(8)) & np.uint64(0xFFFF))
-            b = images[row]
-            if last_voter[b] != q and count < CAPACITY:
+        for look_up in range(len(found)):
+            here = found[look_up]
+            if here >= enough:
+                if here > min(enough, left):
+                    continue
+                left -= here
+            for entry in range(begins[look_up], begins[look_up + 1]):
+                q = offsets[picture] + np.int64((keys[entry] >> np.uint64(8)) & np.uint64(0xFFFF))
+                b = images[entry]
+                if last_voter[b] == q:
+                    continue
                 last_voter[b] = q
                 if votes[b] == 0:
                     touched[touches] = b
@@ -372,14 +435,14 @@ def settle_found(
                 votes[b] += 1
                 match_image[count] = b
                 match_from[count] = q
-                match_to[count] = row
-                match_variant[count] = variants[row]
-                match_weight[count] = 1.0 - 0.7 * np.int64(distances[row]) / limit
+                match_to[count] = entry
+                match_variant[count] = variants[entry]
+                match_weight[count] = _weight(distances[entry], limit)
                 count += 1
-            row += 1
         settle(
             count, touches, touched, votes, slot_of, last_voter, ordered,
             match_image, match_from, match_to, match_variant, match_weight,
-            query, geometry, tolerance, least, np.int64(run & np.uint64(0xFFFF)) * segment,
+            query, geometry, _weight(0, limit), tolerance, least,
+            np.int64(run & np.uint64(0xFFFF)) * segment,
             best_image[picture], best_score[picture],
         )  # fmt: skip

@@ -196,7 +196,8 @@ def settle(
         np.concatenate([each.distances for each in found])[order],
         np.concatenate([each.variants for each in found])[order],
         np.concatenate([each.geometry for each in found])[order],
-        offsets, places, layout.segment, index.LIMIT, index.TOLERANCE,
+        offsets, places, layout.segment, index.LIMIT,
+        index.matches_looked_at(first // layout.segment + 1), index.TOLERANCE,
         index.LEAST_THOROUGH if layout.thorough else index.LEAST,
         images, scores,
     )  # fmt: skip

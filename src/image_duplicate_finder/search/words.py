@@ -38,6 +38,10 @@ _NEAREST_CELLS = 3
 _WORDS = ((300_000, 3),)
 # Of a word that very many keypoints share only the first are looked at: it tells little.
 LONGEST = 256
+# Matches of one picture that vote, dealt out to the segments, and how many each of them has at
+# least. Without such a bound the time for a picture grows with the number of its copies.
+_MATCHES = 8192
+_MATCHES_EACH = 1024
 # Bits of 64. Nineteen of twenty pairs of keypoints that show the same spot are within it.
 LIMIT = 11
 TOLERANCE = 4.0
@@ -45,7 +49,7 @@ MOST, MOST_THOROUGH = 24, 50
 LEAST, LEAST_THOROUGH = 2.2, 1.8
 # Pictures that are looked up at a time: the more, the more often a posting list that is at hand
 # is asked for again. Matches of so many with one segment that there is room for.
-_CHUNK = 2048
+_CHUNK = 1024
 _ROOM = 1 << 22
 # The longer side of every picture in the units of an entry's place.
 _FRAME = 200.0
@@ -104,6 +108,8 @@ class WordIndex:
         self._most = MOST_THOROUGH if thorough else MOST
         self._least = LEAST_THOROUGH if thorough else LEAST
         self._jobs = jobs
+        # Fewer once so many had more matches than there is room for.
+        self._at_once = _CHUNK
         self._ids: list[int] = []
         self._waiting: list[Keypoints] = []
         self._look_up: list[bool] = []
@@ -175,27 +181,43 @@ class WordIndex:
 
         ``pictures`` stand in the index from ``first`` on.
         """
-        from image_duplicate_finder.search import word_kernels
-
         images = np.full((len(pictures), most), -1, np.int64)
         scores = np.zeros((len(pictures), most), np.float32)
+        done = 0
+        while done < len(pictures):
+            count = self._at_once
+            part = slice(done, done + count)
+            if self._filled(pictures[part], first + done, images[part], scores[part]):
+                done += count
+            else:
+                self._at_once = max(1, count // 2)
+        return images, scores
+
+    def _filled(
+        self,
+        pictures: Sequence[Keypoints],
+        first: int,
+        images: NDArray[np.int64],
+        scores: NDArray[np.float32],
+    ) -> bool:
+        """Fill rows of ``images`` and ``scores``. False where there is no room for all matches."""
+        from image_duplicate_finder.search import word_kernels
+
+        images[:], scores[:] = -1, 0
         queries = asked_form(pictures, words_looked_up(len(self._ids)))
         order = np.argsort(queries.words, kind="stable").astype(np.int32)
         words, signatures = queries.words[order], queries.signatures[order]
+        matches = matches_looked_at(len(self._segments))
         room = _ROOM if len(pictures) > 1 else len(words) * LONGEST
         for segment in self._segments:
-            had_room = word_kernels.search(
+            if not word_kernels.search(
                 first, queries.offsets, queries.places, queries.look_ups, queries.points,
                 queries.turns, order, words, signatures, segment.starts, segment.images,
-                segment.signatures, segment.geometry, segment.base, LIMIT, LONGEST, room,
+                segment.signatures, segment.geometry, segment.base, LIMIT, LONGEST, matches, room,
                 TOLERANCE, self._least, images, scores,
-            )  # fmt: skip
-            if not had_room:
-                half = len(pictures) // 2
-                halves = [(pictures[:half], first), (pictures[half:], first + half)]
-                parts = [self._look_up_all(*part, most) for part in halves]
-                return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
-        return images, scores
+            ):  # fmt: skip
+                return False
+        return True
 
 
 @cache
@@ -276,6 +298,11 @@ def _segment(
 def words_looked_up(pictures: int) -> int:
     """Under how many of its nearest words a keypoint is looked up among so many pictures."""
     return next((words for limit, words in _WORDS if pictures <= limit), 2)
+
+
+def matches_looked_at(segments: int) -> int:
+    """How many matches of a picture vote in each of so many segments."""
+    return max(_MATCHES_EACH, _MATCHES // max(segments, 1))
 
 
 def asked_form(pictures: Sequence[Keypoints], words_each: int) -> Queries:
