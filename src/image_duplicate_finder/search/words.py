@@ -35,7 +35,7 @@ _NEAREST_CELLS = 3
 # A keypoint is looked up under its nearest words: fewer, the more pictures there are, so that
 # the time for one picture grows slowly. (Pictures up to which, words.) One word finds 0.49 of
 # the matching keypoints, two 0.57, three 0.62.
-_WORDS = ((300_000, 3),)
+_WORDS = ((65_536, 3),)
 # Of a word that very many keypoints share only the first are looked at: it tells little.
 LONGEST = 256
 # Matches of one picture that vote, dealt out to the segments, and how many each of them has at
@@ -205,7 +205,7 @@ class WordIndex:
 
         images[:], scores[:] = -1, 0
         queries = asked_form(pictures, words_looked_up(len(self._ids)))
-        order = np.argsort(queries.words, kind="stable").astype(np.int32)
+        order = np.argsort(queries.words.astype(np.uint16), kind="stable").astype(np.int32)
         words, signatures = queries.words[order], queries.signatures[order]
         matches = matches_looked_at(len(self._segments))
         room = _ROOM if len(pictures) > 1 else len(words) * LONGEST
