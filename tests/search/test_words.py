@@ -55,6 +55,7 @@ def test_segments_change_nothing(
 ) -> None:
     whole = _pairs(_filled(families))
     monkeypatch.setattr(words, "SEGMENT", 7)
+    monkeypatch.setattr(words, "_CHUNK", 3)
     assert _pairs(_filled(families)) == whole
 
 

@@ -82,7 +82,8 @@ class Keypoints:
         if len(data) != _HEADER.size + _BYTES_EACH * n:
             raise ValueError("Stored keypoints have the wrong length.")
         raw = np.frombuffer(data, np.uint8, offset=_HEADER.size)
-        places, scale, angle, flags, codes = np.split(raw, np.cumsum([3, 1, 1, 1]) * n)
+        places, scale, angle = raw[: 3 * n], raw[3 * n : 4 * n], raw[4 * n : 5 * n]
+        flags, codes = raw[5 * n : 6 * n], raw[6 * n :]
         x, y = _unpacked_places(places)
         octaves = scale.astype(np.float32) / _SCALE_STEPS + _LOWEST_OCTAVE
         return cls(

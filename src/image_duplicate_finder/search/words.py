@@ -13,7 +13,7 @@ keypoint, nothing is ever moved, and memory peaks while one segment is built.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -54,6 +54,9 @@ _ROOM = 1 << 22
 # The longer side of every picture in the units of an entry's place.
 _FRAME = 200.0
 _SIZE_STEPS = 8
+
+
+_PostedForm = tuple[NDArray[np.int32], NDArray[np.uint64], NDArray[np.uint8], NDArray[np.int64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,9 @@ class WordIndex:
         # Fewer once so many had more matches than there is room for.
         self._at_once = _CHUNK
         self._ids: list[int] = []
+        self._pool = ThreadPoolExecutor(jobs)
         self._waiting: list[Keypoints] = []
+        self._posted: list[Future[_PostedForm]] = []
         self._look_up: list[bool] = []
         self._segments: list[_Segment] = []
         self._found: list[WordPairs] = []
@@ -124,6 +129,8 @@ class WordIndex:
         self._ids.append(content)
         self._waiting.append(points)
         self._look_up.append(look_up)
+        if len(self._waiting) % _CHUNK == 0:
+            self._post(_CHUNK)
         if len(self._waiting) == SEGMENT:
             self._flush()
 
@@ -154,16 +161,20 @@ class WordIndex:
         """Build a segment of what waits, and look its pictures up."""
         if not self._waiting:
             return
+        self._post(len(self._waiting) % _CHUNK)
         base = len(self._ids) - len(self._waiting)
+        self._segments.append(_segment(base, [part.result() for part in self._posted]))
+        self._posted = []
         size = min(_CHUNK, -(-len(self._waiting) // self._jobs))
         chunks = [(k, self._waiting[k : k + size]) for k in range(0, len(self._waiting), size)]
-        with ThreadPoolExecutor(self._jobs) as pool:
-            self._segments.append(
-                _segment(base, list(pool.map(lambda chunk: posted_form(chunk[1]), chunks)))
-            )
-            for pairs in pool.map(lambda chunk: self._pairs(base + chunk[0], chunk[1]), chunks):
-                self._found.append(pairs)
+        for pairs in self._pool.map(lambda chunk: self._pairs(base + chunk[0], chunk[1]), chunks):
+            self._found.append(pairs)
         self._waiting, self._look_up = [], []
+
+    def _post(self, count: int) -> None:
+        """Have the last ``count`` pictures posted while others are added."""
+        if count:
+            self._posted.append(self._pool.submit(posted_form, self._waiting[-count:]))
 
     def _pairs(self, first: int, pictures: Sequence[Keypoints]) -> WordPairs:
         offset = len(self._ids) - len(self._waiting)
@@ -264,9 +275,7 @@ def _canonical(pictures: Sequence[Keypoints], flags: NDArray[np.uint8]) -> NDArr
     return canonical(np.concatenate([points.codes for points in pictures]), flags)
 
 
-def posted_form(
-    pictures: Sequence[Keypoints],
-) -> tuple[NDArray[np.int32], NDArray[np.uint64], NDArray[np.uint8], NDArray[np.int64]]:
+def posted_form(pictures: Sequence[Keypoints]) -> _PostedForm:
     """Words, signatures and geometry of all keypoints, and how many each picture has."""
     rows, flags = _joined(pictures)
     codes = _as_words(_canonical(pictures, flags))
@@ -279,12 +288,7 @@ def posted_form(
     return _assigned(codes, 1)[:, 0], codes[:, 0].copy(), geometry, lengths
 
 
-def _segment(
-    base: int,
-    parts: Sequence[
-        tuple[NDArray[np.int32], NDArray[np.uint64], NDArray[np.uint8], NDArray[np.int64]]
-    ],
-) -> _Segment:
+def _segment(base: int, parts: Sequence[_PostedForm]) -> _Segment:
     from image_duplicate_finder.search import word_kernels
 
     words, signatures, geometry, lengths = (
