@@ -150,13 +150,13 @@ def _asked(first: int, pictures: Sequence[Keypoints], words_each: int) -> Asked:
 
 def build_postings(posted: Sequence[Posted], layout: Layout) -> Postings:
     """Posting lists of one share from what every block posted, in the order of the blocks."""
-    from image_duplicate_finder.search import word_kernels
+    from image_duplicate_finder.search import vocabulary_kernels
 
     images = np.concatenate([each.images for each in posted])
     segments = -(-layout.pictures // layout.segment)
     rows = images // layout.segment * layout.words_here
     rows += np.concatenate([each.words for each in posted])
-    starts, positions = word_kernels.post(rows, segments * layout.words_here)
+    starts, positions = vocabulary_kernels.post(rows, segments * layout.words_here)
     return Postings(
         starts,
         (images % layout.segment).astype(np.uint16)[positions],

@@ -247,10 +247,10 @@ def vocabulary_size() -> int:
 
 
 def _assigned(codes: NDArray[np.uint64], count: int) -> NDArray[np.int32]:
-    from image_duplicate_finder.search import word_kernels
+    from image_duplicate_finder.search import vocabulary_kernels
 
     words = np.zeros((len(codes), count), np.int32)
-    word_kernels.assign(codes, *_vocabulary(), _NEAREST_CELLS, words)
+    vocabulary_kernels.assign(codes, *_vocabulary(), _NEAREST_CELLS, words)
     return words
 
 
@@ -289,12 +289,12 @@ def posted_form(pictures: Sequence[Keypoints]) -> _PostedForm:
 
 
 def _segment(base: int, parts: Sequence[_PostedForm]) -> _Segment:
-    from image_duplicate_finder.search import word_kernels
+    from image_duplicate_finder.search import vocabulary_kernels
 
     words, signatures, geometry, lengths = (
         np.concatenate(column) for column in zip(*parts, strict=True)
     )
-    starts, positions = word_kernels.post(words, vocabulary_size())
+    starts, positions = vocabulary_kernels.post(words, vocabulary_size())
     images = np.repeat(np.arange(len(lengths)), lengths).astype(np.uint16)
     return _Segment(base, starts, images[positions], signatures[positions], geometry[positions])
 
