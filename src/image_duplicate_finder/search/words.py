@@ -216,6 +216,7 @@ class WordIndex:
 
         images[:], scores[:] = -1, 0
         queries = asked_form(pictures, words_looked_up(len(self._ids)))
+        # Words are below 65,536: two bytes are sorted in one pass.
         order = np.argsort(queries.words.astype(np.uint16), kind="stable").astype(np.int32)
         words, signatures = queries.words[order], queries.signatures[order]
         matches = matches_looked_at(len(self._segments))
