@@ -156,11 +156,10 @@ def _near(asked, signatures, begin, end, limit, places, distances, count):
 
 @njit(cache=True, nogil=True)
 def _affordable(counts, matches):
-    """Which look-ups of a picture vote: those that found the least, up to ``matches`` in all.
+    """Which look-ups of a picture vote, by what each of them found: ``matches`` in all at most.
 
-    What few pictures have tells more than what many have. Returns a number of matches and what
-    is left: look-ups that found fewer vote, and the first of those that found just as many, as
-    long as what is left lasts.
+    Those that found the least come first, then the order decides: what few pictures have tells
+    more than what many have.
     """
     most = 0
     for count in counts:
@@ -168,12 +167,17 @@ def _affordable(counts, matches):
     histogram = np.zeros(most + 1, np.int64)
     for count in counts:
         histogram[count] += count
-    left = matches
-    for count in range(most + 1):
-        if histogram[count] > left:
-            return count, left
-        left -= histogram[count]
-    return most + 1, left
+    enough, left = 0, matches
+    while enough <= most and histogram[enough] <= left:
+        left -= histogram[enough]
+        enough += 1
+    chosen = np.empty(len(counts), np.bool_)
+    for k in range(len(counts)):
+        chosen[k] = counts[k] < enough
+        if counts[k] == enough and counts[k] <= left:
+            chosen[k] = True
+            left -= counts[k]
+    return chosen
 
 
 @njit(cache=True, nogil=True)
@@ -231,15 +235,12 @@ def search(
                 end -= 1
             ends[row] = end
             found[row - look_ups[k]] = end - begins[row]
-        enough, left = _affordable(found, matches)
+        chosen = _affordable(found, matches)
         count = 0
         touches = 0
         for row in range(look_ups[k], look_ups[k + 1]):
-            here = ends[row] - begins[row]
-            if here >= enough:
-                if here > min(enough, left):
-                    continue
-                left -= here
+            if not chosen[row - look_ups[k]]:
+                continue
             q = points[row]
             for entry in range(begins[row], ends[row]):
                 place = places[entry]
@@ -352,16 +353,13 @@ def settle_found(
             row += 1
         begins.append(row)
         found = np.diff(np.array(begins))
-        enough, left = _affordable(found, matches)
+        chosen = _affordable(found, matches)
         picture = np.int64(run >> np.uint64(16))
         count = 0
         touches = 0
         for look_up in range(len(found)):
-            here = found[look_up]
-            if here >= enough:
-                if here > min(enough, left):
-                    continue
-                left -= here
+            if not chosen[look_up]:
+                continue
             for entry in range(begins[look_up], begins[look_up + 1]):
                 q = offsets[picture] + np.int64((keys[entry] >> np.uint64(8)) & np.uint64(0xFFFF))
                 b = images[entry]

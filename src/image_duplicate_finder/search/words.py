@@ -167,8 +167,10 @@ class WordIndex:
         self._posted = []
         size = min(_CHUNK, -(-len(self._waiting) // self._jobs))
         chunks = [(k, self._waiting[k : k + size]) for k in range(0, len(self._waiting), size)]
-        for pairs in self._pool.map(lambda chunk: self._pairs(base + chunk[0], chunk[1]), chunks):
-            self._found.append(pairs)
+        ids = np.array(self._ids, np.int64)
+        self._found.extend(
+            self._pool.map(lambda chunk: self._pairs(ids, base + chunk[0], chunk[1]), chunks)
+        )
         self._waiting, self._look_up = [], []
 
     def _post(self, count: int) -> None:
@@ -176,13 +178,14 @@ class WordIndex:
         if count:
             self._posted.append(self._pool.submit(posted_form, self._waiting[-count:]))
 
-    def _pairs(self, first: int, pictures: Sequence[Keypoints]) -> WordPairs:
+    def _pairs(
+        self, ids: NDArray[np.int64], first: int, pictures: Sequence[Keypoints]
+    ) -> WordPairs:
         offset = len(self._ids) - len(self._waiting)
         wanted = self._look_up[first - offset : first - offset + len(pictures)]
         asked = [points if wants else _NONE for points, wants in zip(pictures, wanted, strict=True)]
         images, scores = self._look_up_all(asked, first, self._most)
         row, place = np.nonzero(images >= 0)
-        ids = np.array(self._ids, np.int64)
         return WordPairs(ids[first + row], ids[images[row, place]], scores[row, place])
 
     def _look_up_all(
