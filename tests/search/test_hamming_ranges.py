@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+from image_duplicate_finder.search import hamming
 from image_duplicate_finder.search.hamming import MAX_DISTANCE, MAX_PAIRS_PER_PICTURE, near_pairs
 
 Hashes = NDArray[np.uint8]
+
+
+@pytest.fixture(params=[0, 10_000], ids=["by tables", "all with all"], autouse=True)
+def _few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test looks at both ways of searching, whichever suits its number of hashes."""
+    monkeypatch.setattr(hamming, "_FEW", request.param)
 
 
 def _families(count: int, copies: int, flips: int) -> Hashes:
@@ -65,3 +73,13 @@ def test_no_pair_is_missed() -> None:
     }
     assert len(near) > 100
     assert {(a, b) for a, b, *_ in _rows(hashes)} == near
+
+
+def test_few_are_searched_as_many_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashes = _families(60, 5, 60)
+    found = []
+    for few in (0, len(hashes)):
+        monkeypatch.setattr(hamming, "_FEW", few)
+        found.append(_rows(hashes))
+    assert len(found[0]) > 300
+    assert found[0] == found[1]

@@ -23,6 +23,9 @@ _KEYS = 1 << 16
 # first ones of its family, and groups grow from there.
 MAX_PAIRS_PER_PICTURE = 64
 _ROWS_AT_ONCE = 1 << 16
+# So few are compared all with all in less time than it takes to load the compiled search.
+_FEW = 512
+_COMPARED_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +73,14 @@ def near_pairs(
 
     Each row is compared in its 8 orientations with the upright hash of every earlier row. A row
     reports at most :data:`MAX_PAIRS_PER_PICTURE` pairs, earlier rows before later ones where they
-    meet in one key, so a large family of copies costs linear work and still hangs together
+    meet in one key (or all in all, where there are few), so a large family of copies costs linear work and still hangs together
     through its first members.
     """
     if not 0 <= max_distance <= MAX_DISTANCE:
         raise ValueError(f"max_distance must lie between 0 and {MAX_DISTANCE}")
     from_row, to_row = rows or (0, len(hashes))
+    if len(hashes) <= _FEW:
+        return _all_with_all(hashes, max_distance, from_row, to_row)
     size = max(1, min(_ROWS_AT_ONCE, -(-(to_row - from_row) // jobs)))
     parts = [(first, min(first + size, to_row)) for first in range(from_row, to_row, size)]
     reported = [np.zeros(last - first, np.int32) for first, last in parts]
@@ -90,6 +95,33 @@ def near_pairs(
     keep = np.ones(len(pairs), bool)
     keep[1:] = (pairs[1:, 0] != pairs[:-1, 0]) | (pairs[1:, 1] != pairs[:-1, 1])
     pairs = pairs[keep]
+    return HammingPairs(pairs[:, 0], pairs[:, 1], pairs[:, 2], pairs[:, 3])
+
+
+def _all_with_all(
+    hashes: NDArray[np.uint8], max_distance: int, from_row: int, to_row: int
+) -> HammingPairs:
+    """The pairs that rows ``from_row`` to ``to_row`` report, without any table."""
+    words = np.ascontiguousarray(hashes).view(np.uint64).reshape(len(hashes), 8, 4)
+    found = [np.empty((0, 4), np.int32)]
+    for first in range(from_row, to_row, _COMPARED_AT_ONCE):
+        last = min(first + _COMPARED_AT_ONCE, to_row)
+        apart = np.zeros((last - first, last, 8), np.uint16)
+        for word in range(4):
+            apart += np.bitwise_count(
+                words[first:last, None, :, word] ^ words[None, :last, 0, word, None]
+            )
+        orientation = apart.argmin(axis=2)
+        distance = apart.min(axis=2)
+        near = (distance <= max_distance) & np.tri(last - first, last, first - 1, bool)
+        near &= near.cumsum(axis=1) <= MAX_PAIRS_PER_PICTURE
+        row, b = near.nonzero()
+        found.append(
+            np.column_stack([first + row, b, orientation[row, b], distance[row, b]]).astype(
+                np.int32
+            )
+        )
+    pairs = np.concatenate(found)
     return HammingPairs(pairs[:, 0], pairs[:, 1], pairs[:, 2], pairs[:, 3])
 
 
