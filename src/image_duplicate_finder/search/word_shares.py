@@ -106,14 +106,18 @@ def deal_out(
     first: int, pictures: Sequence[Keypoints], layout: Layout
 ) -> list[tuple[Posted, Asked]]:
     """What the block of ``pictures`` from place ``first`` on posts and asks, share by share."""
-    words, signatures, geometry, lengths = index.posted_form(pictures)
+    all_posted = index.posted_form(pictures)
+    words, lengths = all_posted.words, all_posted.lengths
     images = first + np.repeat(np.arange(len(lengths), dtype=np.int64), lengths)
-    asked = _asked(first, pictures, layout.words_each(first))
+    asked = _asked(first, pictures, all_posted.forms, layout.words_each(first))
     dealt = []
     for share in range(layout.shares):
         mine = np.flatnonzero(words % layout.shares == share)
         posted = Posted(
-            words[mine] // layout.shares, images[mine], signatures[mine], geometry[mine]
+            words[mine] // layout.shares,
+            images[mine],
+            all_posted.signatures[mine],
+            all_posted.geometry[mine],
         )
         theirs = np.flatnonzero(asked.words % layout.shares == share)
         dealt.append(
@@ -133,9 +137,11 @@ def deal_out(
     return dealt
 
 
-def _asked(first: int, pictures: Sequence[Keypoints], words_each: int) -> Asked:
+def _asked(
+    first: int, pictures: Sequence[Keypoints], forms: Sequence[index.Forms], words_each: int
+) -> Asked:
     """All look-ups of a block, in the order in which the index makes them."""
-    queries = index.asked_form(pictures, words_each)
+    queries = index.asked_form(pictures, forms, words_each)
     picture = np.repeat(np.arange(len(pictures)), np.diff(queries.look_ups))
     return Asked(
         first,
@@ -143,7 +149,7 @@ def _asked(first: int, pictures: Sequence[Keypoints], words_each: int) -> Asked:
         (queries.points - queries.offsets[picture]).astype(np.uint16),
         queries.choices,
         queries.turns,
-        queries.words,
+        queries.words.astype(np.int32),
         queries.signatures,
     )
 

@@ -35,7 +35,8 @@ _NEAREST_CELLS = 3
 # A keypoint is looked up under its nearest words: fewer, the more pictures there are, so that
 # the time for one picture grows slowly. (Pictures up to which, words.) One word finds 0.49 of
 # the matching keypoints, two 0.57, three 0.62.
-_WORDS = ((65_536, 3),)
+_MOST_WORDS = 3
+_WORDS = ((32_768, _MOST_WORDS),)
 # Of a word that very many keypoints share only the first are looked at: it tells little.
 LONGEST = 256
 # Matches of one picture that vote, dealt out to the segments, and how many each of them has at
@@ -56,7 +57,32 @@ _FRAME = 200.0
 _SIZE_STEPS = 8
 
 
-_PostedForm = tuple[NDArray[np.int32], NDArray[np.uint64], NDArray[np.uint8], NDArray[np.int64]]
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """Keypoints of n pictures in the form in which they are posted.
+
+    ``words`` (q,) int32, ``signatures`` (q,) uint64 and ``geometry`` (q, 4) uint8 of all
+    keypoints, of which the pictures have ``lengths`` (n,) int64 each. ``forms`` are the words
+    that each picture is looked up under itself.
+    """
+
+    words: NDArray[np.int32]
+    signatures: NDArray[np.uint64]
+    geometry: NDArray[np.uint8]
+    lengths: NDArray[np.int64]
+    forms: list[Forms]
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """One picture's keypoints in every form that may be looked up, by keypoint and flip.
+
+    ``words`` (f, 3) uint16 are the nearest of each, the very nearest first, ``signatures`` (f,)
+    uint64. Kept from posting to looking up: to assign words takes a third of both.
+    """
+
+    words: NDArray[np.uint16]
+    signatures: NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +113,7 @@ class Queries:
     of ``places`` (q, 4) float32: x, y, log2 of size, angle. Its look-ups are ``look_ups[k]`` to
     ``look_ups[k + 1]``, in the order in which they vote: by keypoint, by flip, by rank of the
     word. Each has the keypoint ``points`` (int32), ``choices`` (uint8) its place among that
-    keypoint's, ``turns`` (uint8) the flips, and ``words`` (int32) and ``signatures`` (uint64).
+    keypoint's, ``turns`` (uint8) the flips, and ``words`` (uint16) and ``signatures`` (uint64).
     """
 
     offsets: NDArray[np.int64]
@@ -96,7 +122,7 @@ class Queries:
     points: NDArray[np.int32]
     choices: NDArray[np.uint8]
     turns: NDArray[np.uint8]
-    words: NDArray[np.int32]
+    words: NDArray[np.uint16]
     signatures: NDArray[np.uint64]
 
 
@@ -116,7 +142,7 @@ class WordIndex:
         self._ids: list[int] = []
         self._pool = ThreadPoolExecutor(jobs)
         self._waiting: list[Keypoints] = []
-        self._posted: list[Future[_PostedForm]] = []
+        self._posted: list[Future[Posted]] = []
         self._look_up: list[bool] = []
         self._segments: list[_Segment] = []
         self._found: list[WordPairs] = []
@@ -152,7 +178,7 @@ class WordIndex:
     def search(self, points: Keypoints, *, most: int = 50) -> list[tuple[int, float]]:
         """Search by example: contents and scores, the best first; the index does not change."""
         self._flush()
-        images, scores = self._look_up_all([points], len(self._ids), most)
+        images, scores = self._look_up_all([points], forms_of([points]), len(self._ids), most)
         known = images[0] >= 0
         ids = [self._ids[image] for image in images[0][known].tolist()]
         return list(zip(ids, scores[0][known].tolist(), strict=True))
@@ -163,13 +189,18 @@ class WordIndex:
             return
         self._post(len(self._waiting) % _CHUNK)
         base = len(self._ids) - len(self._waiting)
-        self._segments.append(_segment(base, [part.result() for part in self._posted]))
+        parts = [part.result() for part in self._posted]
         self._posted = []
+        self._segments.append(_segment(base, parts))
+        forms = [each for part in parts for each in part.forms]
+        del parts
         size = min(_CHUNK, -(-len(self._waiting) // self._jobs))
-        chunks = [(k, self._waiting[k : k + size]) for k in range(0, len(self._waiting), size)]
         ids = np.array(self._ids, np.int64)
         self._found.extend(
-            self._pool.map(lambda chunk: self._pairs(ids, base + chunk[0], chunk[1]), chunks)
+            self._pool.map(
+                lambda k: self._pairs(ids, base, slice(k, k + size), forms[k : k + size]),
+                range(0, len(self._waiting), size),
+            )
         )
         self._waiting, self._look_up = [], []
 
@@ -179,17 +210,19 @@ class WordIndex:
             self._posted.append(self._pool.submit(posted_form, self._waiting[-count:]))
 
     def _pairs(
-        self, ids: NDArray[np.int64], first: int, pictures: Sequence[Keypoints]
+        self, ids: NDArray[np.int64], base: int, part: slice, forms: Sequence[Forms]
     ) -> WordPairs:
-        offset = len(self._ids) - len(self._waiting)
-        wanted = self._look_up[first - offset : first - offset + len(pictures)]
-        asked = [points if wants else _NONE for points, wants in zip(pictures, wanted, strict=True)]
-        images, scores = self._look_up_all(asked, first, self._most)
+        """Pairs of a part of the pictures that wait, of which the first one is number ``base``."""
+        wanted = self._look_up[part]
+        asked = [p if wants else _NONE for p, wants in zip(self._waiting[part], wanted, strict=True)]
+        forms = [f if wants else _NO_FORMS for f, wants in zip(forms, wanted, strict=True)]
+        first = base + part.start
+        images, scores = self._look_up_all(asked, forms, first, self._most)
         row, place = np.nonzero(images >= 0)
         return WordPairs(ids[first + row], ids[images[row, place]], scores[row, place])
 
     def _look_up_all(
-        self, pictures: Sequence[Keypoints], first: int, most: int
+        self, pictures: Sequence[Keypoints], forms: Sequence[Forms], first: int, most: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The ``most`` best of the pictures before each: images and scores (n, most), -1 if none.
 
@@ -201,7 +234,8 @@ class WordIndex:
         while done < len(pictures):
             count = self._at_once
             part = slice(done, done + count)
-            if self._filled(pictures[part], first + done, images[part], scores[part]):
+            asked = asked_form(pictures[part], forms[part], words_looked_up(len(self._ids)))
+            if self._filled(asked, first + done, images[part], scores[part]):
                 done += count
             else:
                 self._at_once = max(1, count // 2)
@@ -209,7 +243,7 @@ class WordIndex:
 
     def _filled(
         self,
-        pictures: Sequence[Keypoints],
+        queries: Queries,
         first: int,
         images: NDArray[np.int64],
         scores: NDArray[np.float32],
@@ -218,12 +252,11 @@ class WordIndex:
         from image_duplicate_finder.search import word_kernels
 
         images[:], scores[:] = -1, 0
-        queries = asked_form(pictures, words_looked_up(len(self._ids)))
         # Words are below 65,536: two bytes are sorted in one pass.
-        order = np.argsort(queries.words.astype(np.uint16), kind="stable").astype(np.int32)
+        order = np.argsort(queries.words, kind="stable").astype(np.int32)
         words, signatures = queries.words[order], queries.signatures[order]
         matches = matches_looked_at(len(self._segments))
-        room = _ROOM if len(pictures) > 1 else len(words) * LONGEST
+        room = _ROOM if len(images) > 1 else len(words) * LONGEST
         for segment in self._segments:
             if not word_kernels.search(
                 first, queries.offsets, queries.places, queries.look_ups, queries.points,
@@ -250,19 +283,12 @@ def vocabulary_size() -> int:
     return int(fine.shape[0] * fine.shape[2])
 
 
-def _assigned(codes: NDArray[np.uint64], count: int) -> NDArray[np.int32]:
-    from image_duplicate_finder.search import vocabulary_kernels
-
-    words = np.zeros((len(codes), count), np.int32)
-    vocabulary_kernels.assign(codes, *_vocabulary(), _NEAREST_CELLS, words)
-    return words
-
-
 _NO_NUMBERS = np.zeros(0, np.float32)
 _NO_BYTES = np.zeros(0, np.uint8)
 _NONE = Keypoints(
     1, 1, _NO_NUMBERS, _NO_NUMBERS, _NO_NUMBERS, _NO_NUMBERS, _NO_BYTES.reshape(0, 16), _NO_BYTES
 )
+_NO_FORMS = Forms(np.zeros((0, _MOST_WORDS), np.uint16), np.zeros(0, np.uint64))
 
 
 def _joined(pictures: Sequence[Keypoints]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
@@ -275,32 +301,61 @@ def _joined(pictures: Sequence[Keypoints]) -> tuple[NDArray[np.float32], NDArray
     return np.concatenate(rows), np.concatenate([points.flags for points in pictures])
 
 
-def _canonical(pictures: Sequence[Keypoints], flags: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return canonical(np.concatenate([points.codes for points in pictures]), flags)
+def _permitted(flags: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The forms that may be looked up, as keypoints and flips: of each keypoint at least one."""
+    rows, columns = flags & ROWS_UNSURE > 0, flags & COLUMNS_UNSURE > 0
+    return np.nonzero(np.stack([np.ones_like(rows), rows, columns, rows & columns], axis=1))
 
 
-def posted_form(pictures: Sequence[Keypoints]) -> _PostedForm:
+def forms_of(pictures: Sequence[Keypoints]) -> list[Forms]:
+    """Every picture's keypoints as they may be looked up."""
+    from image_duplicate_finder.search import vocabulary_kernels
+
+    flags = np.concatenate([points.flags for points in pictures])
+    plain = canonical(np.concatenate([points.codes for points in pictures]), flags)
+    by_rows = flip_rows(plain)
+    flipped = (plain, by_rows, flip_columns(plain), flip_columns(by_rows))
+    point, form = _permitted(flags)
+    codes = np.stack([_as_words(each) for each in flipped], axis=1)[point, form]
+    words = np.zeros((len(codes), _MOST_WORDS), np.uint16)
+    vocabulary_kernels.assign(codes, *_vocabulary(), _NEAREST_CELLS, words)
+    ends = np.searchsorted(point, _offsets(pictures)[1:-1])
+    return [
+        Forms(*each)
+        for each in zip(np.split(words, ends), np.split(codes[:, 0].copy(), ends), strict=True)
+    ]
+
+
+def posted_form(pictures: Sequence[Keypoints]) -> Posted:
     """Words, signatures and geometry of all keypoints, and how many each picture has."""
     rows, flags = _joined(pictures)
-    codes = _as_words(_canonical(pictures, flags))
     size = np.clip(np.rint((rows[:, 2] + 1) * _SIZE_STEPS), 0, 63).astype(np.uint8)
     geometry = np.empty((len(rows), 4), np.uint8)
     geometry[:, :2] = np.clip(np.rint(rows[:, :2]), 0, 255)
     geometry[:, 2] = (size << 2) | (flags & 3)
     geometry[:, 3] = np.rint(rows[:, 3] * (128 / np.pi)).astype(np.int64) % 256
     lengths = np.array([len(points) for points in pictures], np.int64)
-    return _assigned(codes, 1)[:, 0], codes[:, 0].copy(), geometry, lengths
+    forms = forms_of(pictures)
+    # The form without a flip comes first of each keypoint's.
+    plain = np.flatnonzero(_permitted(flags)[1] == 0)
+    words = np.concatenate([each.words for each in forms])[plain, 0]
+    signatures = np.concatenate([each.signatures for each in forms])[plain]
+    return Posted(words.astype(np.int32), signatures, geometry, lengths, forms)
 
 
-def _segment(base: int, parts: Sequence[_PostedForm]) -> _Segment:
+def _segment(base: int, parts: Sequence[Posted]) -> _Segment:
     from image_duplicate_finder.search import vocabulary_kernels
 
-    words, signatures, geometry, lengths = (
-        np.concatenate(column) for column in zip(*parts, strict=True)
-    )
+    words = np.concatenate([part.words for part in parts])
+    lengths = np.concatenate([part.lengths for part in parts])
     starts, positions = vocabulary_kernels.post(words, vocabulary_size())
-    images = np.repeat(np.arange(len(lengths)), lengths).astype(np.uint16)
-    return _Segment(base, starts, images[positions], signatures[positions], geometry[positions])
+    return _Segment(
+        base,
+        starts,
+        np.repeat(np.arange(len(lengths)), lengths).astype(np.uint16)[positions],
+        np.concatenate([part.signatures for part in parts])[positions],
+        np.concatenate([part.geometry for part in parts])[positions],
+    )
 
 
 def words_looked_up(pictures: int) -> int:
@@ -313,17 +368,14 @@ def matches_looked_at(segments: int) -> int:
     return max(_MATCHES_EACH, _MATCHES // max(segments, 1))
 
 
-def asked_form(pictures: Sequence[Keypoints], words_each: int) -> Queries:
+def asked_form(
+    pictures: Sequence[Keypoints], forms: Sequence[Forms], words_each: int
+) -> Queries:
     """Keypoints of ``pictures`` as they are looked up, each under ``words_each`` words."""
     places, flags = _joined(pictures)
-    plain = _canonical(pictures, flags)
-    by_rows = flip_rows(plain)
-    flipped = (plain, by_rows, flip_columns(plain), flip_columns(by_rows))
-    forms = np.stack([_as_words(codes) for codes in flipped], axis=1)
-    rows, columns = flags & ROWS_UNSURE > 0, flags & COLUMNS_UNSURE > 0
-    permitted = np.stack([np.ones_like(rows), rows, columns, rows & columns], axis=1)
-    point, form = np.nonzero(permitted)
+    point, form = _permitted(flags)
     offsets = _offsets(pictures)
+    words = np.concatenate([each.words for each in forms])[:, :words_each]
     return Queries(
         offsets,
         places,
@@ -331,8 +383,8 @@ def asked_form(pictures: Sequence[Keypoints], words_each: int) -> Queries:
         points=np.repeat(point, words_each).astype(np.int32),
         choices=np.add.outer(form * words_each, np.arange(words_each)).ravel().astype(np.uint8),
         turns=np.repeat((flags[point] ^ form) & 3, words_each).astype(np.uint8),
-        words=_assigned(forms[permitted], words_each).ravel(),
-        signatures=np.repeat(forms[permitted][:, 0], words_each),
+        words=words.ravel(),
+        signatures=np.repeat(np.concatenate([each.signatures for each in forms]), words_each),
     )
 
 
