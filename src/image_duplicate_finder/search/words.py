@@ -36,7 +36,7 @@ _NEAREST_CELLS = 3
 # the time for one picture grows slowly. (Pictures up to which, words.) One word finds 0.49 of
 # the matching keypoints, two 0.57, three 0.62.
 _MOST_WORDS = 3
-_WORDS = ((32_768, _MOST_WORDS),)
+_WORDS = ((16_384, _MOST_WORDS),)
 # Of a word that very many keypoints share only the first are looked at: it tells little.
 LONGEST = 256
 # Matches of one picture that vote, dealt out to the segments, and how many each of them has at
