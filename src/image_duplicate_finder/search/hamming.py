@@ -73,8 +73,8 @@ def near_pairs(
 
     Each row is compared in its 8 orientations with the upright hash of every earlier row. A row
     reports at most :data:`MAX_PAIRS_PER_PICTURE` pairs, earlier rows before later ones where they
-    meet in one key (or all in all, where there are few), so a large family of copies costs linear work and still hangs together
-    through its first members.
+    meet in one key (among few hashes: always), so a large family of copies costs linear work and
+    still hangs together through its first members.
     """
     if not 0 <= max_distance <= MAX_DISTANCE:
         raise ValueError(f"max_distance must lie between 0 and {MAX_DISTANCE}")

@@ -213,11 +213,12 @@ class WordIndex:
         self, ids: NDArray[np.int64], base: int, part: slice, forms: Sequence[Forms]
     ) -> WordPairs:
         """Pairs of a part of the pictures that wait, of which the first one is number ``base``."""
-        wanted = self._look_up[part]
-        asked = [p if wants else _NONE for p, wants in zip(self._waiting[part], wanted, strict=True)]
-        forms = [f if wants else _NO_FORMS for f, wants in zip(forms, wanted, strict=True)]
+        each = zip(self._waiting[part], forms, self._look_up[part], strict=True)
+        wanted = [(points, form) if wants else (_NONE, _NO_FORMS) for points, form, wants in each]
         first = base + part.start
-        images, scores = self._look_up_all(asked, forms, first, self._most)
+        images, scores = self._look_up_all(
+            [points for points, _ in wanted], [form for _, form in wanted], first, self._most
+        )
         row, place = np.nonzero(images >= 0)
         return WordPairs(ids[first + row], ids[images[row, place]], scores[row, place])
 
@@ -304,7 +305,9 @@ def _joined(pictures: Sequence[Keypoints]) -> tuple[NDArray[np.float32], NDArray
 def _permitted(flags: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The forms that may be looked up, as keypoints and flips: of each keypoint at least one."""
     rows, columns = flags & ROWS_UNSURE > 0, flags & COLUMNS_UNSURE > 0
-    return np.nonzero(np.stack([np.ones_like(rows), rows, columns, rows & columns], axis=1))
+    forms = np.stack([np.ones_like(rows), rows, columns, rows & columns], axis=1)
+    point, form = np.nonzero(forms)
+    return point, form
 
 
 def forms_of(pictures: Sequence[Keypoints]) -> list[Forms]:
@@ -368,9 +371,7 @@ def matches_looked_at(segments: int) -> int:
     return max(_MATCHES_EACH, _MATCHES // max(segments, 1))
 
 
-def asked_form(
-    pictures: Sequence[Keypoints], forms: Sequence[Forms], words_each: int
-) -> Queries:
+def asked_form(pictures: Sequence[Keypoints], forms: Sequence[Forms], words_each: int) -> Queries:
     """Keypoints of ``pictures`` as they are looked up, each under ``words_each`` words."""
     places, flags = _joined(pictures)
     point, form = _permitted(flags)
