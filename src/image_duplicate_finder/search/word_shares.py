@@ -19,6 +19,13 @@ from numpy.typing import NDArray
 
 from image_duplicate_finder.fingerprint.features import Keypoints
 from image_duplicate_finder.search import words as index
+from image_duplicate_finder.search.word_forms import (
+    Forms,
+    asked_form,
+    places_of,
+    posted_form,
+    vocabulary_size,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,7 @@ class Layout:
     @property
     def words_here(self) -> int:
         """How many words a share has at most; word w is its word w // shares."""
-        return -(-index.vocabulary_size() // self.shares)
+        return -(-vocabulary_size() // self.shares)
 
     def words_each(self, first: int) -> int:
         """Under how many words each keypoint of the block from picture ``first`` on is sought."""
@@ -106,7 +113,7 @@ def deal_out(
     first: int, pictures: Sequence[Keypoints], layout: Layout
 ) -> list[tuple[Posted, Asked]]:
     """What the block of ``pictures`` from place ``first`` on posts and asks, share by share."""
-    all_posted = index.posted_form(pictures)
+    all_posted = posted_form(pictures)
     words, lengths = all_posted.words, all_posted.lengths
     images = first + np.repeat(np.arange(len(lengths), dtype=np.int64), lengths)
     asked = _asked(first, pictures, all_posted.forms, layout.words_each(first))
@@ -138,10 +145,10 @@ def deal_out(
 
 
 def _asked(
-    first: int, pictures: Sequence[Keypoints], forms: Sequence[index.Forms], words_each: int
+    first: int, pictures: Sequence[Keypoints], forms: Sequence[Forms], words_each: int
 ) -> Asked:
     """All look-ups of a block, in the order in which the index makes them."""
-    queries = index.asked_form(pictures, forms, words_each)
+    queries = asked_form(pictures, forms, words_each)
     picture = np.repeat(np.arange(len(pictures)), np.diff(queries.look_ups))
     return Asked(
         first,
@@ -195,7 +202,7 @@ def settle(
     most = index.MOST_THOROUGH if layout.thorough else index.MOST
     images = np.full((len(pictures), most), -1, np.int64)
     scores = np.zeros((len(pictures), most), np.float32)
-    offsets, places = index.places_of(pictures)
+    offsets, places = places_of(pictures)
     word_kernels.settle_found(
         keys[order],
         np.concatenate([each.images for each in found])[order],

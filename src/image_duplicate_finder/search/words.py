@@ -15,28 +15,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
 
-from image_duplicate_finder.fingerprint.features import (
-    COLUMNS_UNSURE,
-    ROWS_UNSURE,
-    Keypoints,
-    canonical,
-    flip_columns,
-    flip_rows,
+from image_duplicate_finder.fingerprint.features import Keypoints
+from image_duplicate_finder.search.word_forms import (
+    MOST_WORDS,
+    NO_FORMS,
+    NO_KEYPOINTS,
+    Forms,
+    PostedForm,
+    Queries,
+    asked_form,
+    forms_of,
+    posted_form,
+    vocabulary_size,
 )
 
 SEGMENT = 32_768
-_NEAREST_CELLS = 3
 # A keypoint is looked up under its nearest words: fewer, the more pictures there are, so that
 # the time for one picture grows slowly. (Pictures up to which, words.) One word finds 0.49 of
 # the matching keypoints, two 0.57, three 0.62.
-_MOST_WORDS = 3
-_WORDS = ((16_384, _MOST_WORDS),)
+_WORDS = ((16_384, MOST_WORDS),)
 # Of a word that very many keypoints share only the first are looked at: it tells little.
 LONGEST = 256
 # Matches of one picture that vote, dealt out to the segments, and how many each of them has at
@@ -52,37 +53,6 @@ LEAST, LEAST_THOROUGH = 2.2, 1.8
 # is asked for again. Matches of so many with one segment that there is room for.
 _CHUNK = 1024
 _ROOM = 1 << 22
-# The longer side of every picture in the units of an entry's place.
-_FRAME = 200.0
-_SIZE_STEPS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """Keypoints of n pictures in the form in which they are posted.
-
-    ``words`` (q,) int32, ``signatures`` (q,) uint64 and ``geometry`` (q, 4) uint8 of all
-    keypoints, of which the pictures have ``lengths`` (n,) int64 each. ``forms`` are the words
-    that each picture is looked up under itself.
-    """
-
-    words: NDArray[np.int32]
-    signatures: NDArray[np.uint64]
-    geometry: NDArray[np.uint8]
-    lengths: NDArray[np.int64]
-    forms: list[Forms]
-
-
-@dataclass(frozen=True, slots=True)
-class Forms:
-    """One picture's keypoints in every form that may be looked up, by keypoint and flip.
-
-    ``words`` (f, 3) uint16 are the nearest of each, the very nearest first, ``signatures`` (f,)
-    uint64. Kept from posting to looking up: to assign words takes a third of both.
-    """
-
-    words: NDArray[np.uint16]
-    signatures: NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,27 +75,6 @@ class _Segment:
     geometry: NDArray[np.uint8]
 
 
-@dataclass(frozen=True, slots=True)
-class Queries:
-    """Keypoints of n pictures in the form in which they are looked up.
-
-    Picture k has the keypoints ``offsets[k]`` to ``offsets[k + 1]`` (int64 (n + 1,)), with rows
-    of ``places`` (q, 4) float32: x, y, log2 of size, angle. Its look-ups are ``look_ups[k]`` to
-    ``look_ups[k + 1]``, in the order in which they vote: by keypoint, by flip, by rank of the
-    word. Each has the keypoint ``points`` (int32), ``choices`` (uint8) its place among that
-    keypoint's, ``turns`` (uint8) the flips, and ``words`` (uint16) and ``signatures`` (uint64).
-    """
-
-    offsets: NDArray[np.int64]
-    places: NDArray[np.float32]
-    look_ups: NDArray[np.int64]
-    points: NDArray[np.int32]
-    choices: NDArray[np.uint8]
-    turns: NDArray[np.uint8]
-    words: NDArray[np.uint16]
-    signatures: NDArray[np.uint64]
-
-
 class WordIndex:
     """Pictures by the words of their keypoints.
 
@@ -142,7 +91,7 @@ class WordIndex:
         self._ids: list[int] = []
         self._pool = ThreadPoolExecutor(jobs)
         self._waiting: list[Keypoints] = []
-        self._posted: list[Future[Posted]] = []
+        self._posted: list[Future[PostedForm]] = []
         self._look_up: list[bool] = []
         self._segments: list[_Segment] = []
         self._found: list[WordPairs] = []
@@ -214,7 +163,9 @@ class WordIndex:
     ) -> WordPairs:
         """Pairs of a part of the pictures that wait, of which the first one is number ``base``."""
         each = zip(self._waiting[part], forms, self._look_up[part], strict=True)
-        wanted = [(points, form) if wants else (_NONE, _NO_FORMS) for points, form, wants in each]
+        wanted = [
+            (points, form) if wants else (NO_KEYPOINTS, NO_FORMS) for points, form, wants in each
+        ]
         first = base + part.start
         images, scores = self._look_up_all(
             [points for points, _ in wanted], [form for _, form in wanted], first, self._most
@@ -269,84 +220,7 @@ class WordIndex:
         return True
 
 
-@cache
-def _vocabulary() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Coarse (2, 256) and fine (256, 2, 256) words; tools/train_vocabulary.py made them."""
-    path = resources.files("image_duplicate_finder.search") / "vocabulary.npz"
-    with path.open("rb") as file, np.load(file) as stored:
-        coarse, fine = stored["coarse"], stored["fine"]
-    return np.ascontiguousarray(coarse.T), np.ascontiguousarray(fine.transpose(0, 2, 1))
-
-
-def vocabulary_size() -> int:
-    """How many words there are; a word is a number below it."""
-    _, fine = _vocabulary()
-    return int(fine.shape[0] * fine.shape[2])
-
-
-_NO_NUMBERS = np.zeros(0, np.float32)
-_NO_BYTES = np.zeros(0, np.uint8)
-_NONE = Keypoints(
-    1, 1, _NO_NUMBERS, _NO_NUMBERS, _NO_NUMBERS, _NO_NUMBERS, _NO_BYTES.reshape(0, 16), _NO_BYTES
-)
-_NO_FORMS = Forms(np.zeros((0, _MOST_WORDS), np.uint16), np.zeros(0, np.uint64))
-
-
-def _joined(pictures: Sequence[Keypoints]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Rows (x, y, log2 of size, angle) in a frame of 200 for the longer side; and all flags."""
-    rows = []
-    for points in pictures:
-        factor = _FRAME / max(points.width, points.height)
-        size = np.log2(np.maximum(points.scale * factor, 1e-3))
-        rows.append(np.stack([points.x * factor, points.y * factor, size, points.angle], axis=1))
-    return np.concatenate(rows), np.concatenate([points.flags for points in pictures])
-
-
-def _permitted(flags: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The forms that may be looked up, as keypoints and flips: of each keypoint at least one."""
-    rows, columns = flags & ROWS_UNSURE > 0, flags & COLUMNS_UNSURE > 0
-    forms = np.stack([np.ones_like(rows), rows, columns, rows & columns], axis=1)
-    point, form = np.nonzero(forms)
-    return point, form
-
-
-def forms_of(pictures: Sequence[Keypoints]) -> list[Forms]:
-    """Every picture's keypoints as they may be looked up."""
-    from image_duplicate_finder.search import vocabulary_kernels
-
-    flags = np.concatenate([points.flags for points in pictures])
-    plain = canonical(np.concatenate([points.codes for points in pictures]), flags)
-    by_rows = flip_rows(plain)
-    flipped = (plain, by_rows, flip_columns(plain), flip_columns(by_rows))
-    point, form = _permitted(flags)
-    codes = np.stack([_as_words(each) for each in flipped], axis=1)[point, form]
-    words = np.zeros((len(codes), _MOST_WORDS), np.uint16)
-    vocabulary_kernels.assign(codes, *_vocabulary(), _NEAREST_CELLS, words)
-    ends = np.searchsorted(point, _offsets(pictures)[1:-1])
-    return [
-        Forms(*each)
-        for each in zip(np.split(words, ends), np.split(codes[:, 0].copy(), ends), strict=True)
-    ]
-
-
-def posted_form(pictures: Sequence[Keypoints]) -> Posted:
-    """Words, signatures and geometry of all keypoints, and how many each picture has."""
-    rows, flags = _joined(pictures)
-    size = np.clip(np.rint((rows[:, 2] + 1) * _SIZE_STEPS), 0, 63).astype(np.uint8)
-    geometry = np.empty((len(rows), 4), np.uint8)
-    geometry[:, :2] = np.clip(np.rint(rows[:, :2]), 0, 255)
-    geometry[:, 2] = (size << 2) | (flags & 3)
-    geometry[:, 3] = np.rint(rows[:, 3] * (128 / np.pi)).astype(np.int64) % 256
-    lengths = np.array([len(points) for points in pictures], np.int64)
-    forms = forms_of(pictures)
-    # The form without a flip comes first of each keypoint's.
-    plain = np.flatnonzero(_permitted(flags)[1] == 0)
-    words = np.concatenate([each.words for each in forms])[plain, 0]
-    signatures = np.concatenate([each.signatures for each in forms])[plain]
-    return Posted(words.astype(np.int32), signatures, geometry, lengths, forms)
-
-
-def _segment(base: int, parts: Sequence[Posted]) -> _Segment:
+def _segment(base: int, parts: Sequence[PostedForm]) -> _Segment:
     from image_duplicate_finder.search import vocabulary_kernels
 
     words = np.concatenate([part.words for part in parts])
@@ -369,34 +243,3 @@ def words_looked_up(pictures: int) -> int:
 def matches_looked_at(segments: int) -> int:
     """How many matches of a picture vote in each of so many segments."""
     return max(_MATCHES_EACH, _MATCHES // max(segments, 1))
-
-
-def asked_form(pictures: Sequence[Keypoints], forms: Sequence[Forms], words_each: int) -> Queries:
-    """Keypoints of ``pictures`` as they are looked up, each under ``words_each`` words."""
-    places, flags = _joined(pictures)
-    point, form = _permitted(flags)
-    offsets = _offsets(pictures)
-    words = np.concatenate([each.words for each in forms])[:, :words_each]
-    return Queries(
-        offsets,
-        places,
-        look_ups=np.searchsorted(point, offsets) * words_each,
-        points=np.repeat(point, words_each).astype(np.int32),
-        choices=np.add.outer(form * words_each, np.arange(words_each)).ravel().astype(np.uint8),
-        turns=np.repeat((flags[point] ^ form) & 3, words_each).astype(np.uint8),
-        words=words.ravel(),
-        signatures=np.repeat(np.concatenate([each.signatures for each in forms]), words_each),
-    )
-
-
-def places_of(pictures: Sequence[Keypoints]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Offsets (n + 1,) and places (q, 4) of :class:`Queries`, without the words."""
-    return _offsets(pictures), _joined(pictures)[0]
-
-
-def _offsets(pictures: Sequence[Keypoints]) -> NDArray[np.int64]:
-    return np.concatenate([[0], np.cumsum([len(points) for points in pictures])]).astype(np.int64)
-
-
-def _as_words(codes: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    return np.ascontiguousarray(codes).view(np.uint64)
