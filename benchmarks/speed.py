@@ -28,6 +28,11 @@ from benchmarks.tools import HERE, NOT_RUNNABLE, TOOLS, WORK, scan_command
 
 Row = list[str]
 
+_PEERS = (
+    "ours-quick", "immaculate-pdq", "czkawka", "image-dedup-ai", "ours-standard",
+    "immaculate-sscd_distilled", "fastdup", "immaculate-sscd",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -37,6 +42,7 @@ class Options:
     repeat: int
     sizes: list[int]
     library: int
+    tools: list[str]
     seed: int = 1
 
     def list_photos(self) -> list[Photo]:
@@ -74,10 +80,7 @@ def limit(options: Options) -> None:
 def peers(options: Options) -> None:
     """Wall time against peers on set A, whole processes in turns."""
     folder, truth = SetSpec("a", options.seed, None, 834, 0).make(options.photos)
-    names = [
-        "ours-quick", "immaculate-pdq", "czkawka", "image-dedup-ai", "ours-standard",
-        "immaculate-sscd_distilled", "fastdup", "immaculate-sscd",
-    ]  # fmt: skip
+    names = options.tools
     walls: dict[str, list[float]] = {name: [] for name in names}
     cpus: dict[str, list[float]] = {name: [] for name in names}
     for name in names:
@@ -268,9 +271,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--library", type=int, default=1_000_000, help="pictures of 'million'")
+    parser.add_argument("--tools", default=",".join(_PEERS), help="tools of 'peers'")
     parser.add_argument("--out", type=Path, default=HERE / "RESULTS.md")
     given = parser.parse_args(arguments)
-    options = Options(given.photos, given.repeat, given.sizes, given.library)
+    options = Options(
+        given.photos, given.repeat, given.sizes, given.library, given.tools.split(",")
+    )
     for name in PARTS if "all" in given.parts else given.parts:
         print(f"== {name}", flush=True)
         PARTS[name](options)
