@@ -101,13 +101,17 @@ class FileStat(NamedTuple):
     @classmethod
     def of(cls, result: os.stat_result) -> FileStat:
         """The fields of an ``os.stat_result`` that this program keeps."""
-        return cls(
-            result.st_size,
-            result.st_mtime_ns,
-            result.st_ctime_ns,
-            result.st_dev,
-            result.st_ino,
-            result.st_nlink,
+        # As cls(...), which takes twice as long.
+        return tuple.__new__(
+            cls,
+            (
+                result.st_size,
+                result.st_mtime_ns,
+                result.st_ctime_ns,
+                result.st_dev,
+                result.st_ino,
+                result.st_nlink,
+            ),
         )
 
     @property

@@ -32,6 +32,21 @@ def test_timings_name_every_stage(idf: Idf, album: Path) -> None:
     assert together[0] == pytest.approx(sum(row[0] for row in stages.values()), abs=0.1)
 
 
+def test_a_folder_that_did_not_change_is_scanned_without_what_computes(
+    idf: Idf, album: Path, library_dir: Path
+) -> None:
+    """Nobody waits for NumPy and OpenCV who has nothing for them to do."""
+    arguments = ["--library", str(library_dir), "scan", str(album)]
+    first = idf(*arguments)
+    script = (
+        f"import sys; from image_duplicate_finder.cli import run; run({arguments});"
+        "print('loaded:', [name for name in ('numpy', 'cv2') if name in sys.modules])"
+    )
+    second = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert second.stdout.endswith("loaded: []\n")
+    assert first.returncode == 0
+
+
 def test_a_picture_beyond_the_memory_limit_is_reported_and_the_rest_goes_on(
     idf: Idf, tmp_path: Path, painted: Painter
 ) -> None:

@@ -14,10 +14,10 @@ import psutil
 import pytest
 from PIL import Image
 
+from image_duplicate_finder.executors.messages import FileTask, Recognised, TaskResult
 from image_duplicate_finder.executors.processes import ProcessExecutor
-from image_duplicate_finder.executors.task import FileTask, Recognised, TaskResult
-from image_duplicate_finder.fingerprint.compute import Specs
 from image_duplicate_finder.fingerprint.exact import content_hash
+from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.model import Failure, Fingerprinted
 from image_duplicate_finder.settings import DecodeLimits, Mode
 from tests.conftest import Painter

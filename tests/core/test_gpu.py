@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from image_duplicate_finder import Library, ScanSettings
+from image_duplicate_finder.executors.messages import FileTask
 from image_duplicate_finder.executors.processes import ProcessExecutor
-from image_duplicate_finder.executors.task import FileTask
-from image_duplicate_finder.fingerprint.compute import Specs
 from image_duplicate_finder.fingerprint.embedding import Embedder, from_bytes
+from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.model import Failure, Fingerprinted
 from image_duplicate_finder.scan.gpu import BatchedEmbeddings
 from image_duplicate_finder.settings import DecodeLimits, Mode

@@ -23,7 +23,7 @@ from image_duplicate_finder.scan.publish import publish_groups, publish_similar
 from image_duplicate_finder.scan.verification import verifier_name
 from image_duplicate_finder.settings import ScanSettings
 from image_duplicate_finder.store import Store
-from image_duplicate_finder.verify import describe
+from image_duplicate_finder.verify.wording import describe
 from tests.core import plain_grouping
 
 IDS = range(1, 15)

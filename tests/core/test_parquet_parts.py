@@ -9,9 +9,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from image_duplicate_finder.errors import IdfError
+from image_duplicate_finder.executors.messages import Answer, Recognised
 from image_duplicate_finder.executors.on_ray.parts import PartFolder
-from image_duplicate_finder.executors.processes import Answer
-from image_duplicate_finder.executors.task import Recognised
 from image_duplicate_finder.model import (
     Failure,
     FileStat,

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from image_duplicate_finder.executors.messages import FileTask
 from image_duplicate_finder.executors.read_ahead import ReadAhead
-from image_duplicate_finder.executors.task import FileTask
 
 FILES = 200
 pytestmark = pytest.mark.skipif(

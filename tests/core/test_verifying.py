@@ -16,7 +16,7 @@ from image_duplicate_finder.executors.engine import LocalExecutor
 from image_duplicate_finder.executors.verifying import Sides, Verifiers, verify_share
 from image_duplicate_finder.fingerprint import keypoints, perceptual, proof
 from image_duplicate_finder.settings import DecodeLimits
-from image_duplicate_finder.verify import StoredSide
+from image_duplicate_finder.verify.pair import StoredSide
 from tests.conftest import Painter
 
 PAIRS = [(a, b) for a in range(24) for b in range(a + 1, 24)] + [(3, 99)]

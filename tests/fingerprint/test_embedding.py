@@ -17,10 +17,10 @@ import pytest
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.fingerprint.embedding import (
     Embedder,
-    calibration,
     from_bytes,
     to_bytes,
 )
+from image_duplicate_finder.fingerprint.model_card import calibration
 from image_duplicate_finder.fingerprint.shrink import squeezed
 from image_duplicate_finder.model import UNCALIBRATED, Calibration
 from image_duplicate_finder.search.vectors import calibrated

@@ -13,9 +13,9 @@ from hypothesis.stateful import Bundle, initialize, invariant, multiple, rule
 
 from image_duplicate_finder.errors import NotFound, NothingReadable
 from image_duplicate_finder.executors.engine import LocalExecutor
-from image_duplicate_finder.executors.processes import Answer
-from image_duplicate_finder.executors.task import FileTask, run_task
-from image_duplicate_finder.fingerprint.compute import Specs
+from image_duplicate_finder.executors.messages import Answer, FileTask
+from image_duplicate_finder.executors.task import run_task
+from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.model import Relation
 from image_duplicate_finder.removal import Plan, State

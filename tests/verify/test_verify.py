@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from image_duplicate_finder.fingerprint import keypoints, perceptual, proof
 from image_duplicate_finder.model import ImageInfo, Match, Relation
-from image_duplicate_finder.verify import Side, describe, verify
+from image_duplicate_finder.verify.pair import Side, verify
+from image_duplicate_finder.verify.wording import describe
 from tests.conftest import Painter
 
 Image = NDArray[np.uint8]

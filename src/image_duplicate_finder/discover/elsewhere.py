@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat as stat_bits
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from image_duplicate_finder.discover.folders import Found, reason
 from image_duplicate_finder.discover.names import Choice, Discovery
@@ -86,6 +85,8 @@ def _all(paths: Sequence[str]) -> list[FoundFile | Failure]:
     """What is known of each path; storage is asked about several at once, as answers take long."""
     if not any(map(is_url, paths)):
         return [_one(path) for path in paths]
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
         return list(pool.map(_one, paths))
 

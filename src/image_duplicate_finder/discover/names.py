@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import pathspec
+from typing import TYPE_CHECKING
 
 from image_duplicate_finder.model import Failure, FoundFile
+
+if TYPE_CHECKING:
+    import pathspec
 
 # What these names say is believed; every other file is looked into by content.
 OTHER_EXTENSIONS = frozenset(

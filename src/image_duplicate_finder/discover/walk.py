@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from operator import attrgetter
-
-import pathspec
+from typing import TYPE_CHECKING
 
 from image_duplicate_finder.discover import elsewhere, folders
 from image_duplicate_finder.discover.names import Choice, Discovery
@@ -14,6 +13,9 @@ from image_duplicate_finder.model import Failure, FoundFile
 from image_duplicate_finder.sources import is_archive, is_url, split_member
 from image_duplicate_finder.sources.manifest import is_manifest
 from image_duplicate_finder.sources.remote import is_wild
+
+if TYPE_CHECKING:
+    import pathspec
 
 
 def discover(
@@ -30,8 +32,7 @@ def discover(
     their root. ``on_folder(folder, files so far)`` is called for each folder and returns
     False to stop. Backups of this program and system folders are always passed over.
     """
-    patterns = pathspec.GitIgnoreSpec.from_lines(exclude) if exclude else None
-    choice = Choice(recursive, hidden, patterns)
+    choice = Choice(recursive, hidden, _patterns(exclude) if exclude else None)
     found: list[FoundFile] = []
     failures: list[Failure] = []
     for root in roots:
@@ -49,10 +50,16 @@ def discover(
     return Discovery(tuple(files), tuple(failures), tuple(aliases))
 
 
+def _patterns(lines: Sequence[str]) -> pathspec.GitIgnoreSpec:
+    import pathspec  # where it is needed: most scans would wait for it in vain
+
+    return pathspec.GitIgnoreSpec.from_lines(lines)
+
+
 def _without_doubles(found: list[FoundFile]) -> tuple[list[FoundFile], list[tuple[str, str]]]:
     """Each file once, by the first of its paths, and its others as (path, first path)."""
-    if len({file.stat.identity for file in found}) == len(found):
-        return found, []
+    if len({file.stat.inode for file in found}) == len(found):
+        return found, []  # as nearly always: not even two devices share a number
     files: list[FoundFile] = []
     aliases: list[tuple[str, str]] = []
     listed: dict[tuple[int, int], str] = {}

@@ -13,8 +13,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
+
+# A terminal sends them to every process; the parent decides what comes of them.
+_TERMINAL_SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTSTP") if hasattr(signal, name)
+]
 
 READY = "ready"
 """The first answer of every child: from here on its work is to blame for what happens."""
@@ -22,12 +27,13 @@ READY = "ready"
 
 def start(module: str) -> subprocess.Popen[bytes]:
     """A child that runs ``module``, with pipes for requests and answers."""
-    return subprocess.Popen(
-        [sys.executable, "-m", module],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=_environment(),
-    )
+    with _terminal_signals_held():
+        return subprocess.Popen(
+            [sys.executable, "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=_environment(),
+        )
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
@@ -45,9 +51,8 @@ def run(serve: Callable[[BinaryIO, BinaryIO], None]) -> None:
 
     The answers' pipe is kept to ourselves: what a library prints must not get into it.
     """
-    for name in ("SIGINT", "SIGTSTP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in _TERMINAL_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
@@ -56,6 +61,19 @@ def run(serve: Callable[[BinaryIO, BinaryIO], None]) -> None:
         serve(sys.stdin.buffer, answers)
     except BrokenPipeError:
         os._exit(0)
+
+
+@contextlib.contextmanager
+def _terminal_signals_held() -> Iterator[None]:
+    """Let a child that starts inherit that these signals wait: it has yet to ignore them."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINAL_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _environment() -> dict[str, str]:

@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Iterable
 
-from image_duplicate_finder.executors.task import FileTask
+from image_duplicate_finder.executors.messages import FileTask
 
 _BYTES_AHEAD = 48 * 1024 * 1024
 _FILES_AHEAD = 64

@@ -2,46 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from image_duplicate_finder.errors import DecodeError
-from image_duplicate_finder.fingerprint.compute import Specs, fingerprint
+from image_duplicate_finder.executors.messages import Answer, FileTask, Recognised
+from image_duplicate_finder.fingerprint.compute import fingerprint
 from image_duplicate_finder.fingerprint.exact import content_hash
-from image_duplicate_finder.model import Failure, FileStat, Fingerprinted
+from image_duplicate_finder.fingerprint.specs import Specs
+from image_duplicate_finder.model import Failure, Fingerprinted
 from image_duplicate_finder.settings import DecodeLimits
 from image_duplicate_finder.sources import read
 
 _MEGABYTE = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class FileTask:
-    """A file to read. ``known`` holds content hashes that need no decoding.
-
-    ``size`` in bytes and ``device`` are what discovery saw; they only decide when it is read.
-    """
-
-    path: str
-    size: int
-    known: tuple[bytes, ...] = ()
-    device: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Recognised:
-    """The file's content was among the known ones."""
-
-    path: str
-    stat: FileStat
-    content: bytes
-
-
-TaskResult = Fingerprinted | Recognised | Failure
-
-
-def run_task(
-    task: FileTask, specs: Specs, limits: DecodeLimits
-) -> tuple[TaskResult, FileStat | None]:
+def run_task(task: FileTask, specs: Specs, limits: DecodeLimits) -> Answer:
     """Read and fingerprint one file; the stat belongs to the bytes that were read, if any were."""
     try:
         data, stat = read(task.path, limits)

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from image_duplicate_finder.executors import child
 from image_duplicate_finder.model import Match
-from image_duplicate_finder.verify import Side, StoredSide, verify
+from image_duplicate_finder.verify.pair import Side, StoredSide, verify
 
 Pair = tuple[int, int]
 Sides = Mapping[int, StoredSide]

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from image_duplicate_finder.fingerprint import specs
 from image_duplicate_finder.fingerprint.shrink import squeezed
 
-NAME = "colour"
-VERSION = 1
+NAME, VERSION = specs.COLOUR
 
 _FORMAT = struct.Struct("<fff")
 _SIDE = 64

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -19,59 +18,16 @@ from image_duplicate_finder.fingerprint import (
     perceptual,
     proof,
 )
+from image_duplicate_finder.fingerprint.model_card import card_of
 from image_duplicate_finder.fingerprint.shrink import squeezed
+from image_duplicate_finder.fingerprint.specs import Specs, keypoint_name
 from image_duplicate_finder.model import Fingerprint, ImageInfo
-from image_duplicate_finder.settings import DecodeLimits, Mode, ScanSettings
+from image_duplicate_finder.settings import DecodeLimits, Mode
 
 # The long side in pixels that decoding must deliver at least: twice that of the proof picture, or
 # decoders' rounding of sizes would shift a mirrored copy by half a pixel of it.
 _SIDE = 2 * proof.SIDE
 _SIDE_THOROUGH = 480
-
-
-@dataclass(frozen=True, slots=True)
-class Specs:
-    """Which fingerprints are wanted. ``model`` is an ONNX path, "" the built-in model.
-
-    ``squeeze_only`` leaves the network to the caller, who runs it on a GPU for many pictures at
-    once: in place of the vector comes the picture at the model's size, RGB, as bytes.
-    ``pixels`` asks for the hash of the full-size pixels and nothing else: it needs a full
-    decode, so it is computed only for the few pictures that may be pixel-identical.
-    """
-
-    mode: Mode
-    model: str = ""
-    squeeze_only: bool = False
-    pixels: bool = False
-
-    @classmethod
-    def of(cls, settings: ScanSettings) -> Specs:
-        """The fingerprints that a scan with these settings needs."""
-        return cls(settings.mode, settings.model or "")
-
-    def embedding(self) -> tuple[str, int]:
-        """Name and version of the embedding: vectors of different models never mix."""
-        return embedding.fingerprint_name(self.model_path()), embedding.VERSION
-
-    def model_path(self) -> Path | None:
-        """The ONNX file, None for the built-in model."""
-        return Path(self.model) if self.model else None
-
-    def wanted(self) -> tuple[tuple[str, int], ...]:
-        """(name, version) of every fingerprint that a picture gets."""
-        names = [(perceptual.NAME, perceptual.VERSION), (proof.NAME, proof.VERSION)]
-        if self.mode is not Mode.QUICK:
-            names += [
-                (keypoint_name(self.mode), keypoints.VERSION),
-                (colour.NAME, colour.VERSION),
-                self.embedding(),
-            ]
-        return tuple(names)
-
-
-def keypoint_name(mode: Mode) -> str:
-    """Thorough mode keeps more keypoints, under a name of their own."""
-    return keypoints.NAME if mode is not Mode.THOROUGH else f"{keypoints.NAME}:thorough"
 
 
 @lru_cache(maxsize=2)
@@ -125,7 +81,7 @@ def _local_and_learned(
 
 def _learned(rgb: NDArray[np.uint8], specs: Specs) -> bytes:
     if specs.squeeze_only:
-        card = embedding.card_of(specs.model_path())
+        card = card_of(specs.model_path())
         return squeezed(rgb, card.width, card.height).tobytes()
     return embedding.to_bytes(_embedder(specs.model_path()).embed([rgb])[0])
 

@@ -2,7 +2,7 @@
 
 A convolutional network runs through ONNX Runtime on the CPU, or on a CUDA device where asked.
 The model in the package is described in ``models/MODEL_CARD.md``; any other ONNX file works
-with a small JSON file of the same name beside it (see :func:`read_model_card`). Vectors of
+with a small JSON file of the same name beside it (see :mod:`.model_card`). Vectors of
 different models are never mixed: :attr:`Embedder.key` names the model and its preprocessing.
 """
 
@@ -10,28 +10,27 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import logging
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import blake3
 import numpy as np
 from numpy.typing import NDArray
 
 from image_duplicate_finder.errors import UsageError
+from image_duplicate_finder.fingerprint.model_card import (
+    ModelCard,
+    built_in_model,
+    model_key,
+    read_model_card,
+    read_model_file,
+)
 from image_duplicate_finder.fingerprint.shrink import squeezed
-from image_duplicate_finder.model import UNCALIBRATED, Calibration
 
 Image = NDArray[np.uint8]
 Vectors = NDArray[np.float32]
 
-VERSION = 1
 STORED_DTYPE = np.dtype("<f2")
 """Vectors are kept in half precision: two bytes per value, cosines off by less than 0.0005."""
 
@@ -39,32 +38,8 @@ _TINY = np.finfo(np.float32).tiny
 _CHUNK = 4  # pictures per run: more gain nothing on one CPU thread and cost memory
 _GPU_CHUNK = 64
 _FATAL = 4  # ONNX Runtime's number of the severity
-_LAYOUTS = ("NCHW", "NHWC")
-_COLOURS = ("RGB", "BGR")
-_CARD_KEYS = {"width", "height", "layout", "colour", "mean", "scale", "output"}
-_CARD_OPTIONS = {"calibration"}
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelCard:
-    """How pictures enter a model and which of its outputs is the vector.
-
-    The network gets ``(pixel - mean) * scale`` per channel, pixels from 0 to 255, at ``width``
-    by ``height``, channels in the order ``colour`` ("RGB" or "BGR"), axes in the order
-    ``layout`` ("NCHW" or "NHWC"). ``calibration`` maps the distances of its vectors to those
-    that the two thresholds speak of.
-    """
-
-    width: int
-    height: int
-    layout: str
-    colour: str
-    mean: tuple[float, float, float]
-    scale: tuple[float, float, float]
-    output: str
-    calibration: Calibration = UNCALIBRATED
 
 
 class Embedder:
@@ -80,12 +55,12 @@ class Embedder:
         warning is logged and the CPU does the work. Raises :class:`UsageError` with the reason
         when the files cannot be used.
         """
-        path = model if model is not None else _built_in()
+        path = model if model is not None else built_in_model()
         card_path = path.with_suffix(".json")
-        card_bytes = _read(card_path, "the description of the model")
-        model_bytes = _read(path, "the model")
+        card_bytes = read_model_file(card_path, "the description of the model")
+        model_bytes = read_model_file(path, "the model")
         self.card = read_model_card(card_bytes, card_path)
-        self.key = _key(model_bytes, card_bytes)
+        self.key = model_key(model_bytes, card_bytes)
         self._session, self.on_gpu = _open_session(model_bytes, path, gpu)
         self._input = _only_input(self._session, path)
         self.dim = _checked_length(self._session, self._input, self.card, path)
@@ -114,69 +89,6 @@ class Embedder:
         return vectors
 
 
-@lru_cache(maxsize=4)
-def fingerprint_name(model: Path | None = None) -> str:
-    """The name under which a model's vectors are stored: those of two models never mix.
-
-    Loads no session. Raises :class:`UsageError` when the files cannot be read.
-    """
-    path = model if model is not None else _built_in()
-    card = _read(path.with_suffix(".json"), "the description of the model")
-    return f"embedding:{_key(_read(path, 'the model'), card)}"
-
-
-def calibration(model: Path | None = None) -> Calibration:
-    """How the distances of a model's vectors are to be read. Loads no session.
-
-    Raises :class:`UsageError` when the JSON beside the model cannot be used.
-    """
-    return card_of(model).calibration
-
-
-@lru_cache(maxsize=4)
-def card_of(model: Path | None = None) -> ModelCard:
-    """The description beside a model. Loads no session.
-
-    Raises :class:`UsageError` when the JSON beside the model cannot be used.
-    """
-    path = (model if model is not None else _built_in()).with_suffix(".json")
-    return read_model_card(_read(path, "the description of the model"), path)
-
-
-def _key(model: bytes, card: bytes) -> str:
-    return blake3.blake3(model + card).hexdigest(length=8)
-
-
-def read_model_card(data: bytes, path: Path) -> ModelCard:
-    """Parse and check the JSON beside a model; ``path`` is for messages only.
-
-    It is an object with ``width`` and ``height`` (pixels), ``layout``, ``colour``, ``mean`` and
-    ``scale`` (three numbers each), ``output`` (the output's name in the ONNX file) and, where
-    wanted, ``calibration``: an object with ``scale`` and ``power``, both greater than 0.
-    Raises :class:`UsageError`.
-    """
-    try:
-        values: Any = json.loads(data)
-    except ValueError as error:
-        raise UsageError(f"{path} is not valid JSON ({error}).") from error
-    if not isinstance(values, dict):
-        raise UsageError(f"{path} must hold one JSON object.")
-    if missing := _CARD_KEYS - values.keys():
-        raise UsageError(f"{path} lacks {', '.join(sorted(missing))}.")
-    if unknown := values.keys() - _CARD_KEYS - _CARD_OPTIONS:
-        raise UsageError(f"{path} has unknown entries: {', '.join(sorted(unknown))}.")
-    return ModelCard(
-        width=_side(values["width"], "width", path),
-        height=_side(values["height"], "height", path),
-        layout=_choice(values["layout"], _LAYOUTS, "layout", path),
-        colour=_choice(values["colour"], _COLOURS, "colour", path),
-        mean=_three(values["mean"], "mean", path),
-        scale=_three(values["scale"], "scale", path),
-        output=str(values["output"]),
-        calibration=_calibration(values.get("calibration", {"scale": 1, "power": 1}), path),
-    )
-
-
 def to_bytes(vector: Vectors) -> bytes:
     """One vector (d,) in its stored form: half precision, 2 bytes per value."""
     return vector.astype(STORED_DTYPE).tobytes()
@@ -185,10 +97,6 @@ def to_bytes(vector: Vectors) -> bytes:
 def from_bytes(data: bytes) -> Vectors:
     """What :func:`to_bytes` wrote, as float32 (d,)."""
     return np.frombuffer(data, STORED_DTYPE).astype(np.float32)
-
-
-def _built_in() -> Path:
-    return Path(str(files("image_duplicate_finder.fingerprint") / "models" / "lite0.onnx"))
 
 
 def _normalised(small: Image, card: ModelCard) -> NDArray[np.float32]:
@@ -258,41 +166,3 @@ def _checked_length(session: Any, name: str, card: ModelCard, path: Path) -> int
             f"not the shape {shape}."
         )
     return int(np.prod(shape[1:]))
-
-
-def _read(path: Path, what: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}, {what}, cannot be read ({error.strerror}).") from error
-
-
-def _side(value: Any, name: str, path: Path) -> int:
-    if type(value) is not int or not 8 <= value <= 2048:
-        raise UsageError(f"{name} in {path} must be a whole number from 8 to 2048.")
-    return value
-
-
-def _choice(value: Any, allowed: tuple[str, ...], name: str, path: Path) -> str:
-    if value not in allowed:
-        raise UsageError(f"{name} in {path} must be {' or '.join(allowed)}.")
-    return str(value)
-
-
-def _calibration(value: Any, path: Path) -> Calibration:
-    if not isinstance(value, dict) or value.keys() != {"scale", "power"}:
-        raise UsageError(f"calibration in {path} must be an object with scale and power.")
-    for number in value.values():
-        if type(number) not in (int, float) or not 0 < number < 100:
-            raise UsageError(f"scale and power in {path} must lie between 0 and 100.")
-    return Calibration(float(value["scale"]), float(value["power"]))
-
-
-def _three(value: Any, name: str, path: Path) -> tuple[float, float, float]:
-    if (
-        not isinstance(value, list)
-        or len(value) != 3
-        or not all(type(v) in (int, float) and math.isfinite(v) for v in value)
-    ):
-        raise UsageError(f"{name} in {path} must be a list of three finite numbers.")
-    return float(value[0]), float(value[1]), float(value[2])

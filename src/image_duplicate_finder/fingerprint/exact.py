@@ -8,10 +8,10 @@ import numpy as np
 from blake3 import blake3
 
 from image_duplicate_finder.decode import decode_stored
+from image_duplicate_finder.fingerprint import specs
 from image_duplicate_finder.settings import DecodeLimits
 
-PIXELS_NAME = "pixels"
-PIXELS_VERSION = 1
+PIXELS_NAME, PIXELS_VERSION = specs.PIXELS
 
 
 def content_hash(data: bytes) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from image_duplicate_finder.fingerprint import specs
 from image_duplicate_finder.fingerprint.features import (
     COLUMNS_FLIPPED,
     COLUMNS_UNSURE,
@@ -22,8 +23,7 @@ from image_duplicate_finder.fingerprint.sift import detect
 
 __all__ = ["NAME", "VERSION", "Keypoints", "extract"]
 
-NAME = "keypoints"
-VERSION = 3
+NAME, VERSION = specs.KEYPOINTS
 
 _SIDE, _LIMIT = 200, 200
 _SIDE_THOROUGH, _LIMIT_THOROUGH = 320, 600

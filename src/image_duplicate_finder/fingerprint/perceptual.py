@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from image_duplicate_finder.fingerprint import specs
 from image_duplicate_finder.fingerprint.shrink import squeezed
 
-NAME = "perceptual"
-VERSION = 1
+NAME, VERSION = specs.PERCEPTUAL
 SIDE = 64
 BITS = 256
 _FREQUENCIES = 16

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from image_duplicate_finder.fingerprint import specs
 from image_duplicate_finder.fingerprint.shrink import fitted
 
-NAME = "proof"
-VERSION = 1
+NAME, VERSION = specs.PROOF
 SIDE = 192
 _QUALITY = 45
 

@@ -9,17 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image_duplicate_finder.errors import DecodeError
+from image_duplicate_finder.executors.messages import FileTask
 from image_duplicate_finder.executors.processes import ProcessExecutor
-from image_duplicate_finder.executors.task import FileTask
 from image_duplicate_finder.fingerprint import embedding, keypoints, perceptual
-from image_duplicate_finder.fingerprint.compute import Specs, keypoint_name
+from image_duplicate_finder.fingerprint.specs import Specs, keypoint_name
 from image_duplicate_finder.model import Failure, Fingerprinted, Match, Relation
 from image_duplicate_finder.scan.sides import side_of, stored_sides
 from image_duplicate_finder.scan.similar import stored_vectors
 from image_duplicate_finder.search.words import WordIndex
 from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.store import Store
-from image_duplicate_finder.verify import describe, verify
+from image_duplicate_finder.verify.pair import verify
+from image_duplicate_finder.verify.wording import describe
 
 _NEAR_BITS = 70
 """Looser than a scan, since one picture has few chance neighbours and each is verified."""

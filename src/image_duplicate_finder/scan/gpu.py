@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from image_duplicate_finder.executors.processes import Answer
+from image_duplicate_finder.executors.messages import Answer
 from image_duplicate_finder.fingerprint import embedding
-from image_duplicate_finder.fingerprint.compute import Specs
+from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.model import Fingerprint, Fingerprinted
 from image_duplicate_finder.settings import Mode, ScanSettings
 

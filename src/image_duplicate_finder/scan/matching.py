@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from image_duplicate_finder.executors.engine import Executor, LocalExecutor
 from image_duplicate_finder.fingerprint import keypoints, perceptual
-from image_duplicate_finder.fingerprint.compute import keypoint_name
+from image_duplicate_finder.fingerprint.specs import keypoint_name
 from image_duplicate_finder.model import Match
 from image_duplicate_finder.progress import CancelToken, Progress, Step, silent
 from image_duplicate_finder.scan.families import Families, Pair

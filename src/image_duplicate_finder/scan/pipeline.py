@@ -9,17 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from image_duplicate_finder.discover import Discovery, discover
-from image_duplicate_finder.errors import Interrupted, NothingReadable
-from image_duplicate_finder.executors.engine import open_executor
-from image_duplicate_finder.grouping import rank_of
-from image_duplicate_finder.model import Match
+from image_duplicate_finder.errors import Interrupted
+from image_duplicate_finder.executors.spares import Spares
 from image_duplicate_finder.progress import CancelToken, Progress, Step
 from image_duplicate_finder.results import ScanState
-from image_duplicate_finder.scan.matching import find_matches
-from image_duplicate_finder.scan.publish import Preview, basis_of, publish_groups
-from image_duplicate_finder.scan.reading import Reading, read_files
-from image_duplicate_finder.scan.similar import find_look_alikes
-from image_duplicate_finder.settings import Mode, ScanSettings
+from image_duplicate_finder.scan.basis import basis_of, take_over
+from image_duplicate_finder.scan.intake import Intake
+from image_duplicate_finder.settings import ScanSettings
 from image_duplicate_finder.store import Store
 
 
@@ -29,6 +25,7 @@ def run_scan(
     roots: Sequence[str],
     settings: ScanSettings,
     *,
+    spares: Spares,
     progress: Progress,
     cancel: CancelToken,
 ) -> None:
@@ -39,27 +36,28 @@ def run_scan(
     """
     try:
         discovery = _discover(roots, settings, progress, cancel)
-        preview = Preview(store, scan, settings)
-        with open_executor(settings) as executor:
-            reading = read_files(
-                store, scan, discovery, settings, executor, progress, cancel, preview.offer
-            )
-            _refuse_nothing(discovery, reading)
-
+        intake = Intake(store, scan, settings, discovery)
+        tasks = intake.sort_out()
+        known = intake.files - len(tasks)
+        progress(Step("fingerprint", known, intake.files, failures=intake.failures))
+        if not tasks:
+            intake.refuse_nothing()
             basis = basis_of(store, scan, settings)
-            earlier = store.scans.with_basis(basis)
-            matches: list[Match] = []
-            if earlier is None:
-                contents = reading.contents
-                rank = rank_of(store.scans.contents(scan), settings.keep_rules)
-                matches = find_matches(store, contents, rank, settings, executor, progress, cancel)
-        progress(Step("group", 0, None))
-        if earlier is not None:
-            store.groups.copy(earlier, scan)
-        else:
-            if settings.mode is not Mode.QUICK:
-                find_look_alikes(store, scan, reading.contents, settings)
-            publish_groups(store, scan, settings, matches)
+        if tasks or not take_over(store, scan, basis, progress):
+            # Imported here since it loads NumPy, OpenCV and more, for which nobody waits who
+            # looks again at a folder that did not change.
+            from image_duplicate_finder.scan.comparing import read_and_compare
+
+            basis = read_and_compare(
+                store,
+                scan,
+                intake,
+                tasks,
+                settings,
+                spares=spares,
+                progress=progress,
+                cancel=cancel,
+            )
         store.scans.finish(scan, ScanState.DONE, basis=basis)
     except Interrupted:
         store.scans.finish(scan, ScanState.STOPPED)
@@ -88,11 +86,3 @@ def _discover(
     if cancel.cancelled:
         raise Interrupted("The scan was stopped.")
     return discovery
-
-
-def _refuse_nothing(discovery: Discovery, reading: Reading) -> None:
-    unread_roots = not discovery.files and discovery.failures
-    if (discovery.files and not reading.contents) or unread_roots:
-        raise NothingReadable(
-            "None of the files could be read as a picture. The list of failures says why."
-        )

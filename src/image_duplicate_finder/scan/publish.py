@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Sequence
-
-from blake3 import blake3
 
 from image_duplicate_finder.grouping import group, similar_groups
 from image_duplicate_finder.model import Group, GroupKind, Match
 from image_duplicate_finder.scan.arranged import arrange_again, arranged_in
+from image_duplicate_finder.scan.basis import verifier_name
 from image_duplicate_finder.scan.matching import quick_matches
 from image_duplicate_finder.scan.similar import look_alikes
-from image_duplicate_finder.scan.verification import verifier_name
 from image_duplicate_finder.settings import ScanSettings
 from image_duplicate_finder.store import Store
-from image_duplicate_finder.verify import describe
+from image_duplicate_finder.verify.wording import describe
 
-# Settings that say how the work is done: no result depends on them.
-_HOW = ("jobs", "limits", "gpu", "engine", "address", "parquet")
 _FIRST_PREVIEW_SECONDS = 4.0
 _NOTHING_YET_SECONDS = 1.0
 _PREVIEW_GROWTH = 2.0
-
-
-def basis_of(store: Store, scan: int, settings: ScanSettings) -> bytes:
-    """A digest of all that a scan's groups depend on: equal basis, equal groups."""
-    digest = blake3()
-    relevant = settings.to_dict() | dict.fromkeys(_HOW)
-    digest.update(json.dumps(relevant, sort_keys=True).encode())
-    digest.update(verifier_name(settings.mode).encode())
-    for rows in store.scans.fixture(scan):
-        digest.update(repr(rows).encode("utf-8", "surrogateescape"))
-    for pair in sorted(store.decisions.dismissed_ids()):
-        digest.update(repr(pair).encode())
-    return digest.digest()
 
 
 def publish_groups(

@@ -8,7 +8,7 @@ from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.model import Group, Match, Member, Relation, compose, invert
 from image_duplicate_finder.results import FileView, GroupView, MemberView
 from image_duplicate_finder.sources import is_read_only
-from image_duplicate_finder.verify import describe
+from image_duplicate_finder.verify.wording import describe
 
 CHOSEN = "chosen by you"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from image_duplicate_finder.fingerprint import keypoints, perceptual, proof
-from image_duplicate_finder.fingerprint.compute import keypoint_name
+from image_duplicate_finder.fingerprint.specs import keypoint_name
 from image_duplicate_finder.settings import Mode
 from image_duplicate_finder.store import Store
-from image_duplicate_finder.verify import StoredSide
+from image_duplicate_finder.verify.pair import StoredSide
 
 
 def stored_sides(store: Store, ids: Sequence[int], mode: Mode) -> dict[int, StoredSide]:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image_duplicate_finder.fingerprint import embedding
-from image_duplicate_finder.fingerprint.compute import Specs
+from image_duplicate_finder.fingerprint.model_card import calibration
+from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.grouping.links import LookAlikes
 from image_duplicate_finder.search.vectors import neighbours, pairs_within, threshold_cosine
 from image_duplicate_finder.settings import Mode, ScanSettings
@@ -31,7 +32,7 @@ def find_look_alikes(
         vectors,
         esimilarity_threshold=_LENIENT_EUCLIDEAN,
         csimilarity_threshold=_LENIENT_COSINE,
-        calibration=embedding.calibration(Path(settings.model) if settings.model else None),
+        calibration=calibration(Path(settings.model) if settings.model else None),
     )
     index = np.array(known, np.int64)
     with store.atomic():

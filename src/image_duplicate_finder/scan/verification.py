@@ -8,22 +8,16 @@ from dataclasses import replace
 
 from image_duplicate_finder.errors import Interrupted
 from image_duplicate_finder.executors.engine import Executor
-from image_duplicate_finder.executors.task import FileTask
-from image_duplicate_finder.fingerprint import colour, exact, keypoints, perceptual, proof
-from image_duplicate_finder.fingerprint.compute import Specs
+from image_duplicate_finder.executors.messages import FileTask
+from image_duplicate_finder.fingerprint import colour, exact
+from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.model import Fingerprinted, Match, Relation
 from image_duplicate_finder.progress import CancelToken, Progress, Step
+from image_duplicate_finder.scan.basis import verifier_name
 from image_duplicate_finder.scan.families import Pair
 from image_duplicate_finder.scan.sides import stored_sides
 from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.store import Store
-from image_duplicate_finder.verify import VERSION
-
-
-def verifier_name(mode: Mode) -> str:
-    """Names the verification whose results can be used again: its mode and all versions."""
-    versions = (VERSION, *(part.VERSION for part in (keypoints, perceptual, proof, colour)))
-    return "-".join((mode.value, *map(str, versions)))
 
 
 class Verifier:

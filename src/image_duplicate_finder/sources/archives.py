@@ -6,9 +6,7 @@ archive are only ever names: nothing is written anywhere.
 
 from __future__ import annotations
 
-import tarfile
 import threading
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -38,6 +36,8 @@ class _Zip:
     """A ZIP archive; of two members with one name the last counts, as for other programs."""
 
     def __init__(self, file: BinaryIO) -> None:
+        import zipfile  # where it is needed: a scan of folders would wait for it
+
         self._zip = zipfile.ZipFile(file)
         self._members = {info.filename: info for info in self._zip.infolist() if not info.is_dir()}
 
@@ -57,6 +57,8 @@ class _Tar:
     """A plain TAR archive: where each regular member's bytes lie."""
 
     def __init__(self, file: BinaryIO) -> None:
+        import tarfile
+
         self._file = file
         self._places: dict[str, tuple[int, int]] = {}
         with tarfile.open(fileobj=file, mode="r:") as archive:

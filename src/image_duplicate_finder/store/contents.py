@@ -123,24 +123,30 @@ class ContentStore:
             )
         return found
 
-    def with_all(self, wanted: Iterable[tuple[str, int]]) -> set[int]:
-        """Ids of the contents that have every one of these fingerprints (name, version)."""
-        found: set[int] | None = None
-        for name, version in wanted:
-            rows = self._database.connection.execute(
-                "SELECT content FROM fingerprint WHERE name = ? AND version = ?", (name, version)
-            )
-            have = {row[0] for row in rows}
-            found = have if found is None else found & have
-        return found or set()
+    def incomplete(self, wanted: Iterable[tuple[str, int]]) -> set[int]:
+        """Ids of the contents that lack one of these fingerprints (name, version)."""
+        connection = self._database.connection
+        total = connection.execute("SELECT count(*) FROM content").fetchone()[0]
+        lacking: set[int] = set()
+        for kind in wanted:
+            stored = "FROM fingerprint WHERE name = ? AND version = ?"
+            # A content has at most one of a kind, so mostly the numbers say it all.
+            if connection.execute(f"SELECT count(*) {stored}", kind).fetchone()[0] < total:
+                lacking.update(
+                    row[0]
+                    for row in connection.execute(
+                        f"SELECT id FROM content WHERE id NOT IN (SELECT content {stored})", kind
+                    )
+                )
+        return lacking
 
-    def hashes_by_size(self, ids: set[int]) -> dict[int, tuple[bytes, ...]]:
-        """The hashes of these contents by their size in bytes."""
+    def hashes_by_size(self, without: set[int]) -> dict[int, tuple[bytes, ...]]:
+        """The hashes of all contents but those ``without``, by their size in bytes."""
         by_size: dict[int, tuple[bytes, ...]] = {}
         for id, size, content_hash in self._database.connection.execute(
             "SELECT id, size, hash FROM content"
         ):
-            if id in ids:
+            if id not in without:
                 by_size[size] = (*by_size.get(size, ()), content_hash)
         return by_size
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from image_duplicate_finder.model import Failure, FileStat
 from image_duplicate_finder.sources import within
 from image_duplicate_finder.store.contents import marks, slices
 from image_duplicate_finder.store.database import Database
+
+_KNOWN = (
+    "id, path, size, mtime_ns, ctime_ns, device, inode, links, content, failed_stage,"
+    " failed_message, failed_limits"
+)
 
 
 class KnownFile(NamedTuple):
@@ -61,20 +66,19 @@ class FileStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def below(self, roots: Sequence[str]) -> dict[bytes, KnownFile]:
-        """All stored files that are, or lie below, one of ``roots``, by path (fsencoded)."""
-        known: dict[bytes, KnownFile] = {}
+    def below(self, roots: Sequence[str]) -> Iterator[KnownFile]:
+        """All stored files that are, or lie below, one of ``roots``; for each root by path."""
         for root in roots:
             exact = os.fsencode(root)
             prefix = os.fsencode(within(root))
             rows = self._database.connection.execute(
-                "SELECT id, path, size, mtime_ns, ctime_ns, device, inode, links, content,"
-                " failed_stage, failed_message, failed_limits FROM file"
-                " WHERE gone = 0 AND (path = ? OR (path >= ? AND path < ?))",
+                f"SELECT {_KNOWN} FROM file WHERE gone = 0 AND path = ? UNION ALL"
+                f" SELECT {_KNOWN} FROM file WHERE gone = 0 AND path >= ? AND path < ?",
                 (exact, prefix, prefix[:-1] + bytes([prefix[-1] + 1])),
             )
-            known |= {each.path: each for each in map(KnownFile._make, rows)}
-        return known
+            for row in rows:
+                # As KnownFile._make(row), which takes five times as long.
+                yield tuple.__new__(KnownFile, row)
 
     def put(self, path: str, stat: FileStat, content: int) -> int:
         """Remember that ``path`` with ``stat`` holds ``content``; returns the file's id."""

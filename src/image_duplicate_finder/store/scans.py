@@ -151,9 +151,9 @@ class ScanStore:
     def fixture(self, scan: int) -> Iterator[list[tuple[object, ...]]]:
         """What identifies the files of a scan and their roles, in parts, in a fixed order."""
         rows = self._database.connection.execute(
-            "SELECT path, hash, mtime_ns, removable, protected FROM scan_file"
-            " JOIN file ON file.id = scan_file.file JOIN content ON content.id = file.content"
-            " WHERE scan = ? AND gone = 0 ORDER BY path",
+            "SELECT path, content, mtime_ns, removable, protected FROM scan_file"
+            " JOIN file ON file.id = scan_file.file"
+            " WHERE scan = ? AND gone = 0 ORDER BY scan_file.file",
             (scan,),
         )
         while part := rows.fetchmany(_ROWS_AT_ONCE):

@@ -17,8 +17,6 @@ from image_duplicate_finder.verify.decide import Verdict, decide
 from image_duplicate_finder.verify.geometry import Matrix
 from image_duplicate_finder.verify.pixels import Comparison, compare
 
-VERSION = 10
-
 _LEAST_SUPPORT = 5
 _LEAST_SUPPORT_THOROUGH = 4
 _BITS_OF_A_COPY = 64

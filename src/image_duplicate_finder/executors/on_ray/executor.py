@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image_duplicate_finder.errors import IdfError, UsageError
+from image_duplicate_finder.executors.messages import Answer, FileTask
 from image_duplicate_finder.executors.on_ray.fingerprints import read_on_cluster
 from image_duplicate_finder.executors.on_ray.parts import PartFolder
 from image_duplicate_finder.executors.on_ray.words import word_pairs_on_cluster
-from image_duplicate_finder.executors.processes import Answer, available_cores
-from image_duplicate_finder.executors.task import FileTask
+from image_duplicate_finder.executors.spares import available_cores
 from image_duplicate_finder.executors.verifying import Pair, Sides, shares_of, verify_share
-from image_duplicate_finder.fingerprint.compute import Specs
+from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.model import Match
 from image_duplicate_finder.search.hamming import HammingPairs, near_pairs
 from image_duplicate_finder.search.words import WordPairs

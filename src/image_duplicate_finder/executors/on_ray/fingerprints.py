@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from image_duplicate_finder.executors.messages import Answer, FileTask
 from image_duplicate_finder.executors.on_ray.parts import PartFolder
-from image_duplicate_finder.executors.processes import Answer, ProcessExecutor
-from image_duplicate_finder.executors.task import FileTask
-from image_duplicate_finder.fingerprint.compute import Specs
+from image_duplicate_finder.executors.processes import ProcessExecutor
+from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.settings import DecodeLimits
 
 # A part takes some ten seconds: starting its process is little, and little is lost with it.

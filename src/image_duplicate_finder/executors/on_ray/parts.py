@@ -11,8 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from image_duplicate_finder.errors import IdfError
-from image_duplicate_finder.executors.processes import Answer
-from image_duplicate_finder.executors.task import Recognised
+from image_duplicate_finder.executors.messages import Answer, Recognised
 from image_duplicate_finder.model import (
     Failure,
     FileStat,

@@ -1,0 +1,51 @@
+"""The part of a scan that computes: what is new is read, what may be alike is compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from image_duplicate_finder.executors.engine import open_executor
+from image_duplicate_finder.executors.messages import FileTask
+from image_duplicate_finder.executors.spares import Spares
+from image_duplicate_finder.grouping import rank_of
+from image_duplicate_finder.progress import CancelToken, Progress, Step
+from image_duplicate_finder.scan.basis import basis_of, take_over
+from image_duplicate_finder.scan.intake import Intake
+from image_duplicate_finder.scan.matching import find_matches
+from image_duplicate_finder.scan.publish import Preview, publish_groups
+from image_duplicate_finder.scan.reading import read_files
+from image_duplicate_finder.scan.similar import find_look_alikes
+from image_duplicate_finder.settings import Mode, ScanSettings
+from image_duplicate_finder.store import Store
+
+
+def read_and_compare(
+    store: Store,
+    scan: int,
+    intake: Intake,
+    tasks: Sequence[FileTask],
+    settings: ScanSettings,
+    *,
+    spares: Spares,
+    progress: Progress,
+    cancel: CancelToken,
+) -> bytes:
+    """Read ``tasks``, find what is alike and store the groups; returns what they stand on.
+
+    Raises NothingReadable and Interrupted as :func:`~.pipeline.run_scan`.
+    """
+    preview = Preview(store, scan, settings)
+    with open_executor(settings, spares) as executor:
+        read_files(intake, tasks, settings, executor, progress, cancel, preview.offer)
+        intake.refuse_nothing()
+        basis = basis_of(store, scan, settings)
+        if take_over(store, scan, basis, progress):
+            return basis
+        contents = frozenset(intake.contents)
+        rank = rank_of(store.scans.contents(scan), settings.keep_rules)
+        matches = find_matches(store, contents, rank, settings, executor, progress, cancel)
+    progress(Step("group", 0, None))
+    if settings.mode is not Mode.QUICK:
+        find_look_alikes(store, scan, contents, settings)
+    publish_groups(store, scan, settings, matches)
+    return basis

@@ -1,0 +1,144 @@
+"""What was found beside what the library knows, and what is read beside both."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+from image_duplicate_finder.discover import Discovery, is_inside
+from image_duplicate_finder.errors import NothingReadable
+from image_duplicate_finder.executors.messages import Answer, FileTask, Recognised
+from image_duplicate_finder.fingerprint.specs import Specs
+from image_duplicate_finder.model import Failure, Fingerprinted
+from image_duplicate_finder.settings import ScanSettings
+from image_duplicate_finder.store import KnownFile, Store
+
+
+class Intake:
+    """Compares what was found with what is known, and stores what the workers answer.
+
+    ``files`` counts what was found, ``decoded`` and ``failures`` what became of it so far;
+    ``contents`` holds the ids of what the scan has to work with.
+    """
+
+    def __init__(
+        self, store: Store, scan: int, settings: ScanSettings, discovery: Discovery
+    ) -> None:
+        self._store = store
+        self._scan = scan
+        self._found = discovery
+        self._limits = repr(settings.limits)
+        self._guarded = (*settings.protected, *settings.compare_only)
+        self._fixed = frozenset(file.path for file in discovery.files if not file.removable)
+        self.specs = Specs.of(settings)
+        self.files = len(discovery.files)
+        self.contents: set[int] = set()
+        self.decoded = 0
+        self.failures = 0
+
+    def sort_out(self) -> list[FileTask]:
+        """Take over what is known of unchanged files; return the work that is left."""
+        incomplete = self._store.contents.incomplete(self.specs.wanted())
+        hashes: dict[int, tuple[bytes, ...]] | None = None
+        roots = sorted({file.root for file in self._found.files})
+        known = _Known(self._store.files.below(roots))
+        tasks: list[FileTask] = []
+        covered: list[tuple[int, bool, bool]] = []
+        failures = list(self._found.failures)
+        for file in self._found.files:
+            before = known.take(os.fsencode(file.path))
+            if before is None or not before.unchanged(file.stat):
+                usable = False
+            elif before.failed_stage is not None:
+                usable = before.failed_limits == self._limits
+            else:
+                usable = before.content is not None and before.content not in incomplete
+            if before is None or not usable:
+                stat = file.stat
+                if hashes is None:
+                    hashes = self._store.contents.hashes_by_size(incomplete)
+                tasks.append(FileTask(file.path, stat.size, hashes.get(stat.size, ()), stat.device))
+            elif (failure := before.failure) is not None:
+                failures.append(failure)
+            elif before.content is not None:
+                covered.append(self._covered(before.id, file.path))
+                self.contents.add(before.content)
+        self.failures = len(failures)
+        with self._store.atomic():
+            self._store.scans.add_failures(self._scan, failures)
+            self._store.scans.add_files(self._scan, covered)
+            self._record()
+        return tasks
+
+    def store_answers(self, answers: Sequence[Answer]) -> None:
+        """Store what workers found out, in one transaction."""
+        failures = [(each, stat) for each, stat in answers if isinstance(each, Failure)]
+        found = [each for each, _ in answers if not isinstance(each, Failure)]
+        new = [each for each in found if isinstance(each, Fingerprinted)]
+        store = self._store
+        with store.atomic():
+            ids = store.contents.put_all((each.content, each.stat.size, each.info) for each in new)
+            store.contents.put_all_fingerprints(
+                (ids[each.content], part) for each in new for part in each.fingerprints
+            )
+            # A worker recognises only contents that the store named to it.
+            ids |= store.contents.ids_of([e.content for e in found if isinstance(e, Recognised)])
+            files = store.files.put_all((each.path, each.stat, ids[each.content]) for each in found)
+            store.scans.add_files(
+                self._scan, [self._covered(id, path) for path, id in files.items()]
+            )
+            # What could not even be read may be readable next time.
+            store.files.put_failures(
+                (
+                    (each, stat)
+                    for each, stat in failures
+                    if stat is not None and each.stage not in ("read", "changed")
+                ),
+                self._limits,
+            )
+            store.scans.add_failures(self._scan, [each for each, _ in failures])
+            self.contents.update(ids.values())
+            self.decoded += len(new)
+            self.failures += len(failures)
+            self._record()
+
+    def refuse_nothing(self) -> None:
+        """Raise NothingReadable where there are files or folders and none could be read."""
+        unread_roots = not self.files and self._found.failures
+        if (self.files and not self.contents) or unread_roots:
+            raise NothingReadable(
+                "None of the files could be read as a picture. The list of failures says why."
+            )
+
+    def _record(self) -> None:
+        self._store.scans.update(
+            self._scan, files=self.files, decoded=self.decoded, failures=self.failures
+        )
+
+    def _covered(self, file: int, path: str) -> tuple[int, bool, bool]:
+        if not self._guarded and not self._fixed:
+            return file, True, False
+        guarded = bool(self._guarded) and any(is_inside(path, folder) for folder in self._guarded)
+        return file, not guarded and path not in self._fixed, guarded
+
+
+class _Known:
+    """What the store knows of files, asked for nearly in the order in which it tells of them.
+
+    So only what comes early is held, and not a value for each file of a library.
+    """
+
+    def __init__(self, told: Iterator[KnownFile]) -> None:
+        self._told = told
+        self._early: dict[bytes, KnownFile] = {}
+
+    def take(self, path: bytes) -> KnownFile | None:
+        """What is known of a file; to be asked once."""
+        early = self._early.pop(path, None)
+        if early is not None:
+            return early
+        for file in self._told:
+            if file.path == path:
+                return file
+            self._early[file.path] = file
+        return None
