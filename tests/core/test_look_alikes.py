@@ -183,7 +183,7 @@ def _library(folder: Path) -> tuple[Store, int, list[int], list[Match]]:
     store.matches.put(verifier_name(ScanSettings().mode), found)
     cosines = {(a, b): 0.99, (b, d): 0.97, (c, d): 0.93, (c, e): 0.8, (e, f): 0.75}
     ends = np.array(list(cosines), np.int64)
-    store.matches.put_similar(scan, ends[:, 0], ends[:, 1], np.array([*cosines.values()], "f4"))
+    store.look_alikes.replace(scan, ends[:, 0], ends[:, 1], np.array([*cosines.values()], "f4"))
     store.scans.finish(scan, ScanState.DONE)
     return store, scan, ids, found
 

@@ -23,7 +23,8 @@ from image_duplicate_finder.model import (
 )
 from image_duplicate_finder.results import GroupQuery, GroupSort, Selection
 from image_duplicate_finder.settings import ScanSettings
-from image_duplicate_finder.store import KnownFile, Store
+from image_duplicate_finder.store import KnownFile, Store, database
+from image_duplicate_finder.store.schema import MIGRATIONS
 
 INFO = ImageInfo(
     "JPEG", 640, 480, orientation=6, metadata=Metadata(taken="2020-01-02T03:04:05", keywords=("a",))
@@ -79,6 +80,28 @@ def test_fingerprints_of_another_version_do_not_count(store: Store) -> None:
     store.contents.put_fingerprints(content, [Fingerprint("hash", 2, b"new")])
     assert store.contents.incomplete([("hash", 2)]) == set()
     assert store.contents.fingerprints("hash", 2, [content]) == {content: b"new"}
+
+
+def test_look_alikes_of_an_older_library_are_packed_and_none_is_lost(
+    library_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fifth change of the tables: rows of pairs become parts of packed arrays."""
+    monkeypatch.setattr(database, "MIGRATIONS", MIGRATIONS[:4])
+    old = Store(library_dir)
+    scans = [old.scans.start(["/p"], ScanSettings()) for _ in range(2)]
+    many = [(1 + n // 1000, 2000 + n % 1000, n / 150_000) for n in range(140_000)]
+    rows = [(scans[0], *pair) for pair in reversed(many)] + [(scans[1], 7, 9, 0.75)]
+    with old.atomic() as connection:
+        connection.executemany("INSERT INTO similar_pair VALUES (?,?,?,?)", rows)
+    old.close()
+
+    monkeypatch.undo()
+    store = Store(library_dir)
+    found = store.look_alikes.of(scans[0], -1.0)
+    assert list(zip(found.a.tolist(), found.b.tolist(), strict=True)) == [p[:2] for p in many]
+    assert found.score.tolist() == pytest.approx([pair[2] for pair in many], abs=1e-6)
+    assert store.look_alikes.of(scans[1], 0.7).score.tolist() == [0.75]
+    assert store.look_alikes.of(scans[1], 0.8).score.tolist() == []
 
 
 def test_matches_of_two_verifiers_do_not_mix(store: Store) -> None:

@@ -35,8 +35,7 @@ def find_look_alikes(
         calibration=calibration(Path(settings.model) if settings.model else None),
     )
     index = np.array(known, np.int64)
-    with store.atomic():
-        store.matches.put_similar(scan, index[pairs.a], index[pairs.b], pairs.cosine)
+    store.look_alikes.replace(scan, index[pairs.a], index[pairs.b], pairs.cosine)
 
 
 def near_in_features(
@@ -71,4 +70,4 @@ def look_alikes(store: Store, scan: int, settings: ScanSettings) -> LookAlikes |
     if settings.mode is Mode.QUICK:
         return None
     least = threshold_cosine(settings.esimilarity_threshold, settings.csimilarity_threshold)
-    return store.matches.similar(scan, least)
+    return store.look_alikes.of(scan, least)

@@ -12,6 +12,7 @@ from image_duplicate_finder.store.database import Database
 from image_duplicate_finder.store.decisions import DecisionStore
 from image_duplicate_finder.store.files import FileStore, KnownFile
 from image_duplicate_finder.store.groups import GroupStore
+from image_duplicate_finder.store.look_alikes import LookAlikeStore
 from image_duplicate_finder.store.matches import MatchStore
 from image_duplicate_finder.store.scans import ScanStore
 
@@ -33,6 +34,7 @@ class Store:
         self.files = FileStore(self._database)
         self.contents = ContentStore(self._database)
         self.matches = MatchStore(self._database)
+        self.look_alikes = LookAlikeStore(self._database)
         self.scans = ScanStore(self._database)
         self.groups = GroupStore(self._database)
         self.decisions = DecisionStore(self._database)

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from image_duplicate_finder.errors import LibraryDamaged
+from image_duplicate_finder.store.packed import PackPairs
 from image_duplicate_finder.store.schema import MIGRATIONS
 
 _BUSY_SECONDS = 30.0
@@ -88,6 +89,8 @@ class Database:
                     f"The library {self.path} was made by a newer version of this program. "
                     "Update the program, or name another folder with --library."
                 )
+            # typeshed knows only aggregates of one value.
+            connection.create_aggregate("pack_pairs", 3, PackPairs)  # type: ignore[arg-type]
             for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
                 for statement in script.split(";"):
                     if statement.strip():

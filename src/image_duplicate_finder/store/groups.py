@@ -82,7 +82,7 @@ class GroupStore:
                 (step, earlier),
             )
             connection.execute(
-                "INSERT INTO similar_pair SELECT ?, a, b, cosine FROM similar_pair WHERE scan = ?",
+                "INSERT INTO look_alikes SELECT ?, part, pairs FROM look_alikes WHERE scan = ?",
                 (scan, earlier),
             )
 

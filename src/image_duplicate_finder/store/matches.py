@@ -13,10 +13,7 @@ from image_duplicate_finder.store.contents import READ_JSON
 from image_duplicate_finder.store.database import Database
 
 if TYPE_CHECKING:  # the web app starts without numpy
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from image_duplicate_finder.grouping.links import Links, LookAlikes
+    from image_duplicate_finder.grouping.links import Links
 
 # What :func:`.is_duplicate` says of a match, in SQL.
 _IS_DUPLICATE = "(same_photograph AND relation NOT IN ('contains', 'similar'))"
@@ -42,7 +39,7 @@ def transform_from_json(text: str | None) -> Transform | None:
 
 
 class MatchStore:
-    """Reads and writes ``match``, ``verified`` and ``similar_pair``."""
+    """Reads and writes ``match`` and ``verified``."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -132,36 +129,6 @@ class MatchStore:
                 for a, others in others_of.items()
             ],
         )
-
-    def put_similar(
-        self,
-        scan: int,
-        a: NDArray[np.int64],
-        b: NDArray[np.int64],
-        cosine: NDArray[np.float32],
-    ) -> None:
-        """Store a scan's look-alike pairs (content ids, cosine), replacing earlier ones."""
-        connection = self._database.connection
-        connection.execute("DELETE FROM similar_pair WHERE scan = ?", (scan,))
-        pairs = zip(a.tolist(), b.tolist(), cosine.tolist(), strict=True)
-        connection.executemany(
-            "INSERT OR REPLACE INTO similar_pair VALUES (?,?,?,?)",
-            [(scan, min(x, y), max(x, y), c) for x, y, c in pairs],
-        )
-
-    def similar(self, scan: int, min_cosine: float) -> LookAlikes:
-        """A scan's look-alike pairs of at least this cosine, ordered by pair."""
-        import numpy as np
-
-        from image_duplicate_finder.grouping.links import LookAlikes
-
-        rows = self._database.connection.execute(
-            "SELECT a, b, cosine FROM similar_pair WHERE scan = ? AND cosine >= ? ORDER BY a, b",
-            (scan, min_cosine),
-        )
-        # Straight from the rows: as a list they would cost more than the search for them.
-        pairs = np.fromiter(rows, [("a", np.int64), ("b", np.int64), ("score", np.float64)])
-        return LookAlikes(*(np.ascontiguousarray(pairs[name]) for name in ("a", "b", "score")))
 
 
 def _match(row: tuple[Any, ...]) -> Match:

@@ -173,4 +173,17 @@ MIGRATIONS: tuple[str, ...] = (
     "CREATE INDEX file_gone ON file (id) WHERE gone = 1",
     # Which contents are done is asked at the start of every scan, and the rows hold the data.
     "CREATE INDEX fingerprint_version ON fingerprint (name, version, content)",
+    # ``pairs``: records of content ids a and b (int32) and their cosine (float32).
+    """
+    CREATE TABLE look_alikes (
+        scan INTEGER NOT NULL REFERENCES scan (id) ON DELETE CASCADE,
+        part INTEGER NOT NULL,
+        pairs BLOB NOT NULL,
+        PRIMARY KEY (scan, part)
+    );
+    INSERT INTO look_alikes SELECT scan, number / 131072, pack_pairs(a, b, cosine) FROM
+        (SELECT *, row_number() OVER (PARTITION BY scan ORDER BY a, b) - 1 AS number
+        FROM similar_pair) GROUP BY scan, number / 131072;
+    DROP TABLE similar_pair
+    """,
 )
