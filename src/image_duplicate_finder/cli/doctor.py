@@ -36,7 +36,7 @@ def command(context: click.Context, /, verify: bool) -> int:
     Exit status:
       0 all is well   1 something does not work or does not agree
     """
-    from image_duplicate_finder.executors.spares import available_cores
+    from image_duplicate_finder.executors.processes import available_cores
     from image_duplicate_finder.installation import check_formats, check_parts
 
     click.echo(f"ImageDuplicateFinder {__version__}, Python {platform.python_version()}")

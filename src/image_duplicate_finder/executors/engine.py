@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from image_duplicate_finder.executors.messages import Answer, FileTask
-from image_duplicate_finder.executors.processes import ProcessExecutor
-from image_duplicate_finder.executors.spares import Spares, available_cores, start_worker
+from image_duplicate_finder.executors.processes import ProcessExecutor, available_cores
 from image_duplicate_finder.executors.verifying import Pair, Sides, Verifiers, verify_share
 from image_duplicate_finder.fingerprint.features import Keypoints
 from image_duplicate_finder.fingerprint.specs import Specs
@@ -59,34 +57,25 @@ class Executor(Protocol):
         """The matches among ``pairs``, in their order; pairs without sides are passed over."""
 
 
-def open_executor(settings: ScanSettings, spares: Spares) -> Executor:
-    """What ``settings.engine`` asks for. Raises UsageError where it is not installed.
-
-    ``spares`` are workers of this machine that may have started already.
-    """
+def open_executor(settings: ScanSettings) -> Executor:
+    """What ``settings.engine`` asks for. Raises UsageError where it is not installed."""
     if settings.engine is Engine.RAY:
         from image_duplicate_finder.executors.on_ray import RayExecutor
 
         return RayExecutor(settings)
-    return LocalExecutor(settings.limits, settings.jobs, spares.take)
+    return LocalExecutor(settings.limits, settings.jobs)
 
 
 class LocalExecutor:
     """Child processes for files and pairs, threads for compiled loops.
 
-    ``jobs`` of them, or one per core; ``start`` gives the processes that read files.
+    ``jobs`` of them, or one per core.
     """
 
-    def __init__(
-        self,
-        limits: DecodeLimits,
-        jobs: int | None = None,
-        start: Callable[[], subprocess.Popen[bytes]] = start_worker,
-    ) -> None:
+    def __init__(self, limits: DecodeLimits, jobs: int | None = None) -> None:
         self.pairs_at_once = _PAIRS_AT_ONCE
         self._limits = limits
         self._jobs = jobs or available_cores()
-        self._start = start
         self._verifiers = Verifiers(self._jobs)
         self._verified = 0
 
@@ -98,7 +87,7 @@ class LocalExecutor:
 
     def read(self, tasks: Sequence[FileTask], specs: Specs) -> Generator[Answer, None, None]:
         """See :meth:`Executor.read`."""
-        with ProcessExecutor(specs, self._limits, jobs=self._jobs, start=self._start) as workers:
+        with ProcessExecutor(specs, self._limits, jobs=self._jobs) as workers:
             yield from workers.map(tasks)
 
     def near_pairs(self, hashes: NDArray[np.uint8]) -> HammingPairs:

@@ -8,19 +8,19 @@ system kills processes for reasons of its own. The rest go to a fresh worker.
 
 from __future__ import annotations
 
+import os
 import pickle
 import queue
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from image_duplicate_finder.errors import DecodeError
 from image_duplicate_finder.executors import child
 from image_duplicate_finder.executors.messages import Answer, FileTask
 from image_duplicate_finder.executors.read_ahead import ReadAhead
-from image_duplicate_finder.executors.spares import available_cores, start_worker
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.model import Failure, FileStat
 from image_duplicate_finder.settings import DecodeLimits
@@ -49,22 +49,14 @@ class _Worker:
 class ProcessExecutor:
     """Runs :func:`~image_duplicate_finder.executors.task.run_task` on many files at once.
 
-    ``jobs`` worker processes (default: one per core), each of which ``start`` gives. Use as a
-    context manager: leaving it ends the workers.
+    ``jobs`` worker processes (default: one per core). Use as a context manager: leaving it
+    ends the workers.
     """
 
-    def __init__(
-        self,
-        specs: Specs,
-        limits: DecodeLimits,
-        *,
-        jobs: int | None = None,
-        start: Callable[[], subprocess.Popen[bytes]] = start_worker,
-    ) -> None:
+    def __init__(self, specs: Specs, limits: DecodeLimits, *, jobs: int | None = None) -> None:
         self._setup = pickle.dumps((specs, limits), pickle.HIGHEST_PROTOCOL)
         self._limits = limits
         self._jobs = jobs or available_cores()
-        self._start_process = start
         self._batches: queue.SimpleQueue[list[FileTask] | None] = queue.SimpleQueue()
         self._answers: queue.Queue[Answer | BaseException | None] = queue.Queue(_ANSWERS_AHEAD)
         self._workers: set[_Worker] = set()
@@ -166,7 +158,7 @@ class ProcessExecutor:
 
         Raises OSError when none comes up: that is no fault of any file.
         """
-        process = self._start_process()
+        process = child.start("image_duplicate_finder.executors.worker")
         worker = _Worker(process)
         with self._lock:
             self._workers.add(worker)
@@ -216,6 +208,14 @@ class ProcessExecutor:
             except queue.Full:
                 if self._closing.is_set():
                     return
+
+
+def available_cores() -> int:
+    """How many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
 
 
 def _batches(tasks: Sequence[FileTask]) -> Iterator[list[FileTask]]:

@@ -22,16 +22,13 @@ def _limit_memory(limits: DecodeLimits) -> None:
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Say READY, then answer each request (a list of tasks) with one message per task."""
+    specs, limits = pickle.load(requests)
     import cv2
 
     cv2.setNumThreads(1)
     from image_duplicate_finder.executors.task import run_task
     from image_duplicate_finder.fingerprint.compute import warm_up
 
-    try:
-        specs, limits = pickle.load(requests)
-    except EOFError:  # A spare that nobody needed.
-        return
     # The first start on a machine compiles loops, which takes seconds: no file is to blame.
     warm_up(specs)
     _limit_memory(limits)

@@ -8,12 +8,11 @@ from dataclasses import replace
 
 from image_duplicate_finder.discover import clean_roots
 from image_duplicate_finder.errors import NotFound
-from image_duplicate_finder.executors.spares import Spares, available_cores
 from image_duplicate_finder.library.opened import OpenLibrary, Paths
 from image_duplicate_finder.model import Failure
 from image_duplicate_finder.progress import CancelToken, Progress, silent
 from image_duplicate_finder.results import ScanRecord
-from image_duplicate_finder.settings import Engine, ScanSettings
+from image_duplicate_finder.settings import ScanSettings
 
 
 class Scans(OpenLibrary):
@@ -34,11 +33,11 @@ class Scans(OpenLibrary):
         for a folder that does not exist, LibraryBusy while another scan or removal runs,
         Interrupted after ``cancel``, NothingReadable when no file could be read as a picture.
         """
+        from image_duplicate_finder.scan import run_scan
+
         folders = clean_roots(roots)
         wanted = _with_real_folders(settings or ScanSettings())
-        with self._lock.acquire("a scan"), Spares(self._surely_needed(wanted)) as spares:
-            from image_duplicate_finder.scan import run_scan
-
+        with self._lock.acquire("a scan"):
             self._store.scans.close_interrupted()
             # Single files, of which a pattern may fit thousands, are no recent folders.
             recent = filter(os.path.isdir, folders)
@@ -50,17 +49,10 @@ class Scans(OpenLibrary):
                 scan,
                 folders,
                 wanted,
-                spares=spares,
                 progress=progress,
                 cancel=cancel or CancelToken(),
             )
         return self._store.scans.get(scan)
-
-    def _surely_needed(self, settings: ScanSettings) -> int:
-        """How many workers to start before it is known whether there are new files."""
-        if settings.engine is not Engine.LOCAL or self.scans():
-            return 0
-        return settings.jobs or available_cores()
 
     def add(
         self,

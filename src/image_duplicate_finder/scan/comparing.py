@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from image_duplicate_finder.executors.engine import open_executor
 from image_duplicate_finder.executors.messages import FileTask
-from image_duplicate_finder.executors.spares import Spares
 from image_duplicate_finder.grouping import rank_of
 from image_duplicate_finder.progress import CancelToken, Progress, Step
 from image_duplicate_finder.scan.basis import basis_of, take_over
@@ -24,23 +23,25 @@ def read_and_compare(
     scan: int,
     intake: Intake,
     tasks: Sequence[FileTask],
+    basis: bytes | None,
     settings: ScanSettings,
     *,
-    spares: Spares,
     progress: Progress,
     cancel: CancelToken,
 ) -> bytes:
     """Read ``tasks``, find what is alike and store the groups; returns what they stand on.
 
+    ``basis`` is that where nothing is left to read, and no earlier scan stands on it; else None.
     Raises NothingReadable and Interrupted as :func:`~.pipeline.run_scan`.
     """
-    preview = Preview(store, scan, settings)
-    with open_executor(settings, spares) as executor:
-        read_files(intake, tasks, settings, executor, progress, cancel, preview.offer)
-        intake.refuse_nothing()
-        basis = basis_of(store, scan, settings)
-        if take_over(store, scan, basis, progress):
-            return basis
+    with open_executor(settings) as executor:
+        if basis is None:
+            preview = Preview(store, scan, settings)
+            read_files(intake, tasks, settings, executor, progress, cancel, preview.offer)
+            intake.refuse_nothing()
+            basis = basis_of(store, scan, settings)
+            if take_over(store, scan, basis, progress):
+                return basis
         contents = frozenset(intake.contents)
         rank = rank_of(store.scans.contents(scan), settings.keep_rules)
         matches = find_matches(store, contents, rank, settings, executor, progress, cancel)

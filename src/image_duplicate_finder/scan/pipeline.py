@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from image_duplicate_finder.discover import Discovery, discover
 from image_duplicate_finder.errors import Interrupted
-from image_duplicate_finder.executors.spares import Spares
 from image_duplicate_finder.progress import CancelToken, Progress, Step
 from image_duplicate_finder.results import ScanState
 from image_duplicate_finder.scan.basis import basis_of, take_over
@@ -25,7 +24,6 @@ def run_scan(
     roots: Sequence[str],
     settings: ScanSettings,
     *,
-    spares: Spares,
     progress: Progress,
     cancel: CancelToken,
 ) -> None:
@@ -40,10 +38,11 @@ def run_scan(
         tasks = intake.sort_out()
         known = intake.files - len(tasks)
         progress(Step("fingerprint", known, intake.files, failures=intake.failures))
+        basis = None
         if not tasks:
             intake.refuse_nothing()
             basis = basis_of(store, scan, settings)
-        if tasks or not take_over(store, scan, basis, progress):
+        if basis is None or not take_over(store, scan, basis, progress):
             # Imported here since it loads NumPy, OpenCV and more, for which nobody waits who
             # looks again at a folder that did not change.
             from image_duplicate_finder.scan.comparing import read_and_compare
@@ -53,8 +52,8 @@ def run_scan(
                 scan,
                 intake,
                 tasks,
+                basis,
                 settings,
-                spares=spares,
                 progress=progress,
                 cancel=cancel,
             )

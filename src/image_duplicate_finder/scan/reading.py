@@ -33,8 +33,6 @@ def read_files(
     ``on_contents`` is told now and then which contents are ready, while others are still read.
     Raises Interrupted when ``cancel`` asked for a stop; what was read until then is stored.
     """
-    if not tasks:
-        return
     done = intake.files - len(tasks)
     gpu = BatchedEmbeddings.open(settings)
     specs = gpu.specs if gpu else intake.specs

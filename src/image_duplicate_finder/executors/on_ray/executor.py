@@ -18,7 +18,7 @@ from image_duplicate_finder.executors.messages import Answer, FileTask
 from image_duplicate_finder.executors.on_ray.fingerprints import read_on_cluster
 from image_duplicate_finder.executors.on_ray.parts import PartFolder
 from image_duplicate_finder.executors.on_ray.words import word_pairs_on_cluster
-from image_duplicate_finder.executors.spares import available_cores
+from image_duplicate_finder.executors.processes import available_cores
 from image_duplicate_finder.executors.verifying import Pair, Sides, shares_of, verify_share
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.model import Match
