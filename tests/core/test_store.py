@@ -210,15 +210,6 @@ def test_files_that_may_not_be_removed_are_never_selected(store: Store) -> None:
     assert store.groups.selection(scan) == Selection(files=0, bytes=0)
 
 
-def test_copied_groups_keep_what_a_person_changed(store: Store) -> None:
-    scan, _ = groups_of_three(store)
-    store.groups.select_found(scan, GroupQuery(), False)
-    later = store.scans.start(["/p"], ScanSettings())
-    store.groups.copy(scan, later)
-    assert store.groups.summary(later).groups == store.groups.summary(scan).groups
-    assert store.groups.summary(later).selected_files == 0
-
-
 def test_what_a_person_selected_is_selected_again_in_groups_written_anew(store: Store) -> None:
     scan, files = groups_of_three(store)
 

@@ -267,3 +267,18 @@ def test_what_does_not_exist_says_so(visitor: FlaskClient) -> None:
     for address in ("/scans/9/failures/", "/scans/9/remove/", "/scans/9/export/groups.csv",
                     "/history/9", "/nothing"):  # fmt: skip
         assert visitor.get(address).status_code == 404, address
+
+
+def test_pages_of_a_scan_that_an_earlier_one_stands_for_show_that_one(
+    library: Library, visitor: FlaskClient, photos: Path, scan: int
+) -> None:
+    numbers: list[int] = []
+    library.scan([photos], ScanSettings(mode=Mode.QUICK, jobs=1), on_start=numbers.append)
+    (again,) = numbers
+    assert again != scan
+    for page in ("", "export", "failures"):
+        answer = visitor.get(f"/scans/{again}/{page}", follow_redirects=True)
+        assert answer.status_code == 200
+        assert f"/scans/{scan}/" in answer.text
+        assert f"/scans/{again}/" not in answer.text
+    assert visitor.get("/scans/999/").status_code == 404

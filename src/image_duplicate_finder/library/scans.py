@@ -29,7 +29,10 @@ class Scans(OpenLibrary):
     ) -> ScanRecord:
         """Look for duplicates below ``roots`` and store what was found; blocks until done.
 
-        ``on_start`` is called with the scan's number as soon as it has one. Raises UsageError
+        Where nothing changed since an earlier scan of the same roots with the same settings,
+        that scan stands for this one too: its record is returned, with its number, and its
+        groups stay as a person left them. ``on_start`` is called with this scan's own number as
+        soon as it has one. Raises UsageError
         for a folder that does not exist, LibraryBusy while another scan or removal runs,
         Interrupted after ``cancel``, NothingReadable when no file could be read as a picture.
         """
@@ -70,11 +73,11 @@ class Scans(OpenLibrary):
         return self.scan([*before.roots, *roots], before.settings, progress=progress, cancel=cancel)
 
     def scans(self) -> list[ScanRecord]:
-        """All scans, the latest first."""
+        """All scans, the latest first; one for all that found the same in the same folders."""
         return self._store.scans.all()
 
     def scan_record(self, scan: int) -> ScanRecord:
-        """One scan. Raises NotFound."""
+        """One scan, or the earlier one that stands for it. Raises NotFound."""
         return self._store.scans.get(scan)
 
     def latest_scan(self) -> ScanRecord:

@@ -8,7 +8,8 @@ from image_duplicate_finder.executors.engine import open_executor
 from image_duplicate_finder.executors.messages import FileTask
 from image_duplicate_finder.grouping import rank_of
 from image_duplicate_finder.progress import CancelToken, Progress, Step
-from image_duplicate_finder.scan.basis import basis_of, take_over
+from image_duplicate_finder.results import ScanState
+from image_duplicate_finder.scan.basis import basis_of, repeats
 from image_duplicate_finder.scan.intake import Intake
 from image_duplicate_finder.scan.matching import find_matches
 from image_duplicate_finder.scan.publish import Preview, publish_groups
@@ -21,6 +22,7 @@ from image_duplicate_finder.store import Store
 def read_and_compare(
     store: Store,
     scan: int,
+    roots: Sequence[str],
     intake: Intake,
     tasks: Sequence[FileTask],
     basis: bytes | None,
@@ -28,8 +30,8 @@ def read_and_compare(
     *,
     progress: Progress,
     cancel: CancelToken,
-) -> bytes:
-    """Read ``tasks``, find what is alike and store the groups; returns what they stand on.
+) -> None:
+    """Read ``tasks``, find what is alike and store the groups and that the scan is done.
 
     ``basis`` is that where nothing is left to read, and no earlier scan stands on it; else None.
     Raises NothingReadable and Interrupted as :func:`~.pipeline.run_scan`.
@@ -39,9 +41,9 @@ def read_and_compare(
             preview = Preview(store, scan, settings)
             read_files(intake, tasks, settings, executor, progress, cancel, preview.offer)
             intake.refuse_nothing()
-            basis = basis_of(store, scan, settings)
-            if take_over(store, scan, basis, progress):
-                return basis
+            basis = basis_of(store, roots, settings, store.scans.fixture(scan))
+            if repeats(store, scan, basis, progress):
+                return
         contents = frozenset(intake.contents)
         rank = rank_of(store.scans.contents(scan), settings.keep_rules)
         matches = find_matches(store, contents, rank, settings, executor, progress, cancel)
@@ -49,4 +51,4 @@ def read_and_compare(
     if settings.mode is not Mode.QUICK:
         find_look_alikes(store, scan, contents, settings)
     publish_groups(store, scan, settings, matches)
-    return basis
+    store.scans.finish(scan, ScanState.DONE, basis=basis)

@@ -11,7 +11,7 @@ from image_duplicate_finder.executors.messages import Answer, FileTask, Recognis
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.model import Failure, Fingerprinted
 from image_duplicate_finder.settings import ScanSettings
-from image_duplicate_finder.store import KnownFile, Store
+from image_duplicate_finder.store import FixtureRow, KnownFile, Store
 
 
 class Intake:
@@ -30,6 +30,7 @@ class Intake:
         self._limits = repr(settings.limits)
         self._guarded = (*settings.protected, *settings.compare_only)
         self._fixed = frozenset(file.path for file in discovery.files if not file.removable)
+        self._unchanged: list[FixtureRow] = []
         self.specs = Specs.of(settings)
         self.files = len(discovery.files)
         self.contents: set[int] = set()
@@ -43,7 +44,6 @@ class Intake:
         roots = sorted({file.root for file in self._found.files})
         known = _Known(self._store.files.below(roots))
         tasks: list[FileTask] = []
-        covered: list[tuple[int, bool, bool]] = []
         failures = list(self._found.failures)
         for file in self._found.files:
             before = known.take(os.fsencode(file.path))
@@ -61,14 +61,25 @@ class Intake:
             elif (failure := before.failure) is not None:
                 failures.append(failure)
             elif before.content is not None:
-                covered.append(self._covered(before.id, file.path))
+                roles = self._roles(file.path)
+                self._unchanged.append(
+                    (before.id, before.path, before.content, before.mtime_ns, *roles)
+                )
                 self.contents.add(before.content)
         self.failures = len(failures)
         with self._store.atomic():
             self._store.scans.add_failures(self._scan, failures)
-            self._store.scans.add_files(self._scan, covered)
             self._record()
         return tasks
+
+    def unchanged(self) -> list[FixtureRow]:
+        """The files whose content is known, in the order of :meth:`ScanStore.fixture`."""
+        return sorted(self._unchanged)
+
+    def cover_unchanged(self) -> None:
+        """Store that the scan covers the files whose content is known; to be done once."""
+        self._store.scans.add_files(self._scan, ((row[0], *row[4:]) for row in self._unchanged))
+        self._unchanged.clear()
 
     def store_answers(self, answers: Sequence[Answer]) -> None:
         """Store what workers found out, in one transaction."""
@@ -85,7 +96,7 @@ class Intake:
             ids |= store.contents.ids_of([e.content for e in found if isinstance(e, Recognised)])
             files = store.files.put_all((each.path, each.stat, ids[each.content]) for each in found)
             store.scans.add_files(
-                self._scan, [self._covered(id, path) for path, id in files.items()]
+                self._scan, [(id, *self._roles(path)) for path, id in files.items()]
             )
             # What could not even be read may be readable next time.
             store.files.put_failures(
@@ -115,11 +126,12 @@ class Intake:
             self._scan, files=self.files, decoded=self.decoded, failures=self.failures
         )
 
-    def _covered(self, file: int, path: str) -> tuple[int, bool, bool]:
+    def _roles(self, path: str) -> tuple[int, int]:
+        """Whether a file is removable, and whether it is protected: 1 or 0 each."""
         if not self._guarded and not self._fixed:
-            return file, True, False
-        guarded = bool(self._guarded) and any(is_inside(path, folder) for folder in self._guarded)
-        return file, not guarded and path not in self._fixed, guarded
+            return 1, 0
+        guarded = any(is_inside(path, folder) for folder in self._guarded)
+        return int(not guarded and path not in self._fixed), int(guarded)
 
 
 class _Known:

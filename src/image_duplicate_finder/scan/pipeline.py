@@ -12,7 +12,7 @@ from image_duplicate_finder.discover import Discovery, discover
 from image_duplicate_finder.errors import Interrupted
 from image_duplicate_finder.progress import CancelToken, Progress, Step
 from image_duplicate_finder.results import ScanState
-from image_duplicate_finder.scan.basis import basis_of, take_over
+from image_duplicate_finder.scan.basis import basis_of, repeats
 from image_duplicate_finder.scan.intake import Intake
 from image_duplicate_finder.settings import ScanSettings
 from image_duplicate_finder.store import Store
@@ -41,15 +41,17 @@ def run_scan(
         basis = None
         if not tasks:
             intake.refuse_nothing()
-            basis = basis_of(store, scan, settings)
-        if basis is None or not take_over(store, scan, basis, progress):
+            basis = basis_of(store, roots, settings, intake.unchanged())
+        if basis is None or not repeats(store, scan, basis, progress):
             # Imported here since it loads NumPy, OpenCV and more, for which nobody waits who
             # looks again at a folder that did not change.
             from image_duplicate_finder.scan.comparing import read_and_compare
 
-            basis = read_and_compare(
+            intake.cover_unchanged()
+            read_and_compare(
                 store,
                 scan,
+                roots,
                 intake,
                 tasks,
                 basis,
@@ -57,7 +59,6 @@ def run_scan(
                 progress=progress,
                 cancel=cancel,
             )
-        store.scans.finish(scan, ScanState.DONE, basis=basis)
     except Interrupted:
         store.scans.finish(scan, ScanState.STOPPED)
         raise

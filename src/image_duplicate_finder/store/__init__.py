@@ -14,9 +14,9 @@ from image_duplicate_finder.store.files import FileStore, KnownFile
 from image_duplicate_finder.store.groups import GroupStore
 from image_duplicate_finder.store.look_alikes import LookAlikeStore
 from image_duplicate_finder.store.matches import MatchStore
-from image_duplicate_finder.store.scans import ScanStore
+from image_duplicate_finder.store.scans import FixtureRow, ScanStore
 
-__all__ = ["KnownFile", "Store"]
+__all__ = ["FixtureRow", "KnownFile", "Store"]
 
 
 class Store:

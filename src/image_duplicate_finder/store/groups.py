@@ -59,33 +59,6 @@ class GroupStore:
             insert_groups(connection, scan, groups)
             choose_again(connection, scan, choices)
 
-    def copy(self, earlier: int, scan: int) -> None:
-        """Give a scan the groups of an earlier one, with what a person changed in them."""
-        with self._database.atomic() as connection:
-            # The same distance from every old id to its new one, beyond all that were ever used.
-            step = connection.execute(
-                "SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'grouping') + 1"
-                " - min(id) FROM grouping WHERE scan = ?",
-                (earlier,),
-            ).fetchone()[0]
-            connection.execute(
-                "INSERT INTO grouping (id, scan, kind, keeper, reasons, members, bytes, newest,"
-                " score) SELECT id + ?, ?, kind, keeper, reasons, members, bytes, newest, score"
-                " FROM grouping WHERE scan = ? ORDER BY id",
-                (step, scan, earlier),
-            )
-            connection.execute(
-                "INSERT INTO member SELECT grouping + ?, position, file, relation, words,"
-                " transform, mirrored, overlap, member.score, selected, decided"
-                " FROM grouping JOIN member ON member.grouping = grouping.id"
-                " WHERE scan = ? ORDER BY grouping.id",
-                (step, earlier),
-            )
-            connection.execute(
-                "INSERT INTO look_alikes SELECT ?, part, pairs FROM look_alikes WHERE scan = ?",
-                (scan, earlier),
-            )
-
     def replace_one(self, group: int, parts: Sequence[Group]) -> list[int]:
         """Put other groups (a new keeper, two halves) in the place of one; returns their ids."""
         with self._database.atomic() as connection:

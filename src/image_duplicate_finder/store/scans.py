@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from image_duplicate_finder.errors import NotFound
 from image_duplicate_finder.grouping import Content
@@ -18,7 +18,8 @@ from image_duplicate_finder.store.database import Database
 
 _COLUMNS = "id, roots, settings, state, started, finished, files, decoded, failures, message"
 
-_ROWS_AT_ONCE = 10_000
+FixtureRow = tuple[int, bytes, int, int, int, int]
+"""A file that a scan covers: id, path, content, mtime_ns, removable, protected (0 or 1)."""
 
 
 class ScanStore:
@@ -65,6 +66,28 @@ class ScanStore:
             (state.value, time.time(), message, basis, scan),
         )
 
+    def repeat(self, scan: int, earlier: int) -> None:
+        """Record that a scan ended and found all as ``earlier`` did, which now stands for both.
+
+        The earlier one keeps its files and groups, with what a person changed in them, and
+        takes over when and how it was looked again. What the new one has of these is dropped.
+        """
+        with self._database.atomic() as connection:
+            connection.execute("DELETE FROM scan_failure WHERE scan = ?", (earlier,))
+            connection.execute("UPDATE scan_failure SET scan = ? WHERE scan = ?", (earlier, scan))
+            for table in ("scan_file", "grouping", "look_alikes"):
+                connection.execute(f"DELETE FROM {table} WHERE scan = ?", (scan,))
+            connection.execute(
+                "UPDATE scan SET (roots, settings, started, files, decoded, failures) ="
+                " (SELECT roots, settings, started, files, decoded, failures FROM scan"
+                " WHERE id = ?), finished = ? WHERE id = ?",
+                (scan, time.time(), earlier),
+            )
+            connection.execute(
+                "UPDATE scan SET state = ?, finished = ?, same_as = ? WHERE id = ?",
+                (ScanState.DONE.value, time.time(), earlier, scan),
+            )
+
     def with_basis(self, basis: bytes) -> int | None:
         """The latest finished scan whose groups stand on the same input, if there is one."""
         row = self._database.connection.execute(
@@ -81,35 +104,41 @@ class ScanStore:
         ).rowcount
 
     def get(self, scan: int) -> ScanRecord:
-        """One scan. Raises NotFound."""
+        """One scan, or the earlier one that stands for it. Raises NotFound."""
         row = self._database.connection.execute(
-            f"SELECT {_COLUMNS} FROM scan WHERE id = ?", (scan,)
+            f"SELECT {_COLUMNS} FROM scan WHERE id ="
+            " (SELECT coalesce(same_as, id) FROM scan WHERE id = ?)",
+            (scan,),
         ).fetchone()
         if row is None:
             raise NotFound(f"There is no scan number {scan} in this library.")
         return _record(row)
 
     def all(self) -> list[ScanRecord]:
-        """All scans, the latest first."""
-        rows = self._database.connection.execute(f"SELECT {_COLUMNS} FROM scan ORDER BY id DESC")
+        """All scans, the latest first; those that an earlier one stands for are counted as it."""
+        rows = self._database.connection.execute(
+            f"SELECT {_COLUMNS} FROM scan WHERE same_as IS NULL ORDER BY"
+            " coalesce((SELECT max(id) FROM scan again WHERE again.same_as = scan.id), id) DESC"
+        )
         return [_record(row) for row in rows]
 
     def set_settings(self, scan: int, settings: ScanSettings) -> None:
-        """Replace the settings that a scan is remembered with."""
+        """Replace the settings of a scan; its groups no longer stand on its basis."""
         self._database.connection.execute(
-            "UPDATE scan SET settings = ? WHERE id = ?", (json.dumps(settings.to_dict()), scan)
+            "UPDATE scan SET settings = ?, basis = NULL WHERE id = ?",
+            (json.dumps(settings.to_dict()), scan),
         )
 
-    def add_files(self, scan: int, files: Iterable[tuple[int, bool, bool]]) -> None:
-        """Store that a scan covers these files: (file id, removable, protected)."""
-        roles: dict[tuple[bool, bool], list[int]] = {}
+    def add_files(self, scan: int, files: Iterable[tuple[int, int, int]]) -> None:
+        """Store that a scan covers these files: (file id, removable, protected), 0 or 1 each."""
+        roles: dict[tuple[int, int], list[int]] = {}
         for file, removable, guarded in files:
             roles.setdefault((removable, guarded), []).append(file)
         for (removable, guarded), ids in roles.items():
             # One statement for all: a third of the time of one for each.
             self._database.connection.execute(
                 "INSERT OR REPLACE INTO scan_file SELECT ?, value, ?, ? FROM json_each(?)",
-                (scan, int(removable), int(guarded), json.dumps(sorted(ids))),
+                (scan, removable, guarded, json.dumps(sorted(ids))),
             )
 
     def drop_files(self, scan: int, files: Iterable[int]) -> None:
@@ -148,16 +177,14 @@ class ScanStore:
             Content(id, tuple(facts), frozenset(fixed.get(id, ()))) for id, facts in files.items()
         ]
 
-    def fixture(self, scan: int) -> Iterator[list[tuple[object, ...]]]:
-        """What identifies the files of a scan and their roles, in parts, in a fixed order."""
-        rows = self._database.connection.execute(
-            "SELECT path, content, mtime_ns, removable, protected FROM scan_file"
+    def fixture(self, scan: int) -> Iterable[FixtureRow]:
+        """What identifies the files of a scan and their roles, by file id."""
+        return self._database.connection.execute(
+            "SELECT file.id, path, content, mtime_ns, removable, protected FROM scan_file"
             " JOIN file ON file.id = scan_file.file"
             " WHERE scan = ? AND gone = 0 ORDER BY scan_file.file",
             (scan,),
         )
-        while part := rows.fetchmany(_ROWS_AT_ONCE):
-            yield part
 
     def add_failures(self, scan: int, failures: Iterable[Failure]) -> None:
         """Store files that a scan could not use."""

@@ -186,4 +186,9 @@ MIGRATIONS: tuple[str, ...] = (
         FROM similar_pair) GROUP BY scan, number / 131072;
     DROP TABLE similar_pair
     """,
+    # A scan that found all as an earlier one did has no files and groups of its own.
+    """
+    ALTER TABLE scan ADD COLUMN same_as INTEGER REFERENCES scan (id) ON DELETE CASCADE;
+    CREATE INDEX scan_same_as ON scan (same_as, id)
+    """,
 )
