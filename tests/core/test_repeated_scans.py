@@ -157,3 +157,49 @@ def test_files_taken_out_of_the_scan_come_back_with_the_next(
     assert len(groups(library, first.id)) == 1
     again = library.scan([photos], QUICK)
     assert len(library.groups(again.id, GroupQuery()).groups) == 2
+
+
+def test_a_folder_that_changes_every_night_does_not_fill_the_library(
+    library: Library, library_dir: Path, photos: Path
+) -> None:
+    numbers = []
+    for night in range(4):
+        shutil.copy(photos / "0.png", photos / f"night {night}.png")
+        numbers.append(library.scan([photos], QUICK).id)
+    assert [record.id for record in library.scans()] == numbers[-1:]
+    assert [library.scan_record(number).id for number in numbers] == numbers[-1:] * 4
+    assert rows(library_dir, "scan_file") == 10
+    assert rows(library_dir, "grouping") == 2
+    assert rows(library_dir, "member") == 8
+
+
+@pytest.mark.parametrize("touched", ["selected", "keeper", "settings", "roots"])
+def test_a_scan_that_a_person_worked_on_stays(library: Library, photos: Path, touched: str) -> None:
+    roots, settings = [photos], QUICK
+    first = library.scan([photos], QUICK)
+    group = groups(library, first.id)[0]
+    if touched == "selected":
+        library.select([(group.id, group.members[0].file.id)], False)
+    elif touched == "keeper":
+        library.choose_keeper(group.id, group.members[0].file.id)
+    elif touched == "settings":
+        settings = replace(QUICK, hidden=True)
+    else:
+        roots = [photos.parent]
+    before = groups(library, first.id)
+    shutil.copy(photos / "0.png", photos / "more.png")
+    second = library.scan(roots, settings)
+    assert [record.id for record in library.scans()] == [second.id, first.id]
+    assert groups(library, first.id) == before
+
+
+def test_a_repeated_scan_that_is_replaced_later_leads_to_the_last(
+    library: Library, photos: Path
+) -> None:
+    numbers: list[int] = []
+    library.scan([photos], QUICK, on_start=numbers.append)
+    library.scan([photos], QUICK, on_start=numbers.append)
+    shutil.copy(photos / "0.png", photos / "more.png")
+    last = library.scan([photos], QUICK, on_start=numbers.append)
+    assert len(set(numbers)) == 3
+    assert [library.scan_record(number) for number in numbers] == [last] * 3

@@ -14,6 +14,7 @@ from image_duplicate_finder.scan.intake import Intake
 from image_duplicate_finder.scan.matching import find_matches
 from image_duplicate_finder.scan.publish import Preview, publish_groups
 from image_duplicate_finder.scan.reading import read_files
+from image_duplicate_finder.scan.regroup import CHOSEN
 from image_duplicate_finder.scan.similar import find_look_alikes
 from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.store import Store
@@ -52,3 +53,4 @@ def read_and_compare(
         find_look_alikes(store, scan, contents, settings)
     publish_groups(store, scan, settings, matches)
     store.scans.finish(scan, ScanState.DONE, basis=basis)
+    store.scans.take_the_place_of_earlier(scan, CHOSEN)

@@ -75,17 +75,40 @@ class ScanStore:
         with self._database.atomic() as connection:
             connection.execute("DELETE FROM scan_failure WHERE scan = ?", (earlier,))
             connection.execute("UPDATE scan_failure SET scan = ? WHERE scan = ?", (earlier, scan))
-            for table in ("scan_file", "grouping", "look_alikes"):
-                connection.execute(f"DELETE FROM {table} WHERE scan = ?", (scan,))
             connection.execute(
                 "UPDATE scan SET (roots, settings, started, files, decoded, failures) ="
                 " (SELECT roots, settings, started, files, decoded, failures FROM scan"
                 " WHERE id = ?), finished = ? WHERE id = ?",
                 (scan, time.time(), earlier),
             )
-            connection.execute(
-                "UPDATE scan SET state = ?, finished = ?, same_as = ? WHERE id = ?",
-                (ScanState.DONE.value, time.time(), earlier, scan),
+            self.finish(scan, ScanState.DONE)
+            self._stand_for([scan], earlier)
+
+    def take_the_place_of_earlier(self, scan: int, chosen: str) -> None:
+        """Let a finished scan stand for the earlier ones of its roots with its settings.
+
+        Otherwise a folder that is looked at every night would fill the library. Those in which a
+        person selected something, or keeps a file for the reason ``chosen``, stay as they are.
+        """
+        with self._database.atomic() as connection:
+            untouched = connection.execute(
+                "SELECT earlier.id FROM scan JOIN scan earlier ON earlier.id < scan.id"
+                " AND earlier.roots = scan.roots AND earlier.settings = scan.settings"
+                " WHERE scan.id = ? AND earlier.same_as IS NULL AND NOT EXISTS"
+                " (SELECT 1 FROM grouping WHERE grouping.scan = earlier.id AND (reasons = ?"
+                " OR EXISTS (SELECT 1 FROM member WHERE grouping = grouping.id AND decided = 1)))",
+                (scan, json.dumps([chosen])),
+            ).fetchall()
+            self._stand_for([earlier for (earlier,) in untouched], scan)
+
+    def _stand_for(self, others: Sequence[int], scan: int) -> None:
+        """Drop what other scans have of their own: whoever asks for them gets ``scan``."""
+        for other in others:
+            for table in ("scan_file", "scan_failure", "grouping", "look_alikes"):
+                self._database.connection.execute(f"DELETE FROM {table} WHERE scan = ?", (other,))
+            self._database.connection.execute(
+                "UPDATE scan SET same_as = ?1, basis = NULL WHERE id = ?2 OR same_as = ?2",
+                (scan, other),
             )
 
     def with_basis(self, basis: bytes) -> int | None:
