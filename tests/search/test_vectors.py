@@ -153,6 +153,10 @@ def test_approximate_search_keeps_nearly_all_close_pairs(monkeypatch: pytest.Mon
     assert len(found & wanted) >= 0.99 * len(wanted)
     assert np.array_equal(approximate.a, again.a)
     assert np.array_equal(approximate.b, again.b)
+    nearest, cosines = neighbours(rows, 3)
+    assert not (nearest == np.arange(len(rows))[:, None]).any()
+    right = np.einsum("nd,nkd->nk", rows, rows[nearest])
+    assert cosines == pytest.approx(right, abs=2e-3)
 
 
 def test_calibration_maps_distances_by_its_power_law() -> None:
