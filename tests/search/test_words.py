@@ -59,14 +59,6 @@ def test_segments_change_nothing(
     assert _pairs(_filled(families)) == whole
 
 
-def test_more_matches_than_there_is_room_for_change_nothing(
-    families: list[tuple[int, Keypoints]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = _pairs(_filled(families))
-    monkeypatch.setattr(words, "_ROOM", 3000)
-    assert _pairs(_filled(families)) == whole
-
-
 def test_new_pictures_meet_old_ones_only_once(families: list[tuple[int, Keypoints]]) -> None:
     half = len(families) // 2
     index = WordIndex()

@@ -9,8 +9,6 @@ from image_duplicate_finder.fingerprint.popcount import popcount
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,call-arg,unreachable"
 
-_BLOCK = 64
-
 
 @njit(cache=True, nogil=True)
 def _support(i, rows, variants, weights, tolerance):
@@ -132,26 +130,29 @@ def _weight(distance, limit):
 
 
 @njit(cache=True, nogil=True)
-def _near(asked, signatures, begin, end, limit, places, distances, count):
-    """Write the entries ``begin`` to ``end`` within ``limit`` bits of ``asked`` from ``count`` on.
-
-    Hardly one in a hundred is: most blocks are left after one pass without branches, which the
-    processor makes on many entries at once. Returns the new count.
-    """
-    for block in range(begin, end, _BLOCK):
-        part = signatures[block : min(block + _BLOCK, end)]
-        least = np.int64(64)
-        for k in range(len(part)):
-            least = min(least, np.int64(popcount(asked ^ part[k])))
-        if least > limit:
-            continue
-        for k in range(len(part)):
-            distance = np.int64(popcount(asked ^ part[k]))
-            if distance <= limit:
-                places[count] = block + k
-                distances[count] = distance
-                count += 1
+def _count(asked, part, limit):
+    """How many signatures of ``part`` are within ``limit`` bits of ``asked``: no branches."""
+    count = np.int64(0)
+    for k in range(len(part)):
+        count += np.int64(popcount(asked ^ part[k]) <= limit)
     return count
+
+
+@njit(cache=True, nogil=True)
+def _near(asked, signatures, begin, limit, count, places, distances):
+    """Write the first ``count`` entries from ``begin`` on within ``limit`` bits of ``asked``.
+
+    There must be so many. Each entry is written and the next one overwrites it unless it was
+    near: a branch that cannot be foreseen costs more than that.
+    """
+    found = 0
+    at = begin
+    while found < count:
+        distance = np.int64(popcount(asked ^ signatures[at]))
+        places[found] = at
+        distances[found] = distance
+        found += np.int64(distance <= limit)
+        at += 1
 
 
 @njit(cache=True, nogil=True)
@@ -183,7 +184,7 @@ def _affordable(counts, matches):
 @njit(cache=True, nogil=True)
 def search(
     first, offsets, query, look_ups, points, turns, order, words, signatures_asked,
-    starts, images, signatures, geometry, base, limit, longest, matches, room, tolerance, least,
+    starts, images, signatures, geometry, base, limit, longest, matches, tolerance, least,
     best_image, best_score,
 ):  # fmt: skip
     """Look up pictures in one segment; keep for each the best in ``best_image``, ``best_score``.
@@ -192,30 +193,57 @@ def search(
     ``query`` (q, 4) float32 rows of x, y, log2 of size, angle. Its look-ups are ``look_ups[k]``
     to ``look_ups[k + 1]``; ``points`` are their keypoints, ``turns`` (uint8) their flips.
     ``words`` (ascending) and ``signatures_asked`` are what they look for; ``order`` says which
-    look-up each is, so that a posting list is read once for all who ask for it.
+    look-up each is, so that a posting list is read for all who ask for it.
 
     Segment: ``starts`` of posting lists; per entry its picture (uint16, from ``base`` on),
     signature (the code's first word) and ``geometry`` (e, 4) uint8. Only pictures before the
     query's own count, and no more than ``matches`` of a query's. Rows of ``best_score``
     are kept in falling order, from ``least`` on.
-
-    Returns whether there was room for all entries that matched; if not, the rows mean nothing.
     """
-    begins = np.empty(len(words), np.int32)
+    pictures = len(offsets) - 1
+    picture_of = np.empty(len(words), np.int32)
+    for k in range(pictures):
+        picture_of[look_ups[k] : look_ups[k + 1]] = k
+    # First only how many entries match: most matches are of words that many share, do not vote,
+    # and need not be written down.
+    counts = np.empty(len(words), np.int64)
     ends = np.empty(len(words), np.int32)
-    places = np.empty(room, np.int32)
-    distances = np.empty(room, np.uint8)
-    entries = 0
     for k in range(len(words)):
         begin, end = starts[words[k]], starts[words[k] + 1]
         end = min(end, begin + longest)
-        if entries + end - begin > room:
-            return False
-        begins[order[k]] = entries
-        entries = _near(
-            signatures_asked[k], signatures, begin, end, limit, places, distances, entries
-        )
-        ends[order[k]] = entries
+        own = first + picture_of[order[k]] - base
+        if end > begin and images[end - 1] >= own:
+            end = begin + np.searchsorted(images[begin:end], own)
+        ends[k] = end
+        counts[order[k]] = _count(signatures_asked[k], signatures[begin:end], limit)
+    begins = np.empty(len(words) + 1, np.int64)
+    begins[0] = 0
+    for k in range(pictures):
+        chosen = _affordable(counts[look_ups[k] : look_ups[k + 1]], matches)
+        for row in range(look_ups[k], look_ups[k + 1]):
+            if not chosen[row - look_ups[k]]:
+                counts[row] = 0
+            begins[row + 1] = begins[row] + counts[row]
+    # Copied out where the list is at hand, so that voting reads one picture's matches in a row.
+    found = np.empty(begins[-1], np.uint16)
+    distances = np.empty(begins[-1], np.uint8)
+    places = np.empty((begins[-1], 4), np.uint8)
+    near_places = np.empty(longest, np.int32)
+    near_distances = np.empty(longest, np.uint8)
+    for k in range(len(words)):
+        row = order[k]
+        if counts[row] == 0:
+            continue
+        _near(
+            signatures_asked[k], signatures, starts[words[k]], limit,
+            counts[row], near_places, near_distances,
+        )  # fmt: skip
+        for entry in range(counts[row]):
+            place, at = near_places[entry], begins[row] + entry
+            found[at] = images[place]
+            distances[at] = near_distances[entry]
+            for part in range(4):
+                places[at, part] = geometry[place, part]
     votes = np.zeros(65536, np.int32)
     slot_of = np.zeros(65536, np.int32)
     last_voter = np.full(65536, -1, np.int32)
@@ -226,25 +254,13 @@ def search(
     match_weight = np.empty(matches, np.int32)
     touched = np.empty(65536, np.int32)
     ordered = np.empty(matches, np.int32)
-    for k in range(len(offsets) - 1):
-        own = first + k - base
-        found = np.empty(look_ups[k + 1] - look_ups[k], np.int64)
-        for row in range(look_ups[k], look_ups[k + 1]):
-            end = ends[row]
-            while end > begins[row] and images[places[end - 1]] >= own:
-                end -= 1
-            ends[row] = end
-            found[row - look_ups[k]] = end - begins[row]
-        chosen = _affordable(found, matches)
+    for k in range(pictures):
         count = 0
         touches = 0
         for row in range(look_ups[k], look_ups[k + 1]):
-            if not chosen[row - look_ups[k]]:
-                continue
             q = points[row]
-            for entry in range(begins[row], ends[row]):
-                place = places[entry]
-                b = images[place]
+            for entry in range(begins[row], begins[row + 1]):
+                b = found[entry]
                 if last_voter[b] == q:
                     continue
                 last_voter[b] = q
@@ -254,17 +270,16 @@ def search(
                 votes[b] += 1
                 match_image[count] = b
                 match_from[count] = q
-                match_to[count] = place
-                match_variant[count] = (turns[row] ^ geometry[place, 2]) & 3
+                match_to[count] = entry
+                match_variant[count] = (turns[row] ^ places[entry, 2]) & 3
                 match_weight[count] = _weight(distances[entry], limit)
                 count += 1
         settle(
             count, touches, touched, votes, slot_of, last_voter, ordered,
             match_image, match_from, match_to, match_variant, match_weight,
-            query, geometry, _weight(0, limit), tolerance, least, base,
+            query, places, _weight(0, limit), tolerance, least, base,
             best_image[k], best_score[k],
         )  # fmt: skip
-    return True
 
 
 @njit(cache=True, nogil=True)
@@ -297,11 +312,12 @@ def look_up(
             row = each * words_here + words[k]
             begin, end = starts[row], starts[row + 1]
             end = min(end, begin + longest)
-            near = _near(asked[k], signatures, begin, end, limit, near_places, near_distances, 0)
+            if end > begin and images[end - 1] >= own - each * segment:
+                end = begin + np.searchsorted(images[begin:end], own - each * segment)
+            near = _count(asked[k], signatures[begin:end], limit)
+            _near(asked[k], signatures, begin, limit, near, near_places, near_distances)
             for entry in range(near):
                 place = near_places[entry]
-                if images[place] >= own - each * segment:
-                    break
                 if count == room:
                     room *= 2
                     keys = np.concatenate((keys, np.empty_like(keys)))

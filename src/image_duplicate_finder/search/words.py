@@ -50,9 +50,8 @@ TOLERANCE = 4.0
 MOST, MOST_THOROUGH = 24, 50
 LEAST, LEAST_THOROUGH = 2.2, 1.8
 # Pictures that are looked up at a time: the more, the more often a posting list that is at hand
-# is asked for again. Matches of so many with one segment that there is room for.
-_CHUNK = 1024
-_ROOM = 1 << 22
+# is asked for again, and the less of what was found is at hand when it votes. 256 to 512 is best.
+_CHUNK = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +85,6 @@ class WordIndex:
         self._most = MOST_THOROUGH if thorough else MOST
         self._least = LEAST_THOROUGH if thorough else LEAST
         self._jobs = jobs
-        # Fewer once so many had more matches than there is room for.
-        self._at_once = _CHUNK
         self._ids: list[int] = []
         self._pool = ThreadPoolExecutor(jobs)
         self._waiting: list[Keypoints] = []
@@ -182,42 +179,33 @@ class WordIndex:
         """
         images = np.full((len(pictures), most), -1, np.int64)
         scores = np.zeros((len(pictures), most), np.float32)
-        done = 0
-        while done < len(pictures):
-            count = self._at_once
-            part = slice(done, done + count)
+        for done in range(0, len(pictures), _CHUNK):
+            part = slice(done, done + _CHUNK)
             asked = asked_form(pictures[part], forms[part], words_looked_up(len(self._ids)))
-            if self._filled(asked, first + done, images[part], scores[part]):
-                done += count
-            else:
-                self._at_once = max(1, count // 2)
+            self._fill(asked, first + done, images[part], scores[part])
         return images, scores
 
-    def _filled(
+    def _fill(
         self,
         queries: Queries,
         first: int,
         images: NDArray[np.int64],
         scores: NDArray[np.float32],
-    ) -> bool:
-        """Fill rows of ``images`` and ``scores``. False where there is no room for all matches."""
+    ) -> None:
+        """Fill rows of ``images`` and ``scores`` with what all segments have for ``queries``."""
         from image_duplicate_finder.search import word_kernels
 
-        images[:], scores[:] = -1, 0
         # Words are below 65,536: two bytes are sorted in one pass.
         order = np.argsort(queries.words, kind="stable").astype(np.int32)
         words, signatures = queries.words[order], queries.signatures[order]
         matches = matches_looked_at(len(self._segments))
-        room = _ROOM if len(images) > 1 else len(words) * LONGEST
         for segment in self._segments:
-            if not word_kernels.search(
+            word_kernels.search(
                 first, queries.offsets, queries.places, queries.look_ups, queries.points,
                 queries.turns, order, words, signatures, segment.starts, segment.images,
-                segment.signatures, segment.geometry, segment.base, LIMIT, LONGEST, matches, room,
+                segment.signatures, segment.geometry, segment.base, LIMIT, LONGEST, matches,
                 TOLERANCE, self._least, images, scores,
-            ):  # fmt: skip
-                return False
-        return True
+            )  # fmt: skip
 
 
 def _segment(base: int, parts: Sequence[PostedForm]) -> _Segment:
