@@ -70,20 +70,11 @@ def test_neighbours_are_those_of_brute_force() -> None:
     assert cosines == pytest.approx(np.take_along_axis(similarity, expected, 1), abs=1e-5)
 
 
-def test_queries_of_their_own_may_find_their_equals() -> None:
-    rows = families(20, 3)
-    found, cosines = neighbours(rows, 1, rows[10:15])
-    assert found.ravel().tolist() == [10, 11, 12, 13, 14]
-    assert cosines == pytest.approx(1, abs=1e-5)
-
-
 def test_never_more_answers_than_vectors() -> None:
     rows = families(2, 2)
     assert neighbours(rows, 10)[0].shape == (4, 3)
     assert neighbours(rows[:1], 10)[0].shape == (1, 0)
     assert neighbours(rows[:0], 10)[0].shape == (0, 0)
-    assert neighbours(rows, 10, rows[:0])[0].shape == (0, 4)
-    assert neighbours(rows[:0], 10, rows)[0].shape == (4, 0)
 
 
 def test_equal_vectors_do_not_answer_with_the_asker() -> None:
@@ -156,7 +147,7 @@ def test_approximate_search_keeps_nearly_all_close_pairs(monkeypatch: pytest.Mon
     nearest, cosines = neighbours(rows, 3)
     assert not (nearest == np.arange(len(rows))[:, None]).any()
     right = np.einsum("nd,nkd->nk", rows, rows[nearest])
-    assert cosines == pytest.approx(right, abs=2e-3)
+    assert cosines == pytest.approx(right, abs=1e-5)
 
 
 def test_calibration_maps_distances_by_its_power_law() -> None:

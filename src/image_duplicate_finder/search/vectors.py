@@ -1,32 +1,28 @@
 """Nearest neighbours and similar pairs among L2-normalised vectors.
 
-Exact up to :data:`EXACT_UP_TO` vectors; beyond, an inverted file (Jegou, Douze, Schmid,
-"Product quantization for nearest neighbor search", 2011, section IV, without the quantizer)
-looks only at the cells nearest to each vector. All by faiss.
+Exact up to :data:`EXACT_UP_TO` vectors, by faiss; beyond, each vector looks at the cells nearest
+to it (:mod:`image_duplicate_finder.search.cells`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from image_duplicate_finder.model import UNCALIBRATED, Calibration
+from image_duplicate_finder.search.cells import Cells
 
 EXACT_UP_TO = 20_000
 MOST_NEIGHBOURS = 64
 """In a set of thousands of look-alikes each picture keeps its nearest ones only."""
 
-_BLOCK = 4096
-_CELLS_PER_ROOT = 4
-# With how many vectors each query is compared, about, in its nearest cells.
-_COMPARED = 4_000
-_TRAINING_PER_CELL = 40
-_TRAINING_ROUNDS = 5
-_SEED = 1
+# Vectors that ask at a time: this bounds the memory that the answers take.
+_BLOCK = 32_768
+# With how many others each vector is compared, about, where not with all.
+_COMPARED = 6_000
 
 Vectors = NDArray[np.float32]
 
@@ -78,17 +74,13 @@ def euclidean(cosine: NDArray[np.float32]) -> NDArray[np.float32]:
     return distance
 
 
-def neighbours(
-    vectors: Vectors, k: int, queries: Vectors | None = None
-) -> tuple[NDArray[np.int64], Vectors]:
-    """For each query the rows of its ``k`` nearest vectors and their cosines, nearest first.
+def neighbours(vectors: Vectors, k: int) -> tuple[NDArray[np.int64], Vectors]:
+    """For each vector the rows of the ``k`` nearest others and their cosines, nearest first.
 
-    ``vectors`` (N, d) and ``queries`` (M, d) are float32 and L2-normalised. Without ``queries``
-    the vectors themselves are asked, and none of them is its own neighbour. Both results are
-    (M, min(k, number of possible answers)); a place that the approximate search could not fill
-    has row -1 and cosine -1.
+    ``vectors`` (N, d) are float32 and L2-normalised. Both results are (N, min(k, N - 1)); a
+    place that the approximate search could not fill has row -1 and cosine -1.
     """
-    blocks = list(_neighbour_blocks(vectors, k, queries))
+    blocks = list(_neighbour_blocks(vectors, k, -np.inf))
     back = np.argsort(np.concatenate([numbers for numbers, _, _ in blocks]))
     rows = np.concatenate([rows for _, rows, _ in blocks])
     return rows[back], np.concatenate([cosines for _, _, cosines in blocks])[back]
@@ -114,7 +106,7 @@ def pairs_within(
     limit = uncalibrated(wanted, calibration)
     lit = np.any(vectors, axis=1)
     keys, kept = [], []
-    for asked, rows, cosines in _neighbour_blocks(vectors, most, None):
+    for asked, rows, cosines in _neighbour_blocks(vectors, most, limit):
         close = (rows >= 0) & (cosines >= limit) & lit[asked][:, None] & lit[rows]
         one, other = np.broadcast_to(asked[:, None], rows.shape)[close], rows[close]
         keys.append(np.minimum(one, other) * len(vectors) + np.maximum(one, other))
@@ -128,71 +120,38 @@ def pairs_within(
 _Block = tuple[NDArray[np.int64], NDArray[np.int64], Vectors]
 
 
-def _neighbour_blocks(vectors: Vectors, k: int, queries: Vectors | None) -> Iterator[_Block]:
-    """Numbers of the queries, rows and cosines of their nearest, a block at a time.
+def _neighbour_blocks(vectors: Vectors, k: int, limit: float) -> Iterator[_Block]:
+    """Numbers of vectors, rows and cosines of their ``k`` nearest others, a block at a time.
 
-    Blocks bound the memory that the answers take. There is always one, though it may be empty.
-    Among themselves the vectors ask in the order of their cells: those that look at the same
-    cells come together, and find them in the processor's cache.
+    Those below a cosine of ``limit`` may be left out. There is always one block, though it may
+    be empty.
     """
-    asked = vectors if queries is None else queries
-    among_themselves = queries is None
-    k = max(0, min(k, len(vectors) - among_themselves))
-    index = _index(vectors) if k and len(asked) else None
-    order = np.arange(len(asked))
-    if among_themselves and hasattr(index, "invlists"):
-        order = _by_cell(index)
-    for start in range(0, max(1, len(asked)), _BLOCK):
-        numbers = order[start : start + _BLOCK]
-        if index is None:
-            empty = (len(numbers), k)
-            yield numbers, np.zeros(empty, np.int64), np.zeros(empty, np.float32)
-            continue
-        cosines, rows = index.search(np.ascontiguousarray(asked[numbers]), k + among_themselves)
-        if among_themselves:
-            rows, cosines = _without_self(numbers, rows, cosines)
-        yield numbers, rows, np.where(rows < 0, np.float32(-1), np.clip(cosines, -1, 1))
+    count = len(vectors)
+    k = max(0, min(k, count - 1))
+    if k == 0:
+        yield np.arange(count), np.zeros((count, 0), np.int64), np.zeros((count, 0), np.float32)
+        return
+    cells = Cells(vectors, _COMPARED) if count > EXACT_UP_TO else None
+    for start in range(0, count, _BLOCK):
+        if cells is None:
+            numbers = np.arange(start, min(start + _BLOCK, count))
+            rows, cosines = _exact(vectors, numbers, k)
+        else:
+            numbers = cells.order[start : start + _BLOCK]
+            rows, cosines = cells.nearest(numbers, k, limit)
+        yield numbers, rows, np.clip(cosines, -1, 1)
 
 
-def _index(vectors: Vectors) -> Any:
-    """A faiss index of inner products over ``vectors``."""
+def _exact(
+    vectors: Vectors, numbers: NDArray[np.int64], k: int
+) -> tuple[NDArray[np.int64], Vectors]:
+    """Rows and cosines of the ``k`` nearest others of ``numbers``, by comparing with all."""
     import faiss
 
-    count, length = vectors.shape
-    vectors = np.ascontiguousarray(vectors, np.float32)
-    if count <= EXACT_UP_TO:
-        exact = faiss.IndexFlatIP(length)
-        exact.add(vectors)
-        return exact
-    cells = int(_CELLS_PER_ROOT * np.sqrt(count))
-    index = faiss.IndexIVFScalarQuantizer(
-        faiss.IndexFlatIP(length),
-        length,
-        cells,
-        faiss.ScalarQuantizer.QT_fp16,
-        faiss.METRIC_INNER_PRODUCT,
-    )
-    index.cp.seed = _SEED
-    index.cp.niter = _TRAINING_ROUNDS
-    index.nprobe = -(-_COMPARED * cells // count)
-    training = min(count, _TRAINING_PER_CELL * cells)
-    rng = np.random.default_rng(_SEED)
-    index.train(vectors[np.sort(rng.choice(count, training, replace=False))])
-    index.add(vectors)
-    return index
-
-
-def _by_cell(index: Any) -> NDArray[np.int64]:
-    """The rows of an inverted file, cell by cell."""
-    import faiss
-
-    lists = index.invlists
-    cells = [
-        faiss.rev_swig_ptr(lists.get_ids(cell), lists.list_size(cell))
-        for cell in range(index.nlist)
-        if lists.list_size(cell)
-    ]
-    return np.concatenate(cells)
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(np.ascontiguousarray(vectors, np.float32))
+    cosines, rows = index.search(np.ascontiguousarray(vectors[numbers], np.float32), k + 1)
+    return _without_self(numbers, rows, cosines)
 
 
 def _without_self(
