@@ -24,6 +24,7 @@ from benchmarks.engines import Outcome, outcome
 from image_duplicate_finder import CancelToken, Engine, Failure, Library, Mode, ScanSettings
 from image_duplicate_finder.documents import scan_document
 from image_duplicate_finder.errors import IdfError, Interrupted, UsageError
+from image_duplicate_finder.progress import Step
 from image_duplicate_finder.results import ScanState
 from tests.conftest import Painter
 
@@ -186,6 +187,23 @@ def test_a_stopped_scan_keeps_what_was_read(tmp_path: Path, photos: Path, cluste
         assert stopped.decoded > 0
         again = library.scan([photos], ScanSettings(mode=Mode.QUICK))
         assert again.decoded < again.files - stopped.decoded
+
+
+@pytest.mark.slow
+def test_a_scan_can_be_stopped_while_pairs_are_looked_for(
+    tmp_path: Path, photos: Path, cluster: Cluster
+) -> None:
+    cancel = CancelToken()
+    settings = replace(RAY, address=cluster.address, parquet=str(tmp_path / "parquet"))
+
+    def stop(step: Step) -> None:
+        if step.stage == "candidates" and step.done:
+            cancel.cancel()
+
+    with Library.open(tmp_path / "library") as library:
+        with pytest.raises(Interrupted):
+            library.scan([photos], settings, cancel=cancel, progress=stop)
+        assert library.scan([photos], settings).decoded == 0
 
 
 def test_what_makes_no_sense_is_refused() -> None:

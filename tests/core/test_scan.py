@@ -31,7 +31,8 @@ from image_duplicate_finder import (
     find_duplicates,
 )
 from image_duplicate_finder.errors import Interrupted, LibraryBusy, NothingReadable
-from image_duplicate_finder.results import ScanState
+from image_duplicate_finder.results import GroupQuery, ScanState
+from image_duplicate_finder.search import words
 from tests.conftest import Painter
 
 QUICK = ScanSettings(mode=Mode.QUICK)
@@ -247,6 +248,39 @@ def test_stop_keeps_what_is_done(tmp_path: Path, library_dir: Path, painted: Pai
         assert stopped.decoded >= 20
         again = library.scan([tmp_path / "p"], QUICK)
         assert again.decoded == 150 - stopped.decoded
+
+
+def test_looking_for_pairs_says_how_far_it_is_and_can_be_stopped(
+    tmp_path: Path, library_dir: Path, painted: Painter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(words, "_CHUNK", 4)
+    for seed in range(12):
+        picture = painted(seed)
+        save(picture, tmp_path / "p" / f"{seed}.png")
+        save(picture[30:280, 40:390], tmp_path / "p" / f"{seed}-crop.jpg")
+    cancel = CancelToken()
+    told: list[int] = []
+
+    def stop_half_way(step: Step) -> None:
+        if step.stage == "candidates":
+            told.append(step.done)
+            assert step.total in (None, 24)
+            if step.done >= 12:
+                cancel.cancel()
+
+    with Library.open(library_dir) as library:
+        with pytest.raises(Interrupted):
+            library.scan([tmp_path / "p"], progress=stop_half_way, cancel=cancel)
+        assert library.latest_scan().state is ScanState.STOPPED
+        assert told == sorted(told)
+        assert 12 <= told[-1] < 24
+
+        told.clear()
+        again = library.scan([tmp_path / "p"], progress=stop_half_way)
+        assert again.decoded == 0
+        assert len(library.groups(again.id, GroupQuery(kinds=(GroupKind.DUPLICATES,))).groups) == 12
+        assert told == sorted(told)
+        assert told[-1] == 24
 
 
 def test_two_scans_of_one_library_exclude_each_other(photos: Path, library_dir: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Protocol, Self
 
 import numpy as np
@@ -46,11 +46,18 @@ class Executor(Protocol):
     def near_pairs(self, hashes: NDArray[np.uint8]) -> HammingPairs:
         """As :func:`~image_duplicate_finder.search.hamming.near_pairs`."""
 
-    def word_pairs(self, pictures: Iterable[tuple[int, bytes]], *, thorough: bool) -> WordPairs:
+    def word_pairs(
+        self,
+        pictures: Iterable[tuple[int, bytes]],
+        *,
+        thorough: bool,
+        tell: Callable[[int], None],
+    ) -> WordPairs:
         """Proposals among contents with encoded keypoints, given in their stable order.
 
         As a :class:`~image_duplicate_finder.search.words.WordIndex` that they are added to.
         They are taken one after the other: all of them at once need not fit into memory.
+        ``tell`` hears now and then for how many of them the work is done; raises what it raises.
         """
 
     def verify(self, pairs: Sequence[Pair], sides: Sides, *, thorough: bool) -> list[Match]:
@@ -94,9 +101,15 @@ class LocalExecutor:
         """See :meth:`Executor.near_pairs`."""
         return hamming.near_pairs(hashes, jobs=self._jobs)
 
-    def word_pairs(self, pictures: Iterable[tuple[int, bytes]], *, thorough: bool) -> WordPairs:
+    def word_pairs(
+        self,
+        pictures: Iterable[tuple[int, bytes]],
+        *,
+        thorough: bool,
+        tell: Callable[[int], None],
+    ) -> WordPairs:
         """See :meth:`Executor.word_pairs`."""
-        index = WordIndex(thorough=thorough, jobs=self._jobs)
+        index = WordIndex(thorough=thorough, jobs=self._jobs, tell=tell)
         for content, data in pictures:
             index.add(content, Keypoints.from_bytes(data))
         return index.candidates()

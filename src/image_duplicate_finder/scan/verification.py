@@ -20,6 +20,12 @@ from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.store import Store
 
 
+def stop_if_asked(cancel: CancelToken) -> None:
+    """Raise Interrupted when ``cancel`` asked for a stop, between two pieces of work."""
+    if cancel.cancelled:
+        raise Interrupted("The scan was stopped. What was read and compared is kept.")
+
+
 class Verifier:
     """Verifies pairs of content ids ``(low, high)`` for one scan's mode."""
 
@@ -53,8 +59,7 @@ class Verifier:
         new: list[Match] = []
         done = 0
         for part in _slices(left, self._executor.pairs_at_once):
-            if self._cancel.cancelled:
-                raise Interrupted("The scan was stopped. What was read and compared is kept.")
+            stop_if_asked(self._cancel)
             self._progress(Step("verify", done, len(left)))
             ids = sorted({id for pair in part for id in pair})
             sides = stored_sides(self._store, ids, self._settings.mode)
@@ -134,8 +139,7 @@ class Verifier:
         with closing(self._executor.read([FileTask(path, 0) for path in tasks], specs)) as answers:
             for done, (result, _) in enumerate(answers):
                 self._progress(Step("verify", done, len(tasks)))
-                if self._cancel.cancelled:
-                    raise Interrupted("The scan was stopped. What was read and compared is kept.")
+                stop_if_asked(self._cancel)
                 if not isinstance(result, Fingerprinted):
                     continue
                 id = tasks[result.path]

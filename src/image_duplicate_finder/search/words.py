@@ -12,7 +12,7 @@ keypoint, nothing is ever moved, and memory peaks while one segment is built.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -81,7 +81,17 @@ class WordIndex:
     a pair is proposed once. Pictures whose pairs are known need not be looked up: add them first.
     """
 
-    def __init__(self, *, thorough: bool = False, jobs: int = 2) -> None:
+    def __init__(
+        self,
+        *,
+        thorough: bool = False,
+        jobs: int = 2,
+        tell: Callable[[int], None] = lambda _done: None,
+    ) -> None:
+        """``tell`` hears now and then for how many pictures the work is done.
+
+        It is called in the thread that adds them; what it raises ends the work.
+        """
         self._most = MOST_THOROUGH if thorough else MOST
         self._least = LEAST_THOROUGH if thorough else LEAST
         self._jobs = jobs
@@ -92,6 +102,8 @@ class WordIndex:
         self._look_up: list[bool] = []
         self._segments: list[_Segment] = []
         self._found: list[WordPairs] = []
+        self._tell = tell
+        self._looked_up = 0
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -103,6 +115,7 @@ class WordIndex:
         self._look_up.append(look_up)
         if len(self._waiting) % _CHUNK == 0:
             self._post(_CHUNK)
+            self._tell_done()
         if len(self._waiting) == SEGMENT:
             self._flush()
 
@@ -142,13 +155,22 @@ class WordIndex:
         del parts
         size = min(_CHUNK, -(-len(self._waiting) // self._jobs))
         ids = np.array(self._ids, np.int64)
-        self._found.extend(
-            self._pool.map(
-                lambda k: self._pairs(ids, base, slice(k, k + size), forms[k : k + size]),
-                range(0, len(self._waiting), size),
-            )
-        )
+        for pairs in self._pool.map(
+            lambda k: self._pairs(ids, base, slice(k, k + size), forms[k : k + size]),
+            range(0, len(self._waiting), size),
+        ):
+            self._found.append(pairs)
+            self._looked_up = min(self._looked_up + size, len(self._ids))
+            self._tell_done()
         self._waiting, self._look_up = [], []
+
+    def _tell_done(self) -> None:
+        try:
+            # To add a picture and to look it up take about as long.
+            self._tell((len(self._ids) + self._looked_up) // 2)
+        except BaseException:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
     def _post(self, count: int) -> None:
         """Have the last ``count`` pictures posted while others are added."""

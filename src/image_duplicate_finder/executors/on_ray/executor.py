@@ -6,7 +6,7 @@ import logging
 import math
 import os
 import socket
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -108,10 +108,18 @@ class RayExecutor:
             np.concatenate([part.distance for part in parts]),
         )
 
-    def word_pairs(self, pictures: Iterable[tuple[int, bytes]], *, thorough: bool) -> WordPairs:
+    def word_pairs(
+        self,
+        pictures: Iterable[tuple[int, bytes]],
+        *,
+        thorough: bool,
+        tell: Callable[[int], None],
+    ) -> WordPairs:
         """See :meth:`~image_duplicate_finder.executors.engine.Executor.word_pairs`."""
         with self._failures_in_words():
-            return word_pairs_on_cluster(list(pictures), thorough=thorough, cores=self._cores)
+            return word_pairs_on_cluster(
+                list(pictures), thorough=thorough, cores=self._cores, tell=tell
+            )
 
     def verify(self, pairs: Sequence[Pair], sides: Sides, *, thorough: bool) -> list[Match]:
         """See :meth:`~image_duplicate_finder.executors.engine.Executor.verify`."""

@@ -7,7 +7,7 @@ crosses the network is what blocks post and ask, and what shares find (docs/ray.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,9 +31,16 @@ def layout_for(pictures: int, cores: int, *, thorough: bool) -> Layout:
 
 
 def word_pairs_on_cluster(
-    pictures: Sequence[tuple[int, bytes]], *, thorough: bool, cores: int
+    pictures: Sequence[tuple[int, bytes]],
+    *,
+    thorough: bool,
+    cores: int,
+    tell: Callable[[int], None],
 ) -> WordPairs:
-    """The pairs that a WordIndex proposes for (content id, encoded keypoints), in its order."""
+    """The pairs that a WordIndex proposes for (content id, encoded keypoints), in its order.
+
+    ``tell`` hears of how many pictures the blocks are settled; what it raises ends the tasks.
+    """
     import ray
 
     ids = np.array([content for content, _ in pictures], np.int64)
@@ -65,6 +72,14 @@ def word_pairs_on_cluster(
         )
         for first, block, each in zip(firsts, blocks, dealt, strict=True)
     ]
+    left = settled
+    try:
+        while left:
+            _, left = ray.wait(left)
+            tell(min(layout.block * (len(settled) - len(left)), len(ids)))
+    finally:
+        for task in left:
+            ray.cancel(task)
     found = ray.get(settled)
     a, b, scores = (np.concatenate(column) for column in zip(*found, strict=True))
     return WordPairs(ids[a], ids[b], scores)
