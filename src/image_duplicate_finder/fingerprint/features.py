@@ -25,6 +25,11 @@ _ANGLE_STEPS = 256
 # The lowest size that a byte can hold: 2 ** (-1) pixels, then 32 steps per octave.
 _LOWEST_OCTAVE = -1
 
+# What each stored byte of a size and of a direction, and each stored coordinate stand for.
+_SCALES = np.exp2(np.arange(256, dtype=np.float32) / _SCALE_STEPS + _LOWEST_OCTAVE)
+_ANGLES = np.arange(_ANGLE_STEPS, dtype=np.float32) * np.float32(2 * np.pi / _ANGLE_STEPS)
+_PLACES = (np.arange(1 << _PLACE_BITS) / _PLACES_PER_PIXEL).astype(np.float32)
+
 # The direction d of a mirrored gradient is -d, so bit d of a cell's byte moves to bit -d mod 8.
 _MIRRORED_BYTE = np.array(
     [sum(((byte >> d) & 1) << (-d % 8) for d in range(8)) for byte in range(256)], np.uint8
@@ -85,14 +90,13 @@ class Keypoints:
         places, scale, angle = raw[: 3 * n], raw[3 * n : 4 * n], raw[4 * n : 5 * n]
         flags, codes = raw[5 * n : 6 * n], raw[6 * n :]
         x, y = _unpacked_places(places)
-        octaves = scale.astype(np.float32) / _SCALE_STEPS + _LOWEST_OCTAVE
         return cls(
             width,
             height,
             x,
             y,
-            np.exp2(octaves).astype(np.float32),
-            angle.astype(np.float32) * np.float32(2 * np.pi / _ANGLE_STEPS),
+            _SCALES[scale],
+            _ANGLES[angle],
             codes.reshape(n, 16),
             flags,
         )
@@ -109,13 +113,8 @@ def _packed_places(x: NDArray[np.float32], y: NDArray[np.float32]) -> bytes:
 
 
 def _unpacked_places(data: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    first, second, third = data.reshape(-1, 3).astype(np.uint32).T
-    both = first | second << 8 | third << 16
-    across, down = both & ((1 << _PLACE_BITS) - 1), both >> _PLACE_BITS
-    return (
-        (across / _PLACES_PER_PIXEL).astype(np.float32),
-        (down / _PLACES_PER_PIXEL).astype(np.float32),
-    )
+    first, second, third = data.reshape(-1, 3).T.astype(np.intp)
+    return _PLACES[first | (second & 15) << 8], _PLACES[second >> 4 | third << 4]
 
 
 def flip_rows(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:

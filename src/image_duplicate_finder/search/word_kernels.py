@@ -184,8 +184,8 @@ def _affordable(counts, matches):
 @njit(cache=True, nogil=True)
 def search(
     first, offsets, query, look_ups, points, turns, order, words, signatures_asked,
-    starts, images, signatures, geometry, base, limit, longest, matches, tolerance, least,
-    best_image, best_score,
+    starts, images, signatures, geometry, base, earlier, limit, longest, matches, tolerance,
+    least, best_image, best_score,
 ):  # fmt: skip
     """Look up pictures in one segment; keep for each the best in ``best_image``, ``best_score``.
 
@@ -197,8 +197,8 @@ def search(
 
     Segment: ``starts`` of posting lists; per entry its picture (uint16, from ``base`` on),
     signature (the code's first word) and ``geometry`` (e, 4) uint8. Only pictures before the
-    query's own count, and no more than ``matches`` of a query's. Rows of ``best_score``
-    are kept in falling order, from ``least`` on.
+    query's own count (``earlier`` says that all are), and no more than ``matches`` of a query's.
+    Rows of ``best_score`` are kept in falling order, from ``least`` on.
     """
     pictures = len(offsets) - 1
     picture_of = np.empty(len(words), np.int32)
@@ -207,14 +207,13 @@ def search(
     # First only how many entries match: most matches are of words that many share, do not vote,
     # and need not be written down.
     counts = np.empty(len(words), np.int64)
-    ends = np.empty(len(words), np.int32)
     for k in range(len(words)):
         begin, end = starts[words[k]], starts[words[k] + 1]
         end = min(end, begin + longest)
-        own = first + picture_of[order[k]] - base
-        if end > begin and images[end - 1] >= own:
-            end = begin + np.searchsorted(images[begin:end], own)
-        ends[k] = end
+        if not earlier and end > begin:
+            own = first + picture_of[order[k]] - base
+            if images[end - 1] >= own:
+                end = begin + np.searchsorted(images[begin:end], own)
         counts[order[k]] = _count(signatures_asked[k], signatures[begin:end], limit)
     begins = np.empty(len(words) + 1, np.int64)
     begins[0] = 0
@@ -312,8 +311,8 @@ def look_up(
             row = each * words_here + words[k]
             begin, end = starts[row], starts[row + 1]
             end = min(end, begin + longest)
-            if end > begin and images[end - 1] >= own - each * segment:
-                end = begin + np.searchsorted(images[begin:end], own - each * segment)
+            if each == own // segment and end > begin and images[end - 1] >= own % segment:
+                end = begin + np.searchsorted(images[begin:end], own % segment)
             near = _count(asked[k], signatures[begin:end], limit)
             _near(asked[k], signatures, begin, limit, near, near_places, near_distances)
             for entry in range(near):

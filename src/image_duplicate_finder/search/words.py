@@ -225,8 +225,9 @@ class WordIndex:
             word_kernels.search(
                 first, queries.offsets, queries.places, queries.look_ups, queries.points,
                 queries.turns, order, words, signatures, segment.starts, segment.images,
-                segment.signatures, segment.geometry, segment.base, LIMIT, LONGEST, matches,
-                TOLERANCE, self._least, images, scores,
+                segment.signatures, segment.geometry, segment.base,
+                first - segment.base >= SEGMENT, LIMIT, LONGEST, matches, TOLERANCE, self._least,
+                images, scores,
             )  # fmt: skip
 
 
