@@ -205,8 +205,10 @@ def search(
     for k in range(pictures):
         picture_of[look_ups[k] : look_ups[k + 1]] = k
     # First only how many entries match: most matches are of words that many share, do not vote,
-    # and need not be written down.
+    # and need not be written down. Few look-ups find any, so those that do are listed.
     counts = np.empty(len(words), np.int64)
+    found_some = np.empty(len(words) + 1, np.int32)
+    finders = 0
     for k in range(len(words)):
         begin, end = starts[words[k]], starts[words[k] + 1]
         end = min(end, begin + longest)
@@ -214,7 +216,10 @@ def search(
             own = first + picture_of[order[k]] - base
             if images[end - 1] >= own:
                 end = begin + np.searchsorted(images[begin:end], own)
-        counts[order[k]] = _count(signatures_asked[k], signatures[begin:end], limit)
+        count = _count(signatures_asked[k], signatures[begin:end], limit)
+        counts[order[k]] = count
+        found_some[finders] = k
+        finders += np.int64(count > 0)
     begins = np.empty(len(words) + 1, np.int64)
     begins[0] = 0
     for k in range(pictures):
@@ -229,10 +234,8 @@ def search(
     places = np.empty((begins[-1], 4), np.uint8)
     near_places = np.empty(longest, np.int32)
     near_distances = np.empty(longest, np.uint8)
-    for k in range(len(words)):
+    for k in found_some[:finders]:
         row = order[k]
-        if counts[row] == 0:
-            continue
         _near(
             signatures_asked[k], signatures, starts[words[k]], limit,
             counts[row], near_places, near_distances,
