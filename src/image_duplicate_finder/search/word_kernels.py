@@ -208,7 +208,7 @@ def search(
     # and need not be written down. Few look-ups find any, so those that do are listed.
     counts = np.empty(len(words), np.int64)
     found_some = np.empty(len(words) + 1, np.int32)
-    finders = 0
+    finders = np.int64(0)
     for k in range(len(words)):
         begin, end = starts[words[k]], starts[words[k] + 1]
         end = min(end, begin + longest)
@@ -216,10 +216,10 @@ def search(
             own = first + picture_of[order[k]] - base
             if images[end - 1] >= own:
                 end = begin + np.searchsorted(images[begin:end], own)
-        count = _count(signatures_asked[k], signatures[begin:end], limit)
-        counts[order[k]] = count
+        near = _count(signatures_asked[k], signatures[begin:end], limit)
+        counts[order[k]] = near
         found_some[finders] = k
-        finders += np.int64(count > 0)
+        finders += np.int64(near > 0)
     begins = np.empty(len(words) + 1, np.int64)
     begins[0] = 0
     for k in range(pictures):
