@@ -200,6 +200,22 @@ def test_steps_and_decisions_stay_on_the_page(
     page.wait_for_url("**/scans/*/#group-*")
 
 
+def test_a_picture_that_does_not_come_leaves_the_rest_at_work(
+    server: Server, enter: Enter, scene: Scene, stored: Library
+) -> None:
+    visit = enter(server)
+    page = visit.page
+    page.route(f"**/{scene.files['b/crop.png']}/full**", lambda route: route.abort())
+    group = stored.groups(scene.scan, GroupQuery(text="b/crop.png")).groups[0]
+    with page.expect_event("requestfailed", lambda request: "/full" in request.url):
+        visit.open(f"/scans/{scene.scan}/compare/{group.id}/{scene.files['b/crop.png']}/")
+    page.keyboard.press("3")
+    expect(page.get_by_role("radio", name="Blink")).to_be_checked()
+    page.keyboard.press("Space")
+    expect(page.locator("#selection")).to_contain_text("file")
+    page.wait_for_timeout(300)
+
+
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_page_is_accessible(

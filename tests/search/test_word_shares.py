@@ -9,6 +9,7 @@ import pytest
 from image_duplicate_finder.fingerprint.features import Keypoints
 from image_duplicate_finder.fingerprint.keypoints import extract
 from image_duplicate_finder.search import words
+from image_duplicate_finder.search.word_forms import Reach
 from image_duplicate_finder.search.word_shares import (
     Layout,
     build_postings,
@@ -83,7 +84,8 @@ def test_crowded_words_are_cut_short_alike(
     """Long lists, fewer words, more matches than vote, and more pairs than are kept."""
     monkeypatch.setattr(words, "LONGEST", 2)
     monkeypatch.setattr(words, "MOST_THOROUGH", 3)
-    monkeypatch.setattr(words, "_WORDS", ((20, 3), (30, 2)))
+    reaches = ((20, Reach(3)), (30, Reach(2)), (None, Reach(2, bits=1)))
+    monkeypatch.setattr(words, "_REACH", reaches)
     monkeypatch.setattr(words, "_MATCHES", 200)
     monkeypatch.setattr(words, "_MATCHES_EACH", 90)
     monkeypatch.setattr(words, "SEGMENT", 12)

@@ -23,11 +23,12 @@ def _next_key(keys, last):
 
 
 @njit(cache=True, nogil=True)
-def assign(codes, coarse, fine, nearest_cells, words):
+def assign(codes, coarse, fine, nearest_cells, words, distances):
     """The nearest words of codes (n, 2) uint64, the very nearest first.
 
     ``coarse`` (2, c) and ``fine`` (c, 2, f) are the vocabulary's two levels; the words of the
-    ``nearest_cells`` nearest coarse centres are looked at. Fills ``words`` (n, m) int32.
+    ``nearest_cells`` nearest coarse centres are looked at. Fills ``words`` (n, m) uint16 and
+    ``distances`` (n, m) uint8, in bits.
     """
     many, each = coarse.shape[1], fine.shape[2]
     # A key is a distance, and below it the place it was found at: the first of equals wins.
@@ -53,6 +54,7 @@ def assign(codes, coarse, fine, nearest_cells, words):
             key = _next_key(fine_keys, key)
             place = key & 0xFFFF
             words[k, m] = cells[place // each] * each + place % each
+            distances[k, m] = key >> 16
 
 
 @njit(cache=True, nogil=True)

@@ -28,20 +28,34 @@ from image_duplicate_finder.fingerprint.features import (
 _NEAREST_CELLS = 3
 MOST_WORDS = 3
 """How many of its nearest words a keypoint can be looked up under."""
+CODE_BITS = 128
 # The longer side of every picture in the units of an entry's place.
 _FRAME = 200.0
 _SIZE_STEPS = 8
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """Under which words a keypoint is looked up: its ``words`` nearest ones.
+
+    Of these, only those that are at most ``bits`` further away than the very nearest one.
+    """
+
+    words: int
+    bits: int = CODE_BITS
+
+
+@dataclass(frozen=True, slots=True)
 class Forms:
     """One picture's keypoints in every form that may be looked up, by keypoint and flip.
 
-    ``words`` (f, 3) uint16 are the nearest of each, the very nearest first, ``signatures`` (f,)
-    uint64. Kept from posting to looking up: to assign words takes a third of both.
+    ``words`` (f, 3) uint16 are the nearest of each, the very nearest first, at ``distances``
+    (f, 3) uint8 bits; ``signatures`` (f,) uint64. Kept from posting to looking up: to assign
+    words takes a third of both.
     """
 
     words: NDArray[np.uint16]
+    distances: NDArray[np.uint8]
     signatures: NDArray[np.uint64]
 
 
@@ -87,7 +101,11 @@ _NO_BYTES = np.zeros(0, np.uint8)
 NO_KEYPOINTS = Keypoints(
     1, 1, _NO_NUMBERS, _NO_NUMBERS, _NO_NUMBERS, _NO_NUMBERS, _NO_BYTES.reshape(0, 16), _NO_BYTES
 )
-NO_FORMS = Forms(np.zeros((0, MOST_WORDS), np.uint16), np.zeros(0, np.uint64))
+NO_FORMS = Forms(
+    np.zeros((0, MOST_WORDS), np.uint16),
+    np.zeros((0, MOST_WORDS), np.uint8),
+    np.zeros(0, np.uint64),
+)
 
 
 @cache
@@ -134,12 +152,11 @@ def forms_of(pictures: Sequence[Keypoints]) -> list[Forms]:
     point, form = _permitted(flags)
     codes = np.stack([_as_words(each) for each in flipped], axis=1)[point, form]
     words = np.zeros((len(codes), MOST_WORDS), np.uint16)
-    vocabulary_kernels.assign(codes, *_vocabulary(), _NEAREST_CELLS, words)
+    distances = np.zeros(words.shape, np.uint8)
+    vocabulary_kernels.assign(codes, *_vocabulary(), _NEAREST_CELLS, words, distances)
     ends = np.searchsorted(point, _offsets(pictures)[1:-1])
-    return [
-        Forms(*each)
-        for each in zip(np.split(words, ends), np.split(codes[:, 0].copy(), ends), strict=True)
-    ]
+    columns = (np.split(each, ends) for each in (words, distances, codes[:, 0].copy()))
+    return [Forms(*each) for each in zip(*columns, strict=True)]
 
 
 def posted_form(pictures: Sequence[Keypoints]) -> PostedForm:
@@ -159,21 +176,24 @@ def posted_form(pictures: Sequence[Keypoints]) -> PostedForm:
     return PostedForm(words.astype(np.int32), signatures, geometry, lengths, forms)
 
 
-def asked_form(pictures: Sequence[Keypoints], forms: Sequence[Forms], words_each: int) -> Queries:
-    """Keypoints of ``pictures`` as they are looked up, each under ``words_each`` words."""
+def asked_form(pictures: Sequence[Keypoints], forms: Sequence[Forms], reach: Reach) -> Queries:
+    """Keypoints of ``pictures`` as they are looked up, each under the words within ``reach``."""
     places, flags = _joined(pictures)
     point, form = _permitted(flags)
     offsets = _offsets(pictures)
-    words = np.concatenate([each.words for each in forms])[:, :words_each]
+    words = np.concatenate([each.words for each in forms])
+    distances = np.concatenate([each.distances for each in forms])[:, : reach.words]
+    row, rank = np.nonzero(distances - distances[:, :1] <= reach.bits)
+    points, flips = point[row], form[row]
     return Queries(
         offsets,
         places,
-        look_ups=np.searchsorted(point, offsets) * words_each,
-        points=np.repeat(point, words_each).astype(np.int32),
-        choices=np.add.outer(form * words_each, np.arange(words_each)).ravel().astype(np.uint8),
-        turns=np.repeat((flags[point] ^ form) & 3, words_each).astype(np.uint8),
-        words=words.ravel(),
-        signatures=np.repeat(np.concatenate([each.signatures for each in forms]), words_each),
+        look_ups=np.searchsorted(points, offsets),
+        points=points.astype(np.int32),
+        choices=(flips * reach.words + rank).astype(np.uint8),
+        turns=((flags[points] ^ flips) & 3).astype(np.uint8),
+        words=words[row, rank],
+        signatures=np.concatenate([each.signatures for each in forms])[row],
     )
 
 

@@ -21,6 +21,7 @@ from image_duplicate_finder.fingerprint.features import Keypoints
 from image_duplicate_finder.search import words as index
 from image_duplicate_finder.search.word_forms import (
     Forms,
+    Reach,
     asked_form,
     places_of,
     posted_form,
@@ -50,10 +51,10 @@ class Layout:
         """How many words a share has at most; word w is its word w // shares."""
         return -(-vocabulary_size() // self.shares)
 
-    def words_each(self, first: int) -> int:
-        """Under how many words each keypoint of the block from picture ``first`` on is sought."""
+    def reach(self, first: int) -> Reach:
+        """Under which words the keypoints of the block from picture ``first`` on are sought."""
         segment_end = (first // self.segment + 1) * self.segment
-        return index.words_looked_up(min(segment_end, self.pictures))
+        return index.reach_among(min(segment_end, self.pictures))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def deal_out(
     all_posted = posted_form(pictures)
     words, lengths = all_posted.words, all_posted.lengths
     images = first + np.repeat(np.arange(len(lengths), dtype=np.int64), lengths)
-    asked = _asked(first, pictures, all_posted.forms, layout.words_each(first))
+    asked = _asked(first, pictures, all_posted.forms, layout.reach(first))
     dealt = []
     for share in range(layout.shares):
         mine = np.flatnonzero(words % layout.shares == share)
@@ -145,10 +146,10 @@ def deal_out(
 
 
 def _asked(
-    first: int, pictures: Sequence[Keypoints], forms: Sequence[Forms], words_each: int
+    first: int, pictures: Sequence[Keypoints], forms: Sequence[Forms], reach: Reach
 ) -> Asked:
     """All look-ups of a block, in the order in which the index makes them."""
-    queries = asked_form(pictures, forms, words_each)
+    queries = asked_form(pictures, forms, reach)
     picture = np.repeat(np.arange(len(pictures)), np.diff(queries.look_ups))
     return Asked(
         first,

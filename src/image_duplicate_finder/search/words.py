@@ -27,6 +27,7 @@ from image_duplicate_finder.search.word_forms import (
     Forms,
     PostedForm,
     Queries,
+    Reach,
     asked_form,
     forms_of,
     posted_form,
@@ -35,9 +36,10 @@ from image_duplicate_finder.search.word_forms import (
 
 SEGMENT = 32_768
 # A keypoint is looked up under its nearest words: fewer, the more pictures there are, so that
-# the time for one picture grows slowly. (Pictures up to which, words.) One word finds 0.49 of
-# the matching keypoints, two 0.57, three 0.62.
-_WORDS = ((16_384, MOST_WORDS),)
+# the time for one picture grows slowly. One word finds 0.49 of the matching keypoints, two 0.57,
+# three 0.62; a second one that is hardly further away than the first finds two thirds of what
+# all second ones find.
+_REACH = ((16_384, Reach(MOST_WORDS)), (300_000, Reach(2)), (None, Reach(2, bits=1)))
 # Of a word that very many keypoints share only the first are looked at: it tells little.
 LONGEST = 256
 # Matches of one picture that vote, dealt out to the segments, and how many each of them has at
@@ -203,7 +205,7 @@ class WordIndex:
         scores = np.zeros((len(pictures), most), np.float32)
         for done in range(0, len(pictures), _CHUNK):
             part = slice(done, done + _CHUNK)
-            asked = asked_form(pictures[part], forms[part], words_looked_up(len(self._ids)))
+            asked = asked_form(pictures[part], forms[part], reach_among(len(self._ids)))
             self._fill(asked, first + done, images[part], scores[part])
         return images, scores
 
@@ -246,9 +248,9 @@ def _segment(base: int, parts: Sequence[PostedForm]) -> _Segment:
     )
 
 
-def words_looked_up(pictures: int) -> int:
-    """Under how many of its nearest words a keypoint is looked up among so many pictures."""
-    return next((words for limit, words in _WORDS if pictures <= limit), 2)
+def reach_among(pictures: int) -> Reach:
+    """Under which words a keypoint is looked up among so many pictures."""
+    return next(reach for most, reach in _REACH if most is None or pictures <= most)
 
 
 def matches_looked_at(segments: int) -> int:

@@ -62,6 +62,11 @@ function add(target, url, options = {}) {
   });
 }
 
+/** Do work with a picture once it is there: one that cannot be loaded never is. */
+function whenThere(picture, work) {
+  picture.then(work, () => {});
+}
+
 export class Stage {
   constructor(root, onZoom) {
     this.root = root;
@@ -87,7 +92,7 @@ export class Stage {
     this.member = add(this.right, root.dataset.member);
     this.#waiting(this.keeper, root.querySelector(".pane-keeper"));
     this.#waiting(this.member, root.querySelector(".pane-member"));
-    this.keeper.then(() => this.zoom("fit"));
+    whenThere(this.keeper, () => this.zoom("fit"));
     this.#dragDivider(root.querySelector("#divider"));
   }
 
@@ -146,8 +151,8 @@ export class Stage {
   outline(shown) {
     this.outlined = shown;
     if (!this.geometry.outline) return;
-    this.keeper.then(() => this.#draw(this.left, this.geometry.outline, shown));
-    this.member.then(() => this.#draw(this.right, this.geometry.reverse, shown));
+    whenThere(this.keeper, () => this.#draw(this.left, this.geometry.outline, shown));
+    whenThere(this.member, () => this.#draw(this.right, this.geometry.reverse, shown));
   }
 
   #draw(target, corners, shown) {
@@ -175,7 +180,7 @@ export class Stage {
       width: undefined,
     }));
     this.#waiting(this.over[name], pane);
-    this.over[name].then(() => this.#update(), () => {});
+    whenThere(this.over[name], () => this.#update());
   }
 
   #waiting(promise, pane) {
@@ -191,18 +196,18 @@ export class Stage {
       difference: this.mode === "difference" ? 1 : 0,
     };
     for (const [name, promise] of Object.entries(this.over)) {
-      promise.then((item) => {
+      whenThere(promise, (item) => {
         item.setOpacity(opacity[name]);
         if (this.mode !== "slider") item.setClip(null);
         this.#clip();
         this.left.forceRedraw();
-      }, () => {});
+      });
     }
   }
 
   #clip() {
     if (this.mode !== "slider" || !this.over.aligned) return;
-    this.over.aligned.then((item) => {
+    whenThere(this.over.aligned, (item) => {
       const size = item.getContentSize();
       const at = this.left.viewport.pointFromPixel(
         new OSD.Point(this.share * this.left.container.clientWidth, 0), true);
