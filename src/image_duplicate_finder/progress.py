@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,6 +28,10 @@ class Progress(Protocol):
     """Receives steps; called from one thread, often, and must return at once."""
 
     def __call__(self, step: Step, /) -> None: ...
+
+
+Tell = Callable[[int], None]
+"""Hears now and then for how many items the work is done; what it raises ends the work."""
 
 
 def silent(_step: Step, /) -> None:

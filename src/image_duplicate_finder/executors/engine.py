@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import Protocol, Self
 
 import numpy as np
@@ -14,6 +14,7 @@ from image_duplicate_finder.executors.verifying import Pair, Sides, Verifiers, v
 from image_duplicate_finder.fingerprint.features import Keypoints
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.model import Match
+from image_duplicate_finder.progress import Tell
 from image_duplicate_finder.search import hamming
 from image_duplicate_finder.search.hamming import HammingPairs
 from image_duplicate_finder.search.words import WordIndex, WordPairs
@@ -47,17 +48,13 @@ class Executor(Protocol):
         """As :func:`~image_duplicate_finder.search.hamming.near_pairs`."""
 
     def word_pairs(
-        self,
-        pictures: Iterable[tuple[int, bytes]],
-        *,
-        thorough: bool,
-        tell: Callable[[int], None],
+        self, pictures: Iterable[tuple[int, bytes]], *, thorough: bool, tell: Tell
     ) -> WordPairs:
         """Proposals among contents with encoded keypoints, given in their stable order.
 
         As a :class:`~image_duplicate_finder.search.words.WordIndex` that they are added to.
         They are taken one after the other: all of them at once need not fit into memory.
-        ``tell`` hears now and then for how many of them the work is done; raises what it raises.
+        Raises what ``tell`` raises.
         """
 
     def verify(self, pairs: Sequence[Pair], sides: Sides, *, thorough: bool) -> list[Match]:
@@ -102,11 +99,7 @@ class LocalExecutor:
         return hamming.near_pairs(hashes, jobs=self._jobs)
 
     def word_pairs(
-        self,
-        pictures: Iterable[tuple[int, bytes]],
-        *,
-        thorough: bool,
-        tell: Callable[[int], None],
+        self, pictures: Iterable[tuple[int, bytes]], *, thorough: bool, tell: Tell
     ) -> WordPairs:
         """See :meth:`Executor.word_pairs`."""
         index = WordIndex(thorough=thorough, jobs=self._jobs, tell=tell)

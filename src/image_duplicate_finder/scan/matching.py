@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from image_duplicate_finder.executors.engine import Executor, LocalExecutor
 from image_duplicate_finder.fingerprint import keypoints, perceptual
 from image_duplicate_finder.fingerprint.specs import keypoint_name
 from image_duplicate_finder.model import Match
-from image_duplicate_finder.progress import CancelToken, Progress, Step, silent
+from image_duplicate_finder.progress import CancelToken, Progress, Step, Tell, silent
 from image_duplicate_finder.scan.families import Families, Pair
 from image_duplicate_finder.scan.similar import near_in_features
 from image_duplicate_finder.scan.verification import Verifier, stop_if_asked
@@ -59,7 +59,12 @@ def find_matches(
     verifier = Verifier(store, settings, executor, progress, cancel)
     families = Families(rank)
     families.learn((), store.matches.among(verifier.name, set(contents)))
-    for pairs in families.waves(_proposals(store, executor, ids, settings, progress, cancel)):
+
+    def tell(done: int) -> None:
+        stop_if_asked(cancel)
+        progress(Step("candidates", done, len(ids)))
+
+    for pairs in families.waves(_proposals(store, executor, ids, settings, tell)):
         families.learn(pairs, verifier.verify(pairs))
     while pairs := families.to_keepers():
         families.learn(pairs, verifier.verify(pairs))
@@ -74,21 +79,11 @@ def _in_stable_order(store: Store, contents: frozenset[int]) -> list[int]:
 
 
 def _proposals(
-    store: Store,
-    executor: Executor,
-    ids: Sequence[int],
-    settings: ScanSettings,
-    progress: Progress,
-    cancel: CancelToken,
+    store: Store, executor: Executor, ids: Sequence[int], settings: ScanSettings, tell: Tell
 ) -> dict[Pair, float]:
     """Pairs that some index proposes, with the better of their scores."""
     proposals = dict.fromkeys(_near_by_hash(store, executor, ids), _NEAR_HASHES_SCORE)
     if settings.mode is not Mode.QUICK:
-
-        def tell(done: int) -> None:
-            stop_if_asked(cancel)
-            progress(Step("candidates", done, len(ids)))
-
         for pair, score in _sharing_words(store, executor, ids, settings.mode, tell):
             proposals[pair] = max(score, proposals.get(pair, 0.0))
     if settings.mode is Mode.THOROUGH:
@@ -110,7 +105,7 @@ def _near_by_hash(store: Store, executor: Executor, ids: Sequence[int]) -> list[
 
 
 def _sharing_words(
-    store: Store, executor: Executor, ids: Sequence[int], mode: Mode, tell: Callable[[int], None]
+    store: Store, executor: Executor, ids: Sequence[int], mode: Mode, tell: Tell
 ) -> Iterator[tuple[Pair, float]]:
     pictures = store.contents.each_fingerprint(keypoint_name(mode), keypoints.VERSION, ids)
     found = executor.word_pairs(pictures, thorough=mode is Mode.THOROUGH, tell=tell)

@@ -28,7 +28,7 @@ from image_duplicate_finder.fingerprint.features import (
 _NEAREST_CELLS = 3
 MOST_WORDS = 3
 """How many of its nearest words a keypoint can be looked up under."""
-CODE_BITS = 128
+_CODE_BITS = 128
 # The longer side of every picture in the units of an entry's place.
 _FRAME = 200.0
 _SIZE_STEPS = 8
@@ -42,7 +42,7 @@ class Reach:
     """
 
     words: int
-    bits: int = CODE_BITS
+    bits: int = _CODE_BITS
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ keypoint, nothing is ever moved, and memory peaks while one segment is built.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image_duplicate_finder.fingerprint.features import Keypoints
+from image_duplicate_finder.progress import Tell
 from image_duplicate_finder.search.word_forms import (
     MOST_WORDS,
     NO_FORMS,
@@ -88,12 +89,9 @@ class WordIndex:
         *,
         thorough: bool = False,
         jobs: int = 2,
-        tell: Callable[[int], None] = lambda _done: None,
+        tell: Tell = lambda _done: None,
     ) -> None:
-        """``tell`` hears now and then for how many pictures the work is done.
-
-        It is called in the thread that adds them; what it raises ends the work.
-        """
+        """``tell`` is called in the thread that adds pictures."""
         self._most = MOST_THOROUGH if thorough else MOST
         self._least = LEAST_THOROUGH if thorough else LEAST
         self._jobs = jobs
@@ -105,7 +103,6 @@ class WordIndex:
         self._segments: list[_Segment] = []
         self._found: list[WordPairs] = []
         self._tell = tell
-        self._looked_up = 0
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -117,7 +114,7 @@ class WordIndex:
         self._look_up.append(look_up)
         if len(self._waiting) % _CHUNK == 0:
             self._post(_CHUNK)
-            self._tell_done()
+            self._tell_done(len(self._ids) - len(self._waiting))
         if len(self._waiting) == SEGMENT:
             self._flush()
 
@@ -157,19 +154,19 @@ class WordIndex:
         del parts
         size = min(_CHUNK, -(-len(self._waiting) // self._jobs))
         ids = np.array(self._ids, np.int64)
-        for pairs in self._pool.map(
-            lambda k: self._pairs(ids, base, slice(k, k + size), forms[k : k + size]),
-            range(0, len(self._waiting), size),
-        ):
+        starts = range(0, len(self._waiting), size)
+        found = self._pool.map(
+            lambda k: self._pairs(ids, base, slice(k, k + size), forms[k : k + size]), starts
+        )
+        for start, pairs in zip(starts, found, strict=True):
             self._found.append(pairs)
-            self._looked_up = min(self._looked_up + size, len(self._ids))
-            self._tell_done()
+            self._tell_done(min(base + start + size, len(self._ids)))
         self._waiting, self._look_up = [], []
 
-    def _tell_done(self) -> None:
+    def _tell_done(self, looked_up: int) -> None:
         try:
             # To add a picture and to look it up take about as long.
-            self._tell((len(self._ids) + self._looked_up) // 2)
+            self._tell((len(self._ids) + looked_up) // 2)
         except BaseException:
             self._pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -6,7 +6,7 @@ import logging
 import math
 import os
 import socket
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -22,6 +22,7 @@ from image_duplicate_finder.executors.processes import available_cores
 from image_duplicate_finder.executors.verifying import Pair, Sides, shares_of, verify_share
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.model import Match
+from image_duplicate_finder.progress import Tell
 from image_duplicate_finder.search.hamming import HammingPairs, near_pairs
 from image_duplicate_finder.search.words import WordPairs
 from image_duplicate_finder.settings import ScanSettings
@@ -109,11 +110,7 @@ class RayExecutor:
         )
 
     def word_pairs(
-        self,
-        pictures: Iterable[tuple[int, bytes]],
-        *,
-        thorough: bool,
-        tell: Callable[[int], None],
+        self, pictures: Iterable[tuple[int, bytes]], *, thorough: bool, tell: Tell
     ) -> WordPairs:
         """See :meth:`~image_duplicate_finder.executors.engine.Executor.word_pairs`."""
         with self._failures_in_words():

@@ -7,12 +7,13 @@ crosses the network is what blocks post and ask, and what shares find (docs/ray.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from image_duplicate_finder.fingerprint.features import Keypoints
+from image_duplicate_finder.progress import Tell
 from image_duplicate_finder.search import word_shares
 from image_duplicate_finder.search.word_shares import Asked, Found, Layout, Posted, Postings
 from image_duplicate_finder.search.words import SEGMENT, WordPairs
@@ -31,11 +32,7 @@ def layout_for(pictures: int, cores: int, *, thorough: bool) -> Layout:
 
 
 def word_pairs_on_cluster(
-    pictures: Sequence[tuple[int, bytes]],
-    *,
-    thorough: bool,
-    cores: int,
-    tell: Callable[[int], None],
+    pictures: Sequence[tuple[int, bytes]], *, thorough: bool, cores: int, tell: Tell
 ) -> WordPairs:
     """The pairs that a WordIndex proposes for (content id, encoded keypoints), in its order.
 
