@@ -17,6 +17,7 @@ from benchmarks.million_data import STRUCTURE, Picture, copy_of, picture, pool_o
 from benchmarks.photos import Photo, digest
 from benchmarks.stages import StageClock
 from benchmarks.tools import HERE, WORK
+from image_duplicate_finder.cli import look_for_cycles_rarely
 from image_duplicate_finder.executors.engine import LocalExecutor
 from image_duplicate_finder.fingerprint import keypoints, perceptual, proof
 from image_duplicate_finder.grouping import rank_of
@@ -151,4 +152,5 @@ def _found(store: Store, scan: int, pairs: list[tuple[int, int, str]]) -> dict[s
 
 
 if __name__ == "__main__":
+    look_for_cycles_rarely()
     Path(sys.argv[2]).write_text(json.dumps(match_and_group(Path(sys.argv[1]))))

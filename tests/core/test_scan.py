@@ -253,7 +253,8 @@ def test_stop_keeps_what_is_done(tmp_path: Path, library_dir: Path, painted: Pai
 def test_looking_for_pairs_says_how_far_it_is_and_can_be_stopped(
     tmp_path: Path, library_dir: Path, painted: Painter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(words, "_CHUNK", 4)
+    monkeypatch.setattr(words, "_POSTED", 4)
+    monkeypatch.setattr(words, "_LOOKED_UP", 4)
     for seed in range(12):
         picture = painted(seed)
         save(picture, tmp_path / "p" / f"{seed}.png")

@@ -55,7 +55,8 @@ def test_segments_change_nothing(
 ) -> None:
     whole = _pairs(_filled(families))
     monkeypatch.setattr(words, "SEGMENT", 7)
-    monkeypatch.setattr(words, "_CHUNK", 3)
+    monkeypatch.setattr(words, "_POSTED", 3)
+    monkeypatch.setattr(words, "_LOOKED_UP", 2)
     assert _pairs(_filled(families)) == whole
 
 

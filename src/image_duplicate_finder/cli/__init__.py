@@ -25,10 +25,17 @@ _VALUES_BETWEEN_COLLECTIONS = 100_000
 
 def main() -> None:
     """Run ``idf`` with the arguments of this process and end it with the exit status."""
-    # A scan keeps a few values for each of its files and leaves no cycles: to look for those
-    # after every 700 new values takes a tenth of a second scan.
-    gc.set_threshold(_VALUES_BETWEEN_COLLECTIONS)
+    look_for_cycles_rarely()
     sys.exit(run(sys.argv[1:]))
+
+
+def look_for_cycles_rarely() -> None:
+    """Set Python's garbage collector to what suits a scan, for the whole process.
+
+    A scan keeps a few values for each of its files and leaves no cycles: to look for those after
+    every 700 new values takes a tenth of a second scan.
+    """
+    gc.set_threshold(_VALUES_BETWEEN_COLLECTIONS)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -54,7 +54,8 @@ def group(
     from image_duplicate_finder.grouping.links import Links
 
     links = Links.of(of_pair.values())
-    scan = _Scan(contents, links, match_of, others, describe, rules, dismissed)
+    met = _meeting(contents, links, others, look_alikes)
+    scan = _Scan(met, links, match_of, others, describe, rules, dismissed)
     return [*scan.duplicates(), *scan.contains(), *scan.similar(look_alikes)]
 
 
@@ -74,8 +75,24 @@ def similar_groups(
     ``links`` are the matches of duplicates, of which ``match_of`` tells more: of most it is
     never asked. ``others`` are the matches that are no duplicates.
     """
-    scan = _Scan(contents, links, match_of, others, describe, rules, dismissed)
+    others = list(others)
+    met = _meeting(contents, links, others, look_alikes)
+    scan = _Scan(met, links, match_of, others, describe, rules, dismissed)
     return scan.similar(look_alikes)
+
+
+def _meeting(
+    contents: Iterable[Content],
+    links: Links,
+    others: Iterable[Match],
+    look_alikes: LookAlikes | None,
+) -> Iterator[Content]:
+    """The contents that can be in a group: most of a large folder need not even be ranked."""
+    met = {*links.a.tolist(), *links.b.tolist()}
+    met.update(id for match in others for id in (match.a, match.b))
+    if look_alikes is not None:
+        met.update(look_alikes.a.tolist(), look_alikes.b.tolist())
+    return (content for content in contents if content.id in met or len(content.files) > 1)
 
 
 def _composites(links: Links, holding: Iterable[Match]) -> Composites:

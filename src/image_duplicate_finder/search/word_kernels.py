@@ -134,7 +134,8 @@ def _count(asked, part, limit):
     """How many signatures of ``part`` are within ``limit`` bits of ``asked``: no branches."""
     count = np.int64(0)
     for k in range(len(part)):
-        count += np.int64(popcount(asked ^ part[k]) <= limit)
+        # As signed numbers: numba compares an unsigned one with a signed one as floats.
+        count += np.int64(np.int64(popcount(asked ^ part[k])) <= limit)
     return count
 
 
