@@ -54,9 +54,8 @@ def group(
     from image_duplicate_finder.grouping.links import Links
 
     links = Links.of(of_pair.values())
-    met = _meeting(contents, links, others, look_alikes)
-    scan = _Scan(met, links, match_of, others, describe, rules, dismissed)
-    return [*scan.duplicates(), *scan.contains(), *scan.similar(look_alikes)]
+    scan = _Scan(contents, links, match_of, others, look_alikes, describe, rules, dismissed)
+    return [*scan.duplicates(), *scan.contains(), *scan.similar()]
 
 
 def similar_groups(
@@ -75,10 +74,8 @@ def similar_groups(
     ``links`` are the matches of duplicates, of which ``match_of`` tells more: of most it is
     never asked. ``others`` are the matches that are no duplicates.
     """
-    others = list(others)
-    met = _meeting(contents, links, others, look_alikes)
-    scan = _Scan(met, links, match_of, others, describe, rules, dismissed)
-    return scan.similar(look_alikes)
+    scan = _Scan(contents, links, match_of, others, look_alikes, describe, rules, dismissed)
+    return scan.similar()
 
 
 def _meeting(
@@ -124,13 +121,16 @@ class _Scan:
         links: Links,
         match_of: MatchOf,
         others: Iterable[Match],
+        look_alikes: LookAlikes | None,
         describe: Describe,
         rules: Sequence[KeepRule],
         dismissed: Collection[tuple[int, int]],
     ) -> None:
         from image_duplicate_finder.grouping.links import may_meet
 
-        self._apart = Apart(contents, dismissed)
+        others = list(others)
+        self._look_alikes = look_alikes
+        self._apart = Apart(_meeting(contents, links, others, look_alikes), dismissed)
         links = links.where(may_meet(links.a, links.b, self._apart))
         others = [match for match in others if not self._apart(match.a, match.b)]
         self._similar = [match for match in others if match.relation is Relation.SIMILAR]
@@ -188,11 +188,11 @@ class _Scan:
             groups.append(self._builder.other(GroupKind.CONTAINS, centre, seen))
         return self._sorted(groups)
 
-    def similar(self, look_alikes: LookAlikes | None) -> list[Group]:
+    def similar(self) -> list[Group]:
         """Groups of what looks alike, by verification or by features."""
         from image_duplicate_finder.grouping.look_alikes import Similar
 
-        similar = Similar(self._ranked, self._apart, self._lift, self._similar, look_alikes)
+        similar = Similar(self._ranked, self._apart, self._lift, self._similar, self._look_alikes)
         return self._sorted(
             self._builder.other(GroupKind.SIMILAR, keeper, matches)
             for keeper, matches in similar.stars({*self._contains, *self._dismissed_here()})

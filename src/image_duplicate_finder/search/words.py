@@ -240,7 +240,7 @@ def _best_of(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The ``most`` best of the pictures before each: images and scores (n, most), -1 if none.
 
-    ``pictures`` stand in the index from ``first`` on; none of them has a score below ``least``.
+    ``pictures`` stand in the index from ``first`` on; only scores from ``least`` on count.
     """
     from image_duplicate_finder.search import word_kernels
 
