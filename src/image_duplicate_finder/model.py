@@ -321,3 +321,56 @@ class Group:
     keeper: int
     reasons: tuple[str, ...]
     members: tuple[Member, ...]
+
+
+class Box(NamedTuple):
+    """A rectangle in pixels of an upright picture at full size: left, top, width, height."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A place where two aligned pictures differ: where it lies in each, and how strongly.
+
+    ``strength`` is in units of what compression and scaling explain; 4 and more is content.
+    """
+
+    in_a: Box
+    in_b: Box
+    strength: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a closer look at two pictures measured, in colour and at up to 1,024 pixels.
+
+    ``transform`` maps pixels of a (upright, full size) to b, finer than the match that led here.
+    ``differences`` are the strongest places that differ, strongest first; ``worst`` is the
+    strength of the strongest, also where it is too weak to be listed. ``tone`` is how far one
+    global tone curve lies from the identity (largest departure in grey levels, 0 to 255),
+    ``chroma`` the ratio of b's colourfulness to a's (1.0 where neither has colour).
+    ``detail`` in decibels is how much finer detail a shows than b on the shared scene, measured
+    where the pictures are finest; negative where b is the finer one. ``coherence`` (0 to 1) is how
+    much of the fine detail of the two agrees. ``rest_a`` and ``rest_b`` are the shares (0 to 1)
+    of each canvas that lie outside of the shared picture and are no flat border or bar;
+    ``border_a`` and ``border_b`` the shares that are. ``another_shot`` tells two exposures of
+    one scene (independent noise or parallax) from two copies of one photograph.
+    """
+
+    transform: Transform
+    mirrored: bool = False
+    differences: tuple[Difference, ...] = ()
+    worst: float = 0.0
+    tone: float = 0.0
+    chroma: float = 1.0
+    detail: float = 0.0
+    coherence: float = 1.0
+    rest_a: float = 0.0
+    rest_b: float = 0.0
+    border_a: float = 0.0
+    border_b: float = 0.0
+    another_shot: bool = False
