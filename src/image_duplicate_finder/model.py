@@ -358,7 +358,11 @@ class Look:
     much of the fine detail of the two agrees. ``rest_a`` and ``rest_b`` are the shares (0 to 1)
     of each canvas that lie outside of the shared picture and are no flat border or bar;
     ``border_a`` and ``border_b`` the shares that are. ``another_shot`` tells two exposures of
-    one scene (independent noise or parallax) from two copies of one photograph.
+    one scene (independent noise or parallax) from two copies of one photograph. ``differing`` is
+    the share of the shared picture (0 to 1) that differs in any way beyond 4, ``recoloured`` the
+    share that differs in colour alone. ``drawing``: both are drawings (flat areas and few
+    colours: icons, emoji, sprites, charts, pages), in which one spot or one colour that differs
+    makes another picture.
     """
 
     transform: Transform
@@ -374,3 +378,6 @@ class Look:
     border_a: float = 0.0
     border_b: float = 0.0
     another_shot: bool = False
+    differing: float = 0.0
+    recoloured: float = 0.0
+    drawing: bool = False
