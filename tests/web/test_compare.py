@@ -19,6 +19,7 @@ from image_duplicate_finder.library import Library
 from image_duplicate_finder.model import ImageInfo, Relation
 from image_duplicate_finder.overlay import Pixels
 from image_duplicate_finder.results import GroupQuery
+from image_duplicate_finder.settings import ScanSettings
 from tests.painting import paint_photo
 from tests.review_scene import CROP, Scene, make_scene
 
@@ -177,6 +178,56 @@ def test_the_aligned_picture_and_the_difference_have_the_keepers_size(
     assert "No difference" in visitor.get(page + "difference/words").text
     small = visitor.get(address(library, scene, "b/small.jpg") + "difference/words").text
     assert "of the common area differs visibly" in small
+
+
+@pytest.mark.parametrize("turn", range(4))
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("size", [(90, 60), (2500, 1800)])
+def test_equal_pictures_differ_by_nothing(turn: int, mirrored: bool, size: tuple[int, int]) -> None:
+    """Also where the picture is shrunk for the difference, and where one is turned."""
+    noise = np.random.default_rng(5).integers(0, 255, (size[1], size[0], 3)).astype(np.uint8)
+    upright = noise[:, ::-1] if mirrored else noise
+    member = np.ascontiguousarray(np.rot90(upright, -turn))
+    height, width = noise.shape[:2]
+    x, y = (width - 1.0, height - 1.0)
+    ways = [
+        ((1, 0, 0), (0, 1, 0)),
+        ((0, -1, y), (1, 0, 0)),
+        ((-1, 0, x), (0, -1, y)),
+        ((0, 1, 0), (-1, 0, x)),
+    ]
+    way = np.array([*ways[turn], (0, 0, 1)], np.float64)
+    if mirrored:
+        way = way @ np.array([(-1, 0, x), (0, 1, 0), (0, 0, 1)], np.float64)
+    matrix = overlay.normalised(
+        tuple(map(tuple, way[:2])),  # type: ignore[arg-type]
+        Relation.ROTATED,
+        ImageInfo("PNG", width, height),
+        ImageInfo("PNG", member.shape[1], member.shape[0]),
+    )
+    assert matrix is not None
+    assert overlay.equal(noise, member, matrix)
+    changed = member.copy()
+    changed[0, 0] ^= 1
+    assert not overlay.equal(noise, changed, matrix)
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_the_difference_of_equal_files_is_nothing(
+    visitor: FlaskClient, library: Library, tmp_path: Path, copied: bool
+) -> None:
+    photo = cv2.resize(paint_photo(1), (2400, 1800), interpolation=cv2.INTER_CUBIC)
+    folder = tmp_path / "equal"
+    folder.mkdir()
+    Image.fromarray(photo).save(folder / "one.png")
+    if copied:
+        (folder / "two.png").write_bytes((folder / "one.png").read_bytes())
+    else:
+        Image.fromarray(photo[:, ::-1]).save(folder / "two.bmp")
+    scan = library.scan([folder], ScanSettings(jobs=1)).id
+    (group,) = library.groups(scan).groups
+    page = f"/scans/{scan}/compare/{group.id}/{group.members[0].file.id}/difference/words"
+    assert "No difference" in visitor.get(page).text
 
 
 def test_previous_and_next_lead_through_all_files_of_the_filter(

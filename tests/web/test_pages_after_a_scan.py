@@ -240,7 +240,9 @@ def test_not_duplicates_can_be_taken_back(
     library._store.decisions.dismiss([(group.keeper.content, other.keeper.content)])
     page = visitor.get("/not-duplicates/").text
     (pair,) = re.findall(r'name="pair" value="([0-9a-f:]+)"', page)
-    visitor.post("/not-duplicates/", data={"pair": "00:11"})
+    for data in ({"pair": "00:11"}, {}):
+        said = visitor.post("/not-duplicates/", data=data, follow_redirects=True).text
+        assert "Tick the pairs first" in said
     assert len(library.dismissed()) == 1
     visitor.post("/not-duplicates/", data={"pair": pair})
     assert library.dismissed() == []
@@ -261,6 +263,32 @@ def test_find_by_example(visitor: FlaskClient, scan: int, photos: Path) -> None:
 def test_work_of_an_earlier_start_leads_to_the_start_page(visitor: FlaskClient) -> None:
     answer = visitor.get("/work/unknown", follow_redirects=True)
     assert "earlier start of the program" in answer.text
+
+
+def test_the_way_back_to_the_review_stays_in_the_scan_that_was_looked_at(
+    visitor: FlaskClient, library: Library, scan: int, tmp_path: Path
+) -> None:
+    (tmp_path / "later").mkdir()
+    cv2.imwrite(str(tmp_path / "later" / "a.png"), np.full((40, 40, 3), 90, np.uint8))
+    later = library.scan([tmp_path / "later"], ScanSettings(mode=Mode.QUICK, jobs=1)).id
+    assert f'href="/scans/{later}/"' in visitor.get("/history/").text
+    for page in (f"/scans/{scan}/", f"/scans/{scan}/failures/", "/history/", "/settings/"):
+        text = visitor.get(page).text
+        assert f'href="/scans/{scan}/"' in text and f'href="/scans/{later}/"' not in text
+    visitor.get("/scans/999/")
+    assert f'href="/scans/{scan}/"' in visitor.get("/history/").text
+
+
+@pytest.mark.parametrize("page", ["/scans/{}/?q=a", "/scans/{}/compare/{}/{}/"])
+def test_a_step_in_the_history_is_answered_with_a_whole_page(
+    visitor: FlaskClient, library: Library, scan: int, page: str
+) -> None:
+    group = library.groups(scan).groups[0]
+    address = page.format(scan, group.id, group.members[0].file.id)
+    part = {"HX-Request": "true"}
+    assert "<html" not in visitor.get(address, headers=part).text
+    restored = visitor.get(address, headers=part | {"HX-History-Restore-Request": "true"})
+    assert "<html" in restored.text and restored.headers["Cache-Control"] == "no-store"
 
 
 def test_what_does_not_exist_says_so(visitor: FlaskClient) -> None:

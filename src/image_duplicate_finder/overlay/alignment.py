@@ -27,6 +27,9 @@ _REFINE_SIDE = 900
 _REFINE_LEAST_PIXELS = 2_000
 _REFINE_MOST_PIXELS = 12.0
 _REFINE_LEAST_GAIN = 0.0005
+_SAME_PLACE = 0.01
+_QUARTER_TURN: Matrix = np.array([[0.0, -1.0, 1.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+_MIRROR: Matrix = np.array([[-1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,20 @@ def refined(keeper: Pixels, member: Pixels, matrix: Matrix) -> Matrix:
     step = np.vstack([found, [0.0, 0.0, 1.0]])
     to_pixels = _pixels(*size)
     return np.asarray(matrix @ np.linalg.inv(to_pixels) @ step @ to_pixels, np.float64)
+
+
+def equal(keeper: Pixels, member: Pixels, matrix: Matrix) -> bool:
+    """Whether the two show the same pixels, however one is turned or mirrored.
+
+    Shrinking or refining the alignment of such a pair would make differences that are not there.
+    """
+    turns = [np.eye(3), _QUARTER_TURN, _QUARTER_TURN @ _QUARTER_TURN, np.linalg.inv(_QUARTER_TURN)]
+    for count, turn in enumerate(turns):
+        for mirrored, way in ((False, turn), (True, turn @ _MIRROR)):
+            if np.abs(matrix - way).max() < _SAME_PLACE:
+                upright = np.rot90(member, count)
+                return np.array_equal(keeper, upright[:, ::-1] if mirrored else upright)
+    return False
 
 
 def difference(keeper: Pixels, member: Pixels, inside: NDArray[np.bool_]) -> Difference:

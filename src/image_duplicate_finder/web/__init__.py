@@ -24,7 +24,7 @@ def create_app(library: Library, access: Access | None = None) -> Flask:
 
     access = access or Access(port=5501)
     app = Flask(__name__, static_url_path="/static")
-    # Flask's session carries nothing but messages to the next page.
+    # Flask's session carries nothing but messages to the next page and the scan looked at last.
     app.secret_key = secrets.token_bytes(32)
     app.config["SESSION_COOKIE_NAME"] = f"idf_messages_{access.port}"
     app.config["SESSION_COOKIE_SAMESITE"] = "Strict"

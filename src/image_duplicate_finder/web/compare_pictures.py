@@ -22,7 +22,7 @@ from image_duplicate_finder.web.sources import LIMITS, decoding_slot, read_scann
 _ALIGNED_SIDE = 6000
 _DIFFERENCE_SIDE = 2000
 _QUALITY = 92
-_VERSION = 1
+_VERSION = 2
 
 
 def geometry(view: GroupView, member: MemberView) -> dict[str, object]:
@@ -68,9 +68,13 @@ def difference(view: GroupView, member: MemberView) -> tuple[tuple[float, float]
         return None
 
     def make() -> bytes:
-        keeper, other = fit(_decoded(view.keeper), _DIFFERENCE_SIDE), _decoded(member.file)
-        exact = overlay.refined(keeper, other, matrix)
-        drawn, inside = overlay.align(other, exact, (keeper.shape[1], keeper.shape[0]))
+        whole, other = _decoded(view.keeper), _decoded(member.file)
+        keeper = fit(whole, _DIFFERENCE_SIDE)
+        if overlay.equal(whole, other, matrix):
+            drawn, inside = keeper, np.ones(keeper.shape[:2], np.bool_)
+        else:
+            exact = overlay.refined(keeper, other, matrix)
+            drawn, inside = overlay.align(other, exact, (keeper.shape[1], keeper.shape[0]))
         found = overlay.difference(keeper, drawn, inside)
         figures = json.dumps([found.share, found.mean]).encode()
         return figures + b"\n" + encode_jpeg(found.picture, _QUALITY)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, current_app, request, url_for
+from flask import Flask, current_app, request, session, url_for
 from markupsafe import Markup
 
 from image_duplicate_finder import __version__
@@ -18,6 +19,7 @@ from image_duplicate_finder.web.state import library, state
 
 THEMES = ("system", "light", "dark")
 THEME_PREFERENCE = "theme"
+_VISITED = "scan"
 
 
 def install(app: Flask) -> None:
@@ -41,8 +43,13 @@ def theme() -> str:
 
 
 def is_partial() -> bool:
-    """Whether htmx asks for a part of a page rather than for a whole one."""
-    return request.headers.get("HX-Request") == "true" and "HX-Boosted" not in request.headers
+    """Whether htmx asks for a part of a page rather than for a whole one.
+
+    A step in the browser's history is always answered with a whole page.
+    """
+    return request.headers.get("HX-Request") == "true" and not (
+        "HX-Boosted" in request.headers or "HX-History-Restore-Request" in request.headers
+    )
 
 
 def icon(name: str, classes: str = "") -> Markup:
@@ -67,13 +74,20 @@ def _shared() -> dict[str, Any]:
         "version": __version__,
         "language": i18n.language(),
         "theme": theme(),
-        "latest_scan": _latest_scan(),
+        "nav_scan": _scan_of_visit(),
         "running_job": state().jobs.running(),
     }
 
 
-def _latest_scan() -> int | None:
-    try:
+def _scan_of_visit() -> int | None:
+    """The scan that this visitor is looking at, or looked at last; failing that the latest."""
+    here = (request.view_args or {}).get("scan")
+    with contextlib.suppress(NotFound):
+        if here is not None and library().scan_record(here).id != session.get(_VISITED):
+            session[_VISITED] = here
+    with contextlib.suppress(NotFound):
+        if _VISITED in session:
+            return library().scan_record(session[_VISITED]).id
+    with contextlib.suppress(NotFound):
         return library().latest_scan().id
-    except NotFound:
-        return None
+    return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.i18n import ngettext
 from image_duplicate_finder.web.state import library
 
@@ -36,6 +37,9 @@ def take_back() -> BaseResponse:
         for text in request.form.getlist("pair")
         if (key := tuple(text.split(":", 1))) in known
     ]
+    if not chosen:
+        flash(_("Tick the pairs first that you want to take back."), "warn")
+        return redirect(url_for("dismissed.page"), 303)
     library().take_back_dismissals((pair.first, pair.second) for pair in chosen)
     flash(
         ngettext(
