@@ -94,13 +94,14 @@ class BulkStep:
     """How far carrying out a rule came: ``after`` is the last group done, ``left`` how many wait.
 
     ``until`` is the last group that there was at the start: what a rule makes is not gone
-    through again.
+    through again. ``decision`` is what takes all steps back.
     """
 
     after: int
     until: int
     done: int
     left: int
+    decision: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,6 +169,41 @@ class DismissedPair:
     second_path: str | None = None
 
 
+class DecisionKind(StrEnum):
+    """What a person decided about groups."""
+
+    SELECTED = "selected"
+    UNSELECTED = "unselected"
+    INVERTED = "inverted"
+    KEPT = "kept"
+    SPLIT = "split"
+    NOT_DUPLICATES = "not_duplicates"
+    RULE = "rule"
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """A decision that can be taken back.
+
+    ``files`` is how many files it was about, ``name`` the path of the file, if it was one.
+    """
+
+    id: int
+    scan: int
+    when: float
+    kind: DecisionKind
+    files: int = 0
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """A decision that was taken back, and the groups that are there again because of it."""
+
+    decision: DecisionRecord
+    groups: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class ExampleHit:
     """A file that shows what an example picture shows, or looks like it.

@@ -15,7 +15,7 @@ from image_duplicate_finder.bulk import (
     preview,
 )
 from image_duplicate_finder.library.decisions import Decisions
-from image_duplicate_finder.results import GroupQuery
+from image_duplicate_finder.results import DecisionKind, GroupQuery
 
 # Groups that a bulk rule changes in one transaction.
 _BULK_PART = 100
@@ -38,11 +38,13 @@ class BulkRules(Decisions):
         after: int = 0,
         until: int | None = None,
         seconds: float | None = None,
+        onto: int | None = None,
     ) -> BulkStep:
         """Carry out a bulk rule on the groups that a query finds, in the order of their numbers.
 
         With ``seconds`` it ends after about that time, and a call with the returned ``after``
-        and ``until`` goes on. Every part is stored whole or not at all.
+        and ``until`` goes on. Every part is stored whole or not at all. All parts are one
+        decision when each call names it as ``onto``.
         """
         ids = [id for id in self._store.groups.ids(scan, query) if id > after]
         last = (ids[-1] if ids else after) if until is None else until
@@ -51,12 +53,18 @@ class BulkRules(Decisions):
         done = 0
         while done < len(ids) and (not done or end is None or time.monotonic() < end):
             part = ids[done : done + _BULK_PART]
-            with self._store.atomic():
+            with self.one_decision(scan, DecisionKind.RULE, onto=onto) as facts:
+                facts.files += len(part)
                 for outline in list(self._store.groups.outlines(scan, part)):
                     self._apply(change(outline, order), outline)
+            onto = facts.number
             done += len(part)
         return BulkStep(
-            after=ids[done - 1] if done else after, until=last, done=done, left=len(ids) - done
+            after=ids[done - 1] if done else after,
+            until=last,
+            done=done,
+            left=len(ids) - done,
+            decision=onto,
         )
 
     def _apply(self, wanted: BulkChange, outline: BulkGroup) -> None:

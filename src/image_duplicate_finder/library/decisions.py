@@ -3,26 +3,67 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.library.groups import Groups
 from image_duplicate_finder.library.opened import Paths
 from image_duplicate_finder.model import Group, Relation
-from image_duplicate_finder.results import DismissedPair, GroupQuery, GroupView, Selection
+from image_duplicate_finder.results import (
+    DecisionKind,
+    DecisionRecord,
+    DismissedPair,
+    GroupQuery,
+    GroupView,
+    Selection,
+    Undone,
+)
 from image_duplicate_finder.sources import is_url
+from image_duplicate_finder.store.undoing import Facts
 
 
 class Decisions(Groups):
     """Selections, keepers, splits and dismissals of groups."""
+
+    @contextmanager
+    def one_decision(
+        self, scan: int, kind: DecisionKind, *, onto: int | None = None
+    ) -> Iterator[Facts]:
+        """What is decided in this block is one decision, taken back as a whole.
+
+        With ``onto`` it goes on with an earlier decision, if that is the latest one.
+        """
+        with self._store.undoing.recorded(scan, kind, onto=onto) as facts:
+            yield facts
+
+    def latest_decision(self, scan: int) -> DecisionRecord | None:
+        """The decision about a scan that :meth:`undo_decision` takes back."""
+        return self._store.undoing.latest(scan)
+
+    def undo_decision(self, scan: int, decision: int | None = None) -> Undone | None:
+        """Take back the latest decision about a scan's groups; None where there is none.
+
+        Selections, keepers, splits, dismissals and bulk rules are decisions. Raises UsageError
+        where ``decision`` is not the latest one, or its groups were changed otherwise since.
+        """
+        return self._store.undoing.undo(scan, decision)
 
     def select(self, members: Iterable[tuple[int, int]], selected: bool = True) -> int:
         """Select or unselect members for removal, as (group, file); returns how many changed.
 
         Keepers cannot be selected: choose another keeper first.
         """
-        return self._store.groups.select(members, selected)
+        members = list(members)
+        scan = self._store.groups.scan_of({group for group, _file in members})
+        if scan is None:
+            return self._store.groups.select(members, selected)
+        kind = DecisionKind.SELECTED if selected else DecisionKind.UNSELECTED
+        with self.one_decision(scan, kind) as facts:
+            changed = self._store.groups.select(members, selected)
+            facts.files += changed
+            return changed
 
     def select_groups(
         self,
@@ -35,7 +76,12 @@ class Decisions(Groups):
 
         ``relations``, if not empty, restricts it to such members; returns how many changed.
         """
-        return self._store.groups.select_found(scan, query, selected, relations)
+        kinds = {True: DecisionKind.SELECTED, False: DecisionKind.UNSELECTED}
+        kind = DecisionKind.INVERTED if selected is None else kinds[selected]
+        with self.one_decision(scan, kind) as facts:
+            changed = self._store.groups.select_found(scan, query, selected, relations)
+            facts.files += changed
+            return changed
 
     def selection(self, scan: int) -> Selection:
         """What is selected for removal in a scan."""
@@ -48,13 +94,20 @@ class Decisions(Groups):
         """
         from image_duplicate_finder.scan.regroup import with_keeper
 
-        return self._replace(group, [with_keeper(self.group(group), file)])[0]
+        view = self.group(group)
+        with self.one_decision(view.scan, DecisionKind.KEPT) as facts:
+            facts.files += 1
+            facts.name = next((m.file.path for m in view.members if m.file.id == file), "")
+            return self._replace(group, [with_keeper(view, file)])[0]
 
     def split(self, group: int, files: Collection[int]) -> list[int]:
         """Take members out of a group into one of their own; returns the new groups' numbers."""
         from image_duplicate_finder.scan.regroup import split
 
-        return self._replace(group, split(self.group(group), files))
+        view = self.group(group)
+        with self.one_decision(view.scan, DecisionKind.SPLIT) as facts:
+            facts.files += len(files)
+            return self._replace(group, split(view, files))
 
     def _replace(self, group: int, parts: Sequence[Group]) -> list[int]:
         return self._store.groups.replace_one(group, parts)
@@ -72,7 +125,8 @@ class Decisions(Groups):
         gone = [member for member in view.members if member.file.id in chosen]
         left = [member for member in view.members if member.file.id not in chosen]
         parts = [Group(view.kind, view.keeper.id, view.reasons, tuple(map(as_member, left)))]
-        with self._store.atomic():
+        with self.one_decision(view.scan, DecisionKind.NOT_DUPLICATES) as facts:
+            facts.files += len(gone)
             self._store.decisions.dismiss(
                 (view.keeper.content, member.file.content) for member in gone
             )

@@ -15,6 +15,7 @@ from image_duplicate_finder.store.groups import GroupStore
 from image_duplicate_finder.store.look_alikes import LookAlikeStore
 from image_duplicate_finder.store.matches import MatchStore
 from image_duplicate_finder.store.scans import FixtureRow, ScanStore
+from image_duplicate_finder.store.undoing import UndoStore
 
 __all__ = ["FixtureRow", "KnownFile", "Store"]
 
@@ -38,6 +39,7 @@ class Store:
         self.scans = ScanStore(self._database)
         self.groups = GroupStore(self._database)
         self.decisions = DecisionStore(self._database)
+        self.undoing = UndoStore(self._database)
 
     def atomic(self) -> AbstractContextManager[Connection]:
         """A transaction over all stores, on this thread."""

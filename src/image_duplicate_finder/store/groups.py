@@ -55,6 +55,8 @@ class GroupStore:
         values = (scan, *kinds_of(kinds))
         with self._database.atomic() as connection:
             choices = choices_in(connection, where, values)
+            # Decisions about the groups that go cannot be taken back any more.
+            connection.execute("DELETE FROM decision WHERE scan = ?", (scan,))
             connection.execute(f"DELETE FROM grouping WHERE {where}", values)
             insert_groups(connection, scan, groups)
             choose_again(connection, scan, choices)

@@ -191,4 +191,22 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE scan ADD COLUMN same_as INTEGER REFERENCES scan (id) ON DELETE CASCADE;
     CREATE INDEX scan_same_as ON scan (same_as, id)
     """,
+    # Decisions about groups, and for each row that one changed the statement that takes it back.
+    """
+    CREATE TABLE decision (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        scan INTEGER NOT NULL REFERENCES scan (id) ON DELETE CASCADE,
+        at REAL NOT NULL,
+        kind TEXT NOT NULL,
+        facts TEXT NOT NULL
+    );
+    CREATE INDEX decision_scan ON decision (scan, id);
+    CREATE TABLE decision_step (
+        id INTEGER PRIMARY KEY,
+        decision INTEGER NOT NULL REFERENCES decision (id) ON DELETE CASCADE,
+        grouping INTEGER,
+        way_back TEXT NOT NULL
+    );
+    CREATE INDEX decision_step_of ON decision_step (decision, id)
+    """,
 )
