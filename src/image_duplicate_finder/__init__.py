@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# ONNX Runtime reports to its makers from the moment it is loaded, unless these say otherwise;
+# here they do before any process of this program can load it. Names of its versions from 1.29.
+os.environ.update(ORT_DISABLE_TELEMETRY="1", ORT_TELEMETRY_DISABLED="1")
 
 if TYPE_CHECKING:
     from image_duplicate_finder.api import (

@@ -31,7 +31,8 @@ class NothingReadable(IdfError):
 class DecodeError(IdfError):
     """One file's bytes are no picture that can be decoded within the limits.
 
-    ``stage`` is ``"header"``, ``"decode"`` or ``"limits"``: where reading stopped.
+    ``stage`` is ``"header"``, ``"decode"`` or ``"limits"``: where reading stopped; or one of those
+    that say nothing of the file: ``"read"``, ``"changed"``, ``"memory"``, ``"model"``.
     """
 
     def __init__(self, message: str, *, stage: str = "decode") -> None:

@@ -145,12 +145,20 @@ class Failure:
     """A file that could not be used: where it stopped and why, in words for the user.
 
     ``stage`` is one of ``discover``, ``read``, ``header``, ``limits``, ``decode``,
-    ``fingerprint``, ``crash``, ``timeout``, ``changed``.
+    ``model``, ``crash``, ``memory``, ``timeout``, ``changed``.
     """
 
     path: str
     stage: str
     message: str
+
+    @property
+    def passing(self) -> bool:
+        """Whether the next try may well succeed, with the same file and the same limits."""
+        return self.stage in _PASSING
+
+
+_PASSING = frozenset({"discover", "read", "changed", "model", "crash", "memory", "timeout"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def test_a_file_that_needs_too_much_memory_costs_that_file_only(
     found = run([large, *tasks], DecodeLimits(memory=200 * 1024**2))
     failure = found.pop(large.path)
     assert isinstance(failure, Failure)
-    assert failure.stage == "limits"
+    assert failure.stage == "memory"
     assert "memory" in failure.message
     assert all(isinstance(answer, Fingerprinted) for answer in found.values())
 

@@ -137,7 +137,7 @@ _RULES = ",".join(rule.value for rule in DEFAULT_KEEP_RULES)
     default=DecodeLimits().seconds,
     show_default=True,
     metavar="S",
-    help="Give up on a file that takes longer to read, and report it.",
+    help="Give up on a file that takes longer to decode, and report it.",
 )
 @click.option(
     "--memory-limit",

@@ -25,7 +25,7 @@ from image_duplicate_finder.decode.pillow_formats import (
     read_with_pillow,
 )
 from image_duplicate_finder.decode.raw import decode_raw, read_raw
-from image_duplicate_finder.decode.reasons import plain_reason
+from image_duplicate_finder.decode.reasons import is_of_the_system, lacks_memory, plain_reason
 from image_duplicate_finder.decode.scale import reduction, shrink
 from image_duplicate_finder.decode.sniff import RAW_FORMATS, sniff, what_else
 from image_duplicate_finder.decode.wide_png import decode_stored_wide_png, is_wide_png
@@ -141,14 +141,19 @@ def _one_kind_of_error(stage: str) -> Iterator[None]:
     """Turn whatever a decoder raises into a DecodeError in plain words.
 
     Decoders raise nearly every built-in exception for damaged bytes, and Rust ones a
-    BaseException of their own, so the net is wide; requests to stop pass through.
+    BaseException of their own, so the net is wide; requests to stop pass through. What the
+    system refuses is no fault of the file, and has a stage that says so.
     """
     try:
         yield
     except (DecodeError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
-    except MemoryError as error:
-        raise DecodeError("Decoding needs more memory than allowed.", stage="limits") from error
     except BaseException as error:
+        if lacks_memory(error):
+            message = "Decoding needs more memory than there is or is allowed."
+            raise DecodeError(message, stage="memory") from error
+        if is_of_the_system(error):
+            message = f"The system could not let it be decoded: {plain_reason(error)}."
+            raise DecodeError(message, stage="read") from error
         message = f"The picture cannot be decoded: {plain_reason(error)}."
         raise DecodeError(message, stage=stage) from error

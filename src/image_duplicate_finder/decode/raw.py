@@ -16,6 +16,7 @@ from image_duplicate_finder.decode.jpeg_header import read_jpeg_header
 from image_duplicate_finder.decode.limits import check_size
 from image_duplicate_finder.decode.metadata import merge_metadata
 from image_duplicate_finder.decode.picture import Picture
+from image_duplicate_finder.decode.reasons import lacks_memory
 from image_duplicate_finder.decode.upright import swaps_sides
 from image_duplicate_finder.errors import DecodeError
 from image_duplicate_finder.model import ImageInfo
@@ -58,6 +59,8 @@ def _opened(data: bytes) -> RawPy:
             warnings.simplefilter("ignore")
             return rawpy.imread(BytesIO(data))
     except rawpy.LibRawError as error:
+        if lacks_memory(error):
+            raise
         message = f"The RAW file cannot be read: {_words(error)}."
         raise DecodeError(message, stage="header") from error
 

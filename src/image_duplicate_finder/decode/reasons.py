@@ -32,6 +32,17 @@ _WORDS = (
     ("Invalid value for samples per pixel", _UNKNOWN_KIND),
     ("MAX_TEXT", _BOMB),
 )
+_MEMORY = (
+    "out of memory",
+    "outofmemory",
+    "nsufficient memory",
+    "memory alloc",
+    "bad_alloc",
+    "failed to allocate",
+    "cannot allocate",
+    "could not allocate",
+    "unable to allocate",
+)
 
 
 def plain_reason(error: BaseException) -> str:
@@ -44,3 +55,19 @@ def plain_reason(error: BaseException) -> str:
         if phrase in said:
             return words
     return said if " " in said else DAMAGED
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether there was too little memory; most decoders have an exception of their own for it."""
+    said = f"{type(error).__name__} {error}".lower()
+    return isinstance(error, MemoryError) or any(word in said for word in _MEMORY)
+
+
+def is_of_the_system(error: BaseException) -> bool:
+    """Whether the system refused something (a thread, a descriptor, a full disk, a library).
+
+    Errors that decoders make up for damaged bytes are OSErrors too, but carry no number.
+    """
+    if isinstance(error, ImportError):
+        return True
+    return (isinstance(error, OSError) and error.errno is not None) or "new thread" in str(error)

@@ -11,13 +11,15 @@ from image_duplicate_finder.model import Failure, FileStat, Fingerprinted
 class FileTask:
     """A file to read. ``known`` holds content hashes that need no decoding.
 
-    ``size`` in bytes and ``device`` are what discovery saw; they only decide when it is read.
+    ``size`` in bytes and ``device`` are what discovery saw; they only decide when it is read. A
+    ``suspect`` was too much for its worker in an earlier scan: it is read last, by itself.
     """
 
     path: str
     size: int
     known: tuple[bytes, ...] = ()
     device: int = 0
+    suspect: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,11 @@ One thread of the parent looks after one worker. It sends a few files at a time 
 answer per file, so it always knows which file a worker that died or hangs was busy with. A
 file that hangs becomes a failure at once; one whose worker died is tried once more, since the
 system kills processes for reasons of its own. The rest go to a fresh worker.
+
+A file's time is what its worker computes, not what a clock on the wall says: a program that was
+stopped, a machine that slept or one that is busy with other things makes no file slow. A worker
+that neither computes nor is held up by others is waiting, for a disk or for something that
+never comes; that has a limit of its own, which grows with the file.
 """
 
 from __future__ import annotations
@@ -15,9 +20,11 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from image_duplicate_finder.errors import DecodeError
+import psutil
+
+from image_duplicate_finder.errors import DecodeError, IdfError
 from image_duplicate_finder.executors import child
 from image_duplicate_finder.executors.messages import Answer, FileTask
 from image_duplicate_finder.executors.read_ahead import ReadAhead
@@ -33,17 +40,60 @@ _LARGE = 24 * 1024 * 1024
 _MOST_FAILED_STARTS = 20
 _ANSWERS_AHEAD = 256
 
+_LOOK_SECONDS = 0.25
+# Of a longer gap between two looks no more counts: this program or the machine stood still.
+_LONGEST_STEP = 1.0
+# How long a file may keep its worker waiting: this, twice its time, and so many bytes a second.
+_WAITING_SECONDS = 10.0
+_SLOWEST_BYTES = 64 * 1024
+_STOPPED = {psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP, psutil.STATUS_ZOMBIE}
+# Linux tells a process that waits for a core from one that waits for something else.
+_NOT_WAITING = _STOPPED | ({psutil.STATUS_RUNNING} if psutil.LINUX else set())
+
 
 @dataclass(slots=True, eq=False)
 class _Worker:
-    """One child process and when the file it is busy with must be done."""
+    """One child process, the file at hand, and what it has cost so far."""
 
     process: subprocess.Popen[bytes]
-    deadline: float = field(default=float("inf"))
-    timed_out: bool = False
+    task: FileTask | None = None
+    """Set and unset by the thread that attends; None while the worker waits for this process."""
+    computed: float = 0.0
+    waited: float = 0.0
+    timed_out: FileTask | None = None
+    _looked_at: FileTask | None = None
+    _processor_seconds: float = 0.0
 
     def kill(self) -> None:
         self.process.kill()
+
+    def look(self, step: float, limits: DecodeLimits) -> None:
+        """Count ``step`` more seconds for the file at hand, and end it beyond its limits."""
+        task = self.task
+        if task is None:
+            return
+        try:
+            seen = psutil.Process(self.process.pid)
+            times, status = seen.cpu_times(), seen.status()
+        except psutil.Error:
+            return  # it has ended: the thread that attends to it finds out
+        processor_seconds = times.user + times.system
+        if task is not self._looked_at:
+            self._looked_at, self.computed, self.waited = task, 0.0, 0.0
+        else:
+            # Several threads of a decoder together take no more than the step.
+            computed = min(processor_seconds - self._processor_seconds, step)
+            self.computed += computed
+            if status not in _NOT_WAITING:
+                self.waited += step - computed
+        self._processor_seconds = processor_seconds
+        if self.computed > limits.seconds or self.waited > _most_waiting(task, limits):
+            self.timed_out = task
+            self.kill()
+
+
+def _most_waiting(task: FileTask, limits: DecodeLimits) -> float:
+    return _WAITING_SECONDS + 2 * limits.seconds + max(task.size, 0) / _SLOWEST_BYTES
 
 
 class ProcessExecutor:
@@ -111,7 +161,7 @@ class ProcessExecutor:
                     batch = self._run(worker, batch)
                     if not batch:
                         continue
-                    if worker.timed_out or batch[0] is suspect:
+                    if worker.timed_out is batch[0] or batch[0] is suspect:
                         self._put(self._blame(worker, batch[0]))
                         self._ahead.done(batch.pop(0).path)
                     else:
@@ -134,18 +184,23 @@ class ProcessExecutor:
             pickle.dump(batch, worker.process.stdin, pickle.HIGHEST_PROTOCOL)
             worker.process.stdin.flush()
             while left:
-                worker.deadline = time.monotonic() + self._limits.seconds
-                self._put(pickle.load(worker.process.stdout))
+                worker.task = left[0]
+                answer = pickle.load(worker.process.stdout)
+                worker.task = None
+                self._put(answer)
                 self._ahead.done(left.pop(0).path)
         except (EOFError, OSError, pickle.UnpicklingError):
             worker.process.wait()
-        worker.deadline = float("inf")
+        worker.task = None
         return left
 
     def _blame(self, worker: _Worker, task: FileTask) -> Answer:
-        if worker.timed_out:
+        if worker.timed_out is task and worker.computed > self._limits.seconds:
             seconds = f"{self._limits.seconds:g}"
             failure = Failure(task.path, "timeout", f"Reading took longer than {seconds} seconds.")
+        elif worker.timed_out is task:
+            message = f"Reading stood still for {worker.waited:.0f} seconds."
+            failure = Failure(task.path, "timeout", message)
         else:
             code = worker.process.returncode
             failure = Failure(
@@ -153,10 +208,19 @@ class ProcessExecutor:
             )
         return failure, _stat(task.path)
 
+    def check(self) -> None:
+        """Start a worker and end it.
+
+        Raises IdfError for what no file could be read with, OSError where it dies twice of it.
+        """
+        self._failed_starts = _MOST_FAILED_STARTS - 1
+        self._end(self._start())
+
     def _start(self) -> _Worker:
         """A worker that is ready to read files.
 
-        Raises OSError when none comes up: that is no fault of any file.
+        Raises OSError when none comes up, and IdfError when it says that it cannot do what is
+        wanted: that is no fault of any file.
         """
         process = child.start("image_duplicate_finder.executors.worker")
         worker = _Worker(process)
@@ -169,13 +233,15 @@ class ProcessExecutor:
         try:
             process.stdin.write(self._setup)
             process.stdin.flush()
-            ready = pickle.load(process.stdout) == child.READY
+            said = pickle.load(process.stdout)
         except (EOFError, OSError, pickle.UnpicklingError):
-            ready = False
-        if ready:
+            said = None
+        if said == child.READY:
             self._failed_starts = 0
             return worker
         self._end(worker)
+        if isinstance(said, IdfError):
+            raise said
         self._failed_starts += 1
         if self._failed_starts > _MOST_FAILED_STARTS or self._closing.is_set():
             raise OSError(
@@ -191,13 +257,13 @@ class ProcessExecutor:
 
     def _watch(self) -> None:
         """End workers whose file takes too long."""
-        while not self._closing.wait(0.25):
+        before = time.monotonic()
+        while not self._closing.wait(_LOOK_SECONDS):
             now = time.monotonic()
             with self._lock:
                 for worker in self._workers:
-                    if worker.deadline < now:
-                        worker.timed_out = True
-                        worker.kill()
+                    worker.look(min(now - before, _LONGEST_STEP), self._limits)
+            before = now
 
     def _put(self, answer: Answer | BaseException | None) -> None:
         """Hand over an answer; wait while the reader is behind, unless it has gone."""
@@ -219,10 +285,11 @@ def available_cores() -> int:
 
 
 def _batches(tasks: Sequence[FileTask]) -> Iterator[list[FileTask]]:
-    large = sorted((t for t in tasks if t.size >= _LARGE), key=lambda t: -t.size)
+    fresh = [task for task in tasks if not task.suspect]
+    large = sorted((t for t in fresh if t.size >= _LARGE), key=lambda t: -t.size)
     batch: list[FileTask] = []
     size = 0
-    for task in [*large, *(t for t in tasks if t.size < _LARGE)]:
+    for task in [*large, *(t for t in fresh if t.size < _LARGE)]:
         if batch and (len(batch) == _BATCH_FILES or size + task.size > _BATCH_BYTES):
             yield batch
             batch, size = [], 0
@@ -230,6 +297,7 @@ def _batches(tasks: Sequence[FileTask]) -> Iterator[list[FileTask]]:
         size += task.size
     if batch:
         yield batch
+    yield from ([task] for task in tasks if task.suspect)
 
 
 def _stat(path: str) -> FileStat | None:

@@ -39,7 +39,7 @@ def run_task(task: FileTask, specs: Specs, limits: DecodeLimits) -> Answer:
 def _too_large(path: str, limits: DecodeLimits) -> Failure:
     limit = limits.memory // _MEGABYTE
     message = f"Decoding needs more than the memory limit of {limit} MB for one file."
-    return Failure(path, "limits", message)
+    return Failure(path, "memory", message)
 
 
 def _reason(error: OSError) -> str:

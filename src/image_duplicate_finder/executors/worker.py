@@ -6,6 +6,7 @@ import gc
 import pickle
 from typing import BinaryIO
 
+from image_duplicate_finder.errors import IdfError
 from image_duplicate_finder.executors import child
 from image_duplicate_finder.settings import DecodeLimits
 
@@ -21,7 +22,10 @@ def _limit_memory(limits: DecodeLimits) -> None:
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Say READY, then answer each request (a list of tasks) with one message per task."""
+    """Say READY, then answer each request (a list of tasks) with one message per task.
+
+    What cannot be done at all, as with a model that does not fit, is said in place of READY.
+    """
     specs, limits = pickle.load(requests)
     import cv2
 
@@ -30,7 +34,12 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     from image_duplicate_finder.fingerprint.compute import warm_up
 
     # The first start on a machine compiles loops, which takes seconds: no file is to blame.
-    warm_up(specs)
+    try:
+        warm_up(specs)
+    except IdfError as error:
+        pickle.dump(error, answers)
+        answers.flush()
+        return
     _limit_memory(limits)
     # Values made until here live as long as the process; later collections skip them.
     gc.freeze()

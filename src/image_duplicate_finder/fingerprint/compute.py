@@ -36,9 +36,14 @@ def _embedder(model: Path | None) -> embedding.Embedder:
 
 
 def warm_up(specs: Specs) -> None:
-    """Load and compile what the first picture would have to wait for."""
+    """Load and compile what the first picture would have to wait for.
+
+    Raises UsageError for a model that cannot be used.
+    """
     if specs.mode is not Mode.QUICK and not specs.pixels:
         keypoints.warm_up()
+        if not specs.squeeze_only:
+            _embedder(specs.model_path())
 
 
 def fingerprint(

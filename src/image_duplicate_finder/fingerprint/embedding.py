@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from image_duplicate_finder.errors import UsageError
+from image_duplicate_finder.errors import DecodeError, UsageError
 from image_duplicate_finder.fingerprint.model_card import (
     ModelCard,
     built_in_model,
@@ -75,15 +75,25 @@ class Embedder:
         return self.embed_squeezed([squeezed(image, width, height) for image in batch])
 
     def embed_squeezed(self, batch: Sequence[Image]) -> Vectors:
-        """As :meth:`embed`, for pictures that were squeezed to the model's size before."""
+        """As :meth:`embed`, for pictures that were squeezed to the model's size before.
+
+        Raises DecodeError (stage ``model``) for pictures that the network fails on.
+        """
         chunk = _GPU_CHUNK if self.on_gpu else _CHUNK
         parts = [self._run(batch[i : i + chunk]) for i in range(0, len(batch), chunk)]
         return np.concatenate(parts) if parts else np.zeros((0, self.dim), np.float32)
 
     def _run(self, batch: Sequence[Image]) -> Vectors:
         pixels = np.stack([_normalised(image, self.card) for image in batch])
-        (raw,) = self._session.run([self.card.output], {self._input: pixels})
-        vectors: Vectors = np.array(raw, np.float32).reshape(len(batch), -1)
+        try:
+            (raw,) = self._session.run([self.card.output], {self._input: pixels})
+            vectors: Vectors = np.array(raw, np.float32).reshape(len(batch), self.dim)
+        except Exception as error:  # ONNX Runtime's errors share no base class of their own
+            message = f"The model fails on this picture ({_first_line(error)})."
+            raise DecodeError(message, stage="model") from error
+        if not np.isfinite(vectors).all():
+            message = "The model gives no numbers for this picture."
+            raise DecodeError(message, stage="model")
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         vectors /= np.maximum(lengths, _TINY)
         return vectors
@@ -112,6 +122,8 @@ def _normalised(small: Image, card: ModelCard) -> NDArray[np.float32]:
 def _open_session(model: bytes, path: Path, gpu: bool) -> tuple[Any, bool]:
     import onnxruntime
 
+    # The variables that this package sets do not concern the events of Windows.
+    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     # One worker process per core shares the machine already: more threads, or threads that
     # spin while they wait, would only take time from the other workers.
@@ -128,8 +140,9 @@ def _open_session(model: bytes, path: Path, gpu: bool) -> tuple[Any, bool]:
         providers.insert(0, "CUDAExecutionProvider")
     try:
         session = onnxruntime.InferenceSession(model, options, providers=providers)
-    except Exception as error:  # ONNX Runtime's errors share no base class of their own
-        raise UsageError(f"{path} is not an ONNX model that can be run ({error}).") from error
+    except Exception as error:  # as above
+        reason = _first_line(error)
+        raise UsageError(f"{path} is not an ONNX model that can be run ({reason}).") from error
     on_gpu = "CUDAExecutionProvider" in session.get_providers()
     if gpu and not on_gpu:
         _log.warning(
@@ -147,22 +160,39 @@ def _only_input(session: Any, path: Path) -> str:
 
 
 def _checked_length(session: Any, name: str, card: ModelCard, path: Path) -> int:
-    """The vectors' length, told by running two blank pictures: shapes in files may be open."""
+    """The vectors' length, told by running blank pictures: shapes in files may be open.
+
+    Batches of all sizes that a scan may ask for in turn, as some models take one size only.
+    """
     outputs = [output.name for output in session.get_outputs()]
     if card.output not in outputs:
         raise UsageError(
             f"{path} has no output {card.output!r}; its outputs are {', '.join(outputs)}."
         )
-    blank = np.zeros((card.height, card.width, 3), np.uint8)
-    pixels = np.stack([_normalised(blank, card)] * 2)
-    try:
-        (raw,) = session.run([card.output], {name: pixels})
-    except Exception as error:  # as above
-        raise UsageError(f"{path} cannot take pictures as its JSON says ({error}).") from error
-    shape = np.shape(raw)
-    if shape[0] != 2 or int(np.prod(shape[1:])) != max(shape[1:], default=0):
-        raise UsageError(
-            f"The output {card.output!r} of {path} must give one vector per picture, "
-            f"not the shape {shape}."
-        )
-    return int(np.prod(shape[1:]))
+    blank = _normalised(np.full((card.height, card.width, 3), 128, np.uint8), card)
+    lengths = set()
+    for count in (1, 2, _CHUNK):
+        try:
+            (raw,) = session.run([card.output], {name: np.stack([blank] * count)})
+            vectors = np.asarray(raw, np.float32)
+        except Exception as error:  # as above
+            raise UsageError(
+                f"{path} cannot take pictures as its JSON says, {count} at a time "
+                f"({_first_line(error)})."
+            ) from error
+        length = vectors.size // count
+        if vectors.shape[:1] != (count,) or length != max(vectors.shape[1:], default=0):
+            raise UsageError(
+                f"The output {card.output!r} of {path} must give one vector per picture, "
+                f"not the shape {vectors.shape} for {count}."
+            )
+        if not np.isfinite(vectors).all():
+            raise UsageError(f"{path} gives no numbers for a grey picture.")
+        lengths.add(length)
+    if len(lengths) != 1:
+        raise UsageError(f"The vectors of {path} must have one length, not {sorted(lengths)}.")
+    return lengths.pop()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

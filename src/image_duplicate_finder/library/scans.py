@@ -33,13 +33,15 @@ class Scans(OpenLibrary):
         that scan stands for this one too: its record is returned, with its number, and its
         groups stay as a person left them. ``on_start`` is called with this scan's own number as
         soon as it has one. Raises UsageError
-        for a folder that does not exist, LibraryBusy while another scan or removal runs,
-        Interrupted after ``cancel``, NothingReadable when no file could be read as a picture.
+        for a folder that does not exist or a model that does not fit, LibraryBusy while another
+        scan or removal runs, Interrupted after ``cancel``, NothingReadable when no file could be
+        read as a picture.
         """
-        from image_duplicate_finder.scan import run_scan
+        from image_duplicate_finder.scan import check_model, run_scan
 
         folders = clean_roots(roots)
         wanted = _with_real_folders(settings or ScanSettings())
+        check_model(wanted)
         with self._lock.acquire("a scan"):
             self._store.scans.close_interrupted()
             # Single files, of which a pattern may fit thousands, are no recent folders.

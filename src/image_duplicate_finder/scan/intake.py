@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 
 from image_duplicate_finder.discover import Discovery, is_inside
@@ -12,6 +13,11 @@ from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.model import Failure, Fingerprinted
 from image_duplicate_finder.settings import ScanSettings
 from image_duplicate_finder.store import FixtureRow, KnownFile, Store
+
+# How many scans in a row try a file that fails; after that, how long it rests before the next.
+_TRIES_AT_ONCE = 3
+_FIRST_REST = 3600.0
+_LONGEST_REST = 7 * 24 * 3600.0
 
 
 class Intake:
@@ -46,19 +52,22 @@ class Intake:
         tasks: list[FileTask] = []
         failures = list(self._found.failures)
         for file in self._found.files:
+            failure = None
             before = known.take(os.fsencode(file.path))
             if before is None or not before.unchanged(file.stat):
                 usable = False
-            elif before.failed_stage is not None:
-                usable = before.failed_limits == self._limits
+            elif (failure := before.failure) is not None:
+                usable = before.failed_limits == self._limits and not _try_again(before, failure)
             else:
                 usable = before.content is not None and before.content not in incomplete
             if before is None or not usable:
                 stat = file.stat
                 if hashes is None:
                     hashes = self._store.contents.hashes_by_size(incomplete)
-                tasks.append(FileTask(file.path, stat.size, hashes.get(stat.size, ()), stat.device))
-            elif (failure := before.failure) is not None:
+                suspect = before is not None and before.failed_tries > 0
+                same_size = hashes.get(stat.size, ())
+                tasks.append(FileTask(file.path, stat.size, same_size, stat.device, suspect))
+            elif failure is not None:
                 failures.append(failure)
             elif before.content is not None:
                 roles = self._roles(file.path)
@@ -98,7 +107,7 @@ class Intake:
             store.scans.add_files(
                 self._scan, [(id, *self._roles(path)) for path, id in files.items()]
             )
-            # What could not even be read may be readable next time.
+            # What could not even be read costs next to nothing to try again.
             store.files.put_failures(
                 (
                     (each, stat)
@@ -132,6 +141,19 @@ class Intake:
             return 1, 0
         guarded = any(is_inside(path, folder) for folder in self._guarded)
         return int(not guarded and path not in self._fixed), int(guarded)
+
+
+def _try_again(file: KnownFile, failure: Failure) -> bool:
+    """Whether an unchanged file that failed is worth another try within the same limits.
+
+    A passing fault is no property of the file, so the next scans try again. A file that fails
+    each time would cost its full limits in every scan: it is given longer and longer rests.
+    """
+    if not failure.passing:
+        return False
+    rest = _FIRST_REST * 2.0 ** min(file.failed_tries - _TRIES_AT_ONCE, 20)
+    rested = time.time() - file.failed_at
+    return file.failed_tries < _TRIES_AT_ONCE or not 0 <= rested < min(rest, _LONGEST_REST)
 
 
 class _Known:

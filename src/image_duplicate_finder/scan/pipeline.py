@@ -9,13 +9,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from image_duplicate_finder.discover import Discovery, discover
-from image_duplicate_finder.errors import Interrupted
+from image_duplicate_finder.errors import Interrupted, UsageError
+from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.progress import CancelToken, Progress, Step
 from image_duplicate_finder.results import ScanState
 from image_duplicate_finder.scan.basis import basis_of, repeats
 from image_duplicate_finder.scan.intake import Intake
-from image_duplicate_finder.settings import ScanSettings
+from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.store import Store
+
+
+def check_model(settings: ScanSettings) -> None:
+    """Raise UsageError where ``settings`` name a model that a scan cannot use.
+
+    It is loaded and tried by a worker, which a model may end without harm.
+    """
+    if settings.model is None or settings.mode is Mode.QUICK:
+        return
+    from image_duplicate_finder.executors.processes import ProcessExecutor
+
+    specs = Specs.of(settings)
+    specs.embedding()
+    with ProcessExecutor(specs, settings.limits, jobs=1) as executor:
+        try:
+            executor.check()
+        except OSError as error:
+            raise UsageError(
+                f"The model {settings.model} ends the process that runs it."
+            ) from error
 
 
 def run_scan(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from image_duplicate_finder.store.database import Database
 
 _KNOWN = (
     "id, path, size, mtime_ns, ctime_ns, device, inode, links, content, failed_stage,"
-    " failed_message, failed_limits"
+    " failed_message, failed_limits, failed_tries, failed_at"
 )
 
 
@@ -21,8 +22,9 @@ class KnownFile(NamedTuple):
     """A stored file: ``content`` is a content id, or None for one that could not be used.
 
     ``path`` is as the system has it (``os.fsencode``). ``failed_limits`` names the limits under
-    which it failed: others may let it pass. A row as it comes from the table, since a second
-    scan makes one for every file.
+    which it failed: others may let it pass. ``failed_tries`` counts the tries in a row that
+    failed for a passing reason, the last of them at ``failed_at``. A row as it comes from the
+    table, since a second scan makes one for every file.
     """
 
     id: int
@@ -37,6 +39,8 @@ class KnownFile(NamedTuple):
     failed_stage: str | None
     failed_message: str | None
     failed_limits: str | None
+    failed_tries: int = 0
+    failed_at: float = 0.0
 
     @property
     def stat(self) -> FileStat:
@@ -96,13 +100,17 @@ class FileStore:
         return found
 
     def put_failures(self, failures: Iterable[tuple[Failure, FileStat]], limits: str) -> None:
-        """Remember that files as of their stats could not be used within ``limits``."""
+        """Remember that files as of their stats could not be used within ``limits``.
+
+        Of those that failed for a passing reason, how often they did so in a row.
+        """
         self._write((each.path, stat, None, each, limits) for each, stat in failures)
 
     def _write(
         self, files: Iterable[tuple[str, FileStat, int | None, Failure | None, str | None]]
     ) -> list[bytes]:
         """Write rows; returns the paths as they are stored."""
+        now = time.time()
         rows = [
             (
                 os.fsencode(path),
@@ -117,14 +125,19 @@ class FileStore:
                 failure.stage if failure else None,
                 failure.message if failure else None,
                 limits,
+                int(failure is not None and failure.passing),
+                now,
             )
             for path, stat, content, failure, limits in files
         ]
         self._database.connection.executemany(
             "INSERT INTO file (path, shown, size, mtime_ns, ctime_ns, device, inode, links,"
-            " content, failed_stage, failed_message, failed_limits)"
-            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
-            " ON CONFLICT (path) DO UPDATE SET size=excluded.size, mtime_ns=excluded.mtime_ns,"
+            " content, failed_stage, failed_message, failed_limits, failed_tries, failed_at)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+            " ON CONFLICT (path) DO UPDATE SET failed_tries=excluded.failed_tries * (1 + iif("
+            "size=excluded.size AND mtime_ns=excluded.mtime_ns AND ctime_ns=excluded.ctime_ns"
+            " AND failed_limits=excluded.failed_limits, failed_tries, 0)),"
+            " failed_at=excluded.failed_at, size=excluded.size, mtime_ns=excluded.mtime_ns,"
             " ctime_ns=excluded.ctime_ns, device=excluded.device, inode=excluded.inode,"
             " links=excluded.links, content=excluded.content, gone=0,"
             " failed_stage=excluded.failed_stage, failed_message=excluded.failed_message,"

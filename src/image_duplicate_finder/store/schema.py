@@ -209,4 +209,12 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE INDEX decision_step_of ON decision_step (decision, id)
     """,
+    # How often in a row a file was tried in vain, and when last, where a later try may succeed.
+    # What was too much for the memory had the stage of what is larger than a limit.
+    """
+    ALTER TABLE file ADD COLUMN failed_tries INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE file ADD COLUMN failed_at REAL NOT NULL DEFAULT 0;
+    UPDATE file SET failed_stage = 'memory' WHERE failed_stage = 'limits'
+        AND failed_message LIKE 'Decoding needs more%memory%'
+    """,
 )

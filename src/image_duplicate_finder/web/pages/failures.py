@@ -37,17 +37,30 @@ STAGES = {
         lazy("Damaged picture"),
         lazy("The file begins as a picture but cannot be decoded. Look for another copy of it."),
     ),
-    "fingerprint": (
-        lazy("Could not be compared"),
-        lazy("Please report this file: it decodes but cannot be compared."),
+    "model": (
+        lazy("Refused by the model"),
+        lazy("The model that you named cannot take this picture. Scan again without it."),
     ),
     "crash": (
         lazy("Crashed the decoder"),
-        lazy("The file ended the process that read it. Only this file is affected."),
+        lazy(
+            "The file ended the process that read it. Only this file is affected, and the next "
+            "scans try it again."
+        ),
+    ),
+    "memory": (
+        lazy("Too little memory"),
+        lazy(
+            "The next scans try it again. If it stays, raise the memory limit in the settings, "
+            "or close other programs."
+        ),
     ),
     "timeout": (
         lazy("Took too long"),
-        lazy("Raise the time limit in the settings if you trust this file, and scan again."),
+        lazy(
+            "The next scans try it again. If it stays, raise the time limit in the settings if "
+            "you trust this file."
+        ),
     ),
     "changed": (
         lazy("Changed during the scan"),
