@@ -1,0 +1,384 @@
+"""A closer look at two pictures that match: in colour, aligned to a fraction of a pixel.
+
+The small grey proofs of verification find copies; they cannot see one digit, a lamp's colour or a
+retouched spot. What decides whether a file is worth nothing beside another is measured here, on
+pictures of up to 1,024 pixels, and, for fine detail, at full size. Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from image_duplicate_finder.decode import Picture
+from image_duplicate_finder.model import Box, Difference, Look, Match, Transform
+from image_duplicate_finder.verify import geometry
+from image_duplicate_finder.verify.geometry import Matrix
+from image_duplicate_finder.verify.registration import refine
+
+SIDE = 1024
+"""What pictures are compared at: the long side of the smaller one in pixels, at most."""
+
+CONTENT = 4.0
+"""A difference of this strength is content: compression and scaling explain less."""
+
+_SMOOTH = 1.5
+_MOST_BOXES = 4
+_SMALLEST_OVERLAP = 64
+_CLOSE_SCALE = 0.98
+_FLAT = 3.0
+
+Plane = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a picture is reduced to after one full decode.
+
+    ``width``, ``height``: the upright picture at full size. ``small``: RGB (h, w, 3) of at most
+    1,024 pixels on the long side; ``luma``: grey at the size it was decoded. ``alpha`` belongs to
+    ``small``; None if everything is opaque. ``colourful``: colour can be seen in it.
+    ``drawing``: flat areas in few colours. ``quality``: of a JPEG, 1 to 100, else None.
+    ``bits_used``: the bits per channel that its values need.
+    """
+
+    width: int
+    height: int
+    small: Bytes
+    luma: Bytes
+    alpha: Bytes | None = None
+    colourful: bool = True
+    drawing: bool = False
+    few_colours: bool = False
+    quality: int | None = None
+    bits_used: int = 8
+
+    @property
+    def alpha_used(self) -> bool:
+        """Whether any part of the picture is transparent."""
+        return self.alpha is not None
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that it takes."""
+        return (
+            self.small.nbytes + self.luma.nbytes + (0 if self.alpha is None else self.alpha.nbytes)
+        )
+
+
+def prepare(picture: Picture) -> Prepared:
+    """Reduce a fully decoded picture to what closer looks need."""
+    pixels = picture.pixels
+    info = picture.info
+    grey = pixels.ndim == 2
+    luma = pixels if grey else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+    small = _at_most(pixels, SIDE)
+    if grey:
+        small = np.repeat(small[:, :, None], 3, axis=2)
+    alpha = None if picture.alpha is None else _at_most(picture.alpha, SIDE)
+    if alpha is not None and int(alpha.min()) == 255:
+        alpha = None
+    small = np.ascontiguousarray(small)
+    return Prepared(
+        width=info.width,
+        height=info.height,
+        small=small,
+        luma=np.ascontiguousarray(luma),
+        alpha=alpha,
+        colourful=_is_colourful(small),
+        drawing=_is_drawing(small),
+        few_colours=info.metadata.few_colours,
+        quality=info.metadata.jpeg_quality,
+        bits_used=info.bit_depth,
+    )
+
+
+def _at_most(pixels: Bytes, side: int) -> Bytes:
+    height, width = pixels.shape[:2]
+    factor = side / max(height, width)
+    if factor >= 1:
+        return pixels
+    new = max(1, round(width * factor)), max(1, round(height * factor))
+    return np.asarray(cv2.resize(pixels, new, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _is_colourful(small: Bytes) -> bool:
+    """Whether more than noise parts the channels: one pixel in five hundred by 8 levels."""
+    spread = small.max(axis=2).astype(np.int16) - small.min(axis=2)
+    spread = cv2.blur(spread, (3, 3))
+    return float(np.mean(spread > 10)) > 0.002
+
+
+def _is_drawing(small: Bytes) -> bool:
+    """Whether the picture is made of flat areas in few colours."""
+    bins = (small >> 4).astype(np.int32)
+    codes = (bins[..., 0] << 8) | (bins[..., 1] << 4) | bins[..., 2]
+    counts = np.sort(np.bincount(codes.ravel(), minlength=4096))[::-1]
+    few = float(counts[:8].sum()) / codes.size
+    smooth = cv2.morphologyEx(small, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)).max(axis=2)
+    flat = float(np.mean(smooth <= 3))
+    return few > 0.6 and flat > 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class _Aligned:
+    """Both pictures in one frame, that of the coarser one.
+
+    ``target`` and ``source``: YCrCb (h, w, 3) float32; ``mask`` is 1 where both show the scene.
+    ``matrix`` maps the source's small frame to the target's.
+    """
+
+    target: Plane
+    source: Plane
+    mask: Bytes
+    matrix: Matrix
+    alphas: tuple[Plane, Plane] | None
+
+
+def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
+    """Measure how two matched pictures differ; None if they cannot be aligned.
+
+    ``match`` maps ``a`` to ``b`` in upright full-size pixels.
+    """
+    to_b = _full_matrix(a, b, match)
+    if to_b is None:
+        return None
+    a_small = geometry.frame_change(a.width, a.height, a.small.shape[1], a.small.shape[0])
+    b_small = geometry.frame_change(b.width, b.height, b.small.shape[1], b.small.shape[0])
+    start = b_small @ to_b @ geometry.inverse(a_small)
+    if not geometry.is_sound(start, a.small.shape[1], a.small.shape[0]):
+        return None
+    swapped = geometry.scale_of(start) > 1
+    if swapped:
+        aligned = _aligned(a, b, geometry.inverse(start), match.negative)
+    else:
+        aligned = _aligned(b, a, start, match.negative)
+    if aligned is None:
+        return None
+    matrix = geometry.inverse(aligned.matrix) if swapped else aligned.matrix
+    matrix = geometry.inverse(b_small) @ matrix @ a_small
+    matrix = matrix / matrix[2, 2]
+    drawing = a.drawing and b.drawing
+    strength, colour, tone = _differences(aligned, drawing)
+    if swapped:
+        in_a, in_b = geometry.inverse(a_small), matrix @ geometry.inverse(a_small)
+    else:
+        in_b, in_a = geometry.inverse(b_small), geometry.inverse(matrix) @ geometry.inverse(b_small)
+    found = _boxes(strength, in_a, in_b, a, b)
+    beyond = strength >= CONTENT
+    area = max(1, int(np.count_nonzero(aligned.mask)))
+    only_colour = beyond & (colour < CONTENT)
+    rest_a, border_a = _outside(a, matrix, b)
+    rest_b, border_b = _outside(b, geometry.inverse(matrix), a)
+    target_chroma, source_chroma = (
+        _colourfulness(p, aligned.mask) for p in (aligned.target, aligned.source)
+    )
+    one, other = (target_chroma, source_chroma) if swapped else (source_chroma, target_chroma)
+    return Look(
+        transform=_rows(matrix),
+        mirrored=geometry.area_scale(matrix) < 0,
+        differences=found,
+        worst=float(strength.max(initial=0.0)),
+        tone=tone,
+        chroma=(other + 0.5) / (one + 0.5),
+        detail=0.0,
+        coherence=1.0,
+        rest_a=rest_a,
+        rest_b=rest_b,
+        border_a=border_a,
+        border_b=border_b,
+        another_shot=False,
+        differing=float(np.count_nonzero(beyond)) / area,
+        recoloured=float(np.count_nonzero(only_colour)) / area,
+        drawing=drawing,
+    )
+
+
+def _full_matrix(a: Prepared, b: Prepared, match: Match) -> Matrix | None:
+    if match.transform is None:
+        if abs(a.width * b.height - b.width * a.height) > max(a.width, a.height, b.width, b.height):
+            return None
+        return geometry.frame_change(a.width, a.height, b.width, b.height)
+    rows = match.transform
+    return np.array([*rows, (0, 0, 1)] if len(rows) == 2 else rows, np.float64)
+
+
+def _rows(matrix: Matrix) -> Transform:
+    affine = bool(np.abs(matrix[2, :2]).max() < 1e-7)
+    rows = matrix[:2] if affine else matrix
+    return tuple((float(x), float(y), float(z)) for x, y, z in rows)
+
+
+def _aligned(target: Prepared, source: Prepared, matrix: Matrix, negative: bool) -> _Aligned | None:
+    """The source brought to the target's frame; the target is the coarser picture."""
+    scale = geometry.scale_of(matrix)
+    height, width = source.small.shape[:2]
+    to_new, new = np.eye(3), (width, height)
+    if scale < _CLOSE_SCALE:
+        new = max(1, round(width * scale)), max(1, round(height * scale))
+        to_new = geometry.frame_change(width, height, *new)
+    one, other = _ycc(target.small), _ycc(_resized(source.small, new))
+    # From full size in one step: a picture that was resized twice is less sharp.
+    other[..., 0] = _resized(source.luma, new)
+    if negative:
+        other[..., 0] = 255 - other[..., 0]
+        other[..., 1:] = 256 - other[..., 1:]
+    alphas: tuple[Plane, Plane] | None = None
+    if target.alpha is not None and source.alpha is not None:
+        alphas = target.alpha.astype(np.float32), _resized(source.alpha, new).astype(np.float32)
+    planes = one[..., 0], other[..., 0]
+    if alphas is not None and float(planes[0].std()) < _FLAT:
+        # White on transparent ground: the alpha channel is the picture.
+        planes = alphas
+    start = matrix @ geometry.inverse(to_new)
+    found = refine(np.ascontiguousarray(planes[0]), np.ascontiguousarray(planes[1]), start)
+    if not geometry.is_sound(found, *new):
+        return None
+    size = target.small.shape[1], target.small.shape[0]
+    moved, mask = _warped(other, found, size)
+    if np.count_nonzero(mask) < min(_SMALLEST_OVERLAP, mask.size // 2):
+        return None
+    if alphas is not None:
+        alphas = alphas[0], _warped(alphas[1], found, size)[0]
+    return _Aligned(one, moved, mask, found @ to_new, alphas)
+
+
+def _resized(pixels: Bytes, size: tuple[int, int]) -> Bytes:
+    """At another size (width, height), each pixel the mean of what it covers."""
+    if pixels.shape[1::-1] == size:
+        return pixels
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _ycc(rgb: Bytes) -> Plane:
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb), np.float32)
+
+
+def _warped(source: Plane, matrix: Matrix, size: tuple[int, int]) -> tuple[Plane, Bytes]:
+    (a, b, c), (d, e, f), (g, h, _) = matrix.tolist()
+    height, width = source.shape[:2]
+    mask = cv2.warpPerspective(
+        np.ones((height, width), np.uint8), matrix, size, flags=cv2.INTER_NEAREST
+    )
+    whole = all(abs(v - round(v)) < 1e-9 for v in (a, b, c, d, e, f)) and not g and not h
+    flags = cv2.INTER_NEAREST if whole else cv2.INTER_CUBIC
+    moved = cv2.warpPerspective(source, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.float32), np.asarray(mask, np.uint8)
+
+
+def _differences(aligned: _Aligned, drawing: bool) -> tuple[Plane, Plane, float]:
+    """Strength of difference at every pixel, that of luma alone, and the tone change."""
+    mask = aligned.mask
+    inner = np.asarray(cv2.erode(mask, np.ones((3, 3), np.uint8), borderValue=1), np.uint8)
+    activity = np.minimum(_activity(aligned.target[..., 0]), _activity(aligned.source[..., 0]))
+    strengths, tone = [], 0.0
+    for channel in range(3):
+        one, other = aligned.target[..., channel], aligned.source[..., channel]
+        toned, change = _toned(one, other, inner, drawing)
+        if channel == 0:
+            tone = change
+        left = np.abs(cv2.GaussianBlur(one - toned, (0, 0), _SMOOTH))
+        base, share = (1.2, 0.12) if channel == 0 else (3.0, 0.15)
+        strengths.append(left / (base + share * activity) * inner)
+    if aligned.alphas is not None:
+        one, other = aligned.alphas
+        left = np.abs(cv2.GaussianBlur(one - other, (0, 0), _SMOOTH))
+        strengths.append(left / (4 + 0.3 * _activity(one)) * inner)
+    luma = np.asarray(strengths[0], np.float32)
+    return np.asarray(np.maximum.reduce(strengths), np.float32), luma, tone
+
+
+def _activity(plane: Plane) -> Plane:
+    smooth = cv2.GaussianBlur(plane, (0, 0), 3)
+    square = cv2.GaussianBlur(plane * plane, (0, 0), 3)
+    return np.asarray(np.sqrt(np.maximum(square - smooth * smooth, 0)), np.float32)
+
+
+def _toned(one: Plane, other: Plane, mask: Bytes, drawing: bool) -> tuple[Plane, float]:
+    """``other`` with the linear change of tone undone that parts it from ``one``; its size."""
+    x, y = other[mask > 0].astype(np.float64), one[mask > 0].astype(np.float64)
+    step = max(1, len(x) // 50_000)
+    x, y = x[::step], y[::step]
+    if len(x) < 16:
+        return other, 0.0
+    gain, offset = 1.0, 0.0
+    weights = np.ones(len(x))
+    for _ in range(6):
+        left = y - gain * x - offset
+        scale = max(1.0, 1.5 * float(np.median(np.abs(left))))
+        weights = 1 / (1 + (left / scale) ** 2) ** 2
+        total = weights.sum()
+        mx, my = (weights @ x) / total, (weights @ y) / total
+        spread = weights @ (x - mx) ** 2
+        if spread / total > 4:
+            gain = float(weights @ ((x - mx) * (y - my)) / spread)
+        offset = float(my - gain * mx)
+    low, high = np.percentile(x, (2, 98))
+    change = max(abs(gain * v + offset - v) for v in (low, high))
+    if drawing or change < 1.5 or not 0.2 < gain < 5:
+        return other, float(change)
+    return np.asarray(gain * other + offset, np.float32), float(change)
+
+
+def _colourfulness(ycc: Plane, mask: Bytes) -> float:
+    away = np.hypot(ycc[..., 1] - 128, ycc[..., 2] - 128)[mask > 0]
+    return float(away.mean()) if away.size else 0.0
+
+
+def _boxes(
+    strength: Plane, in_a: Matrix, in_b: Matrix, a: Prepared, b: Prepared
+) -> tuple[Difference, ...]:
+    beyond = (strength >= CONTENT).astype(np.uint8)
+    joined = cv2.dilate(beyond, np.ones((7, 7), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    if count < 2:
+        return ()
+    peaks = np.zeros(count, np.float32)
+    np.maximum.at(peaks, np.asarray(labels, np.intp).ravel(), (strength * beyond).ravel())
+    peaks[0] = 0
+    order = [int(k) for k in np.argsort(-peaks)[:_MOST_BOXES] if peaks[k] > 0]
+    found = []
+    for k in order:
+        x, y, w, h = (int(v) for v in stats[k, :4])
+        found.append(
+            Difference(_box(in_a, x, y, w, h, a), _box(in_b, x, y, w, h, b), float(peaks[k]))
+        )
+    return tuple(found)
+
+
+def _box(matrix: Matrix, x: int, y: int, w: int, h: int, picture: Prepared) -> Box:
+    outline = geometry.apply(matrix, geometry.corners(w, h) + np.array([x, y])) + 0.5
+    left, top = np.floor(outline.min(axis=0)).astype(int)
+    right, bottom = np.ceil(outline.max(axis=0)).astype(int)
+    left, top = max(0, left), max(0, top)
+    return Box(
+        int(left),
+        int(top),
+        int(max(1, min(picture.width, right) - left)),
+        int(max(1, min(picture.height, bottom) - top)),
+    )
+
+
+def _outside(picture: Prepared, matrix: Matrix, other: Prepared) -> tuple[float, float]:
+    """The shares of a picture that lie outside of the other: what is content, what is flat."""
+    height, width = picture.small.shape[:2]
+    to_small = geometry.frame_change(picture.width, picture.height, width, height)
+    outline = geometry.apply(
+        to_small @ geometry.inverse(matrix), geometry.corners(other.width, other.height)
+    )
+    covered = np.zeros((height, width), np.uint8)
+    cv2.fillConvexPoly(covered, np.rint(outline).astype(np.int32), 1)
+    rim = max(1, round(0.004 * max(height, width)))
+    outside = cv2.dilate(covered, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8)) == 0
+    share = float(outside.mean())
+    if not share:
+        return 0.0, 0.0
+    grey = cv2.cvtColor(picture.small, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    mean = cv2.blur(grey, (5, 5))
+    spread = np.sqrt(np.maximum(cv2.blur(grey * grey, (5, 5)) - mean * mean, 0))
+    rest = float((outside & (spread >= 3.5)).mean())
+    return rest, share - rest
