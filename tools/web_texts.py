@@ -87,7 +87,9 @@ def difference(language: str) -> Difference:
 def update(language: str) -> None:
     """Write the catalogue with all texts of the sources and no others."""
     catalogue = load(language)
+    created = catalogue.creation_date
     catalogue.update(template(), no_fuzzy_matching=True)
+    catalogue.creation_date = created  # a date that always changes only makes conflicts
     catalogue.obsolete.clear()
     path = path_of(language)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -98,7 +98,7 @@ def enter(chromium: Browser) -> Iterator[Callable[..., Visit]]:
                 else None
             ),
         )
-        page.goto(server.entry)
+        page.goto(server.next_entry())
         page.wait_for_url(server.base + "/")
         visits.append(made)
         return made

@@ -22,6 +22,14 @@ class Server:
 
     process: subprocess.Popen[str]
     entry: str
+    entered: bool = False
+
+    def next_entry(self) -> str:
+        """The address that was printed last; each lets one browser in."""
+        if self.entered:
+            self.entry = _address(self.process)
+        self.entered = True
+        return self.entry
 
     @property
     def base(self) -> str:
@@ -39,22 +47,27 @@ class Server:
         self.process.wait(30)
 
 
-def start_server(library: Path) -> Server:
-    """Start the app over ``library`` on a free port and wait until it says that it is ready."""
+def start_server(library: Path, port: int = 0) -> Server:
+    """Start the app over ``library``, on a free port if none is given, and wait until it says
+    that it is ready."""
     code = (
         "import socket, sys\n"
         "from image_duplicate_finder.web.server import run\n"
         "probe = socket.socket(); probe.bind(('127.0.0.1', 0))\n"
-        "port = probe.getsockname()[1]; probe.close()\n"
+        "port = int(sys.argv[2]) or probe.getsockname()[1]; probe.close()\n"
         "run(sys.argv[1], port=port, open_browser=False)\n"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", code, str(library)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code, str(library), str(port)], stdout=subprocess.PIPE, text=True
     )
+    return Server(process, _address(process))
+
+
+def _address(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     found = re.search(r"http://\S+", process.stdout.readline())
-    assert found is not None, "the app did not start"
-    return Server(process, found.group())
+    assert found is not None, "the app said no address"
+    return found.group()
 
 
 def wait_until(page: Page, expression: str, seconds: float = 60) -> None:

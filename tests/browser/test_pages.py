@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.settings import Mode, ScanSettings
@@ -87,7 +90,7 @@ def test_the_progress_page_is_accessible(
 ) -> None:
     visit = enter(server)
     page = visit.page
-    page.route(re.compile("/events"), lambda route: route.abort())  # it stays as it is
+    page.route(re.compile("/now$"), lambda route: route.abort())  # it stays as it is
     page.get_by_label("Folder", exact=True).fill(str(photos))
     page.get_by_role("button", name="Start").click()
     page.wait_for_url("**/work/*")
@@ -190,10 +193,72 @@ def test_what_is_wrong_with_a_folder_is_said(server: Server, enter: Enter) -> No
     expect(page.get_by_label("Folder", exact=True)).to_have_value("/no/such/folder")
 
 
-def test_without_events_the_page_asks(server: Server, enter: Enter, photos: Path) -> None:
+def test_a_browser_that_came_in_once_needs_only_a_bookmark(
+    library_dir: Path, enter: Enter, axe: Axe
+) -> None:
+    first = start_server(library_dir)
+    try:
+        owner, other = enter(first), enter(first)
+        first.stop()
+        again = start_server(library_dir, int(first.base.rpartition(":")[2]))
+        try:
+            for visit in (owner, other):
+                visit.open("/")
+                expect(visit.page.get_by_role("button", name="Start")).to_be_visible()
+            owner.open("/settings/")
+            owner.page.get_by_role("button", name="Sign out all other browsers").click()
+            expect(owner.page.get_by_text("All other browsers are signed out.")).to_be_visible()
+            owner.open("/")
+            expect(owner.page.get_by_role("button", name="Start")).to_be_visible()
+            other.open("/")
+            expect(other.page.get_by_role("heading")).to_have_text("This browser is not signed in")
+            expect(other.page.get_by_text("idf serve")).to_be_visible()
+            assert not axe(other.page)
+        finally:
+            again.stop()
+    finally:
+        first.stop()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in for a browser is a shell script")
+def test_the_file_that_leads_the_browser_in(
+    library_dir: Path, tmp_path: Path, chromium: Browser
+) -> None:
+    seen, script = tmp_path / "seen", tmp_path / "browser"
+    script.write_text(f'#!/bin/sh\necho "$1" > {seen}.new && mv {seen}.new {seen}\n')
+    script.chmod(0o755)
+    code = (
+        "import socket, sys\n"
+        "from image_duplicate_finder.web.server import run\n"
+        "probe = socket.socket(); probe.bind(('127.0.0.1', 0))\n"
+        "port = probe.getsockname()[1]; probe.close()\n"
+        "run(sys.argv[1], port=port)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(library_dir)],
+        stdout=subprocess.DEVNULL,
+        env=os.environ | {"BROWSER": str(script)},
+    )
+    page = chromium.new_context().new_page()
+    try:
+        until = time.monotonic() + 60
+        while not seen.exists() and time.monotonic() < until:
+            time.sleep(0.1)
+        file = seen.read_text().strip()
+        page.goto(file)
+        page.wait_for_url(re.compile(r"http://127\.0\.0\.1:\d+/$"))
+        expect(page.get_by_role("button", name="Start")).to_be_visible()
+        assert not Path(file.removeprefix("file://")).exists()
+    finally:
+        page.context.close()
+        process.terminate()
+        process.wait(60)
+
+
+def test_progress_goes_on_after_a_failed_answer(server: Server, enter: Enter, photos: Path) -> None:
     visit = enter(server)
     page = visit.page
-    page.route("**/events", lambda route: route.fulfill(status=503))
+    page.route("**/now", lambda route: route.fulfill(status=503), times=1)
     page.get_by_label("Folder", exact=True).fill(str(photos))
     page.get_by_text("Quick", exact=True).click()
     page.get_by_role("button", name="Start").click()

@@ -13,6 +13,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 import urllib.parse
 import urllib.request
 from collections import Counter
@@ -61,10 +62,10 @@ class Page:
             job = re.search(r"/work/[\w-]+", answer.url)
         if job is None:  # it was quicker than the way to its page
             return str(answer.url).removeprefix(self._base)
-        lines = self.get(f"{job[0]}/events").decode().splitlines()  # open until it has ended
-        last = json.loads([line for line in lines if line.startswith("data: ")][-1][6:])
-        assert last["state"] == "done", last
-        return str(last["next"])
+        while not (now := json.loads(self.get(f"{job[0]}/now")))["ended"]:
+            time.sleep(0.05)
+        assert now["state"] == "done", now
+        return str(now["next"])
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from image_duplicate_finder.web.server import access_for, entry_address
 from image_duplicate_finder.web.state import State
 
 WEB = Path(security.__file__).parent
-OPEN = {"static", "enter", "login", "log_in"}
+OPEN = {"static", "enter", "proof", "login", "log_in"}
 
 
 def _addresses(app: Flask, method: str) -> list[str]:
@@ -74,7 +74,9 @@ def test_the_token_becomes_a_strict_cookie(app: Flask, stranger: FlaskClient) ->
 @pytest.mark.parametrize(
     "host",
     ["evil.example", "evil.example:5501", "127.0.0.1", "127.0.0.1:80", 
-     "127.0.0.1.evil.example:5501",      "127.0.0.1:5501@evil.example", "192.168.1.5:5501", "[::1"],
+     "127.0.0.1.evil.example:5501", "127.0.0.1:5501@evil.example", "192.168.1.5:5501", "[::1",
+     "127.0.0.1.:5501", "localhost.:5501", "user@127.0.0.1:5501", "127.0.0.1:5501, evil.example",
+     "127.0.0.1:05501x", "[127.0.0.1]:5501 ", "2130706433:5501", "0x7f.1:5501", "", ":5501"],
 )  # fmt: skip
 def test_other_hosts_are_refused(visitor: FlaskClient, host: str) -> None:
     assert visitor.get("/", headers={"Host": host}).status_code in (400, 421)
@@ -194,7 +196,7 @@ def test_no_password_no_login_page(stranger: FlaskClient) -> None:
 
 
 def test_the_address_to_open() -> None:
-    access = Access(port=5501, token="t")
-    assert entry_address("127.0.0.1", access) == "http://127.0.0.1:5501/enter/t"
-    assert entry_address("0.0.0.0", access) == "http://127.0.0.1:5501/enter/t"
-    assert entry_address("::1", access) == "http://[::1]:5501/enter/t"
+    access = Access(port=5501)
+    assert entry_address("127.0.0.1", access, "t") == "http://127.0.0.1:5501/enter/t"
+    assert entry_address("0.0.0.0", access, "t") == "http://127.0.0.1:5501/enter/t"
+    assert entry_address("::1", access, "t") == "http://[::1]:5501/enter/t"

@@ -48,8 +48,9 @@ def command(
 ) -> None:
     """Start the web app and open it in the browser. Ctrl-C ends it; a scan keeps what it did.
 
-    Only this machine can reach it, and only with the address that is printed, unless --host says
-    otherwise.
+    Only this machine can reach it, unless --host says otherwise. Each address that is printed
+    lets one browser in, which then stays signed in. If the app is already running, this prints a
+    new address for it.
 
     \b
     Examples:

@@ -19,6 +19,7 @@ def create_app(library: Library, access: Access | None = None) -> Flask:
     ended (see :meth:`~image_duplicate_finder.web.jobs.Jobs.close`).
     """
     from image_duplicate_finder.web import errors, formats, layout, pages, security
+    from image_duplicate_finder.web.entry import Entries
     from image_duplicate_finder.web.jobs import Jobs
     from image_duplicate_finder.web.state import State, install
 
@@ -28,10 +29,11 @@ def create_app(library: Library, access: Access | None = None) -> Flask:
     app.secret_key = secrets.token_bytes(32)
     app.config["SESSION_COOKIE_NAME"] = f"idf_messages_{access.port}"
     app.config["SESSION_COOKIE_SAMESITE"] = "Strict"
-    app.config["MAX_CONTENT_LENGTH"] = 64 * 1024**2
+    app.config["MAX_CONTENT_LENGTH"] = security.MOST_BODY_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = 8 * 1024**2
     app.config["MAX_FORM_PARTS"] = 20_000
-    install(app, State(library, Jobs(library), access))
+    entries = Entries(library.folder, access.port, access.token, access.password)
+    install(app, State(library, Jobs(library), access, entries))
     security.install(app)
     formats.install(app)
     layout.install(app)

@@ -13,10 +13,11 @@ from image_duplicate_finder.web.layout import is_partial
 _WORDS = {
     400: (lazy("This request cannot be understood"), lazy("Go back and try again.")),
     401: (
-        lazy("Please open the app anew"),
+        lazy("This browser is not signed in"),
         lazy(
-            "This address works only with the key of the present start. Use the full address "
-            "that the program printed in its window when it started."
+            "Open the newest address that the program printed in its window: each one works "
+            "once. If you cannot see that window, start the program again on the same machine "
+            "(idf serve): it prints a new address and opens it in the browser."
         ),
     ),
     403: (

@@ -54,16 +54,15 @@ class JobState(StrEnum):
 class Snapshot:
     """A job at one moment.
 
-    ``version`` grows with every change. ``started`` is in seconds since 1970, ``elapsed`` in
-    seconds. ``speed`` is in items of the stage per second, ``left`` in seconds until the stage
-    ends; both None while unknown. ``scan`` and ``run`` are numbers in the library, once known.
-    ``stages`` are those that were reached, in order.
+    ``started`` is in seconds since 1970, ``elapsed`` in seconds. ``speed`` is in items of the
+    stage per second, ``left`` in seconds until the stage ends; both None while unknown. ``scan``
+    and ``run`` are numbers in the library, once known. ``stages`` are those that were reached,
+    in order.
     """
 
     id: str
     kind: Kind
     state: JobState
-    version: int
     started: float
     elapsed: float
     stages: tuple[str, ...] = ()
@@ -91,17 +90,15 @@ class Job:
         self.cancel = CancelToken()
         self.result: object = None
         """What the work returned, for the page that reports on it; None until then."""
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._clock = time.monotonic()
         self._ended: float | None = None
         self._marks: deque[tuple[float, int]] = deque()
-        self._now = Snapshot(
-            self.id, kind, JobState.RUNNING, 0, time.time(), 0.0, scan=scan, run=run
-        )
+        self._now = Snapshot(self.id, kind, JobState.RUNNING, time.time(), 0.0, scan=scan, run=run)
 
     def progress(self, step: Step, /) -> None:
         """Take note of a step; the job's work calls this."""
-        with self._changed:
+        with self._lock:
             stages = self._now.stages
             if step.stage not in stages:
                 stages = (*stages, step.stage)
@@ -114,36 +111,29 @@ class Job:
 
     def belongs_to(self, *, scan: int | None = None, run: int | None = None) -> None:
         """Note the number that the library gave to the work or its result."""
-        with self._changed:
+        with self._lock:
             self._set(scan=scan or self._now.scan, run=run or self._now.run)
 
     def stop(self) -> None:
         """Ask the work to stop at its next safe point."""
-        with self._changed:
+        with self._lock:
             if not self._now.state.ended:
                 self.cancel.cancel()
                 self._set(state=JobState.STOPPING)
 
     def end(self, state: JobState, message: str = "") -> None:
         """The work is over."""
-        with self._changed:
+        with self._lock:
             self._ended = time.monotonic()
             self._set(state=state, message=message)
 
     def snapshot(self) -> Snapshot:
         """The job as it is now."""
-        with self._changed:
-            return self._complete()
-
-    def wait(self, version: int, seconds: float) -> Snapshot:
-        """The job as soon as it has changed since ``version``, or after ``seconds``."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._now.version > version, seconds)
+        with self._lock:
             return self._complete()
 
     def _set(self, **changes: object) -> None:
-        self._now = replace(self._now, version=self._now.version + 1, **changes)  # type: ignore[arg-type]
-        self._changed.notify_all()
+        self._now = replace(self._now, **changes)  # type: ignore[arg-type]
 
     def _complete(self) -> Snapshot:
         now = time.monotonic()

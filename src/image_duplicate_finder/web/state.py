@@ -9,6 +9,7 @@ from typing import cast
 from flask import Flask, current_app
 
 from image_duplicate_finder.library import Library
+from image_duplicate_finder.web.entry import Entries
 from image_duplicate_finder.web.jobs import Jobs
 
 _KEY = "image_duplicate_finder"
@@ -18,8 +19,8 @@ _KEY = "image_duplicate_finder"
 class Access:
     """Who may come in.
 
-    ``token`` opens the app without further question; ``password``, if there is one, is what
-    people type on other machines. ``hosts`` are the names that the app may be called by, lower
+    ``token`` lets one browser in, once; ``password``, if there is one, is what people type on
+    other machines. ``hosts`` are the names that the app may be called by, lower
     case; ``any_address`` also allows every IP address, for an app that listens on all of them.
     """
 
@@ -37,6 +38,7 @@ class State:
     library: Library
     jobs: Jobs
     access: Access
+    entries: Entries
 
 
 def install(app: Flask, state: State) -> None:

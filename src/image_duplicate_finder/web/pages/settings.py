@@ -13,7 +13,8 @@ from image_duplicate_finder.web import forms, i18n
 from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.i18n import lazy
 from image_duplicate_finder.web.layout import THEME_PREFERENCE, THEMES
-from image_duplicate_finder.web.state import library
+from image_duplicate_finder.web.security import admit
+from image_duplicate_finder.web.state import library, state
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")
 
@@ -87,6 +88,14 @@ def limits() -> BaseResponse:
         return make_response(_page(str(error)), 400)
     forms.store_settings(library(), changed)
     return _saved()
+
+
+@blueprint.post("/sign-out")
+def sign_out() -> BaseResponse:
+    """Sign out every browser but this one."""
+    state().entries.sign_out_all()
+    flash(_("All other browsers are signed out."), "good")
+    return admit(redirect(url_for("settings.page", _anchor="browsers"), 303))
 
 
 def _saved() -> BaseResponse:

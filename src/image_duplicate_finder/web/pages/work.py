@@ -5,18 +5,15 @@ from __future__ import annotations
 from flask import (
     Blueprint,
     Response,
-    copy_current_request_context,
     flash,
     jsonify,
     redirect,
     render_template,
-    request,
     url_for,
 )
 from werkzeug.wrappers import Response as BaseResponse
 
 from image_duplicate_finder.results import GroupQuery
-from image_duplicate_finder.web.events import stream
 from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.jobs import JobState
 from image_duplicate_finder.web.state import library, state
@@ -39,22 +36,24 @@ def page(job: str) -> BaseResponse | str:
     found = state().jobs.get(job)
     if found is None:
         return _forgotten()
-    now = found.snapshot()
-    address = result_address(now)
-    if now.state is JobState.DONE and address is not None:
+    job_now = found.snapshot()
+    address = result_address(job_now)
+    if job_now.state is JobState.DONE and address is not None:
         return redirect(address)
-    return render_template("work/page.html", job=now, shown=shown(now), marks=stage_marks(now))
+    return render_template(
+        "work/page.html", job=job_now, shown=shown(job_now), marks=stage_marks(job_now)
+    )
 
 
-@blueprint.get("/<job>/events")
-def events(job: str) -> Response:
-    """What the page shows, as server-sent events or, for ``?once=1``, a single time."""
+@blueprint.get("/<job>/now")
+def now(job: str) -> Response:
+    """What changes on the page.
+
+    Pages ask again and again: an answer takes about a millisecond, where a stream of events
+    would hold a thread for as long as the page is open.
+    """
     found = state().jobs.get(job)
-    if found is None:
-        return Response(status=404)
-    if "once" in request.args:
-        return jsonify(shown(found.snapshot()))
-    return stream(found, copy_current_request_context(shown))
+    return Response(status=404) if found is None else jsonify(shown(found.snapshot()))
 
 
 @blueprint.get("/<job>/groups")

@@ -1,4 +1,7 @@
-/** Progress of running work: hears events, or asks every second where that fails. */
+/** Progress of running work: asks for it again and again. */
+
+const PAUSE = 400;
+const PAUSE_AFTER_FAILURE = 3000;
 
 const page = document.getElementById("work");
 const bar = page.querySelector("progress");
@@ -43,31 +46,16 @@ function finish(now) {
 }
 
 function ask() {
-  const address = new URL(page.dataset.events, location.href);
-  address.searchParams.set("once", "1");
-  fetch(address)
+  fetch(page.dataset.now)
     .then((answer) => (answer.ok ? answer.json() : Promise.reject(answer.status)))
     .then((now) => {
       show(now);
-      if (!now.ended) setTimeout(ask, 1000);
+      if (!now.ended) setTimeout(ask, PAUSE);
     })
     .catch((status) => {
       if (status === 404 || status === 401) location.reload();
-      else setTimeout(ask, 3000);
+      else setTimeout(ask, PAUSE_AFTER_FAILURE);
     });
 }
 
-function listen() {
-  const source = new EventSource(page.dataset.events);
-  source.addEventListener("message", (event) => {
-    const now = JSON.parse(event.data);
-    if (now.ended) source.close();
-    show(now);
-  });
-  source.addEventListener("error", () => {
-    // The browser opens an ended stream anew by itself; a refused one it gives up.
-    if (source.readyState === EventSource.CLOSED) ask();
-  });
-}
-
-if (!["done", "stopped", "failed"].includes(page.dataset.state)) listen();
+if (!["done", "stopped", "failed"].includes(page.dataset.state)) ask();
