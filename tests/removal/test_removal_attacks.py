@@ -12,12 +12,28 @@ from pathlib import Path
 import pytest
 
 from image_duplicate_finder.errors import NotFound
-from image_duplicate_finder.removal import Remover, State, find_backups
+from image_duplicate_finder.removal import (
+    Remover,
+    State,
+    find_backups,
+    look_around,
+    make_plan,
+)
 from image_duplicate_finder.removal.backup import FOLDER_NAME, MANIFEST_NAME
 from image_duplicate_finder.removal.journal import Journal
+from image_duplicate_finder.removal.links import TRACE
 from image_duplicate_finder.settings import BackupMode, RemovalAction
 from tests.removal.faulty import Faults, Interference, faults
-from tests.removal.support import any_match, apply, evidence, plan_for, reasons, tree, write
+from tests.removal.support import (
+    any_match,
+    apply,
+    evidence,
+    forged,
+    plan_for,
+    reasons,
+    tree,
+    write,
+)
 
 
 def backup_of(root: Path) -> Path:
@@ -91,15 +107,86 @@ def test_a_sidecar_that_is_a_keeper_stays(root: Path, remover: Remover, first: i
     assert (root / "copy.jpg").exists() or (root / "film.thm").exists()
 
 
-def test_the_keeper_that_a_link_leads_to_stays(root: Path, remover: Remover) -> None:
+def linked(root: Path, remover: Remover) -> int:
+    """``copy.jpg`` becomes a symbolic link to ``keep.jpg``; the run."""
+    wish = evidence(root / "copy.jpg", root / "keep.jpg")
+    report = apply(remover, plan_for([wish], root, RemovalAction.SYMLINK))
+    assert (root / "copy.jpg").is_symlink()
+    return report.run
+
+
+def without_trace(root: Path) -> None:
+    """As on a volume without extended attributes."""
+    for path in root.rglob("*"):
+        if path.is_file() and TRACE in os.listxattr(path):
+            os.removexattr(path, TRACE)
+
+
+@pytest.mark.parametrize("purged", [False, True])
+@pytest.mark.parametrize("library", ["library", "another library"])
+@pytest.mark.parametrize("sign", ["trace", "walk", "both"])
+def test_the_target_of_a_link_stays(
+    root: Path, remover: Remover, quick_path: Path, purged: bool, library: str, sign: str
+) -> None:
     write(root / "best.jpg", b"picture")
-    link = plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root, RemovalAction.SYMLINK)
-    run = apply(remover, link).run
-    plan = plan_for([evidence(root / "keep.jpg", root / "best.jpg")], root)
-    assert reasons(apply(remover, plan)) == {"keep.jpg": "link"}
+    run = linked(root, remover)
+    wish = evidence(root / "keep.jpg", root / "best.jpg")
+    if sign == "walk":
+        without_trace(root)
+    if purged:
+        assert remover.purge(run).purged == 1
+    other = Remover(quick_path / library)
+    roots = [str(root)]
+    if sign == "trace":  # the link stands in a folder that this library was never told of
+        (root / "in").mkdir()
+        for name in ("keep.jpg", "best.jpg"):
+            (root / name).rename(root / "in" / name)
+        (root / "copy.jpg").unlink()
+        (root / "copy.jpg").symlink_to("in/keep.jpg")
+        os.setxattr(root / "in/keep.jpg", TRACE, os.fsencode(root / "copy.jpg") + b"\0")
+        wish = evidence(root / "in/keep.jpg", root / "in/best.jpg")
+        roots = [str(root / "in")]
+    around = look_around([wish], roots)
+    assert [r.reason for r in make_plan([wish], roots=roots, surroundings=around).refusals] == [
+        "link"
+    ]
+    bare = forged(plan_for([], roots), wish)
+    assert reasons(apply(other, bare)) == {"keep.jpg": "link"}
     assert (root / "copy.jpg").read_bytes() == b"picture"
-    remover.undo(run)
-    assert apply(remover, plan).done
+
+
+def test_a_chain_of_links_and_one_in_a_hidden_folder_hold_their_target(
+    root: Path, remover: Remover
+) -> None:
+    write(root / "best.jpg", b"picture")
+    (root / ".hidden").mkdir()
+    (root / ".hidden/one").symlink_to("../two.jpg")
+    (root / "two.jpg").symlink_to("keep.jpg")
+    wish = evidence(root / "keep.jpg", root / "best.jpg")
+    assert reasons(apply(remover, plan_for([wish], root))) == {"keep.jpg": "link"}
+    (root / "two.jpg").unlink()  # the other one leads to nothing now
+    assert apply(remover, plan_for([wish], root)).done
+
+
+def test_a_folder_that_moves_takes_the_trace_along(root: Path, remover: Remover) -> None:
+    write(root / "best.jpg", b"picture")
+    write(root / "in/copy.jpg", b"picture")
+    wish = evidence(root / "in/copy.jpg", root / "keep.jpg")
+    assert apply(remover, plan_for([wish], root, RemovalAction.SYMLINK)).done
+    moved = root.rename(root.with_name("moved"))
+    assert (moved / "in/copy.jpg").read_bytes() == b"picture"
+    wish = evidence(moved / "keep.jpg", moved / "best.jpg")
+    assert [r.reason for r in plan_for([wish], moved).refusals] == ["link"]
+
+
+def test_an_undone_link_leaves_no_trace(root: Path, remover: Remover) -> None:
+    write(root / "best.jpg", b"picture")
+    before = tree(root)
+    run = linked(root, remover)
+    assert TRACE in os.listxattr(root / "keep.jpg")
+    assert remover.undo(run).done
+    assert tree(root) == before
+    assert apply(remover, plan_for([evidence(root / "keep.jpg", root / "best.jpg")], root)).done
 
 
 # Two paths to one entry of a folder
@@ -210,6 +297,60 @@ def test_links_of_a_lost_library_are_undone(
 
 
 # Purge
+
+
+@pytest.mark.parametrize("fate", ["gone", "other bytes", "a link to it", "the same file", "intact"])
+def test_recovery_of_a_purge_looks_at_each_keeper_again(
+    root: Path, remover: Remover, quick_path: Path, fate: str
+) -> None:
+    """Cut off after the intent to purge; what happens then is seen before anything goes."""
+    report = apply(remover, plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root))
+    (item,) = report.done
+    with Journal(quick_path / "library") as journal:
+        journal.update_items([replace(item, state=State.PURGING)])
+    keeper = root / "keep.jpg"
+    if fate != "intact":
+        keeper.unlink()
+    if fate == "other bytes":
+        keeper.write_bytes(b"PICTURE")
+    elif fate == "a link to it":
+        keeper.symlink_to(item.stored)
+    elif fate == "the same file":
+        keeper.hardlink_to(item.stored)
+    (line,) = remover.recover().lines
+    assert Path(item.stored).exists() == (fate != "intact"), line
+    state = remover.items(report.run)[0].state
+    assert state == (State.PURGED if fate == "intact" else State.MOVED)
+    if fate in ("gone", "other bytes"):
+        assert [i.path for i in remover.undo(report.run).done] == [str(root / "copy.jpg")]
+
+
+def test_recovery_of_a_purge_looks_at_the_keepers_of_the_whole_unit(
+    root: Path, remover: Remover, quick_path: Path
+) -> None:
+    """The picture is purged, its sidecar not yet; then the keeper goes."""
+    write(root / "copy.xmp", b"rating")
+    report = apply(remover, plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root))
+    picture, sidecar = sorted(report.done, key=lambda item: item.kind)
+    os.unlink(picture.stored)
+    with Journal(quick_path / "library") as journal:
+        journal.update_items(
+            [replace(picture, state=State.PURGED), replace(sidecar, state=State.PURGING)]
+        )
+    (root / "keep.jpg").unlink()
+    remover.recover()
+    assert Path(sidecar.stored).exists()
+
+
+def test_a_companion_is_not_purged_without_the_keeper_of_its_picture(
+    root: Path, remover: Remover
+) -> None:
+    write(root / "copy.xmp", b"rating")
+    report = apply(remover, plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root))
+    (sidecar,) = [item for item in report.done if item.kind == "sidecar"]
+    (root / "keep.jpg").unlink()
+    assert remover.purge(report.run, [sidecar.id]).purged == 0
+    assert Path(sidecar.stored).exists()
 
 
 def test_the_last_moving_half_of_a_live_photo_stays(root: Path, quick_path: Path) -> None:

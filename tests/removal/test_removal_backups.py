@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from image_duplicate_finder.errors import NotFound, RemovalRefused
-from image_duplicate_finder.model import BACKUP_MARKER_NAME, FileStat
+from image_duplicate_finder.model import BACKUP_MARKER_NAME, FileStat, Relation
 from image_duplicate_finder.removal import Remover, State, find_backups
 from image_duplicate_finder.removal.backup import FOLDER_NAME, MANIFEST_NAME
+from image_duplicate_finder.removal.journal import Journal
 from image_duplicate_finder.settings import BackupMode
 from tests.removal.support import apply, evidence, plan_for, reasons, tree, write
 
@@ -48,6 +50,52 @@ def test_a_file_that_was_changed_in_the_backup_is_left_there(root: Path, remover
     assert any("has changed" in problem for problem in remover.verify().problems)
     assert remover.purge(report.run).purged == 0
     assert Path(report.done[0].stored).exists()
+
+
+def rot(path: str) -> None:
+    """Change a byte as a failing disk does: neither size nor times tell."""
+    status = os.stat(path)
+    data = bytearray(Path(path).read_bytes())
+    data[len(data) // 2] ^= 1
+    Path(path).write_bytes(data)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_what_the_disk_damaged_is_told_and_stays_in_the_backup(
+    root: Path, remover: Remover
+) -> None:
+    write(root / "other.jpg", b"picture")
+    wishes = [evidence(root / name, root / "keep.jpg") for name in ("copy.jpg", "other.jpg")]
+    report = apply(remover, plan_for(wishes, root))
+    rotten, whole = sorted(report.done, key=lambda item: item.path)
+    rot(rotten.stored)
+    undone = remover.undo(report.run, copies=lambda _content: [str(root / "small.jpg")])
+    assert [item.path for item in undone.done] == [whole.path]
+    (refusal,) = undone.skipped
+    assert refusal.reason == "damaged" and not (root / "copy.jpg").exists()
+    assert str(root / "keep.jpg") in refusal.message and "small.jpg" not in refusal.message
+    assert Path(rotten.stored).exists()
+    assert len(remover.verify().problems) == 1
+
+
+def test_the_kept_picture_is_named_where_no_copy_is_whole(root: Path, remover: Remover) -> None:
+    wish = evidence(root / "small.jpg", root / "keep.jpg", Relation.RESIZED)
+    report = apply(remover, plan_for([wish], root))
+    rot(report.done[0].stored)
+    (refusal,) = remover.undo(report.run).skipped
+    assert refusal.reason == "damaged" and f"whole: {root / 'keep.jpg'}" in refusal.message
+
+
+def test_recovery_of_an_undo_puts_no_damaged_file_back(
+    root: Path, remover: Remover, quick_path: Path
+) -> None:
+    report = apply(remover, plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root))
+    (item,) = report.done
+    with Journal(quick_path / "library") as journal:
+        journal.update_items([replace(item, state=State.UNDOING, destination=item.path)])
+    rot(item.stored)
+    remover.recover()
+    assert not (root / "copy.jpg").exists() and Path(item.stored).exists()
 
 
 def test_a_backup_explains_itself(root: Path, remover: Remover) -> None:

@@ -82,3 +82,55 @@ def test_a_trash_that_fails_changes_nothing(
     )
     assert not report.done and len(report.skipped) == 3
     assert tree(root, folder_times=False) == before
+
+
+def test_the_safety_line_goes_only_when_the_trash_is_on_the_disk(
+    root: Path, quick_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file, its note and both folders are synced before the first safety line goes."""
+    calls: list[tuple[str, str]] = []
+
+    def recorded(name: str) -> None:
+        function = getattr(fs, name)
+
+        def call(path: str) -> None:
+            calls.append((name, path))
+            function(path)
+
+        monkeypatch.setattr(fs, name, call)
+
+    for name in ("fsync_path", "unlink", "trash"):
+        recorded(name)
+    report = Remover(quick_path / "library").apply(
+        plan(root), matches=any_match, mode=BackupMode.REMOVED
+    )
+    lines = {item.stored for item in report.done}
+    first = next(n for n, (name, path) in enumerate(calls) if name == "unlink" and path in lines)
+    last = max(n for n, (name, _) in enumerate(calls) if name == "trash")
+    synced = {path for name, path in calls[last:first] if name == "fsync_path"}
+    can = quick_path / "data/Trash"
+    assert {str(path) for path in can.rglob("*")} <= synced
+
+
+def test_a_link_elsewhere_is_not_taken_for_the_trash(
+    root: Path, quick_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The trash deletes for good while someone links the file: the safety line stays."""
+
+    def delete(path: str) -> None:
+        os.link(path, quick_path / str(len(list(quick_path.iterdir()))))
+        os.unlink(path)
+
+    monkeypatch.setattr(fs, "trash", delete)
+    remover = Remover(quick_path / "library")
+    report = remover.apply(plan(root), matches=any_match, mode=BackupMode.REMOVED)
+    assert [item.state for item in report.done] == [State.MOVED] * 3
+    assert len(remover.undo(report.run).done) == 3
+
+
+def test_what_was_damaged_in_the_trash_is_told(root: Path, quick_path: Path) -> None:
+    remover = Remover(quick_path / "library")
+    report = remover.apply(plan(root), matches=any_match, mode=BackupMode.REMOVED)
+    for path in (quick_path / "data/Trash/files").iterdir():
+        path.write_bytes(b"PICTURE")
+    assert {refusal.reason for refusal in remover.undo(report.run).skipped} == {"damaged"}

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 EXIT_SOME_STAYED = 1
+_ALARMING = frozenset({"damaged", "drive"})
+"""Reasons that change the exit status also without ``--strict``."""
 
 
 def strict_option(command: Command) -> Command:
@@ -42,7 +44,8 @@ def tell_report(
             click.echo(line)
     if report.stopped:
         raise Interrupted("Stopped before the end; what was done until then is told above.")
-    return EXIT_SOME_STAYED if strict and report.skipped else 0
+    alarming = any(refusal.reason in _ALARMING for refusal in report.skipped)
+    return EXIT_SOME_STAYED if alarming or (strict and report.skipped) else 0
 
 
 def _lines(report: Report, done: str, undo: bool) -> Iterator[str]:

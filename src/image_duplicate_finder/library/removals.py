@@ -54,7 +54,7 @@ class Removals(OpenLibrary):
             action=action,
             protected=(*record.settings.protected, *record.settings.compare_only),
             only_from=clean_roots(only_from) if (only_from := tuple(only_from)) else (),
-            surroundings=look_around(evidence),
+            surroundings=look_around(evidence, record.roots),
         )
 
     def apply(
@@ -112,7 +112,14 @@ class Removals(OpenLibrary):
         ``rename``. Raises NotFound and LibraryBusy.
         """
         try:
-            return self._remover.undo(run, items, rename=rename, progress=progress, cancel=cancel)
+            return self._remover.undo(
+                run,
+                items,
+                rename=rename,
+                copies=self._store.files.paths_of,
+                progress=progress,
+                cancel=cancel,
+            )
         finally:
             self._note_gone([run])
 

@@ -10,7 +10,7 @@ from image_duplicate_finder.removal.journal import Journal
 from image_duplicate_finder.removal.links import ToLink
 from image_duplicate_finder.removal.methods import Method, ToBackup
 from image_duplicate_finder.removal.records import Item, State
-from image_duplicate_finder.removal.trash import ToTrash, is_in_trash
+from image_duplicate_finder.removal.trash import ToTrash, surely_in_trash
 from image_duplicate_finder.settings import RemovalAction
 
 METHODS: Mapping[RemovalAction, Method] = {
@@ -25,13 +25,15 @@ METHODS: Mapping[RemovalAction, Method] = {
 def let_go_of_trashed(journal: Journal, items: Sequence[Item]) -> list[Item]:
     """Unlink the safety lines of files that the trash really has; the journal knows first.
 
-    Files that the trash deleted for good stay ``moved``: the safety line is their backup.
+    Files that the trash deleted for good, or that may not survive a power cut there, stay
+    ``moved``: the safety line is their backup.
     """
-    trashed = {
-        item.id: replace(item, state=State.TRASHED)
-        for item in items
-        if item.action == RemovalAction.TRASH and item.state == State.MOVED and is_in_trash(item)
-    }
+    going = [i for i in items if i.action == RemovalAction.TRASH and i.state == State.MOVED]
+    try:
+        sure = surely_in_trash(going)
+    except OSError:
+        return list(items)
+    trashed = {item.id: replace(item, state=State.TRASHED) for item in sure}
     if trashed:
         journal.update_items(trashed.values())
         for item in trashed.values():

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from image_duplicate_finder.model import FileStat, Relation
 from image_duplicate_finder.removal import look
+from image_duplicate_finder.removal.links import Targets
 from image_duplicate_finder.removal.look import Above, Folders, Refused
 from image_duplicate_finder.removal.plan import (
     LINKS,
@@ -24,6 +25,7 @@ from image_duplicate_finder.removal.plan import (
     Surroundings,
     UnitIndex,
     keeper_planned,
+    led_to,
     refuse,
 )
 from image_duplicate_finder.removal.records import Item
@@ -43,10 +45,7 @@ class Seen:
 
 
 class Checks:
-    """The checks of one application of a plan.
-
-    ``links`` maps keepers to symbolic links that an earlier plan put in the place of files.
-    """
+    """The checks of one application of a plan; ``targets`` knows where symbolic links lead."""
 
     def __init__(
         self,
@@ -55,7 +54,7 @@ class Checks:
         protected: tuple[str, ...],
         matches: Matches,
         around: Surroundings,
-        links: Mapping[str, str],
+        targets: Targets,
     ) -> None:
         self._plan = plan
         self._roots = Folders(plan.roots)
@@ -63,7 +62,7 @@ class Checks:
         self._only_from = Folders(plan.only_from)
         self._matches = matches
         self._units = UnitIndex(around)
-        self._links = links
+        self._targets = targets
         self._planned: Mapping[str, PlanItem] = {item.path: item for item in plan.items}
         self._removed_identities = {item.evidence.file.stat.identity for item in plan.items}
         self._keeper_identities: set[tuple[int, int]] = set()
@@ -136,12 +135,10 @@ class Checks:
             reread = wish.relation in _REREAD
             file = _unchanged(wish.file, reread, Reason.GONE, Reason.CHANGED, "It")
             keeper = self._keeper(wish, reread, file)
-        if item.path in self._links:
-            raise Refused(
-                Reason.LINK,
-                f"The link {self._links[item.path]}, which replaced a file, leads to it. "
-                "Undo that first.",
-            )
+        link = self._targets.link_to(item.path, file.identity)
+        if link is not None:
+            refusal = led_to(item.path, link)
+            raise Refused(refusal.reason, refusal.message)
         self.place(item.path)  # the last look before the move: folders can become links, too
         if file.identity in self._keeper_identities:
             raise Refused(
@@ -184,12 +181,15 @@ def check_keeper(path: str, content: bytes, seen: FileStat | None) -> FileStat:
     """The stat of a keeper that stands there, readable, with this content. Raises Refused.
 
     It is read wholly only when its stat differs from what was ``seen``, or nothing was. The
-    last look is at the stat, so a change at any moment before is noticed.
+    last look is at the stat, so a change at any moment before is noticed. What a folder that
+    became a link shows of a backup is no keeper.
     """
     found = look.regular(path)
     if found is None:
         raise Refused(Reason.KEEPER_GONE, f"Its keeper {path} is no longer there.")
     try:
+        if Above.of(path).in_backup():
+            raise Refused(Reason.KEEPER_GONE, f"Its keeper {path} lies in a backup.")
         if seen is not None and found.unchanged(seen):
             look.check_readable(path)
         else:

@@ -38,6 +38,18 @@ def stat(path: str) -> os.stat_result:
     return os.stat(path)
 
 
+def links_and_folders(folder: str) -> tuple[list[str], list[str]]:
+    """The paths of a folder's symbolic links, and of the folders in it (no links among these)."""
+    links, folders = [], []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                links.append(entry.path)
+            elif entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
+    return links, folders
+
+
 def names(folder: str) -> list[str]:
     """The names of a folder's entries."""
     return os.listdir(folder)
@@ -120,6 +132,12 @@ def fsync_path(path: str) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def sync_all() -> None:
+    """Wait until everything is on the disk, where the system can be asked for it."""
+    if hasattr(os, "sync"):
+        os.sync()
 
 
 def rename(source: str, target: str) -> None:
@@ -277,6 +295,28 @@ def metadata(path: str) -> dict[str, Any]:
                 raise
     found["xattrs"] = attributes
     return found
+
+
+def attribute(path: str, name: str) -> bytes | None:
+    """An extended attribute of a file; None where it has none, or the volume knows none."""
+    if not hasattr(os, "getxattr"):
+        return None
+    try:
+        return os.getxattr(path, name, follow_symlinks=False)
+    except OSError as error:
+        if error.errno in _NOT_SUPPORTED | {errno.ENODATA}:
+            return None
+        raise
+
+
+def set_attribute(path: str, name: str, value: bytes) -> None:
+    """Set an extended attribute, or remove it where ``value`` is empty."""
+    if not hasattr(os, "setxattr"):
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), path)
+    if value:
+        os.setxattr(path, name, value, follow_symlinks=False)
+    else:
+        os.removexattr(path, name, follow_symlinks=False)
 
 
 def set_metadata(path: str, wanted: dict[str, Any], source: str | None = None) -> None:

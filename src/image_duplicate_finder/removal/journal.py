@@ -231,12 +231,15 @@ class Journal:
         run: int | None = None,
         states: Sequence[State] = tuple(State),
         actions: Sequence[RemovalAction] = tuple(RemovalAction),
+        unit: int | None = None,
     ) -> list[Item]:
-        """Items in the order they were written, of one run or of all."""
+        """Items in the order they were written, of one run (or one unit of it) or of all."""
         values: list[Any] = [*states, *actions]
         where = f"state IN ({_marks(states)}) AND action IN ({_marks(actions)})"
         if run is not None:
             where, values = f"{where} AND run = ?", [*values, run]
+        if unit is not None:
+            where, values = f"{where} AND unit = ?", [*values, unit]
         query = f"SELECT {', '.join(_COLUMNS)} FROM item WHERE {where} ORDER BY id"
         return [_from_row(row) for row in self._db.execute(query, values)]
 

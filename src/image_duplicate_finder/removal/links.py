@@ -3,22 +3,37 @@
 The link is made beside the file under a temporary name and verified; the file moves into the
 backup; the link takes its name. Only byte-identical files come here, so removing a link again
 never removes bytes that are not elsewhere.
+
+The file that a symbolic link leads to is all that is left of two, so it is never removed.
+:class:`Targets` finds such files by three signs: the symbolic links below the scanned folders,
+those that the journal and the backups nearby know of, and :data:`TRACE`, which travels with the
+file and tells other libraries.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat as stat_bits
+from collections.abc import Iterable, Iterator, Sequence
 
-from image_duplicate_finder.model import FileStat
+from image_duplicate_finder.model import BACKUP_MARKER_NAME, FileStat
 from image_duplicate_finder.removal import fs, look, moves
+from image_duplicate_finder.removal.journal import Journal
 from image_duplicate_finder.removal.look import Refused
 from image_duplicate_finder.removal.methods import put_back, taken
 from image_duplicate_finder.removal.moves import Where
 from image_duplicate_finder.removal.plan import Reason
-from image_duplicate_finder.removal.records import Item
+from image_duplicate_finder.removal.records import Item, State
 from image_duplicate_finder.settings import RemovalAction
+
+TRACE = "user.image-duplicate-finder.links"
+"""The extended attribute of a file that links in the place of others lead to: their paths.
+
+Each link is written as its absolute path and its path from the file's folder, so that a folder
+that moves as a whole is still understood. Paths end with a NUL.
+"""
 
 _NO_LINKS_HERE = frozenset(
     {errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOSYS}
@@ -51,6 +66,7 @@ class ToLink:
         """See :class:`methods.Method`."""
         if look.status(place) is None:
             put_back(item, place)
+            _untrace(item)
             return
         link = moves.link_of(place, item)
         if not is_ours(item, place):
@@ -61,6 +77,7 @@ class ToLink:
             raise taken(place)
         put_back(item, place)
         self._discard(item, link, place)
+        _untrace(item)
 
     def settle(self, item: Item, place: str) -> Where:
         """See :class:`methods.Method`."""
@@ -78,6 +95,7 @@ class ToLink:
             self._discard(item, link, place)
         if there is not None:
             return Where.STORED
+        _untrace(item)
         return Where.PLACE if here is not None else Where.NOWHERE
 
     @staticmethod
@@ -90,6 +108,7 @@ class ToLink:
             elif item.action == RemovalAction.REFLINK:
                 fs.reflink(keeper, link)
             else:
+                _trace(item)
                 fs.symlink(item.aim or "", link)
         except OSError as error:
             if error.errno in _NO_LINKS_HERE:
@@ -132,3 +151,96 @@ def is_ours(item: Item, path: str) -> bool:
         return True
     keeper = look.status(item.keeper) if item.keeper else None
     return keeper is not None and os.path.samestat(found, keeper)
+
+
+def _trace(item: Item) -> None:
+    """Write on the keeper that a link at the item's path leads to it, where the volume can."""
+    entries = _entries(item.keeper or "")
+    wanted = [entry for entry in _ways(item) if entry not in entries]
+    _set_entries(item.keeper or "", [*entries, *wanted])
+
+
+def _untrace(item: Item) -> None:
+    """Take the item's link off its keeper again."""
+    if item.action != RemovalAction.SYMLINK or item.keeper is None:
+        return
+    entries = _entries(item.keeper)
+    left = [entry for entry in entries if entry not in _ways(item)]
+    if left != entries:
+        _set_entries(item.keeper, left)
+
+
+def _ways(item: Item) -> tuple[bytes, bytes]:
+    keeper = fs.realpath(os.path.dirname(item.keeper or ""))
+    path = os.path.join(fs.realpath(os.path.dirname(item.path)), os.path.basename(item.path))
+    return os.fsencode(path), os.fsencode(os.path.relpath(path, keeper))
+
+
+def _entries(path: str) -> list[bytes]:
+    try:
+        value = fs.attribute(path, TRACE) if look.regular(path) is not None else None
+    except OSError:
+        value = None
+    return (value or b"").split(b"\0")[:-1]
+
+
+def _set_entries(path: str, entries: Sequence[bytes]) -> None:
+    """A volume without attributes, or one that is full, leaves the other two signs."""
+    with contextlib.suppress(OSError):
+        fs.set_attribute(path, TRACE, b"".join(entry + b"\0" for entry in entries))
+
+
+class Targets:
+    """The files that symbolic links lead to, as far as they can be known from here."""
+
+    def __init__(self, links: Iterable[str]) -> None:
+        self._links: dict[tuple[int, int], list[str]] = {}
+        for link in links:
+            identity = _led_to(link)
+            if identity is not None:
+                self._links.setdefault(identity, []).append(link)
+
+    def link_to(self, path: str, identity: tuple[int, int]) -> str | None:
+        """A symbolic link that leads to the file at this moment, or None."""
+        folder = fs.realpath(os.path.dirname(path))
+        traced = (os.path.join(folder, os.fsdecode(entry)) for entry in _entries(path))
+        known: list[str] = [*self._links.get(identity, ()), *map(os.path.normpath, traced)]
+        for link in known:
+            if _led_to(link) == identity:
+                return link
+        return None
+
+
+def _led_to(link: str) -> tuple[int, int] | None:
+    """Device and inode of the file at the end of a symbolic link; None for anything else."""
+    try:
+        if not stat_bits.S_ISLNK(fs.lstat(link).st_mode):
+            return None
+        found = fs.stat(link)
+    except OSError:  # nothing there, a loop, or it leads to nothing already
+        return None
+    return (found.st_dev, found.st_ino) if stat_bits.S_ISREG(found.st_mode) else None
+
+
+def links_below(roots: Iterable[str]) -> Iterator[str]:
+    """All symbolic links below some folders, backups left out. What cannot be read is skipped."""
+    waiting, seen = list(roots), set[str]()
+    while waiting:
+        folder = waiting.pop()
+        if folder in seen:
+            continue
+        seen.add(folder)
+        try:
+            links, folders = fs.links_and_folders(folder)
+            if look.status(os.path.join(folder, BACKUP_MARKER_NAME)) is not None:
+                continue
+        except OSError:
+            continue
+        yield from links
+        waiting += folders
+
+
+def links_of(journal: Journal) -> list[str]:
+    """Where the journal says that symbolic links took the place of files, also of purged ones."""
+    states = (State.MOVED, State.MISSING, State.PURGING, State.PURGED, State.UNDOING)
+    return [item.path for item in journal.items(states=states, actions=(RemovalAction.SYMLINK,))]

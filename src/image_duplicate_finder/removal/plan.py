@@ -41,6 +41,7 @@ class Reason(StrEnum):
     LINK = "link"
     VOLUME = "volume"
     TAKEN = "taken"
+    DAMAGED = "damaged"
     SYSTEM = "system"
     STOPPED = "stopped"
 
@@ -133,12 +134,14 @@ class Surroundings:
     """What stands beside the files of a plan, from :func:`surroundings.look_around`.
 
     ``folders`` maps a folder to its names; ``stats`` has the files among them that may be
-    companions, by path; ``identifiers`` maps paths to the content identifiers of Live Photos.
+    companions, by path; ``identifiers`` maps paths to the content identifiers of Live Photos;
+    ``links`` maps files to a symbolic link that leads to them.
     """
 
     folders: Mapping[str, Sequence[str]] = field(default_factory=dict)
     stats: Mapping[str, FileStat] = field(default_factory=dict)
     identifiers: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_plan(
@@ -156,11 +159,15 @@ def make_plan(
     comes with several keepers takes the first that may be used. Where two wishes stand on each
     other's file, both are refused.
     """
+    around = surroundings or Surroundings()
     draft = Plan("", action, tuple(roots), tuple(protected), tuple(only_from), ())
     refusals: dict[str, Refusal] = {}
     wishes: dict[str, list[Evidence]] = {}
     for wish in evidence:
         refusal = refuse(wish, draft)
+        link = around.links.get(wish.file.path)
+        if refusal is None and link is not None:
+            refusal = led_to(wish.file.path, link)
         if refusal is None:
             wishes.setdefault(wish.file.path, []).append(wish)
         else:
@@ -179,7 +186,6 @@ def make_plan(
             accepted[path] = usable[0]
         else:
             refusals.setdefault(path, keeper_planned(path, found[0].keeper.path))
-    around = surroundings or Surroundings()
     if action in LINKS:  # the path stays in use, so nothing is orphaned
         items = [PlanItem(wish, number) for number, wish in enumerate(accepted.values())]
     else:
@@ -206,6 +212,16 @@ def keeper_planned(path: str, keeper: str) -> Refusal:
         path,
         Reason.KEEPER_PLANNED,
         f"Its keeper {keeper} is to be removed as well; keep one of the two.",
+    )
+
+
+def led_to(path: str, link: str) -> Refusal:
+    """The refusal of a file that a symbolic link leads to."""
+    return Refusal(
+        path,
+        Reason.LINK,
+        f"The symbolic link {link} leads to it and would lead to nothing. Undo what put the link "
+        "there, or delete the link first.",
     )
 
 

@@ -30,10 +30,11 @@ def purge(
     journal: Journal, run: int, items: Sequence[int] | None, without_keeper: bool
 ) -> PurgeReport:
     """Delete a run's files in the backup for good. The caller holds the library's lock."""
+    chosen = None if items is None else set(items)
     wanted = [
         item
         for item in journal.items(run, states=(State.MOVED, State.MISSING))
-        if items is None or item.id in set(items)
+        if chosen is None or item.id in chosen
     ]
     kept: list[Refusal] = []
     restated: list[Restated] = []
@@ -43,7 +44,7 @@ def purge(
     for start in range(0, len(units), BATCH):
         batch: list[Item] = []
         for unit in units[start : start + BATCH]:
-            refused = None if without_keeper else _without_keeper(unit)
+            refused = None if without_keeper else _may_be_last(unit, journal)
             if refused is None:
                 batch += unit
             else:
@@ -65,8 +66,22 @@ def purge(
     return PurgeReport(run, purged, freed, tuple(kept), tuple(restated))
 
 
+def finish_purge(unit: Sequence[Item], journal: Journal) -> list[Item]:
+    """Go on with the purge of a unit that a crash cut off: looked at again, as at its start.
+
+    What has no keeper by now stays, also where the person had insisted: that was said of the
+    files as they were then.
+    """
+    refused = _may_be_last(unit, journal)
+    if refused is None:
+        return purge_items(unit, journal)
+    kept = [replace(item, state=State.MOVED, note=refused.message) for item in unit]
+    journal.update_items(kept)
+    return kept
+
+
 def purge_items(items: Sequence[Item], journal: Journal) -> list[Item]:
-    """Delete stored files whose purge is in the journal; also what recovery goes on with."""
+    """Delete stored files whose purge is in the journal and whose keepers were just read."""
     outcome = [_delete(item) for item in items]
     journal.update_items(outcome)
     return outcome
@@ -94,8 +109,22 @@ def _delete(item: Item) -> Item:
     return replace(item, state=State.PURGED)
 
 
+def _may_be_last(unit: Sequence[Item], journal: Journal) -> Refused | None:
+    """Why a unit's bytes may be the last of their picture, or None when a keeper stands.
+
+    Companions have no keeper of their own, so all pictures of their unit are looked at,
+    whichever of its files are to go.
+    """
+    first = unit[0]
+    whole = {item.id: item for item in journal.items(first.run, unit=first.unit)}
+    whole.update((item.id, item) for item in unit)
+    return _without_keeper(list(whole.values()))
+
+
 def _without_keeper(unit: Sequence[Item]) -> Refused | None:
-    """Why a unit's bytes may be the last of their picture, or None when a keeper stands."""
+    """See :func:`_may_be_last`; ``unit`` is whole."""
+    if all(item.kind != "picture" for item in unit):
+        return Refused(Reason.NO_MATCH, "No keeper of it is known; it stays.")
     for item in unit:
         if item.keeper is None or item.keeper_content is None:
             if item.kind == "picture":  # a manifest that someone wrote by hand

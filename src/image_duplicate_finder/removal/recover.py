@@ -1,7 +1,8 @@
 """What a start does about work that a crash, a kill or a power cut left unfinished.
 
 Removals are finished when the whole unit is in the backup and its keepers stand; otherwise they
-are rolled back. An undo goes on to its end, or back. A purge, which a person confirmed, ends.
+are rolled back. An undo goes on to its end, or back. A purge, which a person confirmed, goes on
+where each keeper stands when it is looked at again; the other files stay in the backup.
 Every step can itself be interrupted and is then simply done again.
 """
 
@@ -19,10 +20,10 @@ from image_duplicate_finder.removal.backup import prune
 from image_duplicate_finder.removal.journal import Journal
 from image_duplicate_finder.removal.look import Refused
 from image_duplicate_finder.removal.moves import Where
-from image_duplicate_finder.removal.purge import purge_items
+from image_duplicate_finder.removal.purge import finish_purge
 from image_duplicate_finder.removal.records import Item, RunState, State
 from image_duplicate_finder.removal.report import RecoveryReport
-from image_duplicate_finder.removal.undo import put_back_with_folder_time, settle_unit
+from image_duplicate_finder.removal.undo import check_stored, put_back_with_folder_time, settle_unit
 from image_duplicate_finder.settings import RemovalAction
 
 
@@ -67,7 +68,7 @@ def _settle(journal: Journal, unit: Sequence[Item]) -> list[Item]:
     elif state == State.UNDOING:
         settled = _finish_undo(unit)
     else:
-        return purge_items(unit, journal)
+        return finish_purge(unit, journal)
     try:
         sync(folder for folder in folders_of(settled) if look.status(folder) is not None)
     except OSError:
@@ -93,6 +94,7 @@ def _finish_undo(unit: Sequence[Item]) -> list[Item]:
         for item in unit:
             place = item.destination or item.path
             if METHODS[item.action].settle(item, place) == Where.STORED:
+                check_stored(item)
                 put_back_with_folder_time(item)
     except (Refused, OSError):
         pass

@@ -16,7 +16,7 @@ from image_duplicate_finder.removal.apply import Application, Backups, as_refuse
 from image_duplicate_finder.removal.backup import prune
 from image_duplicate_finder.removal.checks import Checks, Matches
 from image_duplicate_finder.removal.journal import Journal
-from image_duplicate_finder.removal.links import is_ours
+from image_duplicate_finder.removal.links import Targets, links_below, links_of
 from image_duplicate_finder.removal.plan import Plan, root_of
 from image_duplicate_finder.removal.preserve import Preserved, preserve
 from image_duplicate_finder.removal.purge import purge
@@ -30,9 +30,9 @@ from image_duplicate_finder.removal.report import (
     VerifyReport,
 )
 from image_duplicate_finder.removal.surroundings import look_around
-from image_duplicate_finder.removal.undo import RESTORABLE, Restoration
+from image_duplicate_finder.removal.undo import RESTORABLE, Copies, Restoration, no_copies
 from image_duplicate_finder.removal.verify import verify
-from image_duplicate_finder.settings import BackupMode, RemovalAction
+from image_duplicate_finder.settings import BackupMode
 from image_duplicate_finder.store.lock import LibraryLock
 
 
@@ -79,7 +79,7 @@ class Remover:
                     protected=tuple(protected),
                     matches=matches,
                     around=look_around(item.evidence for item in plan.items),
-                    links=_links_in_use(journal),
+                    targets=Targets((*links_below(plan.roots), *links_of(journal))),
                 )
                 backups = Backups(journal, run, plan.roots, backup_dir)
                 preserved = _preserve(plan, backups, mode, scanned, cancel)
@@ -105,20 +105,22 @@ class Remover:
         items: Sequence[int] | None = None,
         *,
         rename: bool = False,
+        copies: Copies = no_copies,
         progress: Progress = silent,
         cancel: CancelToken | None = None,
     ) -> Report:
         """Put back what a run removed, or only some items (whole units) of it.
 
         Where another file has taken a place, the item is skipped, or with ``rename`` restored
-        under a new name beside it. Raises NotFound and LibraryBusy.
+        under a new name beside it. What the disk damaged is not put back; ``copies`` helps to
+        tell where its bytes are whole. Raises NotFound and LibraryBusy.
         """
         with self._working("an undo") as journal:
             recover(journal)
             journal.run(run)
             restorable = journal.items(run, states=RESTORABLE)
             units = {i.unit for i in restorable if items is None or i.id in set(items)}
-            restoration = Restoration(journal, journal.backups(run), rename)
+            restoration = Restoration(journal, journal.backups(run), rename, copies)
             finished = restoration.restore(
                 [item for item in restorable if item.unit in units],
                 progress,
@@ -229,22 +231,6 @@ def _preserve(
             backups.note_preserved(root, found.count)
         preserved.append(replace(found, note=f"{root}: {found.note}" if found.note else ""))
     return preserved
-
-
-def _links_in_use(journal: Journal) -> dict[str, str]:
-    """Keepers to which symbolic links in the place of removed files lead, with the links."""
-    return {
-        item.keeper: item.path
-        for item in journal.items(states=(State.MOVED,), actions=(RemovalAction.SYMLINK,))
-        if item.keeper is not None and _may_stand(item)
-    }
-
-
-def _may_stand(link: Item) -> bool:
-    try:
-        return is_ours(link, link.path)
-    except OSError:  # what cannot be looked at is not ruled out
-        return True
 
 
 def _end(journal: Journal, run: int, state: RunState) -> None:

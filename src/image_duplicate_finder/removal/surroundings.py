@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from image_duplicate_finder.model import FileStat
 from image_duplicate_finder.removal import fs, look
+from image_duplicate_finder.removal.links import Targets, links_below
 from image_duplicate_finder.removal.plan import Evidence, Surroundings
 from image_duplicate_finder.removal.quicktime import content_identifier
 from image_duplicate_finder.removal.units import (
@@ -19,8 +20,10 @@ from image_duplicate_finder.removal.units import (
 _COMPANIONS = OWN_SIDECARS | STEM_SIDECARS | VIDEO_EXTENSIONS
 
 
-def look_around(evidence: Iterable[Evidence]) -> Surroundings:
+def look_around(evidence: Iterable[Evidence], roots: Iterable[str] = ()) -> Surroundings:
     """List the folders of all files and keepers; stat what may be a companion there.
+
+    Symbolic links to the files are looked for below ``roots``.
 
     Videos are opened for their content identifier only beside a picture that states one. A
     folder that cannot be read counts as empty: its files cannot be moved either.
@@ -28,6 +31,7 @@ def look_around(evidence: Iterable[Evidence]) -> Surroundings:
     folders: dict[str, tuple[str, ...]] = {}
     stats: dict[str, FileStat] = {}
     identifiers: dict[str, str] = {}
+    evidence = list(evidence)
     for wish in evidence:
         for file in (wish.file, wish.keeper):
             if file.content_identifier is not None:
@@ -49,4 +53,14 @@ def look_around(evidence: Iterable[Evidence]) -> Surroundings:
                 identifier = content_identifier(path)
                 if identifier is not None:
                     identifiers[path] = identifier
-    return Surroundings(folders, stats, identifiers)
+    return Surroundings(folders, stats, identifiers, _led_to(evidence, roots))
+
+
+def _led_to(evidence: Iterable[Evidence], roots: Iterable[str]) -> dict[str, str]:
+    """The files to remove that symbolic links lead to, with one such link each."""
+    targets = Targets(links_below(roots))
+    return {
+        wish.file.path: link
+        for wish in evidence
+        if (link := targets.link_to(wish.file.path, wish.file.stat.identity)) is not None
+    }

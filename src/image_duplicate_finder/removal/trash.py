@@ -1,8 +1,9 @@
 """The system's trash, with a safety line.
 
 Some trash cans delete for good (network drives, full cans). So a hard link in the backup holds
-the file while it goes. Only when the system still counts another name for the same file, which
-then is the one in the trash, is the safety line let go; else it stays as the backup.
+the file while it goes. Only when the file was found in the trash, and the trash's name for it is
+on the disk, is the safety line let go; else it stays as the backup. Where the trash cannot be
+looked into (macOS, Windows), the system must still count another name for the file.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import configparser
 import contextlib
 import errno
 import os
+import sys
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from image_duplicate_finder.model import FileStat
 from image_duplicate_finder.removal import fs, look, moves
@@ -78,26 +80,74 @@ class ToTrash:
         return Where.STORED if find(item) is not None else Where.NOWHERE
 
 
-def is_in_trash(item: Item) -> bool:
-    """Whether the safety line is not the file's only name: the trash really has it."""
+def surely_in_trash(items: Iterable[Item]) -> list[Item]:
+    """Those whose safety line is not needed any more: the trash has them, also after a power cut.
+
+    Raises OSError when the disk does not say so.
+    """
+    counted = [item for item in items if _has_another_name(item)]
+    if not counted:
+        return []
+    if sys.platform in ("darwin", "win32"):
+        for item in counted:
+            fs.fsync_path(item.stored)
+        fs.sync_all()
+        return counted
+    names = _names_by_identity(counted)
+    found = [(item, name) for item in counted if (name := names.get(_identity(item)))]
+    folders: set[str] = set()
+    for _, name in found:
+        folder = os.path.dirname(name)
+        info = _info(os.path.dirname(folder), os.path.basename(name))
+        for path in (name, info):
+            if look.regular(path) is not None:
+                fs.fsync_path(path)
+        folders |= {folder, os.path.dirname(info), os.path.dirname(folder)}
+    for folder in sorted(folders):
+        if look.status(folder) is not None:
+            fs.fsync_path(folder)
+    return [item for item, _ in found]
+
+
+def _has_another_name(item: Item) -> bool:
     held = look.regular(item.stored)
-    links = int(item.metadata.get("links", 1))
-    return held is not None and held.links > links
+    return held is not None and held.links > int(item.metadata.get("links", 1))
+
+
+def _identity(item: Item) -> tuple[int, int]:
+    return FileStat.of(fs.lstat(item.stored)).identity
+
+
+def _names_by_identity(items: Iterable[Item]) -> dict[tuple[int, int], str]:
+    """All files in the trash cans that these items may have gone to; each can is listed once."""
+    cans = {can for item in items for can, _ in _cans(item.path)}
+    found: dict[tuple[int, int], str] = {}
+    for can in cans:
+        for path in _files_in(can):
+            status = look.regular(path)
+            if status is not None:
+                found[status.identity] = path
+    return found
+
+
+def _files_in(can: str) -> list[str]:
+    folder = os.path.join(can, "files")
+    try:
+        return [os.path.join(folder, name) for name in fs.names(folder)]
+    except OSError:  # not there, or another user's
+        return []
 
 
 def find(item: Item) -> str | None:
     """Where the freedesktop.org trash keeps the file; None on other systems or when gone.
 
-    By inode while the safety line stands, else by original path and content.
+    By inode while the safety line stands, else by original path and content. Raises Refused
+    when what it keeps under that path has other bytes now.
     """
     held = look.status(item.stored)
+    damaged = None
     for can, top in _cans(item.path):
-        try:
-            names = fs.names(os.path.join(can, "files"))
-        except OSError:
-            continue
-        for name in names:
-            path = os.path.join(can, "files", name)
+        for path in _files_in(can):
             found = look.status(path)
             if found is None:
                 continue
@@ -106,10 +156,17 @@ def find(item: Item) -> str | None:
                     return path
             elif (
                 found.st_size == item.size
-                and _origin(can, top, name) == item.path
-                and look.holds(path, item.content)
+                and _origin(can, top, os.path.basename(path)) == item.path
             ):
-                return path
+                if look.holds(path, item.content):
+                    return path
+                damaged = path
+    if damaged is not None:
+        raise Refused(
+            Reason.DAMAGED,
+            f"Its bytes in the system's trash are not those that were removed: {damaged}. It was "
+            "not put back.",
+        )
     return None
 
 

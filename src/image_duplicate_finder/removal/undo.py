@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from image_duplicate_finder.progress import CancelToken, Progress, Step
-from image_duplicate_finder.removal import fs, look, moves
+from image_duplicate_finder.removal import checks, fs, look, moves
 from image_duplicate_finder.removal.actions import METHODS
 from image_duplicate_finder.removal.apply import BATCH, as_refused, folders_of, sync
 from image_duplicate_finder.removal.backup import MANIFEST_NAME, RunBackup
@@ -25,14 +26,29 @@ from image_duplicate_finder.settings import RemovalAction
 RESTORABLE = (State.MOVED, State.TRASHED, State.MISSING)
 """Missing ones too: the drive that they are on may be connected again."""
 
+Copies = Callable[[bytes], Iterable[str]]
+"""Which files may have just this content."""
+
+_COPIES_TOLD = 3
+
+
+def no_copies(_content: bytes) -> Iterable[str]:
+    """:data:`Copies` where there is no library to ask."""
+    return ()
+
 
 @dataclass(slots=True)
 class Restoration:
-    """One undo of a run, wholly or in part. ``rename`` gives new names where one is taken."""
+    """One undo of a run, wholly or in part.
+
+    ``rename`` gives new names where one is taken; ``copies`` tells which files the library
+    knows to have a content.
+    """
 
     journal: Journal
     backups: Sequence[BackupFolder]
     rename: bool = False
+    copies: Copies = no_copies
     done: list[Item] = field(default_factory=list)
     skipped: list[Refusal] = field(default_factory=list)
 
@@ -97,19 +113,36 @@ class Restoration:
         self._make_folder(os.path.dirname(place), os.path.dirname(item.stored))
         return replace(item, destination=place)
 
-    @staticmethod
-    def _check_stored(item: Item) -> None:
-        """Raise Refused unless the backup still has the file as it was."""
-        found = look.regular(item.stored)
-        if found is None:
-            raise Refused(Reason.GONE, f"It is no longer in the backup: {item.stored} is missing.")
-        same = found.size == item.size and found.mtime_ns == item.metadata["mtime_ns"]
-        if not same and not look.holds(item.stored, item.content):
-            raise Refused(
-                Reason.CHANGED,
-                f"It was changed in the backup and stays there as {item.stored}; copy it back "
-                "by hand if you want it.",
-            )
+    def _check_stored(self, item: Item) -> None:
+        """As :func:`check_stored`; of a damaged file it is told where its bytes are whole."""
+        try:
+            check_stored(item)
+        except Refused as refused:
+            if refused.reason != Reason.DAMAGED:
+                raise
+            raise Refused(refused.reason, f"{refused.message} {self._instead(item)}") from refused
+
+    def _instead(self, item: Item) -> str:
+        """Where a person finds what a damaged file held. Every file named was just read."""
+        others = [item.keeper] if item.keeper and item.keeper_content == item.content else []
+        others += [
+            other.stored
+            for other in self.journal.items(states=(State.MOVED,))
+            if other.content == item.content and other.stored != item.stored
+        ]
+        others += [path for path in self.copies(item.content) if path != item.path]
+        whole: list[str] = []
+        for path in dict.fromkeys(others):
+            with contextlib.suppress(OSError):
+                if len(whole) < _COPIES_TOLD and look.holds(path, item.content):
+                    whole.append(path)
+        if whole:
+            return f"The same bytes are whole in: {', '.join(whole)}"
+        with contextlib.suppress(Refused, OSError):
+            if item.keeper and item.keeper_content:
+                checks.check_keeper(item.keeper, item.keeper_content, None)
+                return f"The picture that was kept instead is whole: {item.keeper}"
+        return "No other copy of it is known here; look for one in another backup of yours."
 
     def _make_folder(self, folder: str, mirror: str) -> None:
         """Make a folder that is gone again, with the permissions that its mirror kept."""
@@ -147,6 +180,33 @@ class Restoration:
             with contextlib.suppress(OSError):  # the journal knows; the manifest is for people
                 if inside and look.status(manifest) is not None:
                     RunBackup(backup).record("restored", inside)
+
+
+def check_stored(item: Item) -> None:
+    """Raise Refused unless the backup has just the bytes that were removed; OSError."""
+    found = look.regular(item.stored)
+    if found is None:
+        raise Refused(Reason.GONE, f"It is no longer in the backup: {item.stored} is missing.")
+    try:
+        if look.holds(item.stored, item.content):
+            return
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        raise Refused(
+            Reason.DAMAGED, f"Its file in the backup, {item.stored}, cannot be read any more."
+        ) from error
+    if found.size == item.size and found.mtime_ns == item.metadata["mtime_ns"]:
+        raise Refused(
+            Reason.DAMAGED,
+            f"Its bytes in the backup were damaged (by the disk, since nobody wrote to it), so it "
+            f"was not put back: {item.stored}.",
+        )
+    raise Refused(
+        Reason.CHANGED,
+        f"It was changed in the backup and stays there as {item.stored}; copy it back by hand if "
+        "you want it.",
+    )
 
 
 def put_back_with_folder_time(item: Item) -> None:

@@ -179,7 +179,23 @@ SAYINGS: tuple[str, ...] = (
     ),
     lazy("Its keeper %(path)s has changed. So this may be the last copy; it stays in the backup."),
     lazy("%(path)s has no moving half any more; this may be the last one."),
-    lazy("The link %(path)s, which replaced a file, leads to it. Undo that first."),
+    lazy(
+        "The symbolic link %(path)s leads to it and would lead to nothing. Undo what put the link "
+        "there, or delete the link first."
+    ),
+    lazy(
+        "Its bytes in the backup were damaged (by the disk, since nobody wrote to it), so it was "
+        "not put back: %(path)s. The same bytes are whole in: %(copies)s"
+    ),
+    lazy(
+        "Its bytes in the backup were damaged (by the disk, since nobody wrote to it), so it was "
+        "not put back: %(path)s. The picture that was kept instead is whole: %(keeper)s"
+    ),
+    lazy(
+        "Its bytes in the backup were damaged (by the disk, since nobody wrote to it), so it was "
+        "not put back: %(path)s. No other copy of it is known here; look for one in another "
+        "backup of yours."
+    ),
     lazy("No keeper of it is known; it stays."),
     lazy("The system's trash did not take it."),
     lazy("It is in the system's trash; restore it from there by hand."),
