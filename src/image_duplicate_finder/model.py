@@ -7,9 +7,10 @@ Paths are ``str`` decoded with ``os.fsdecode``; names that are not UTF-8 carry s
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 Transform = tuple[tuple[float, float, float], ...]
 """Rows of a 2 x 3 affine or 3 x 3 projective matrix that maps pixel coordinates (x, y, 1)."""
@@ -165,12 +166,18 @@ _PASSING = frozenset({"discover", "read", "changed", "model", "crash", "memory",
 class Metadata:
     """What a picture's metadata says, read once.
 
-    ``taken``: ISO 8601 date and time without zone unless the file states one, or None.
-    ``jpeg_quality``: estimated libjpeg quality 1 to 100, None for other formats.
+    ``taken``: ISO 8601 date and time without zone unless the file states one, or None, and
+    ``subsecond`` the digits of its fraction. ``place``: latitude and longitude in degrees, to five
+    decimals (about a metre). ``people`` are named in the picture. ``label`` is the colour label of
+    a photo manager. ``jpeg_quality``: estimated libjpeg quality 1 to 100, None for other formats.
     ``profile``: short name of the colour profile ("sRGB", "Display P3", ...), None if absent.
     ``content_identifier``: the id that both halves of a Live Photo share. ``grey``: the file has
     no colour channels, so a copy in colours shows more. ``few_colours``: it has a palette or one
-    bit per pixel, so most of a photo's colours are lost.
+    bit per pixel, so most of a photo's colours are lost. ``generation`` is a digest of what an
+    image generator wrote (prompt, seed, workflow), ``comment`` one of other texts; programs' own
+    marks are left out. ``software`` wrote the file. ``maker_notes``: the camera's own block is
+    there. ``edited``: the file itself says that it was changed since the camera wrote it (an
+    editor's name, other dimensions, a preview of another shape).
     """
 
     taken: str | None = None
@@ -185,6 +192,52 @@ class Metadata:
     content_identifier: str | None = None
     grey: bool = False
     few_colours: bool = False
+    subsecond: str | None = None
+    place: tuple[float, float] | None = None
+    title: str | None = None
+    description: str | None = None
+    creator: str | None = None
+    copyright: str | None = None
+    people: tuple[str, ...] = ()
+    label: str | None = None
+    generation: str | None = None
+    comment: str | None = None
+    software: str | None = None
+    maker_notes: bool = False
+    edited: bool = False
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Metadata:
+        """From values as JSON gives them back; those that are absent are as by default."""
+        lists = {name: tuple(found) for name in _LISTS if (found := values.get(name)) is not None}
+        return cls(**{**values, **lists})
+
+
+_LISTS = ("keywords", "people", "place")
+
+
+class PartKind(StrEnum):
+    """What a file can hold besides the one picture that it shows."""
+
+    LAYERS = "layers"
+    MOTION = "motion"
+    VIEW = "view"
+    GAIN_MAP = "gain_map"
+    DEPTH_MAP = "depth_map"
+    GEOREFERENCE = "georeference"
+    SOUND = "sound"
+    DATA = "data"
+
+
+class Part(NamedTuple):
+    """One thing that a file holds besides its picture; equal digests are equal contents.
+
+    ``motion`` is a film, ``view`` another picture (the other eye of a stereo photo), ``data``
+    whatever else follows the picture and is long enough to be more than padding.
+    """
+
+    kind: PartKind
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +247,11 @@ class ImageInfo:
     ``width`` and ``height`` are of the upright picture at full size. ``format`` is by content
     ("JPEG", "PNG", "HEIF", "AVIF", "JXL", "TIFF", "CR2", ...). ``orientation`` is the EXIF
     value 1 to 8 that was applied. ``frames`` is 1 for still pictures. ``bit_depth`` is per
-    channel. ``lossless`` tells how the pixels are compressed, as far as known.
+    channel. ``lossless`` tells how the pixels are compressed, as far as known. ``parts`` are what
+    the file holds besides, without doubles. ``frame_digests`` has a digest for each frame or page
+    where there are several: equal ones look equal, whatever their duration; where there are more
+    than 255, the last stands for all the rest, and where a format's frames are not told apart it
+    is empty. ``incomplete``: the file ends before its picture does, though it can be decoded.
     """
 
     format: str
@@ -206,6 +263,20 @@ class ImageInfo:
     frames: int = 1
     lossless: bool = False
     metadata: Metadata = field(default_factory=Metadata)
+    parts: tuple[Part, ...] = ()
+    frame_digests: tuple[str, ...] = ()
+    incomplete: bool = False
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> ImageInfo:
+        """From values as JSON gives them back; those that are absent are as by default."""
+        parts = tuple(Part(PartKind(kind), digest) for kind, digest in values.get("parts", ()))
+        changed = {
+            "metadata": Metadata.from_values(values.get("metadata", {})),
+            "parts": parts,
+            "frame_digests": tuple(values.get("frame_digests", ())),
+        }
+        return cls(**{**values, **changed})
 
     @property
     def pixels(self) -> int:

@@ -72,6 +72,7 @@ def test_everything_that_exif_says() -> None:
         rating=3,
         keywords=("sea", "old town"),
         content_identifier="2D0A-41C8-EXAMPLE",
+        maker_notes=True,
     )
 
 

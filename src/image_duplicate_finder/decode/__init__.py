@@ -6,18 +6,22 @@ else.
 """
 
 from image_duplicate_finder.decode.dispatch import (
+    coded_digest,
     decode_full,
     decode_small,
     decode_stored,
     read_info,
 )
+from image_duplicate_finder.decode.jpeg import hear_complaints
 from image_duplicate_finder.decode.picture import Picture, StoredPicture
 
 __all__ = [
     "Picture",
     "StoredPicture",
+    "coded_digest",
     "decode_full",
     "decode_small",
     "decode_stored",
+    "hear_complaints",
     "read_info",
 ]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
 import cv2
 import numpy as np
+from blake3 import blake3
 
+from image_duplicate_finder.decode.facts import CODED_FORMATS, coded_data
 from image_duplicate_finder.decode.float_tiff import decode_float_tiff, read_float_tiff
 from image_duplicate_finder.decode.jpeg import decode_jpeg, decode_stored_jpeg, read_jpeg
 from image_duplicate_finder.decode.limits import check_bytes
@@ -70,6 +73,23 @@ def read_info(data: bytes, *, limits: DecodeLimits) -> ImageInfo:
             if name != "TIFF":
                 raise
             return read_float_tiff(data, limits)
+
+
+def coded_digest(data: bytes, info: ImageInfo) -> bytes:
+    """A digest (16 bytes) of what alone decides a still picture's look; empty where unknown.
+
+    Of the coded data, the orientation and, where it changes the look, the colour profile: pictures
+    with equal digests have equal pixels, and metadata do not change it.
+    """
+    if info.frames > 1 or info.incomplete or info.format not in CODED_FORMATS:
+        return b""
+    hasher = blake3(f"{info.format} {info.orientation}".encode())
+    try:
+        for piece in coded_data(data, info):
+            hasher.update(piece)
+    except (DecodeError, struct.error, IndexError):
+        return b""
+    return bytes(hasher.digest(16))
 
 
 def decode_stored(data: bytes, *, limits: DecodeLimits) -> StoredPicture | None:

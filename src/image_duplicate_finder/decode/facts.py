@@ -1,40 +1,78 @@
-"""Small facts that a file's header tells and Pillow does not: depth, frames, losslessness."""
+"""What a file's structure tells and Pillow does not: depth, frames by content, other parts."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 
+from image_duplicate_finder.decode.behind import digest_of, jpeg_coded, plain_jpeg_end, rest_parts
+from image_duplicate_finder.decode.bmff import read_items
+from image_duplicate_finder.decode.iptc import photoshop_resource
+from image_duplicate_finder.decode.jpeg_header import read_jpeg_header
 from image_duplicate_finder.decode.jxl_header import read_jxl_header
+from image_duplicate_finder.decode.profiles import changes_look
 from image_duplicate_finder.decode.tiff_tags import (
+    Directory,
     byte_order,
     first_number,
     read_directory,
     start_offset,
 )
+from image_duplicate_finder.model import ImageInfo, Part, PartKind
 
 _MOST_FRAMES = 10_000
+# Each of the first frames has a digest of its own; the last digest stands for all the rest.
+_FRAMES_TOLD_APART = 255
+_LONGEST_TEXT = 1 << 20
 _LOSSLESS = frozenset(
     {"BMP", "GIF", "ICO", "CUR", "PCX", "PNG", "PPM", "PSD", "QOI", "SGI", "SUN", "TGA", "XBM"}
 )
-_TIFF_BITS, _TIFF_COMPRESSION = 0x0102, 0x0103
+_TIFF_BITS, _TIFF_COMPRESSION, _TIFF_KIND, _TIFF_XMP, _TIFF_LAYERS = 258, 259, 254, 700, 37724
+_TIFF_IPTC = 33723
+_TIFF_PLACES = ((273, 279), (324, 325))
+# Size, samples, compression, colours, strips, tiles, predictor, palette, tables of a page.
+_TIFF_LOOK = (256, 257, 258, 259, 262, 266, 274, 277, 278, 284, 317, 320, 322, 323, 338, 339, 347)
+_TIFF_GEOREFERENCE = (33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113)
+_REDUCED, _MASK = 1, 4
+_OLD_JPEG_IN_TIFF = 6
 _LOSSY_TIFF = frozenset({6, 7, 34892, 50001, 50002})
 _REVERSIBLE_WAVELET = 1
+CODED_FORMATS = frozenset({"JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF"})
+"""Those of which :func:`coded_data` gives something."""
+_PNG_LOOK = frozenset({b"IHDR", b"PLTE", b"tRNS", b"iCCP", b"cICP"})
+_WEBP_ALPHA = 0x10
+_MAPS = (
+    ("hdrgainmap", PartKind.GAIN_MAP),
+    ("21496", PartKind.GAIN_MAP),
+    ("auxid:2", PartKind.DEPTH_MAP),
+    ("depth", PartKind.DEPTH_MAP),
+    ("disparity", PartKind.DEPTH_MAP),
+    ("matte", PartKind.DEPTH_MAP),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """Bits per channel, number of frames or pages (capped at 10,000), kind of compression.
 
-    An animation whose frames are not counted in its header has 2. ``exif`` is an EXIF block
-    that Pillow finds only after decoding (PNG), else empty.
+    An animation whose frames are not counted in its header has 2. ``exif``, ``xmp`` and ``iptc``
+    are blocks that Pillow does not hand on before decoding, else empty. ``texts`` are keys and
+    values that a PNG or GIF file states. The rest is as in :class:`model.ImageInfo`.
     """
 
     bit_depth: int = 8
     frames: int = 1
     lossless: bool = False
     exif: bytes = b""
+    xmp: bytes = b""
+    iptc: bytes = b""
+    texts: tuple[tuple[str, str], ...] = ()
+    parts: tuple[Part, ...] = ()
+    frame_digests: tuple[str, ...] = ()
+    incomplete: bool = False
 
 
 def read_facts(data: bytes, name: str) -> Facts:
@@ -46,14 +84,111 @@ def read_facts(data: bytes, name: str) -> Facts:
         return Facts(lossless=name in _LOSSLESS)
 
 
+def coded_data(data: bytes, info: ImageInfo) -> Iterator[bytes]:
+    """The bytes that alone decide the pixels of a still picture, without all metadata.
+
+    Of a colour profile too, where it changes the look. The format is one of CODED_FORMATS. Damaged
+    files may raise struct.error, IndexError or DecodeError.
+    """
+    name = info.format
+    if name == "JPEG":
+        header = read_jpeg_header(data)
+        if header.icc and changes_look(header.icc):
+            yield header.icc
+        yield from jpeg_coded(data, header, plain_jpeg_end(data, header, info.parts))
+    elif name == "PNG":
+        for kind, start, size in _png_chunks(data):
+            if kind in _PNG_LOOK or kind == b"IDAT":
+                if kind != b"IDAT":
+                    yield kind
+                yield data[start : start + size]
+    elif name == "WEBP":
+        flags: int | None = None
+        for kind, start, size in _webp_chunks(data):
+            if kind == b"VP8X":
+                flags = data[start] & _WEBP_ALPHA
+            elif kind == b"VP8L" and flags is None:
+                flags = data[start + 4] & _WEBP_ALPHA
+            if kind in (b"VP8 ", b"VP8L", b"ALPH", b"ICCP"):
+                yield kind + bytes((flags or 0,)) + data[start : start + size]
+    elif name == "TIFF":
+        if data[2:4] in (b"+\0", b"\0+"):
+            raise IndexError
+        order = byte_order(data) or "<"
+        page, _ = read_directory(data, order, start_offset(data, order))
+        yield from _tiff_page(data, page)
+    elif name in ("HEIF", "AVIF"):
+        items = read_items(data)
+        yield from items.coded(items.primary)
+
+
+def _told_apart(digests: Iterable[str]) -> tuple[str, ...]:
+    """The digests of frames, cut short; empty for a single one."""
+    found = list(islice(digests, _MOST_FRAMES))
+    if len(found) < 2:
+        return ()
+    rest = found[_FRAMES_TOLD_APART:]
+    return tuple(found[:_FRAMES_TOLD_APART]) + (
+        (digest_of("".join(rest).encode()),) if rest else ()
+    )
+
+
 def _png(data: bytes) -> Facts:
-    frames, exif = 1, b""
+    frames, exif, xmp = 1, b"", b""
+    texts: list[tuple[str, str]] = []
+    digests: list[str] = []
+    look: list[bytes] = []
+    frame: list[bytes] = []
+    control = b""
+    end = len(data)
     for kind, start, size in _png_chunks(data):
-        if kind == b"acTL" and size >= 4:
+        if kind in _PNG_LOOK:
+            look.append(data[start : start + size])
+        elif kind == b"acTL" and size >= 4:
             frames = max(1, struct.unpack_from(">I", data, start)[0])
         elif kind == b"eXIf":
             exif = data[start : start + size]
-    return Facts(bit_depth=data[24], frames=min(frames, _MOST_FRAMES), lossless=True, exif=exif)
+        elif kind in (b"tEXt", b"zTXt", b"iTXt"):
+            key, text = _png_text(kind, data[start : start + size])
+            if key == "XML:com.adobe.xmp":
+                xmp = text.encode("utf-8", "surrogateescape")
+            elif text:
+                texts.append((key, text))
+        elif kind == b"fcTL" and size >= 26:
+            if control:
+                digests.append(_png_frame(digests, control, frame, look))
+            # Without the sequence number and the delay.
+            control, frame = data[start + 4 : start + 20] + data[start + 24 : start + 26], []
+        elif kind == b"IDAT" and control:
+            frame.append(data[start : start + size])
+        elif kind == b"fdAT" and control:
+            frame.append(data[start + 4 : start + size])
+        elif kind == b"IEND":
+            end = start + size + 4
+            break
+    if control:
+        digests.append(_png_frame(digests, control, frame, look))
+    return Facts(
+        bit_depth=data[24],
+        frames=min(frames, _MOST_FRAMES),
+        lossless=True,
+        exif=exif,
+        xmp=xmp,
+        texts=tuple(texts),
+        parts=rest_parts(data[end:]),
+        frame_digests=_told_apart(digests) if frames > 1 else (),
+        incomplete=frames > 1 and len(digests) < min(frames, _MOST_FRAMES),
+    )
+
+
+def _png_frame(
+    before: Sequence[str], control: bytes, frame: Sequence[bytes], look: Sequence[bytes]
+) -> str:
+    """A frame's digest; one that does not cover the canvas depends on those before it."""
+    width, height = look[0][:4], look[0][4:8]
+    whole = control[:16] == width + height + bytes(8) and control[17] == 0
+    chained = b"" if whole or not before else before[-1].encode()
+    return digest_of(chained, *look, control, *frame)
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -64,23 +199,82 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         at += 12 + size
 
 
+def _png_text(kind: bytes, body: bytes) -> tuple[str, str]:
+    """Keyword and text of a textual chunk (PNG third edition, section 11.3.3)."""
+    key, _, rest = body.partition(b"\0")
+    keyword = key.decode("latin-1")
+    packed = kind == b"zTXt"
+    if kind == b"iTXt":
+        packed = rest[:1] == b"\1"
+        rest = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
+    elif packed:
+        rest = rest[1:]
+    if packed:
+        try:
+            rest = zlib.decompressobj().decompress(rest, _LONGEST_TEXT)
+        except zlib.error:
+            return keyword, ""
+    rest = rest[:_LONGEST_TEXT]
+    try:
+        return keyword, rest.decode("utf-8")
+    except UnicodeDecodeError:
+        return keyword, rest.decode("latin-1")
+
+
 def _gif(data: bytes) -> Facts:
-    """Count image descriptors by walking the blocks (GIF 89a, appendix A)."""
+    """Walk the blocks of a GIF file (GIF 89a, appendix A)."""
     at = 13 + _colour_table(data[10])
-    frames = 0
-    while at < len(data) and frames < _MOST_FRAMES:
-        kind = data[at]
+    canvas, palette = data[6:10], data[13:at]
+    digests: list[str] = []
+    comments: list[tuple[str, str]] = []
+    control = b"\0\0\0"
+    ended = False
+    while at < len(data) and len(digests) < _MOST_FRAMES:
+        kind, start = data[at], at
         if kind == 0x21:
+            label = data[at + 1]
             at += 2
         elif kind == 0x2C:
-            frames += 1
-            at += 11 + _colour_table(data[at + 9])
+            table = _colour_table(data[at + 9])
+            at += 11 + table
         else:
+            ended = kind == 0x3B
+            at += 1
             break
+        blocks_at = at
         while at < len(data) and data[at]:
             at += 1 + data[at]
         at += 1
-    return Facts(frames=max(frames, 1), lossless=True)
+        if kind == 0x21 and label == 0xF9:
+            # Disposal and transparency, without the delay.
+            control = bytes((data[start + 3] & 0x1D, data[start + 6], 0))
+        elif kind == 0x21 and label == 0xFE:
+            comments.append(
+                ("Comment", _sub_blocks(data, blocks_at, at).decode("utf-8", "replace"))
+            )
+        elif kind == 0x2C:
+            whole = data[start + 1 : start + 9] == bytes(4) + canvas and not control[0] & 1
+            chained = b"" if whole or not digests else digests[-1].encode()
+            own = b"" if table else palette
+            digests.append(digest_of(chained, canvas, control, own, data[start:at]))
+            control = b"\0\0\0"
+    cut = not ended and len(digests) < _MOST_FRAMES and at >= len(data)
+    return Facts(
+        frames=max(len(digests), 1),
+        lossless=True,
+        texts=tuple(comments),
+        parts=rest_parts(data[at:]) if ended else (),
+        frame_digests=_told_apart(digests),
+        incomplete=cut and at > len(data),
+    )
+
+
+def _sub_blocks(data: bytes, at: int, end: int) -> bytes:
+    found = []
+    while at < min(end, len(data)) and data[at]:
+        found.append(data[at + 1 : at + 1 + data[at]])
+        at += 1 + data[at]
+    return b"".join(found)
 
 
 def _colour_table(flags: int) -> int:
@@ -94,39 +288,124 @@ def _tiff(data: bytes) -> Facts:
     at = start_offset(data, order)
     first, _ = read_directory(data, order, at)
     seen: set[int] = set()
+    pages: list[Directory] = []
+    cut = False
     while at and at not in seen and len(seen) < _MOST_FRAMES:
         seen.add(at)
-        _, at = read_directory(data, order, at)
+        cut = at > len(data) - 2
+        page, at = read_directory(data, order, at)
+        # Previews, pyramids and masks are no pages of their own.
+        if page and not (first_number(page.get(_TIFF_KIND)) or 0) & (_REDUCED | _MASK):
+            pages.append(page)
+    georeference = [bytes(2) + first[tag].value for tag in _TIFF_GEOREFERENCE if tag in first]
+    parts = []
+    if georeference:
+        parts.append(Part(PartKind.GEOREFERENCE, digest_of(*georeference)))
+    if _TIFF_LAYERS in first:
+        parts.append(Part(PartKind.LAYERS, digest_of(first[_TIFF_LAYERS].value)))
+    xmp, iptc = first.get(_TIFF_XMP), first.get(_TIFF_IPTC)
     return Facts(
         bit_depth=first_number(first.get(_TIFF_BITS)) or 1,
-        frames=max(len(seen), 1),
+        frames=max(len(pages), 1),
         lossless=first_number(first.get(_TIFF_COMPRESSION)) not in _LOSSY_TIFF,
+        xmp=xmp.value if xmp is not None else b"",
+        iptc=iptc.value if iptc is not None else b"",
+        parts=tuple(parts),
+        frame_digests=_told_apart(
+            digest_of(*_tiff_page(data, page)) for page in (pages if len(pages) > 1 else ())
+        ),
+        incomplete=cut,
     )
 
 
-def _webp(data: bytes) -> Facts:
-    at, frames, lossless = 12, 0, False
+def _tiff_page(data: bytes, page: Directory) -> Iterator[bytes]:
+    """What decides a page's look: the tags that say how it is coded, and its strips or tiles.
+
+    Raises IndexError where they are not found.
+    """
+    for tag in _TIFF_LOOK:
+        if tag in page:
+            yield struct.pack("<HH", tag, len(page[tag].value) & 0xFFFF) + page[tag].value
+    places = [
+        each
+        for offsets, sizes in _TIFF_PLACES
+        if offsets in page and sizes in page
+        for each in zip(page[offsets].all_numbers(), page[sizes].all_numbers(), strict=False)
+    ]
+    if not places or first_number(page.get(_TIFF_COMPRESSION)) == _OLD_JPEG_IN_TIFF:
+        raise IndexError
+    for start, size in places:
+        yield data[start : start + size]
+
+
+def _webp_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    at = 12
     while at + 8 <= len(data):
         kind, size = struct.unpack_from("<4sI", data, at)
-        if kind == b"ANMF":
-            frames += 1
-            lossless = lossless or data[at + 24 : at + 28] == b"VP8L"
-        lossless = lossless or kind == b"VP8L"
+        yield kind, at + 8, size
         at += 8 + size + (size & 1)
-    return Facts(frames=min(max(frames, 1), _MOST_FRAMES), lossless=lossless)
+
+
+def _webp(data: bytes) -> Facts:
+    frames, lossless = 0, False
+    digests: list[str] = []
+    canvas = profile = b""
+    for kind, start, size in _webp_chunks(data):
+        if kind == b"VP8X":
+            canvas = data[start + 4 : start + 10]
+        elif kind == b"ICCP":
+            profile = data[start : start + size]
+        elif kind == b"ANMF":
+            frames += 1
+            lossless = lossless or data[start + 16 : start + 20] == b"VP8L"
+            # Place, size and how it is laid over the last one, without the duration.
+            placed = data[start : start + 12] + data[start + 15 : start + 16]
+            whole = placed[:6] == bytes(6) and placed[6:12] == canvas and placed[12:] >= b"\2"
+            chained = b"" if whole or not digests else digests[-1].encode()
+            digests.append(
+                digest_of(chained, canvas, profile, placed, data[start + 16 : start + size])
+            )
+        lossless = lossless or kind == b"VP8L"
+    end = 8 + struct.unpack_from("<I", data, 4)[0]
+    return Facts(
+        frames=min(max(frames, 1), _MOST_FRAMES),
+        lossless=lossless,
+        parts=rest_parts(data[end + (end & 1) :]),
+        frame_digests=_told_apart(digests),
+        incomplete=end > len(data) + 1,
+    )
+
+
+def _items(data: bytes) -> Facts:
+    """Further pictures, maps and films of a HEIF or AVIF file."""
+    items = read_items(data)
+    parts: list[Part] = []
+    for number, item in items.items.items():
+        kind = next((kind for mark, kind in _MAPS if mark in item.auxiliary.lower()), None)
+        if item.type == b"tmap":
+            kind = PartKind.GAIN_MAP
+        if kind is not None:
+            parts.append(Part(kind, digest_of(*items.coded(number))))
+    digests = [digest_of(*items.coded(number)) for number in items.pictures()]
+    for box, start, end in items.boxes:
+        if box == b"mpvd":
+            parts.append(Part(PartKind.MOTION, digest_of(data[start:end])))
+        elif box == b"moov":
+            digests.append(digest_of(*(data[a:b] for kind, a, b in items.boxes if kind == b"mdat")))
+    return Facts(parts=tuple(dict.fromkeys(parts)), frame_digests=_told_apart(digests))
 
 
 def _av1(data: bytes) -> Facts:
     """Bit depth out of the codec's configuration box (AV1-ISOBMFF, section 2.3.3)."""
     at = data.find(b"av1C", 0, 1 << 16)
     flags = data[at + 6] if at >= 0 else 0
-    return Facts(bit_depth=12 if flags & 0x20 else 10 if flags & 0x40 else 8)
+    return replace(_items(data), bit_depth=12 if flags & 0x20 else 10 if flags & 0x40 else 8)
 
 
 def _hevc(data: bytes) -> Facts:
     """Bit depth out of the codec's configuration box (ISO 14496-15, section 8.3.3.1)."""
     at = data.find(b"hvcC", 0, 1 << 16)
-    return Facts(bit_depth=(data[at + 4 + 17] & 7) + 8 if at >= 0 else 8)
+    return replace(_items(data), bit_depth=(data[at + 4 + 17] & 7) + 8 if at >= 0 else 8)
 
 
 def _jpeg2000(data: bytes) -> Facts:
@@ -148,7 +427,24 @@ def jpeg2000_levels(data: bytes) -> int:
 
 
 def _psd(data: bytes) -> Facts:
-    return Facts(bit_depth=struct.unpack_from(">H", data, 22)[0], lossless=True)
+    """Depth, layers and the resources that hold metadata (Adobe's file format specification)."""
+    facts = Facts(bit_depth=struct.unpack_from(">H", data, 22)[0], lossless=True)
+    at = 26
+    at += 4 + struct.unpack_from(">I", data, at)[0]
+    size = struct.unpack_from(">I", data, at)[0]
+    resources = data[at + 4 : at + 4 + size]
+    at += 4 + size
+    wide = data[4:6] == b"\0\2"
+    layers = struct.unpack_from(">Q" if wide else ">I", data, at + (8 if wide else 4))[0]
+    start = at + (16 if wide else 8)
+    count = struct.unpack_from(">h", data, start)[0] if layers else 0
+    return replace(
+        facts,
+        exif=photoshop_resource(resources, 0x0422),
+        xmp=photoshop_resource(resources, 0x0424),
+        iptc=photoshop_resource(resources, 0x0404),
+        parts=(Part(PartKind.LAYERS, digest_of(data[start : start + layers])),) if count else (),
+    )
 
 
 def _jxl(data: bytes) -> Facts:

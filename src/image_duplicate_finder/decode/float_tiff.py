@@ -40,7 +40,12 @@ def read_float_tiff(data: bytes, limits: DecodeLimits) -> ImageInfo:
         bit_depth=facts.bit_depth,
         frames=facts.frames,
         lossless=facts.lossless,
-        metadata=merge_metadata(exif=exif, has_exif=exif != NO_EXIF),
+        metadata=merge_metadata(
+            exif=exif, has_exif=exif != NO_EXIF, xmp=facts.xmp, iptc=facts.iptc
+        ),
+        parts=facts.parts,
+        frame_digests=facts.frame_digests,
+        incomplete=facts.incomplete,
     )
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
+import tempfile
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
+from image_duplicate_finder.decode.behind import jpeg_end, jpeg_parts, scans_missing
 from image_duplicate_finder.decode.exif import NO_EXIF, ExifFields, read_exif
 from image_duplicate_finder.decode.jpeg_header import JpegHeader, read_jpeg_header
 from image_duplicate_finder.decode.limits import check_size
@@ -30,6 +36,9 @@ _COLOUR = {
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
 _END_OF_IMAGE = b"\xff\xd9"
+# What libjpeg prints, and only prints, when it fills the rest of a picture with grey.
+_MISSING_DATA = re.compile(rb"premature end of (?:data segment|JPEG file)", re.IGNORECASE)
+_heard: int | None = None
 _LOSSLESS_PROCESSES = frozenset({3, 11})
 
 
@@ -39,7 +48,7 @@ def read_jpeg(data: bytes, limits: DecodeLimits) -> tuple[JpegHeader, ImageInfo]
     check_size(header.width, header.height, limits)
     _check_plausible(header, len(data))
     exif = read_exif(header.exif) if header.exif else NO_EXIF
-    return header, _info(header, exif)
+    return header, _info(data, header, exif)
 
 
 def decode_jpeg(
@@ -57,6 +66,8 @@ def decode_jpeg(
     pixels = _decode(data, min(factor, 8), colour=colour or convert)
     if pixels is None:
         return None
+    if _complained_of_missing_data():
+        info = replace(info, incomplete=True)
     pixels = shrink(pixels, factor // min(factor, 8))
     if convert:
         pixels = _converted(pixels, header.icc, grey_source=header.components == 1)
@@ -107,8 +118,9 @@ def _check_plausible(header: JpegHeader, size: int) -> None:
         )
 
 
-def _info(header: JpegHeader, exif: ExifFields) -> ImageInfo:
+def _info(data: bytes, header: JpegHeader, exif: ExifFields) -> ImageInfo:
     width, height = header.width, header.height
+    end = jpeg_end(data, header)
     if swaps_sides(exif.orientation):
         width, height = height, width
     return ImageInfo(
@@ -122,11 +134,39 @@ def _info(header: JpegHeader, exif: ExifFields) -> ImageInfo:
             exif=exif,
             has_exif=bool(header.exif),
             xmp=header.xmp,
+            iptc=header.iptc,
+            texts=[("Comment", each.decode("utf-8", "replace")) for each in header.comments],
+            size=(header.width, header.height),
             profile=header.icc,
             jpeg_quality=header.quality,
             grey=header.components == 1,
         ),
+        parts=jpeg_parts(data, header, end),
+        incomplete=scans_missing(data, header, end),
     )
+
+
+def hear_complaints() -> None:
+    """From now on, read what decoders print to standard error, and print nothing there.
+
+    For processes of ours that have no other use of it: there a picture is told to be incomplete
+    also where its last scan breaks off, which OpenCV does not tell.
+    """
+    global _heard
+    if _heard is None:
+        with tempfile.TemporaryFile() as file:
+            _heard = os.dup(file.fileno())
+        os.dup2(_heard, 2)
+
+
+def _complained_of_missing_data() -> bool:
+    if _heard is None or not os.fstat(_heard).st_size:
+        return False
+    os.lseek(_heard, 0, os.SEEK_SET)
+    text = os.read(_heard, 1 << 16)
+    os.ftruncate(_heard, 0)
+    os.lseek(_heard, 0, os.SEEK_SET)
+    return _MISSING_DATA.search(text) is not None
 
 
 def _decode(data: bytes, factor: int, *, colour: bool) -> Pixels | None:

@@ -19,7 +19,13 @@ _STANDALONE = frozenset(range(0xD0, 0xD9)) | {0x01}
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 _QUANTISATION = 0xDB
 _EXIF, _ICC, _ADOBE = 0xE1, 0xE2, 0xEE
+_PHOTOSHOP, _COMMENT = 0xED, 0xFE
 _XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
+_EXTENDED_XMP_PREFIX = b"http://ns.adobe.com/xmp/extension/\0"
+# The prefix, a GUID of 32 letters, the packet's length and this part's offset.
+_EXTENDED_XMP_HEADER = len(_EXTENDED_XMP_PREFIX) + 32 + 8
+_PHOTOSHOP_PREFIX = b"Photoshop 3.0\0"
+_GAIN_MAP_PREFIX = b"urn:iso:std:iso:ts:21496:-1\0"
 
 # Table K.1 of T.81, whose scaled versions libjpeg numbers as qualities 1 to 100.
 _STANDARD_LUMINANCE = (
@@ -32,12 +38,14 @@ _STANDARD_LUMINANCE = (
 
 @dataclass(frozen=True, slots=True)
 class JpegHeader:
-    """What stands before the first scan.
+    """What stands before the first scan, and where.
 
     ``width`` and ``height`` as stored (not yet upright). ``process`` is the frame marker's low
     nibble: 0 baseline, 1 extended, 2 progressive, 3 lossless, 9 and 10 arithmetic.
-    ``exif``, ``xmp`` and ``icc`` are empty where absent. ``scan`` is the offset of the first
-    scan's marker. ``pictures`` counts further pictures that a multi-picture index names.
+    ``exif``, ``xmp``, ``icc`` and ``iptc`` (Photoshop's resources) are empty where absent.
+    ``scan`` is the offset of the first scan's marker. ``coded`` are the segments that decide the
+    pixels, ``extended_xmp`` the parts of a long packet, ``index`` the multi-picture index, all as
+    (start, end). ``gain_map`` is what ISO 21496-1 writes into the second picture of such a file.
     """
 
     width: int
@@ -50,11 +58,27 @@ class JpegHeader:
     xmp: bytes
     icc: bytes
     quality: int | None
+    component_ids: tuple[int, ...] = ()
+    iptc: bytes = b""
+    comments: tuple[bytes, ...] = ()
+    coded: tuple[tuple[int, int], ...] = ()
+    extended_xmp: tuple[tuple[int, int], ...] = ()
+    index: tuple[int, int] | None = None
+    gain_map: bytes = b""
+
+    @property
+    def progressive(self) -> bool:
+        """Whether its coefficients come in several scans of rising precision."""
+        return self.process in (2, 10)
 
 
 def read_jpeg_header(data: bytes) -> JpegHeader:
     """Walk the markers; raises DecodeError (stage ``header``) where no frame is found."""
-    exif = xmp = b""
+    exif = xmp = iptc = gain_map = b""
+    coded: list[tuple[int, int]] = []
+    extended: list[tuple[int, int]] = []
+    comments: list[bytes] = []
+    index: tuple[int, int] | None = None
     profile_parts: dict[int, bytes] = {}
     tables: dict[int, int] = {}
     frame: bytes | None = None
@@ -78,13 +102,26 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
                 exif = data[body_at:at]
             elif not xmp and data.startswith(_XMP_PREFIX, body_at):
                 xmp = data[body_at + len(_XMP_PREFIX) : at]
+            elif data.startswith(_EXTENDED_XMP_PREFIX, body_at):
+                extended.append((body_at + _EXTENDED_XMP_HEADER, at))
         elif marker == _ICC:
             if data.startswith(b"ICC_PROFILE\0", body_at) and body_at + 14 <= at:
                 profile_parts[data[body_at + 12]] = data[body_at + 14 : at]
+            elif data.startswith(b"MPF\0", body_at):
+                index = body_at + 4, at
+            elif data.startswith(_GAIN_MAP_PREFIX, body_at):
+                gain_map = data[body_at:at]
+        elif marker == _PHOTOSHOP:
+            if data.startswith(_PHOTOSHOP_PREFIX, body_at):
+                iptc += data[body_at + len(_PHOTOSHOP_PREFIX) : at]
+        elif marker == _COMMENT:
+            comments.append(data[body_at:at])
         elif marker == _QUANTISATION:
             _add_tables(data[body_at:at], tables)
         elif marker in _FRAME_MARKERS and frame is None:
             frame, process = data[body_at:at], marker & 0x0F
+        if marker < 0xE0 or marker == _ADOBE:
+            coded.append((body_at - 4, at))
     if frame is None or len(frame) < 9:
         raise DecodeError("The JPEG file does not say how large its picture is.", stage="header")
     precision, height, width, components = struct.unpack_from(">BHHB", frame)
@@ -99,6 +136,13 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
         xmp=xmp,
         icc=b"".join(profile_parts[part] for part in sorted(profile_parts)),
         quality=_quality(tables.get(frame[8])),
+        component_ids=tuple(frame[6 : 6 + 3 * components : 3]),
+        iptc=iptc,
+        comments=tuple(comments),
+        coded=tuple(coded),
+        extended_xmp=tuple(extended),
+        index=index,
+        gain_map=gain_map,
     )
 
 

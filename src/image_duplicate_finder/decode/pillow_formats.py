@@ -128,7 +128,7 @@ def _info(image: Image, data: bytes) -> ImageInfo:
     orientation = 1 if _turned_by_decoder(image) else exif.orientation
     if swaps_sides(orientation):
         width, height = height, width
-    xmp = image.info.get("xmp", image.info.get("XML:com.adobe.xmp", b""))
+    xmp = image.info.get("xmp", image.info.get("XML:com.adobe.xmp", b"")) or facts.xmp
     return ImageInfo(
         format=name,
         width=width,
@@ -142,10 +142,16 @@ def _info(image: Image, data: bytes) -> ImageInfo:
             exif=exif,
             has_exif=exif != NO_EXIF,
             xmp=xmp.encode("utf-8", "replace") if isinstance(xmp, str) else bytes(xmp),
+            iptc=facts.iptc,
+            texts=facts.texts,
+            size=image.size,
             profile=_profile(image),
             grey=image.mode in _GREY_MODES or image.mode.startswith("I;16"),
             few_colours=image.mode in _PALETTE_MODES,
         ),
+        parts=facts.parts,
+        frame_digests=facts.frame_digests,
+        incomplete=facts.incomplete,
     )
 
 

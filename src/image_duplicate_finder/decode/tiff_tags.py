@@ -31,12 +31,37 @@ class Entry:
         count = min(len(self.value) // struct.calcsize("=" + code), _MOST_VALUES)
         return struct.unpack_from(f"{self.order}{count}{code}", self.value)
 
+    def all_numbers(self) -> tuple[int, ...]:
+        """Every unsigned integer of a long list, such as the places of strips."""
+        code = _NUMBER_CODES.get(self.kind)
+        if code is None:
+            return ()
+        count = len(self.value) // struct.calcsize("=" + code)
+        return struct.unpack_from(f"{self.order}{count}{code}", self.value)
+
+    def ratios(self) -> tuple[float, ...]:
+        """Fractions (RATIONAL) as floats; those over zero are left out."""
+        if self.kind != 5:
+            return ()
+        pairs = struct.iter_unpack(self.order + "II", self.value[: len(self.value) // 8 * 8])
+        return tuple(above / below for above, below in pairs if below)
+
     def text(self) -> str | None:
         """A printable text, or None."""
         if self.kind not in (2, 129):
             return None
         text = self.value.split(b"\0", 1)[0][:200].decode("utf-8", "replace").strip()
         return text if text and text.isprintable() else None
+
+    def long_text(self) -> str:
+        """A text of any length and encoding that is likely, empty without one."""
+        if self.kind not in (2, 7, 129):
+            return ""
+        value = self.value.split(b"\0", 1)[0]
+        try:
+            return value.decode("utf-8").strip()
+        except UnicodeDecodeError:
+            return value.decode("latin-1").strip()
 
 
 Directory = dict[int, Entry]

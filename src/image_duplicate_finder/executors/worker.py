@@ -30,6 +30,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     import cv2
 
     cv2.setNumThreads(1)
+    from image_duplicate_finder.decode import hear_complaints
     from image_duplicate_finder.executors.task import run_task
     from image_duplicate_finder.fingerprint.compute import warm_up
 
@@ -40,6 +41,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         pickle.dump(error, answers)
         answers.flush()
         return
+    hear_complaints()
     _limit_memory(limits)
     # Values made until here live as long as the process; later collections skip them.
     gc.freeze()

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from image_duplicate_finder.decode import decode_small, read_info
+from image_duplicate_finder.decode import coded_digest, decode_small, read_info
 from image_duplicate_finder.fingerprint import (
     colour,
     embedding,
@@ -20,7 +20,7 @@ from image_duplicate_finder.fingerprint import (
 )
 from image_duplicate_finder.fingerprint.model_card import card_of
 from image_duplicate_finder.fingerprint.shrink import squeezed
-from image_duplicate_finder.fingerprint.specs import Specs, keypoint_name
+from image_duplicate_finder.fingerprint.specs import FACTS, Specs, keypoint_name
 from image_duplicate_finder.model import Fingerprint, ImageInfo
 from image_duplicate_finder.settings import DecodeLimits, Mode
 
@@ -62,6 +62,7 @@ def fingerprint(
     picture = decode_small(data, side=side, colour=full, limits=limits)
     grey = _to_grey(picture.pixels)
     found = [
+        Fingerprint(*FACTS, coded_digest(data, picture.info)),
         Fingerprint(perceptual.NAME, perceptual.VERSION, perceptual.encode(grey)),
         Fingerprint(proof.NAME, proof.VERSION, proof.encode(grey)),
     ]

@@ -26,6 +26,9 @@ PROOF = Kind("proof", 1)
 KEYPOINTS = Kind("keypoints", 3)
 COLOUR = Kind("colour", 1)
 PIXELS = Kind("pixels", 1)
+FACTS = Kind("facts", 1)
+"""Says of which version the facts are that are stored of a content (:class:`model.ImageInfo`);
+its data is the digest of the coded data, empty where a format has none."""
 _EMBEDDING_VERSION = 1
 
 
@@ -60,9 +63,9 @@ class Specs:
     def wanted(self) -> tuple[Kind, ...]:
         """Every fingerprint that a picture gets."""
         if self.mode is Mode.QUICK:
-            return PERCEPTUAL, PROOF
+            return FACTS, PERCEPTUAL, PROOF
         keypoints = Kind(keypoint_name(self.mode), KEYPOINTS.version)
-        return PERCEPTUAL, PROOF, keypoints, COLOUR, self.embedding()
+        return FACTS, PERCEPTUAL, PROOF, keypoints, COLOUR, self.embedding()
 
 
 def keypoint_name(mode: Mode) -> str:

@@ -31,9 +31,13 @@ _PRESELECTED = frozenset(
 
 
 def holds_more(member: ImageInfo, keeper: ImageInfo) -> bool:
-    """Whether a member has frames, transparency or colours that its keeper lacks."""
+    """Whether a member has frames, parts, transparency or colours that its keeper lacks."""
+    if keeper.incomplete and not member.incomplete:
+        return True
     return (
         member.frames > keeper.frames
+        or (member.frames > 1 and not set(member.frame_digests) <= set(keeper.frame_digests))
+        or not set(member.parts) <= set(keeper.parts)
         or (member.has_alpha and not keeper.has_alpha)
         or (keeper.metadata.grey and not member.metadata.grey)
         or (keeper.metadata.few_colours and not member.metadata.few_colours)
@@ -115,12 +119,12 @@ class Builder:
         """Whether ``copy`` is surely worse than ``keeper`` (rule 9), and may be removed."""
         if copy.file in self._ranked.nodes[match.b].fixed or match.relation not in _PRESELECTED:
             return False
+        if holds_more(copy.info, keeper.info):
+            return False
         if match.relation in (Relation.BYTE_IDENTICAL, Relation.PIXEL_IDENTICAL):
             return True
         if match.share_a < _PRESELECTED_OVERLAP:
             return False
         if match.relation is Relation.CROPPED and match.share_b < match.share_a:
-            return False
-        if holds_more(copy.info, keeper.info):
             return False
         return copy.info.pixels <= keeper.info.pixels and _detail(match) <= _MORE_DETAIL

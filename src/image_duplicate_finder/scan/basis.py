@@ -9,7 +9,7 @@ from itertools import islice
 
 from blake3 import blake3
 
-from image_duplicate_finder.fingerprint.specs import COLOUR, KEYPOINTS, PERCEPTUAL, PROOF
+from image_duplicate_finder.fingerprint.specs import COLOUR, FACTS, KEYPOINTS, PERCEPTUAL, PROOF
 from image_duplicate_finder.progress import Progress, Step
 from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.store import FixtureRow, Store
@@ -39,7 +39,7 @@ def basis_of(
     digest = blake3()
     relevant = settings.to_dict() | dict.fromkeys(_HOW)
     digest.update(json.dumps([list(roots), relevant], sort_keys=True).encode())
-    digest.update(verifier_name(settings.mode).encode())
+    digest.update(f"{verifier_name(settings.mode)} {FACTS.version}".encode())
     told = iter(files)
     while rows := list(islice(told, _ROWS_AT_ONCE)):
         digest.update(marshal.dumps(rows, _PLAIN))

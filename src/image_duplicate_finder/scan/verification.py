@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from image_duplicate_finder.errors import Interrupted
 from image_duplicate_finder.executors.engine import Executor
 from image_duplicate_finder.executors.messages import FileTask
 from image_duplicate_finder.fingerprint import colour, exact
-from image_duplicate_finder.fingerprint.specs import Specs
+from image_duplicate_finder.fingerprint.specs import FACTS, Specs
 from image_duplicate_finder.model import Fingerprinted, Match, Relation
 from image_duplicate_finder.progress import CancelToken, Progress, Step
 from image_duplicate_finder.scan.basis import verifier_name
@@ -101,8 +101,9 @@ class Verifier:
     def tell_pixels(self, contents: set[int]) -> None:
         """Call pixel-identical pictures so, among the stored matches of ``contents``.
 
-        Only pictures of one size whose small pictures hardly differ are decoded in full, once,
-        and all at the end: a start of worker processes costs as much as some dozen pictures.
+        Where the coded data are equal, so are the pixels. Else only pictures of one size whose
+        small pictures hardly differ are decoded in full, once, and all at the end: a start of
+        worker processes costs as much as some dozen pictures.
         """
         near = [
             match
@@ -112,15 +113,16 @@ class Verifier:
         infos = self._store.contents.infos(sorted({id for m in near for id in (m.a, m.b)}))
         sizes = {id: (info.width, info.height) for id, info in infos.items()}
         maybe = [match for match in near if sizes[match.a] == sizes[match.b]]
+        coded = self._store.contents.fingerprints(*FACTS, sorted(infos))
+        equal = [match for match in maybe if coded.get(match.a) and _agree(match, coded)]
+        equal_ids = {(match.a, match.b) for match in equal}
+        maybe = [match for match in maybe if (match.a, match.b) not in equal_ids]
         digests = self._pixel_hashes({id for match in maybe for id in (match.a, match.b)})
+        equal += [match for match in maybe if match.a in digests and _agree(match, digests)]
         with self._store.atomic():
             self._store.matches.put(
                 self.name,
-                [
-                    replace(match, relation=Relation.PIXEL_IDENTICAL)
-                    for match in maybe
-                    if match.a in digests and digests[match.a] == digests.get(match.b)
-                ],
+                [replace(match, relation=Relation.PIXEL_IDENTICAL) for match in equal],
             )
 
     def _pixel_hashes(self, ids: set[int]) -> dict[int, bytes]:
@@ -154,6 +156,10 @@ _UNEDITED = (Relation.REENCODED, Relation.RESIZED, Relation.ROTATED, Relation.CR
 _SAME_FRAME = 0.97
 # The agreement of two small pictures (0 to 1) that pixel-identical ones never fall below.
 _NEARLY_EQUAL = 0.97
+
+
+def _agree(match: Match, digests: Mapping[int, bytes]) -> bool:
+    return digests.get(match.a) == digests.get(match.b)
 
 
 def _slices(items: Sequence[Pair], size: int) -> Iterator[Sequence[Pair]]:

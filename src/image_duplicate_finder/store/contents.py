@@ -8,16 +8,22 @@ from dataclasses import fields
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from image_duplicate_finder.model import Fingerprint, ImageInfo, Metadata
+from image_duplicate_finder.model import Fingerprint, ImageInfo, Metadata, Part
 from image_duplicate_finder.store.database import Database
 
 T = TypeVar("T")
 
 _SLICE = 900
 _METADATA = tuple(each.name for each in fields(Metadata))
+# Fields of ImageInfo that stand beside those of its metadata.
+_BESIDE = ("parts", "frame_digests", "incomplete")
+_ANY = {"format": "", "width": 0, "height": 0}
+_NOTHING: tuple[Metadata, tuple[Part, ...], tuple[str, ...], bool] = (Metadata(), (), (), False)
 INFO_COLUMNS = (
     "format, width, height, orientation, bit_depth, has_alpha, frames, lossless, metadata"
 )
+
+_UPDATES = ", ".join(f"{name} = excluded.{name}" for name in ("size", *INFO_COLUMNS.split(", ")))
 
 
 READ_JSON = json.JSONDecoder().raw_decode
@@ -36,21 +42,27 @@ def info_from_row(row: Sequence[Any]) -> ImageInfo:
         has_alpha != 0,
         frames,
         lossless != 0,
-        _metadata(metadata),
+        *_described(metadata),
     )
 
 
 @lru_cache(maxsize=4096)
-def _metadata(text: str) -> Metadata:
-    """Stored metadata. In a data set without EXIF thousands of pictures have the same."""
+def _described(text: str) -> tuple[Metadata, tuple[Part, ...], tuple[str, ...], bool]:
+    """What is stored of a picture as JSON: its metadata, parts, frames, and if it is incomplete.
+
+    In a data set without EXIF thousands of pictures have the same.
+    """
     values, _ = READ_JSON(text)
-    if "keywords" in values:
-        values["keywords"] = tuple(values["keywords"])
-    return Metadata(**values)
+    if not values:
+        return _NOTHING
+    beside = {name: values.pop(name) for name in _BESIDE if name in values}
+    info = ImageInfo.from_values({**_ANY, **beside, "metadata": values})
+    return info.metadata, info.parts, info.frame_digests, info.incomplete
 
 
-def _metadata_text(metadata: Metadata) -> str:
-    values = {name: value for name in _METADATA if (value := getattr(metadata, name))}
+def _described_text(info: ImageInfo) -> str:
+    values = {name: value for name in _METADATA if (value := getattr(info.metadata, name))}
+    values |= {name: value for name in _BESIDE if (value := getattr(info, name))}
     return json.dumps(values, ensure_ascii=True) if values else "{}"
 
 
@@ -72,11 +84,14 @@ class ContentStore:
         self._database = database
 
     def put(self, content_hash: bytes, size: int, info: ImageInfo) -> int:
-        """Store a content if it is new; returns its id."""
+        """Store a content; returns its id."""
         return self.put_all([(content_hash, size, info)])[content_hash]
 
     def put_all(self, contents: Iterable[tuple[bytes, int, ImageInfo]]) -> dict[bytes, int]:
-        """Store those contents (hash, size in bytes, info) that are new; ids of all by hash."""
+        """Store contents (hash, size in bytes, info), known ones anew; ids of all by hash.
+
+        What is known of a picture grows with the versions of this program.
+        """
         rows = [
             (
                 content_hash,
@@ -89,14 +104,14 @@ class ContentStore:
                 int(info.has_alpha),
                 info.frames,
                 int(info.lossless),
-                _metadata_text(info.metadata),
+                _described_text(info),
             )
             for content_hash, size, info in contents
         ]
         self._database.connection.executemany(
             f"INSERT INTO content (hash, size, {INFO_COLUMNS})"
             " VALUES (?,?,?,?,?,?,?,?,?,?,?)"
-            " ON CONFLICT (hash) DO UPDATE SET size = excluded.size",
+            f" ON CONFLICT (hash) DO UPDATE SET {_UPDATES}",
             rows,
         )
         return self.ids_of([row[0] for row in rows])

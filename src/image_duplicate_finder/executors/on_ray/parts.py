@@ -18,7 +18,6 @@ from image_duplicate_finder.model import (
     Fingerprint,
     Fingerprinted,
     ImageInfo,
-    Metadata,
 )
 
 if TYPE_CHECKING:
@@ -138,8 +137,6 @@ def _answer(row: dict[str, Any]) -> Answer:
     assert stat is not None, "what was read has a stat"
     if row["info"] is None:
         return Recognised(path, stat, row["content"]), stat
-    info = json.loads(row["info"])
-    info["metadata"]["keywords"] = tuple(info["metadata"]["keywords"])
+    described = ImageInfo.from_values(json.loads(row["info"]))
     fingerprints = tuple(Fingerprint(**each) for each in row["fingerprints"])
-    described = ImageInfo(**info | {"metadata": Metadata(**info["metadata"])})
     return Fingerprinted(path, stat, row["content"], described, fingerprints), stat
