@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,3 +107,45 @@ def test_a_pasted_part_is_found_and_folders_narrow_the_search(
 
     assert found() == {"here/205.jpg", "there/poster.jpg"}
     assert found("--in", tmp_path / "photos" / "there") == {"there/poster.jpg"}
+
+
+def test_what_is_no_single_picture_is_refused_in_one_line(
+    idf: Idf, album: Path, tmp_path: Path
+) -> None:
+    assert idf("scan", album, "--mode", "quick").returncode == 0
+    os.mkfifo(tmp_path / "fifo.jpg")
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+        archive.write(album / "a.jpg", "a.jpg")
+        archive.write(album / "b.jpg", "b.jpg")
+    (tmp_path / "list.csv").write_text(f"path\n{album / 'a.jpg'}\n")
+    (tmp_path / "empty.jpg").touch()
+    for name, words in (
+        ("fifo.jpg", "no regular file"),
+        ("two.zip", "holds or lists files"),
+        ("list.csv", "holds or lists files"),
+        ("empty.jpg", "empty"),
+    ):
+        for verb in (("compare", album / "a.jpg", name), ("find", name)):
+            told = idf(*verb)
+            assert told.returncode in (2, 3, 4), (verb, told.stdout)
+            assert words in told.stderr
+            assert "Traceback" not in told.stderr
+    odd = tmp_path / "a[1]*.jpg"
+    shutil.copy(album / "a.jpg", odd)
+    assert "identical file" in idf("compare", odd.name, album / "a.jpg").stdout
+    (tmp_path / "link.jpg").symlink_to(album / "a.jpg")
+    assert "a copy.jpg" in idf("find", "link.jpg").stdout
+    nowhere = idf("compare", odd.name, album / "b.jpg", "--picture", "missing/both.png")
+    assert nowhere.returncode == 2 and "no folder" in nowhere.stderr
+
+
+def test_unlike_pictures_are_compared_to_the_end(
+    idf: Idf, tmp_path: Path, painted: Painter
+) -> None:
+    """Also thin ones and single pixels, where every index is at a loss."""
+    save_jpeg(tmp_path / "photo.jpg", painted(5))
+    save_jpeg(tmp_path / "thin.jpg", np.tile(np.arange(2000, dtype=np.uint8)[None, :, None], 3))
+    save_jpeg(tmp_path / "dot.jpg", np.zeros((1, 1, 3), np.uint8))
+    for name in ("thin.jpg", "dot.jpg"):
+        told = idf("compare", "photo.jpg", name)
+        assert (told.returncode, told.stdout) == (1, "They do not show the same.\n"), told.stderr

@@ -47,3 +47,11 @@ def test_a_picture_alone_meets_what_the_same_collage_shows() -> None:
     families = Families({id: id for id in range(5)})
     families.learn([], [same(0, 1), holds(1, 4), holds(3, 4)])
     assert families.to_keepers() == [(0, 3), (0, 4)]
+
+
+def test_candidates_may_have_any_score() -> None:
+    """A cosine of features may be negative: the best candidate is still the one to try first."""
+    for score in (-0.9, -0.01, 0.0, 0.4):
+        families = Families({0: 0, 1: 1, 2: 2})
+        likely, *_ = families.waves({(0, 1): score, (1, 2): score - 0.05})
+        assert (0, 1) in likely

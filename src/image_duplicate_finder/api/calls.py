@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from image_duplicate_finder.api.comparison import Comparison
 from image_duplicate_finder.api.leaks import LeakageResult
 from image_duplicate_finder.api.scan_result import ScanResult
+from image_duplicate_finder.discover import one_picture
 from image_duplicate_finder.errors import NothingReadable, UsageError
 from image_duplicate_finder.in_memory import as_paths
 from image_duplicate_finder.library import Library
@@ -57,12 +58,12 @@ def compare(a: Picture, b: Picture, mode: Mode = Mode.THOROUGH) -> Comparison:
     when one of them cannot be read.
     """
     given = as_paths([a, b])
-    first, second = (os.path.realpath(path) for path in given.paths)
+    first, second = map(one_picture, given.paths)
     if first == second:
         raise UsageError("Both pictures are one and the same file.")
     with _library(None, temporary=True) as opened:
         # A scan of just these two: the answer is what a scan of their folders would say.
-        scan = opened.scan(given.paths, ScanSettings(mode=mode))
+        scan = opened.scan([first, second], ScanSettings(mode=mode))
         for failure in opened.failures(scan.id):
             raise NothingReadable(f"{failure.path}: {failure.message}")
         for group in opened.all_groups(scan.id):

@@ -57,11 +57,13 @@ def command(
       0 they show the same, or look alike   1 they do not   3 one cannot be read
     """
     from image_duplicate_finder.api import find_duplicates
+    from image_duplicate_finder.discover import one_picture
 
     if first.samefile(second):
         raise click.UsageError("Both names lead to one and the same file.")
     if picture_path is not None:
         _check_new(picture_path)
+    first, second = Path(one_picture(first)), Path(one_picture(second))
     with tempfile.TemporaryDirectory(prefix="idf-compare-") as library:
         # A scan of just these two: the answer is what a scan of their folders would say.
         result = find_duplicates([first, second], ScanSettings(mode=Mode(mode)), library=library)
@@ -82,6 +84,8 @@ def _check_new(target: Path) -> None:
         raise click.UsageError(f"{target} exists already: name a new file.")
     if target.suffix.lower() not in _PICTURE_SUFFIXES:
         raise click.UsageError(f"{target} must end in {', '.join(_PICTURE_SUFFIXES)}.")
+    if not target.parent.is_dir():
+        raise click.UsageError(f"There is no folder {target.parent}.")
 
 
 def _draw(first: Path, second: Path, result: ScanResult, target: Path) -> None:
@@ -104,8 +108,11 @@ def _draw(first: Path, second: Path, result: ScanResult, target: Path) -> None:
     )
     sheet = cv2.cvtColor(draw_sheet(kept, other, matrix), cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode(target.suffix, sheet)
-    with target.open("xb") as file:
-        file.write(data.tobytes())
+    try:
+        with target.open("xb") as file:
+            file.write(data.tobytes())
+    except OSError as error:
+        raise click.UsageError(f"{target} cannot be written: {error.strerror}.") from error
 
 
 def _words(result: ScanResult) -> str:

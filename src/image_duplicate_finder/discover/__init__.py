@@ -7,7 +7,7 @@ storage are looked into where they are named as roots.
 """
 
 from image_duplicate_finder.discover.names import OTHER_EXTENSIONS, Discovery, may_be_image
-from image_duplicate_finder.discover.roots import clean_roots, is_inside
+from image_duplicate_finder.discover.roots import clean_roots, is_inside, one_picture
 from image_duplicate_finder.discover.walk import discover
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "discover",
     "is_inside",
     "may_be_image",
+    "one_picture",
 ]

@@ -32,6 +32,30 @@ def clean_roots(roots: Iterable[str | os.PathLike[str]]) -> tuple[str, ...]:
     )
 
 
+def one_picture(path: str | os.PathLike[str]) -> str:
+    """The real path or URL of what is named as a single picture.
+
+    Raises UsageError for what is not there, and for what is no single file that may be one.
+    """
+    found = clean_roots([path])
+    named = os.fspath(path)
+    if len(found) > 1:
+        raise UsageError(f"{named!r} fits {len(found)} files. Name one picture.")
+    (real,) = found
+    if is_url(real):
+        several, odd = is_archive(real), False
+    elif not os.path.exists(real):  # a member of an archive
+        several, odd = False, False
+    else:
+        several = os.path.isdir(real) or is_archive(real) or is_manifest(real)
+        odd = not os.path.isfile(real)
+    if several:
+        raise UsageError(f"{named!r} holds or lists files. Name one picture.")
+    if odd:
+        raise UsageError(f"{named!r} is no regular file. Name a picture.")
+    return real
+
+
 def _real(root: str) -> Iterator[str]:
     root = root.removeprefix(_LOCAL_URL)
     if is_url(root):

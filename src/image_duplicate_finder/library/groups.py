@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from image_duplicate_finder.discover import is_inside
+from image_duplicate_finder.discover import is_inside, one_picture
 from image_duplicate_finder.errors import NotFound
 from image_duplicate_finder.in_memory import as_paths
 from image_duplicate_finder.library.scans import Scans
@@ -95,8 +95,8 @@ class Groups(Scans):
         """The files of a scan that show the picture in ``path`` or look like it, surest first.
 
         The picture itself need not belong to the scan, and nothing of it is stored. With
-        ``folder`` only files below it count. Raises NotFound for the scan and DecodeError for
-        what is no picture.
+        ``folder`` only files below it count. Raises NotFound for the scan, UsageError for what is
+        no file and DecodeError for what is no picture.
         """
         from image_duplicate_finder.scan.example import find_like
 
@@ -110,7 +110,7 @@ class Groups(Scans):
             ]
             for content in self._store.scans.contents(scan)
         }
-        found = find_like(self._store, scan, os.fspath(path), record.settings)
+        found = find_like(self._store, scan, one_picture(path), record.settings)
         hits = [hit for hit in found if files[hit.content]][:limit]
         views = {
             view.id: view

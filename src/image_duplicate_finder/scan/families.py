@@ -93,7 +93,8 @@ class Families:
         self, ordered: Mapping[int, Sequence[tuple[int, float]]]
     ) -> Iterable[tuple[int, int]]:
         for a, others in ordered.items():
-            least = _STRONG * others[0][1]
+            # The best one is strong whatever its score: a cosine may be negative.
+            least = min(_STRONG * others[0][1], others[0][1])
             best = min((b for b, score in others if score >= least), key=self._rank.__getitem__)
             if self._rank[best] < self._rank[a]:
                 yield a, best
