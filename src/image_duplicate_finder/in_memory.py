@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from image_duplicate_finder.errors import UsageError
+from image_duplicate_finder.own_files import temporary_folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,7 +53,7 @@ def as_paths(pictures: Iterable[Picture]) -> Pictures:
             paths.append(os.fspath(picture))
             continue
         if folder is None:
-            folder = tempfile.TemporaryDirectory(prefix="idf-pictures-")
+            folder = temporary_folder("pictures")
         path = os.path.join(os.path.realpath(folder.name), f"{number:06}.png")
         _write(picture, path, number)
         paths.append(path)

@@ -23,6 +23,7 @@ from image_duplicate_finder.web.thumbnails import PictureCache
 from tests.review_scene import Scene, make_scene, put_file
 
 LIMITS = DecodeLimits()
+KEY = "0" * 64 + "_full_1"
 
 
 @pytest.fixture
@@ -187,7 +188,7 @@ def test_a_thumbnail_is_made_once_and_outlives_its_file(
 ) -> None:
     address = f"/scans/{scene.scan}/images/{scene.files['b/small.jpg']}/thumbnail/160"
     first = visitor.get(address)
-    held = list((library.folder / "thumbnails").glob("??/*"))
+    held = list((library.folder / "thumbnails").glob("??/[0-9a-f]*"))
     assert len(held) == 1
     scene.path("b/small.jpg").unlink()
     assert visitor.get(address).data == first.data
@@ -195,37 +196,38 @@ def test_a_thumbnail_is_made_once_and_outlives_its_file(
 
 
 def test_the_cache_forgets_what_was_not_used_for_longest(tmp_path: Path) -> None:
-    cache = PictureCache(tmp_path, max_bytes=1000)
-    for number in range(9):
-        cache.get(f"k{number}-", lambda: b"x" * 100)
-        os.utime(tmp_path / f"k{number}-"[:2] / f"k{number}-", (number, number))
-    assert cache.find("k0-") is not None  # reading it makes it the youngest
-    cache.get("k9-", lambda: b"x" * 100)
-    cache.get("ka-", lambda: b"x" * 100)
-    assert cache.find("k0-") is not None
-    assert cache.find("k1-") is None and cache.find("k2-") is None
-    assert cache.find("ka-") is not None
+    cache = PictureCache(tmp_path / "cache", max_bytes=1000)
+    keys = [f"{number:02x}{'0' * 62}_640_1.jpg" for number in range(11)]
+    for number, key in enumerate(keys[:9]):
+        cache.get(key, lambda: b"x" * 100)
+        os.utime(tmp_path / "cache" / key[:2] / key, (number, number))
+    assert cache.find(keys[0]) is not None  # reading it makes it the youngest
+    cache.get(keys[9], lambda: b"x" * 100)
+    cache.get(keys[10], lambda: b"x" * 100)
+    assert cache.find(keys[0]) is not None
+    assert cache.find(keys[1]) is None and cache.find(keys[2]) is None
+    assert cache.find(keys[10]) is not None
 
 
 def test_what_could_not_be_made_is_not_kept(tmp_path: Path) -> None:
-    cache = PictureCache(tmp_path, max_bytes=1000)
+    cache = PictureCache(tmp_path / "cache", max_bytes=1000)
 
     def fail() -> bytes:
         raise ValueError
 
     with pytest.raises(ValueError):
-        cache.get("key", fail)
-    assert cache.get("key", lambda: b"now") == b"now"
+        cache.get(KEY, fail)
+    assert cache.get(KEY, lambda: b"now") == b"now"
 
 
 def test_threads_that_want_the_same_picture_make_it_once(tmp_path: Path) -> None:
-    cache = PictureCache(tmp_path, max_bytes=1000)
+    cache = PictureCache(tmp_path / "cache", max_bytes=1000)
     made: list[int] = []
     ready = threading.Barrier(8)
 
     def want() -> None:
         ready.wait()
-        cache.get("key", lambda: made.append(1) or b"data")  # type: ignore[func-returns-value]
+        cache.get(KEY, lambda: made.append(1) or b"data")  # type: ignore[func-returns-value]
 
     threads = [threading.Thread(target=want) for _ in range(8)]
     for thread in threads:
@@ -245,7 +247,7 @@ def test_a_key_cannot_lead_out_of_the_cache(tmp_path: Path) -> None:
 def test_a_cache_that_cannot_be_written_still_shows_pictures(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     cache = PictureCache(tmp_path / "file", max_bytes=1000)
-    assert cache.get("key", lambda: b"data") == b"data"
+    assert cache.get(KEY, lambda: b"data") == b"data"
 
 
 def test_thumbnails_keep_the_shape_of_long_pictures() -> None:

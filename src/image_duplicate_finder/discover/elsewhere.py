@@ -6,10 +6,11 @@ import os
 import stat as stat_bits
 from collections.abc import Iterable, Sequence
 
-from image_duplicate_finder.discover.folders import Found, reason
+from image_duplicate_finder.discover.folders import OWN, Found, reason
 from image_duplicate_finder.discover.names import Choice, Discovery
 from image_duplicate_finder.errors import DecodeError
 from image_duplicate_finder.model import Failure, FileStat, FoundFile
+from image_duplicate_finder.own_files import is_below_own_folder, own_among
 from image_duplicate_finder.sources import archives, is_archive, is_read_only, is_url, remote
 from image_duplicate_finder.sources import stat as source_stat
 from image_duplicate_finder.sources.manifest import read_manifest
@@ -31,8 +32,9 @@ def in_archive(archive: str, choice: Choice) -> Found:
     except DecodeError as error:
         yield Failure(archive, "discover", str(error))
         return
+    own = own_among(found)
     for name, stat in found.items():
-        if choice.takes(name.removeprefix("./")):
+        if name not in own and choice.takes(name.removeprefix("./")):
             yield FoundFile(archive + MEMBER_MARK + name, stat, parent(archive), removable=False)
 
 
@@ -40,11 +42,13 @@ def in_storage(url: str, choice: Choice) -> Found:
     """The pictures at or below a URL, or that its wildcards fit; archives among those too."""
     yield url
     try:
-        for number, (place, relative, stat) in enumerate(
-            remote.objects(url, recursive=choice.recursive)
-        ):
+        objects = list(remote.objects(url, recursive=choice.recursive))
+        own = own_among(relative for _, relative, _ in objects)
+        for number, (place, relative, stat) in enumerate(objects):
             if number % _REPORT_EVERY == 0:
                 yield place
+            if relative in own:
+                continue
             if is_archive(place) and remote.is_wild(url):
                 yield from in_archive(place, choice)
             elif choice.takes(relative):
@@ -102,6 +106,8 @@ def _one(path: str) -> FoundFile | Failure:
         return Failure(path, "discover", reason(error, "file"))
     except DecodeError as error:
         return Failure(path, "discover", str(error))
+    if is_below_own_folder(parent(real)):
+        return Failure(path, "discover", OWN)
     if not stat_bits.S_ISREG(status.st_mode):
         return Failure(path, "discover", "This is no regular file.")
     return FoundFile(real, FileStat.of(status), parent(real), removable=False)

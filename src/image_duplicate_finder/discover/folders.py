@@ -7,7 +7,16 @@ import stat as stat_bits
 from collections.abc import Iterator
 
 from image_duplicate_finder.discover.names import Choice, may_be_image
-from image_duplicate_finder.model import BACKUP_MARKER_NAME, Failure, FileStat, FoundFile
+from image_duplicate_finder.model import Failure, FileStat, FoundFile
+from image_duplicate_finder.own_files import (
+    LIBRARY_NAME,
+    is_below_own_folder,
+    is_library_file,
+    is_passed_over,
+    is_unmarked_entry,
+)
+
+OWN = "Pictures that this program keeps for itself lie here: a backup, or what it shows in pages."
 
 Found = Iterator[FoundFile | Failure | str]
 """Files and failures, and each folder's path as it is entered."""
@@ -15,6 +24,9 @@ Found = Iterator[FoundFile | Failure | str]
 
 def walk(root: str, choice: Choice) -> Found:
     """What lies below ``root``, a folder or a single file."""
+    if is_below_own_folder(os.path.dirname(root)):
+        yield Failure(root, "discover", OWN)
+        return
     if not os.path.isdir(root):
         try:
             status = os.stat(root, follow_symlinks=False)
@@ -34,8 +46,14 @@ def walk(root: str, choice: Choice) -> Found:
         except OSError as error:
             yield Failure(folder, "discover", reason(error, "folder"))
             continue
-        if any(entry.name == BACKUP_MARKER_NAME for entry in entries):
+        names = {entry.name for entry in entries}
+        if is_passed_over(folder, names):
+            if folder == root:
+                yield Failure(root, "discover", OWN)
             continue
+        name = os.path.basename(folder)
+        if LIBRARY_NAME in names:
+            entries = [entry for entry in entries if not is_library_file(entry.name)]
         below: list[str] = []
         for entry in entries:
             try:
@@ -44,7 +62,11 @@ def walk(root: str, choice: Choice) -> Found:
                 if entry.is_dir(follow_symlinks=False):
                     if choice.recursive:
                         below.append(entry.path)
-                elif entry.is_file(follow_symlinks=False) and may_be_image(entry.name):
+                elif (
+                    entry.is_file(follow_symlinks=False)
+                    and may_be_image(entry.name)
+                    and not is_unmarked_entry(name, entry.name)
+                ):
                     # As FoundFile(...), which takes three times as long.
                     yield tuple.__new__(FoundFile, (entry.path, _entry_stat(entry), root, True))
             except OSError as error:

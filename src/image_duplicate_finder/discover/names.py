@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from image_duplicate_finder.model import Failure, FoundFile
+from image_duplicate_finder.own_files import NAME_PREFIX
 
 if TYPE_CHECKING:
     import pathspec
@@ -48,7 +49,7 @@ class Choice:
         """Whether a folder's entry is passed over; a folder's ``relative`` path ends with /."""
         if name.startswith(".") and not self.hidden:
             return True
-        if name in SYSTEM_FOLDERS:
+        if name in SYSTEM_FOLDERS or name.startswith(NAME_PREFIX):
             return True
         return self.patterns is not None and self.patterns.match_file(relative)
 

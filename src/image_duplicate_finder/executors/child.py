@@ -49,8 +49,10 @@ def end(process: subprocess.Popen[bytes]) -> None:
 def run(serve: Callable[[BinaryIO, BinaryIO], None]) -> None:
     """The child's side: call ``serve`` with requests and answers.
 
-    The answers' pipe is kept to ourselves: what a library prints must not get into it.
+    The answers' pipe is kept to ourselves: what a library prints must not get into it. What it
+    writes (compiled loops, temporary files) is for nobody else to read or change.
     """
+    os.umask(os.umask(0o077) | 0o077)
     for number in _TERMINAL_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")

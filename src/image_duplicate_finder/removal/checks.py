@@ -119,6 +119,8 @@ class Checks:
             )
         if above.in_backup():
             raise Refused(Reason.BACKUP, "It lies in a backup.")
+        if look.is_made_to_show(path):
+            raise Refused(Reason.OUTSIDE, "This program made it, to show a picture.")
 
     def before(self, item: Item, planned: PlanItem | None) -> Seen:
         """Look at a file and its keeper just before the move. Raises Refused and OSError.
@@ -162,8 +164,7 @@ class Checks:
         if keeper.identity in self._removed_identities:
             refusal = keeper_planned(wish.file.path, wish.keeper.path)
             raise Refused(refusal.reason, refusal.message)
-        if Above.of(wish.keeper.path).in_backup():
-            raise Refused(Reason.KEEPER_GONE, f"Its keeper {wish.keeper.path} lies in a backup.")
+        _check_lasting(wish.keeper.path)
         return keeper
 
 
@@ -188,8 +189,7 @@ def check_keeper(path: str, content: bytes, seen: FileStat | None) -> FileStat:
     if found is None:
         raise Refused(Reason.KEEPER_GONE, f"Its keeper {path} is no longer there.")
     try:
-        if Above.of(path).in_backup():
-            raise Refused(Reason.KEEPER_GONE, f"Its keeper {path} lies in a backup.")
+        _check_lasting(path)
         if seen is not None and found.unchanged(seen):
             look.check_readable(path)
         else:
@@ -204,6 +204,16 @@ def check_keeper(path: str, content: bytes, seen: FileStat | None) -> FileStat:
     if last is None or not last.unchanged(found):
         raise Refused(Reason.KEEPER_CHANGED, f"Its keeper {path} has changed.")
     return last
+
+
+def _check_lasting(path: str) -> None:
+    """Refuse a keeper that this program itself may take away. Raises OSError too."""
+    if Above.of(path).in_backup():
+        raise Refused(Reason.KEEPER_GONE, f"Its keeper {path} lies in a backup.")
+    if look.is_made_to_show(path):
+        raise Refused(
+            Reason.KEEPER_GONE, f"Its keeper {path} is no picture of yours: this program made it."
+        )
 
 
 def _unchanged(

@@ -19,6 +19,7 @@ from typing import Any
 
 from image_duplicate_finder.errors import LibraryDamaged, NotFound
 from image_duplicate_finder.model import Relation
+from image_duplicate_finder.own_files import make_file, make_folder
 from image_duplicate_finder.removal.records import BackupFolder, Item, Run, RunState, State
 from image_duplicate_finder.settings import BackupMode, RemovalAction
 
@@ -80,8 +81,9 @@ class Journal:
 
     def __init__(self, library_dir: str | os.PathLike[str]) -> None:
         folder = Path(library_dir)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         try:
+            make_file(folder / FILE_NAME)
             self._db = sqlite3.connect(folder / FILE_NAME, isolation_level=None, timeout=30.0)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from blake3 import blake3
 
 from image_duplicate_finder.model import BACKUP_MARKER_NAME, FileStat
+from image_duplicate_finder.own_files import is_cache, is_unmarked_entry
 from image_duplicate_finder.removal import fs
 from image_duplicate_finder.removal.plan import Reason
 
@@ -104,6 +105,16 @@ class Above:
         return any(
             status(os.path.join(folder, BACKUP_MARKER_NAME)) is not None for folder in self.paths
         )
+
+    def in_cache(self) -> bool:
+        """Whether one of them holds pictures that this program made to show them."""
+        return any(is_cache(folder) for folder in self.paths)
+
+
+def is_made_to_show(path: str) -> bool:
+    """Whether a file is a picture that this program made to show it, and may delete any time."""
+    folder, name = os.path.split(path)
+    return is_unmarked_entry(os.path.basename(folder), name) or Above.of(path).in_cache()
 
 
 class Folders:

@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlite3 import Connection
 
 from image_duplicate_finder.errors import LibraryDamaged
+from image_duplicate_finder.own_files import LIBRARY_NAME, make_folder, secure_library
 from image_duplicate_finder.store.contents import ContentStore
 from image_duplicate_finder.store.database import Database
 from image_duplicate_finder.store.decisions import DecisionStore
@@ -25,13 +26,14 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
+            secure_library(folder)
         except OSError as error:
             raise LibraryDamaged(
                 f"The library's folder {folder} cannot be made: {error.strerror}. "
                 "Choose another one."
             ) from error
-        self._database = Database(folder / "library.sqlite")
+        self._database = Database(folder / LIBRARY_NAME)
         self.files = FileStore(self._database)
         self.contents = ContentStore(self._database)
         self.matches = MatchStore(self._database)

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from image_duplicate_finder.errors import LibraryDamaged
+from image_duplicate_finder.own_files import make_file
 from image_duplicate_finder.store.packed import PackPairs
 from image_duplicate_finder.store.schema import MIGRATIONS
 
@@ -32,6 +33,7 @@ class Database:
         self._opened: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         try:
+            make_file(path)  # SQLite gives the files beside it the same permissions
             self._migrate()
         except sqlite3.DatabaseError as error:
             raise LibraryDamaged(

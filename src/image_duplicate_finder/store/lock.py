@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from image_duplicate_finder.errors import LibraryBusy, UsageError
+from image_duplicate_finder.own_files import make_folder, write_private
 
 _FILE_NAME = "library.lock"
 _HOLDER_NAME = "library.lock.json"
@@ -53,7 +54,7 @@ class LibraryLock:
         the holder's purpose, process id and start, when it does not end within that time.
         Threads of one process exclude each other too.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         descriptor = os.open(self._folder / _FILE_NAME, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             until = time.monotonic() + wait
@@ -76,7 +77,7 @@ class LibraryLock:
 
     def holder(self) -> str | None:
         """What holds the lock now, as a sentence, or None when it is free."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         descriptor = os.open(self._folder / _FILE_NAME, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if _try_lock(descriptor):
@@ -93,7 +94,7 @@ class LibraryLock:
             "program": Path(sys.argv[0]).name or "python",
             "since": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         }
-        (self._folder / _HOLDER_NAME).write_text(json.dumps(holder), encoding="utf-8")
+        write_private(self._folder / _HOLDER_NAME, json.dumps(holder).encode(), new=False)
 
     def _busy_message(self) -> str:
         try:

@@ -20,6 +20,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
+from image_duplicate_finder.own_files import write_private
+
 SECRET_NAME = "entry-secret"
 
 TRUSTED_SECONDS = 365 * 24 * 3600
@@ -145,13 +147,6 @@ class _Secret:
             return False
         self._path.chmod(0o600)
         return not stat.S_IMODE(self._path.stat().st_mode) & 0o077
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Write a new file that nobody else can read, not even for a moment."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
-        file.write(data)
 
 
 class Tries:

@@ -137,6 +137,7 @@ SAYINGS: tuple[str, ...] = (
     lazy("It is not in one of the folders that files may be removed from."),
     lazy("It is not in one of the folders that files may go from."),
     lazy("It lies in a backup."),
+    lazy("This program made it, to show a picture."),
     lazy("It is the same file as %(path)s under another name."),
     lazy("It and %(path)s are two names of one file."),
     lazy("Its bytes are not those of %(path)s. Scan the folder again."),
@@ -154,6 +155,10 @@ SAYINGS: tuple[str, ...] = (
     lazy("Its keeper %(path)s has changed."),
     lazy("Its keeper %(path)s has changed since the scan."),
     lazy("Its keeper %(path)s lies in a backup."),
+    lazy("Its keeper %(path)s is no picture of yours: this program made it."),
+    lazy(
+        "Pictures that this program keeps for itself lie here: a backup, or what it shows in pages."
+    ),
     lazy("Its keeper %(path)s cannot be read: %(reason)s."),
     lazy("It has changed since the scan."),
     lazy("It changed since the plan was made."),

@@ -17,8 +17,9 @@ from pathlib import Path
 
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.library import Library
+from image_duplicate_finder.own_files import write_private
 from image_duplicate_finder.web import create_app
-from image_duplicate_finder.web.entry import Entries, write_private
+from image_duplicate_finder.web.entry import Entries
 from image_duplicate_finder.web.security import standing
 from image_duplicate_finder.web.state import Access, State
 

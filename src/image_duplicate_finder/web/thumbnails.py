@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from image_duplicate_finder.own_files import is_cache, is_cache_entry, make_cache_folder
+
 _KEY = re.compile(r"[0-9a-z_.-]{3,200}")
 _TOUCH_AFTER_SECONDS = 3600.0
 _SHRINK_TO = 0.9
@@ -75,7 +77,10 @@ class PictureCache:
         path = self._path(key)
         # A full or read-only disk costs speed here, never the picture.
         with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_cache_folder(self._folder)
+            if not is_cache(self._folder):
+                return
+            make_cache_folder(path.parent)
             handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
             try:
                 with os.fdopen(handle, "wb") as file:
@@ -95,12 +100,20 @@ class PictureCache:
             if self._held > self._max_bytes:
                 self._held = self._evict()
 
-    def _entries(self) -> list[tuple[float, int, Path]]:
-        entries = []
-        for path in self._folder.glob("??/*"):
-            with contextlib.suppress(OSError):
-                stat = path.stat()
-                entries.append((stat.st_mtime, stat.st_size, path))
+    def _entries(self) -> list[tuple[float, int, str]]:
+        """What this program put there; whatever else lies beside it is left alone."""
+        entries: list[tuple[float, int, str]] = []
+        with contextlib.suppress(OSError):
+            parts = list(os.scandir(self._folder)) if is_cache(self._folder) else []
+            for part in parts:
+                if not part.is_dir(follow_symlinks=False):
+                    continue
+                for entry in os.scandir(part):
+                    if is_cache_entry(part.name, entry.name) and entry.is_file(
+                        follow_symlinks=False
+                    ):
+                        found = entry.stat(follow_symlinks=False)
+                        entries.append((found.st_mtime, found.st_size, entry.path))
         return entries
 
     def _evict(self) -> int:
@@ -110,6 +123,6 @@ class PictureCache:
             if held <= self._max_bytes * _SHRINK_TO:
                 break
             with contextlib.suppress(OSError):
-                path.unlink()
+                os.unlink(path)
                 held -= size
         return held

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 
 from flask import Blueprint, Response, make_response, render_template, request
 
 from image_duplicate_finder.errors import IdfError
+from image_duplicate_finder.own_files import temporary_folder
 from image_duplicate_finder.results import ScanState
 from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.state import library
@@ -31,7 +31,7 @@ def find() -> Response:
     scan = request.form.get("scan", type=int)
     if sent is None or not sent.filename or scan is None:
         return _answer(problem=_("Choose a picture and a scan first."))
-    with tempfile.TemporaryDirectory(prefix="idf-example-") as folder:
+    with temporary_folder("example") as folder:
         path = os.path.join(folder, "example")
         sent.save(path)
         try:

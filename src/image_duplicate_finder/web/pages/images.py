@@ -5,11 +5,10 @@ What decodes is imported with the first picture, so that the app starts without 
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from flask import Blueprint, Response, abort, current_app, request, url_for
 
 from image_duplicate_finder.errors import DecodeError, NotFound
+from image_duplicate_finder.own_files import cache_folder
 from image_duplicate_finder.results import FileView
 from image_duplicate_finder.web.sources import LIMITS, decoding_slot, read_scanned
 from image_duplicate_finder.web.state import library
@@ -37,8 +36,7 @@ def view_cache() -> PictureCache:
 def _cache(name: str, max_bytes: int) -> PictureCache:
     found: dict[str, PictureCache] = current_app.extensions.setdefault(_CACHES, {})
     if name not in found:
-        folder = Path(library().folder) / name
-        found[name] = PictureCache(folder, max_bytes)
+        found[name] = PictureCache(cache_folder(library().folder, name), max_bytes)
     return found[name]
 
 
