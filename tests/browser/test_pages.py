@@ -13,11 +13,11 @@ from pathlib import Path
 
 import cv2
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.settings import Mode, ScanSettings
-from tests.browser.running import THEMES, WIDTHS, Server, Visit, start_server
+from tests.browser.running import THEMES, WIDTHS, Server, Visit, start_server, wait_until
 from tests.painting import paint_photo
 
 pytestmark = pytest.mark.timeout(900)
@@ -263,6 +263,63 @@ def test_progress_goes_on_after_a_failed_answer(server: Server, enter: Enter, ph
     page.get_by_text("Quick", exact=True).click()
     page.get_by_role("button", name="Start").click()
     page.wait_for_url(re.compile(r"/scans/\d+/"))
+
+
+def test_a_scan_that_is_stopped_early_can_go_on(
+    server: Server, enter: Enter, tmp_path: Path
+) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for seed in range(24):
+        picture = cv2.cvtColor(paint_photo(seed), cv2.COLOR_RGB2BGR)
+        cv2.imwrite(str(folder / f"{seed}.png"), cv2.resize(picture, (3000, 2000)))
+    visit = enter(server)
+    page = visit.page
+    page.get_by_label("Folder", exact=True).fill(str(folder))
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_url("**/work/*")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("heading", name="Stopped")).to_be_visible()
+    expect(page.get_by_role("link", name="Review what was found")).to_be_hidden()
+    stopped = page.url
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_url(lambda url: url != stopped)
+    page.wait_for_url(re.compile(r"/scans/\d+/"))
+
+
+def test_progress_says_how_much_is_done_left_and_found(
+    server: Server, enter: Enter, photos: Path
+) -> None:
+    visit = enter(server)
+    page = visit.page
+    page.add_init_script(  # a page that is not looked at, in a browser that was not asked yet
+        "document.hasFocus = () => false;"
+        "window.Notification = class { static permission = 'default';"
+        " static async requestPermission() { this.permission = 'granted'; }"
+        " constructor(title, { body }) { sessionStorage.notice = body; } };"
+    )
+    ended = False
+
+    def answer(route: Route) -> None:
+        real = route.fetch().json()
+        state = "stopped" if ended else "running"
+        fields = {"percent": "" if ended else "37%", "title": "Scanning", "left": "about 4 minutes"}
+        notice = "Scanning: Done" if ended else ""
+        changed = {"ended": ended, "state": state, "notice": notice, "share": 0.5}
+        route.fulfill(json=real | changed | {"fields": real["fields"] | fields})
+
+    page.route("**/now", answer)
+    page.get_by_label("Folder", exact=True).fill(str(photos))
+    page.get_by_text("Quick", exact=True).click()
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_url("**/work/*")
+    expect(page).to_have_title("37% · Scanning · ImageDuplicateFinder")
+    expect(page.get_by_text("about 4 minutes")).to_be_visible()
+    expect(page.locator("#found-so-far")).to_contain_text("copies")
+    page.get_by_role("button", name="Notify me when it is done").click()
+    expect(page.get_by_role("button", name="Notify me when it is done")).to_be_hidden()
+    ended = True
+    wait_until(page, "sessionStorage.notice === 'Scanning: Done'")
 
 
 def test_a_removal_goes_on_without_its_tab(server: Server, enter: Enter, photos: Path) -> None:

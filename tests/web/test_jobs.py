@@ -11,6 +11,7 @@ from image_duplicate_finder.errors import Interrupted, LibraryBusy, UsageError
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.progress import Step
 from image_duplicate_finder.web.jobs import Job, Jobs, JobState, Kind, Snapshot
+from image_duplicate_finder.web.working import STAGES, seconds_left, share_of_all
 
 
 def _ended(job: Job) -> Snapshot:
@@ -101,3 +102,28 @@ def test_closing_stops_and_waits(library: Library) -> None:
     job = jobs.start(Job(Kind.SCAN), work)
     jobs.close()
     assert job.snapshot().state.ended
+
+
+def test_the_whole_is_told_from_its_stages() -> None:
+    def at(stage: str, done: int, total: int | None, **more: object) -> Snapshot:
+        stages = STAGES[Kind.SCAN][: STAGES[Kind.SCAN].index(stage) + 1]
+        state, step = JobState.RUNNING, Step(stage, done, total)
+        return Snapshot("x", Kind.SCAN, state, 0.0, 0.0, stages=stages, step=step, **more)
+
+    way = [
+        at(stage, done, total)
+        for stage in STAGES[Kind.SCAN]
+        for done, total in ((0, None), (0, 8), (4, 8), (8, 8))
+    ]
+    shares = [share_of_all(now) for now in way]
+    assert shares == sorted(shares) and shares[0] == 0 and shares[-1] == pytest.approx(1)
+    reading = at("fingerprint", 4, 8, left=60.0, stage_elapsed=60.0)
+    left = seconds_left(reading)
+    assert left is not None and 60 < left < 120  # what comes after reading takes time too
+    assert seconds_left(at("group", 4, 8, left=3.0, stage_elapsed=3.0)) == 3.0
+    assert seconds_left(at("discover", 4, None)) is None
+    removal = Snapshot(
+        "x", Kind.REMOVE, JobState.RUNNING, 0.0, 0.0, stages=("remove",),
+        step=Step("remove", 1, 4), left=9.0, stage_elapsed=3.0,
+    )  # fmt: skip
+    assert (share_of_all(removal), seconds_left(removal)) == (0.25, 9.0)

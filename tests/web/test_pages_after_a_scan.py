@@ -89,6 +89,28 @@ def test_a_scan_started_from_the_page(
     assert shown["next"] == f"/scans/{now.scan}/"
 
 
+def test_what_was_selected_and_stayed_is_accounted_for(
+    app: Flask, visitor: FlaskClient, scan: int, photos: Path, library: Library
+) -> None:
+    selected = library.selection(scan).files
+    changed = next(
+        member.file.path
+        for group in library.groups(scan).groups
+        for member in group.members
+        if member.selected
+    )
+    with open(changed, "ab") as file:
+        file.write(b"edited since the scan")
+    page = visitor.get(f"/scans/{scan}/remove/")
+    plan = _plan_id(page.text)
+    now = _finish(app, visitor.post(f"/scans/{scan}/remove/", data={"plan": plan}))
+    report = visitor.get(f"/history/{now.run}?job={now.id}").text
+    assert f"{selected - 1} files are done" in report and "1 file was left alone" in report
+    review = visitor.get(f"/scans/{scan}/").text
+    assert review.count("Left alone:") == 1
+    assert visitor.get(f"/scans/{scan}/").text.count("Left alone:") == 1  # also later
+
+
 def test_remove_report_undo(app: Flask, visitor: FlaskClient, scan: int, photos: Path) -> None:
     before = _files(photos)
     page = visitor.get(f"/scans/{scan}/remove/")

@@ -57,7 +57,7 @@ class Snapshot:
     ``started`` is in seconds since 1970, ``elapsed`` in seconds. ``speed`` is in items of the
     stage per second, ``left`` in seconds until the stage ends; both None while unknown. ``scan``
     and ``run`` are numbers in the library, once known. ``stages`` are those that were reached,
-    in order.
+    in order; ``stage_elapsed`` is in seconds since the latest began.
     """
 
     id: str
@@ -65,6 +65,7 @@ class Snapshot:
     state: JobState
     started: float
     elapsed: float
+    stage_elapsed: float = 0.0
     stages: tuple[str, ...] = ()
     step: Step | None = None
     speed: float | None = None
@@ -91,7 +92,7 @@ class Job:
         self.result: object = None
         """What the work returned, for the page that reports on it; None until then."""
         self._lock = threading.Lock()
-        self._clock = time.monotonic()
+        self._clock = self._stage_clock = time.monotonic()
         self._ended: float | None = None
         self._marks: deque[tuple[float, int]] = deque()
         self._now = Snapshot(self.id, kind, JobState.RUNNING, time.time(), 0.0, scan=scan, run=run)
@@ -104,6 +105,7 @@ class Job:
                 stages = (*stages, step.stage)
             if self._now.step is None or self._now.step.stage != step.stage:
                 self._marks.clear()
+                self._stage_clock = time.monotonic()
             self._marks.append((time.monotonic(), step.done))
             while len(self._marks) > 2 and self._marks[1][0] < time.monotonic() - _SPEED_SECONDS:
                 self._marks.popleft()
@@ -146,7 +148,13 @@ class Job:
                 step = self._now.step
                 if step is not None and step.total:
                     left = max(0.0, (step.total - step.done) / speed)
-        return replace(self._now, elapsed=elapsed, speed=speed, left=left)
+        return replace(
+            self._now,
+            elapsed=elapsed,
+            stage_elapsed=now - self._stage_clock,
+            speed=speed,
+            left=left,
+        )
 
 
 Work = Callable[[Job], object]

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from flask import url_for
 
-from image_duplicate_finder.web.formats import duration, number, printable
+from image_duplicate_finder.results import GroupQuery
+from image_duplicate_finder.web.formats import duration, number, percent, printable
 from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.i18n import lazy, ngettext
 from image_duplicate_finder.web.jobs import JobState, Kind, Snapshot
+from image_duplicate_finder.web.state import library
 
 STAGES = {
     Kind.SCAN: ("discover", "fingerprint", "candidates", "verify", "group"),
@@ -33,6 +35,11 @@ STAGE_WORDS = {
     "check": lazy("Checking the backups"),
     "adopt": lazy("Reading the backup"),
 }
+
+_USUAL_SHARES = {
+    "discover": 0.01, "fingerprint": 0.80, "candidates": 0.04, "verify": 0.12, "group": 0.03,
+}  # fmt: skip
+"""What the stages of a scan take of its time, roughly: enough for a percentage and a time left."""
 
 _TITLES = {
     Kind.SCAN: lazy("Scanning"),
@@ -62,25 +69,29 @@ class StageMark:
 def shown(job: Snapshot) -> dict[str, object]:
     """All that changes on the page while the job runs, ready for JSON.
 
-    ``fields`` go into the elements of these names. ``next`` is where the result is shown.
+    ``fields`` go into the elements of these names. ``next`` is where the result is shown,
+    ``go_on`` what continues a scan that was stopped.
     """
     return {
         "state": job.state.value,
         "ended": job.state.ended,
         "share": job.share,
+        "notice": _notice(job),
         "stages": {mark.name: mark.state for mark in stage_marks(job)},
         "fields": {
             "title": title(job),
             "stage": stage_words(job),
             "count": _count(job),
             "speed": _speed(job),
+            "percent": "" if job.state.ended else percent(share_of_all(job)),
             "left": _left(job),
             "elapsed": duration(job.elapsed),
             "current": "" if job.step is None else printable(job.step.current),
             "failures": "0" if job.step is None else number(job.step.failures),
             "message": job.message,
         },
-        "next": result_address(job),
+        "next": _next_address(job),
+        "go_on": None if job.scan is None else url_for("start.go_on", scan=job.scan),
     }
 
 
@@ -89,6 +100,46 @@ def title(job: Snapshot) -> str:
     if job.state is JobState.STOPPING:
         return _("Stopping")
     return _(_ENDED.get(job.state, _TITLES[job.kind]))
+
+
+def share_of_all(job: Snapshot) -> float:
+    """How much of the whole work is done, 0 to 1; it never falls."""
+    if job.state is JobState.DONE:
+        return 1.0
+    if job.step is None:
+        return 0.0
+    shares = _shares(job)
+    place = list(shares).index(job.step.stage) if job.step.stage in shares else 0
+    before = sum(list(shares.values())[:place])
+    return before + shares.get(job.step.stage, 0.0) * (job.share or 0.0)
+
+
+def seconds_left(job: Snapshot) -> float | None:
+    """How long the whole work will go on; None while unknown.
+
+    Later stages take as much of the present one's time as they usually do.
+    """
+    if job.left is None or job.step is None:
+        return None
+    shares = _shares(job)
+    if job.step.stage not in shares:
+        return job.left
+    place = list(shares).index(job.step.stage)
+    later = sum(list(shares.values())[place + 1 :]) / shares[job.step.stage]
+    return job.left + (job.stage_elapsed + job.left) * later
+
+
+def _shares(job: Snapshot) -> dict[str, float]:
+    """The share of each stage in the time of all, in order."""
+    stages = STAGES[job.kind]
+    return _USUAL_SHARES if job.kind is Kind.SCAN else dict.fromkeys(stages, 1 / len(stages))
+
+
+def _notice(job: Snapshot) -> str:
+    """What a notification says when the work has ended without its page being looked at."""
+    if not job.state.ended:
+        return ""
+    return _("%(work)s: %(how)s", work=_(_TITLES[job.kind]), how=_(_ENDED[job.state]))
 
 
 def stage_words(job: Snapshot) -> str:
@@ -124,6 +175,14 @@ def result_address(job: Snapshot) -> str | None:
     return None if job.run is None else url_for("history.run", run=job.run, job=job.id)
 
 
+def _next_address(job: Snapshot) -> str | None:
+    """Where the result is shown; None for a scan that was stopped before it found anything."""
+    if job.kind is Kind.SCAN and job.state in (JobState.STOPPED, JobState.FAILED):
+        found = job.scan is not None and library().groups(job.scan, GroupQuery(limit=1)).total
+        return result_address(job) if found else None
+    return result_address(job)
+
+
 def _count(job: Snapshot) -> str:
     if job.step is None:
         return ""
@@ -141,14 +200,15 @@ def _speed(job: Snapshot) -> str:
 
 
 def _left(job: Snapshot) -> str:
-    if job.left is None:
+    left = seconds_left(job)
+    if left is None:
         return "–"
-    if job.left < 5:
+    if left < 5:
         return _("a few seconds")
-    if job.left < 60:
+    if left < 60:
         return ngettext(
-            "about %(num)s second", "about %(num)s seconds", 5 * max(1, round(job.left / 5))
+            "about %(num)s second", "about %(num)s seconds", 5 * max(1, round(left / 5))
         )
-    if job.left < 3600:
-        return ngettext("about %(num)s minute", "about %(num)s minutes", round(job.left / 60))
-    return _("about %(time)s", time=duration(job.left))
+    if left < 3600:
+        return ngettext("about %(num)s minute", "about %(num)s minutes", round(left / 60))
+    return _("about %(time)s", time=duration(left))

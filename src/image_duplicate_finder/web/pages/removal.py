@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
 from image_duplicate_finder.library import Library
-from image_duplicate_finder.removal import BACKUP_FOLDER_NAME, Plan, PlanItem
+from image_duplicate_finder.removal import BACKUP_FOLDER_NAME, Plan, PlanItem, Refusal
 from image_duplicate_finder.results import FileView
 from image_duplicate_finder.settings import BackupMode, RemovalAction
+from image_duplicate_finder.web import paths
 from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.jobs import Job, Kind, Work
 from image_duplicate_finder.web.state import library, state
 
 blueprint = Blueprint("removal", __name__, url_prefix="/scans/<int:scan>/remove")
+
+_LEFT_ALONE = "left_alone:"
+_MOST_REMEMBERED = 2000
 
 _SHOWN = 100
 """Files that the confirmation lists; the plan can be downloaded whole."""
@@ -51,17 +57,34 @@ def remove(scan: int) -> BaseResponse | str:
         return _page(scan, plan, choice)
     if not plan.items:
         return redirect(url_for("removal.confirm", scan=scan), 303)
-    job = state().jobs.start(Job(Kind.REMOVE, scan=scan), _work(library(), plan, choice.mode))
+    job = state().jobs.start(Job(Kind.REMOVE, scan=scan), _work(library(), scan, plan, choice.mode))
     return redirect(url_for("work.page", job=job.id), 303)
 
 
-def _work(shown: Library, plan: Plan, mode: BackupMode) -> Work:
+def _work(shown: Library, scan: int, plan: Plan, mode: BackupMode) -> Work:
     def work(job: Job) -> object:
         report = shown.apply(plan, mode=mode, progress=job.progress, cancel=job.cancel)
         job.belongs_to(run=report.run)
+        # What the plan refused was selected too, so the report accounts for it.
+        report = replace(report, skipped=(*plan.refusals, *report.skipped))
+        _remember_left_alone(shown, scan, report.skipped)
         return report
 
     return work
+
+
+def _remember_left_alone(shown: Library, scan: int, refusals: Iterable[Refusal]) -> None:
+    """Keep why selected files stayed, for their tiles in the review."""
+    kept = [(paths.to_text(r.path), r.message) for r in islice(refusals, _MOST_REMEMBERED)]
+    shown.set_preference(f"{_LEFT_ALONE}{scan}", json.dumps(kept) if kept else "")
+
+
+@blueprint.app_template_global()
+def left_alone(scan: int, path: str) -> str:
+    """Why a selected file stayed when the selection was last removed or about to be; else ""."""
+    if "left_alone" not in g:
+        g.left_alone = dict(json.loads(library().preference(f"{_LEFT_ALONE}{scan}") or "[]"))
+    return str(g.left_alone.get(paths.to_text(path), ""))
 
 
 def _plan(scan: int, choice: Choice) -> Plan:
@@ -93,6 +116,7 @@ def _pictures(items: Iterable[PlanItem]) -> dict[str, FileView]:
 def _page(scan: int, plan: Plan, choice: Choice) -> str:
     roots = library().scan_record(scan).roots
     shown = plan.items[:_SHOWN]
+    _remember_left_alone(library(), scan, plan.refusals)
     return render_template(
         "removal/confirm.html",
         scan=scan,

@@ -52,6 +52,14 @@ def start() -> BaseResponse:
     return redirect(url_for("work.page", job=job.id), 303)
 
 
+@blueprint.post("/scans/<int:scan>/continue")
+def go_on(scan: int) -> BaseResponse:
+    """Scan the folders of an earlier scan again, in the same way: what it read is not read anew."""
+    record = library().scan_record(scan)
+    job = _start_scan(ScanRequest(record.roots, record.settings))
+    return redirect(url_for("work.page", job=job.id), 303)
+
+
 @blueprint.get("/folders")
 def folders() -> str:
     """The inside of the dialog that chooses a folder."""

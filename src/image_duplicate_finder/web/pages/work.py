@@ -63,8 +63,12 @@ def groups(job: str) -> str:
     scan = None if found is None else found.snapshot().scan
     if scan is None:
         return ""
-    query = GroupQuery(limit=_FIRST_GROUPS)
-    return render_template("work/groups.html", scan=scan, found=library().groups(scan, query))
+    return render_template(
+        "work/groups.html",
+        scan=scan,
+        found=library().groups(scan, GroupQuery(limit=_FIRST_GROUPS)),
+        summary=library().summary(scan),
+    )
 
 
 @blueprint.post("/<job>/stop")

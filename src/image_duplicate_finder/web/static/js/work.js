@@ -29,7 +29,8 @@ function show(now) {
     stage = now.fields.stage;
     announcer.textContent = stage || now.fields.title;
   }
-  document.title = `${now.fields.title} · ImageDuplicateFinder`;
+  const title = [now.fields.percent, now.fields.title, "ImageDuplicateFinder"];
+  document.title = title.filter(Boolean).join(" · ");
   const stopping = now.state === "stopping";
   for (const button of page.querySelectorAll("[data-stop]")) button.disabled = stopping;
   if (now.ended) finish(now);
@@ -41,20 +42,43 @@ function finish(now) {
   for (const part of page.querySelectorAll("[data-when]")) {
     part.hidden = !part.dataset.when.split(" ").includes(now.state);
   }
-  if (now.next) page.querySelector("[data-next]").href = now.next;
+  const next = page.querySelector("[data-next]");
+  next.hidden = !now.next;
+  if (now.next) next.href = now.next;
+  if (now.go_on) page.querySelector("#go-on").action = now.go_on;
+  tell(now.notice);
   if (now.state === "done" && now.next) location.replace(now.next);
 }
+
+/* The notification at the end. The browser asks once, when the button is pressed. */
+
+const notify = document.getElementById("notify");
+notify.hidden = !("Notification" in window) || Notification.permission !== "default";
+notify.addEventListener("click", async () => {
+  await Notification.requestPermission();
+  notify.hidden = true;
+});
+
+function tell(notice) {
+  if (!notice || !("Notification" in window) || Notification.permission !== "granted") return;
+  if (!document.hasFocus()) new Notification("ImageDuplicateFinder", { body: notice, tag: "work" });
+}
+
+/* Asking again and again */
+
+const clock = new Worker(page.dataset.clock);
+clock.addEventListener("message", ask);
 
 function ask() {
   fetch(page.dataset.now)
     .then((answer) => (answer.ok ? answer.json() : Promise.reject(answer.status)))
     .then((now) => {
       show(now);
-      if (!now.ended) setTimeout(ask, PAUSE);
+      if (!now.ended) clock.postMessage(PAUSE);
     })
     .catch((status) => {
       if (status === 404 || status === 401) location.reload();
-      else setTimeout(ask, PAUSE_AFTER_FAILURE);
+      else clock.postMessage(PAUSE_AFTER_FAILURE);
     });
 }
 
