@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from image_duplicate_finder.formats import RAW_FORMATS
 from image_duplicate_finder.model import ImageInfo
 from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule
 
@@ -26,7 +27,6 @@ class KeepFacts:
 
 
 # How a picture was compressed says how much of the original is left: camera RAW holds most.
-RAW_FORMATS = frozenset("CR2 CR3 NEF NRW ARW SRF SR2 DNG ORF RW2 RAF PEF SRW RWL 3FR IIQ".split())
 _FEW_COLOURS = frozenset({"GIF", "ICO"})
 _COPY_NAMES = re.compile(
     r"(?:^|[\s_\-(.])(?:copy|copie|kopie|copia|cópia|kopia|копия|副本|コピー|복사본|edited|duplicate)"

@@ -60,7 +60,7 @@ def plan_for(
     """A plan over one root, made as the program makes it."""
     roots = [os.fspath(root)] if isinstance(root, str | os.PathLike) else list(root)
     wishes = list(wishes)
-    around: Surroundings = look_around(wishes)
+    around: Surroundings = look_around(wishes, roots, links=False)
     return make_plan(wishes, roots=roots, action=action, surroundings=around, **options)
 
 

@@ -7,12 +7,22 @@ from pathlib import Path
 
 import pytest
 
+from image_duplicate_finder.companions import Folder
 from image_duplicate_finder.model import Relation
 from image_duplicate_finder.removal import Evidence, Remover, look_around, make_plan
 from image_duplicate_finder.removal.quicktime import content_identifier
-from image_duplicate_finder.removal.units import Folder
 from image_duplicate_finder.settings import BackupMode, RemovalAction
-from tests.removal.support import any_match, evidence, plan_file, plan_for, reasons, tree, write
+from tests.removal.support import (
+    any_match,
+    apply,
+    evidence,
+    forged,
+    plan_file,
+    plan_for,
+    reasons,
+    tree,
+    write,
+)
 
 
 def film(identifier: str | None) -> bytes:
@@ -200,3 +210,65 @@ def test_looking_around_opens_films_only_beside_pictures_with_identifiers(root: 
     write(root / "copies/L1.MOV", film("ABC"))
     assert look_around([wish(root, "L1.HEIC")]).identifiers == {}
     assert str(root / "copies/L1.MOV") in look_around([wish(root, "L1.HEIC", "ABC")]).identifiers
+
+
+def test_captions_masks_and_labels_go_and_come_back_with_their_picture(
+    root: Path, quick_path: Path
+) -> None:
+    for base in ("keep", "images"):
+        write(root / base / "1.jpg", b"a picture")
+    belongs = ["images/1.txt", "images/1.caption", "images/1_mask.png", "labels/1.txt"]
+    for name in (*belongs, "images/10.txt", "labels/10.txt"):
+        write(root / name, name.encode())
+    remover, before = Remover(quick_path / "library"), tree(root)
+    plan = plan_for([evidence(root / "images/1.jpg", root / "keep/1.jpg")], root)
+    report = remover.apply(plan, matches=any_match, mode=BackupMode.REMOVED)
+    assert {item.path for item in report.done} == {
+        str(root / name) for name in (*belongs, "images/1.jpg")
+    }
+    assert len(remover.undo(report.run).done) == 5
+    assert tree(root) == before
+
+
+def test_a_mask_that_is_kept_for_another_file_stays(root: Path) -> None:
+    for base in ("keep", "images"):
+        write(root / base / "1.jpg", b"a picture")
+    for name in ("images/1_mask.png", "other mask.png"):
+        write(root / name, b"a mask")
+    plan = plan_for(
+        [
+            evidence(root / "images/1.jpg", root / "keep/1.jpg"),
+            evidence(root / "other mask.png", root / "images/1_mask.png"),
+        ],
+        root,
+    )
+    assert len(plan.items) == 2
+    assert all(item.companions == () for item in plan.items)
+
+
+def test_labels_outside_of_the_scanned_folders_stay(root: Path) -> None:
+    for base in ("images/keep", "images/copies"):
+        write(root / base / "1.jpg", b"a picture")
+    write(root / "labels/copies/1.txt", b"0 0 0 1 1")
+    wish = evidence(root / "images/copies/1.jpg", root / "images/keep/1.jpg")
+    plan = plan_for([wish], root / "images")
+    assert len(plan.items) == 1 and plan.items[0].companions == ()
+    assert plan_for([wish], root).items[0].companions != ()
+
+
+def test_nothing_is_taken_out_of_the_package_of_a_photo_manager(
+    root: Path, quick_path: Path
+) -> None:
+    inside = root / "My.photoslibrary/originals/1.jpg"
+    for path in (inside, root / "keep/1.jpg"):
+        write(path, b"a picture")
+    wish = evidence(inside, root / "keep/1.jpg")
+    plan = plan_for([wish], root)
+    assert plan.items == () and [each.reason for each in plan.refusals] == ["library"]
+    report = apply(Remover(quick_path / "library"), forged(plan, wish))
+    assert reasons(report) == {"1.jpg": "library"} and inside.exists()
+    # A link that leads into it gives it no other place.
+    (root / "link").symlink_to(inside.parent)
+    wish = evidence(root / "link/1.jpg", root / "keep/1.jpg")
+    report = apply(Remover(quick_path / "library"), forged(plan, wish))
+    assert not report.done and inside.exists()

@@ -30,9 +30,10 @@ from image_duplicate_finder.decode.pillow_formats import (
 from image_duplicate_finder.decode.raw import decode_raw, read_raw
 from image_duplicate_finder.decode.reasons import is_of_the_system, lacks_memory, plain_reason
 from image_duplicate_finder.decode.scale import reduction, shrink
-from image_duplicate_finder.decode.sniff import RAW_FORMATS, sniff, what_else
+from image_duplicate_finder.decode.sniff import sniff, what_else
 from image_duplicate_finder.decode.wide_png import decode_stored_wide_png, is_wide_png
 from image_duplicate_finder.errors import DecodeError
+from image_duplicate_finder.formats import RAW_FORMATS
 from image_duplicate_finder.model import ImageInfo
 from image_duplicate_finder.settings import DecodeLimits
 

@@ -21,15 +21,13 @@ from image_duplicate_finder.decode.tiff_tags import (
     read_directory,
     start_offset,
 )
+from image_duplicate_finder.formats import LOSSLESS_FORMATS
 from image_duplicate_finder.model import ImageInfo, Part, PartKind
 
 _MOST_FRAMES = 10_000
 # Each of the first frames has a digest of its own; the last digest stands for all the rest.
 _FRAMES_TOLD_APART = 255
 _LONGEST_TEXT = 1 << 20
-_LOSSLESS = frozenset(
-    {"BMP", "GIF", "ICO", "CUR", "PCX", "PNG", "PPM", "PSD", "QOI", "SGI", "SUN", "TGA", "XBM"}
-)
 _TIFF_BITS, _TIFF_COMPRESSION, _TIFF_KIND, _TIFF_XMP, _TIFF_LAYERS = 258, 259, 254, 700, 37724
 _TIFF_IPTC = 33723
 _TIFF_PLACES = ((273, 279), (324, 325))
@@ -79,9 +77,9 @@ def read_facts(data: bytes, name: str) -> Facts:
     """The facts for a format by its name in :func:`sniff.sniff`; damaged bytes give defaults."""
     reader = _READERS.get(name)
     try:
-        return reader(data) if reader is not None else Facts(lossless=name in _LOSSLESS)
+        return reader(data) if reader is not None else Facts(lossless=name in LOSSLESS_FORMATS)
     except (struct.error, IndexError):
-        return Facts(lossless=name in _LOSSLESS)
+        return Facts(lossless=name in LOSSLESS_FORMATS)
 
 
 def coded_data(data: bytes, info: ImageInfo) -> Iterator[bytes]:

@@ -9,10 +9,6 @@ from image_duplicate_finder.decode.tiff_tags import (
     start_offset,
 )
 
-RAW_FORMATS = frozenset(
-    {"CR2", "CR3", "CRW", "NEF", "ARW", "DNG", "ORF", "RW2", "RAF", "PEF", "SRW", "RAW"}
-)
-
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),

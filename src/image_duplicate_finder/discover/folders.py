@@ -15,6 +15,7 @@ from image_duplicate_finder.own_files import (
     is_passed_over,
     is_unmarked_entry,
 )
+from image_duplicate_finder.sources import library_of
 
 OWN = "Pictures that this program keeps for itself lie here: a backup, or what it shows in pages."
 
@@ -34,7 +35,8 @@ def walk(root: str, choice: Choice) -> Found:
             yield Failure(root, "discover", reason(error, "file"))
             return
         if stat_bits.S_ISREG(status.st_mode):
-            yield FoundFile(root, FileStat.of(status), os.path.dirname(root))
+            free = library_of(root) is None
+            yield FoundFile(root, FileStat.of(status), os.path.dirname(root), free)
         return
     waiting = [root]
     while waiting:
@@ -55,6 +57,7 @@ def walk(root: str, choice: Choice) -> Found:
         if LIBRARY_NAME in names:
             entries = [entry for entry in entries if not is_library_file(entry.name)]
         below: list[str] = []
+        free = library_of(os.path.join(folder, "")) is None
         for entry in entries:
             try:
                 if _passed_over(entry, root, choice):
@@ -68,7 +71,7 @@ def walk(root: str, choice: Choice) -> Found:
                     and not is_unmarked_entry(name, entry.name)
                 ):
                     # As FoundFile(...), which takes three times as long.
-                    yield tuple.__new__(FoundFile, (entry.path, _entry_stat(entry), root, True))
+                    yield tuple.__new__(FoundFile, (entry.path, _entry_stat(entry), root, free))
             except OSError as error:
                 yield Failure(entry.path, "discover", reason(error, "file"))
         waiting.extend(sorted(below, reverse=True, key=os.fsencode))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from image_duplicate_finder.keeping import RAW_FORMATS, KeepFacts, RankKey, ranking
+from image_duplicate_finder.companions import Shot, one_shot
+from image_duplicate_finder.formats import RAW_FORMATS
+from image_duplicate_finder.keeping import KeepFacts, RankKey, ranking
 from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule
 
 if TYPE_CHECKING:  # the web app starts without numpy
@@ -51,13 +52,14 @@ class Apart:
         return self.one_shot(a, b)
 
     def one_shot(self, a: int, b: int) -> bool:
-        """Whether a camera wrote both at once: RAW and JPEG of one name in one folder (rule 8)."""
+        """Whether a camera wrote both at once: RAW and JPEG of one shot (rule 8)."""
         if (a in self.raw) == (b in self.raw):
             return False
-        return not self._stems(a).isdisjoint(self._stems(b))
-
-    def _stems(self, id: int) -> set[str]:
-        return {os.path.splitext(facts.path)[0] for facts in self.contents[id].files}
+        return any(
+            one_shot(Shot(mine.path, mine.info), Shot(theirs.path, theirs.info))
+            for mine in self.contents[a].files
+            for theirs in self.contents[b].files
+        )
 
 
 class Ranked:

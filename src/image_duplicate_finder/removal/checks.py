@@ -8,6 +8,7 @@ its keeper after its own file has left.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -24,11 +25,13 @@ from image_duplicate_finder.removal.plan import (
     Reason,
     Surroundings,
     UnitIndex,
+    inside,
     keeper_planned,
     led_to,
     refuse,
 )
 from image_duplicate_finder.removal.records import Item
+from image_duplicate_finder.sources import library_of
 
 Matches = Callable[[bytes, bytes], bool]
 """Tells whether the library stores a match between the contents of a file and its keeper."""
@@ -64,6 +67,7 @@ class Checks:
         self._units = UnitIndex(around)
         self._targets = targets
         self._planned: Mapping[str, PlanItem] = {item.path: item for item in plan.items}
+        self._keepers = {item.evidence.keeper.path for item in plan.items}
         self._removed_identities = {item.evidence.file.stat.identity for item in plan.items}
         self._keeper_identities: set[tuple[int, int]] = set()
 
@@ -97,7 +101,7 @@ class Checks:
         found = {
             companion.path
             for mate in mates
-            for companion in self._units.companions(mate.path, self._planned)
+            for companion in self._units.companions(mate.path, self._planned, self._keepers)
         }
         planned = {companion.path for mate in mates for companion in mate.companions}
         if found != planned or any(mate.unit != item.unit for mate in mates):
@@ -121,6 +125,9 @@ class Checks:
             raise Refused(Reason.BACKUP, "It lies in a backup.")
         if look.is_made_to_show(path):
             raise Refused(Reason.OUTSIDE, "This program made it, to show a picture.")
+        package = library_of(os.path.join(above.paths[0], ""))
+        if package is not None:
+            raise Refused(Reason.LIBRARY, inside(package))
 
     def before(self, item: Item, planned: PlanItem | None) -> Seen:
         """Look at a file and its keeper just before the move. Raises Refused and OSError.

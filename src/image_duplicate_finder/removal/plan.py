@@ -7,17 +7,17 @@ everything again on the disk; nothing here is trusted there.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from blake3 import blake3
 
+from image_duplicate_finder.companions import Folder, Unit
 from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.model import FileStat, Relation
-from image_duplicate_finder.removal.units import Folder, Unit
 from image_duplicate_finder.settings import RemovalAction
-from image_duplicate_finder.sources import is_read_only
+from image_duplicate_finder.sources import is_read_only, library_of
 
 LINKS = frozenset({RemovalAction.HARDLINK, RemovalAction.REFLINK, RemovalAction.SYMLINK})
 
@@ -27,6 +27,7 @@ class Reason(StrEnum):
 
     OUTSIDE = "outside"
     READ_ONLY = "read_only"
+    LIBRARY = "library"
     PROTECTED = "protected"
     NOT_CHOSEN = "not_chosen"
     BACKUP = "backup"
@@ -133,7 +134,8 @@ class Plan:
 class Surroundings:
     """What stands beside the files of a plan, from :func:`surroundings.look_around`.
 
-    ``folders`` maps a folder to its names; ``stats`` has the files among them that may be
+    ``folders`` maps a folder to its names, ``beside`` to the paths in folders of labels that a
+    training set keeps beside it; ``stats`` has the files among them that may be
     companions, by path; ``identifiers`` maps paths to the content identifiers of Live Photos;
     ``links`` maps files to a symbolic link that leads to them.
     """
@@ -141,6 +143,7 @@ class Surroundings:
     folders: Mapping[str, Sequence[str]] = field(default_factory=dict)
     stats: Mapping[str, FileStat] = field(default_factory=dict)
     identifiers: Mapping[str, str] = field(default_factory=dict)
+    beside: Mapping[str, Sequence[str]] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -225,6 +228,14 @@ def led_to(path: str, link: str) -> Refusal:
     )
 
 
+def inside(package: str) -> str:
+    """Why a file stays that lies in the package of a photo manager."""
+    return (
+        f"It lies in {package}, which belongs to a photo manager; taking files out would damage "
+        "it. Delete the picture in that program instead."
+    )
+
+
 def root_of(path: str, roots: Iterable[str]) -> str | None:
     """The innermost of ``roots`` that holds ``path``, or None."""
     holding = [root for root in roots if path != root and is_inside(path, root)]
@@ -250,6 +261,8 @@ def refuse(wish: Evidence, plan: Plan) -> Refusal | None:
             f"Its keeper {keeper.path} lies in an archive or behind a URL, which may change "
             "unseen. Choose a keeper in a folder.",
         )
+    if (package := library_of(path)) is not None:
+        return refusal(Reason.LIBRARY, inside(package))
     if root_of(path, plan.roots) is None:
         return refusal(Reason.OUTSIDE, "It lies outside the scanned folders.")
     for folder in plan.protected:
@@ -296,13 +309,15 @@ def _with_units(
 
     numbers: dict[str, int] = {}
     claimed: set[str] = set()
+    keepers = {wish.keeper.path for wish in accepted.values()}
     items = []
     for path, wish in accepted.items():
         partners = index.partners(path)
         number = numbers.get(path, len(numbers))
         for other in (path, *partners):
             numbers.setdefault(other, number)
-        companions = tuple(c for c in index.companions(path, accepted) if c.path not in claimed)
+        found = index.companions(path, accepted, keepers)
+        companions = tuple(c for c in found if c.path not in claimed)
         claimed.update(c.path for c in companions)
         items.append(PlanItem(wish, numbers[path], companions))
     return sorted(items, key=lambda item: item.unit)
@@ -327,12 +342,13 @@ class UnitIndex:
                     for n in names
                     if (p := os.path.join(folder, n)) in self._around.identifiers
                 },
+                self._around.beside.get(folder, ()),
             )
         return self._folders[folder].unit(name)
 
     def partners(self, path: str) -> tuple[str, ...]:
         """The RAW or camera picture of the same shot, as paths."""
-        return self._paths(path, self.unit(path).partners)
+        return self.paths(path, self.unit(path).partners)
 
     def torn(self, wish: Evidence, planned: Mapping[str, object]) -> Refusal | None:
         """Why removing this file would tear its unit apart, or None."""
@@ -351,7 +367,7 @@ class UnitIndex:
                     "kept or removed together.",
                 )
         videos = self._own_videos(path, planned)
-        if videos and not self.unit(wish.keeper.path).videos:
+        if videos and not self.unit(wish.keeper.path).films:
             return Refusal(
                 path,
                 Reason.UNIT,
@@ -359,28 +375,34 @@ class UnitIndex:
             )
         return None
 
-    def companions(self, path: str, planned: Mapping[str, object]) -> tuple[Companion, ...]:
-        """The video and the sidecars that go where this file goes."""
+    def companions(
+        self, path: str, planned: Mapping[str, object], keepers: Collection[str]
+    ) -> tuple[Companion, ...]:
+        """The film and the sidecars that go where this file goes.
+
+        A mask is a picture, too: it stays where it is one of the ``keepers``.
+        """
         unit = self.unit(path)
-        sidecars = list(self._paths(path, unit.own_sidecars))
-        if all(other in planned for other in self._paths(path, unit.stem_sharers)):
-            sidecars += self._paths(path, unit.stem_sidecars)
+        sidecars = list(self.paths(path, unit.own_sidecars))
+        if all(other in planned for other in self.paths(path, unit.stem_sharers)):
+            sidecars += self.paths(path, unit.stem_sidecars)
         kinds = dict.fromkeys(self._own_videos(path, planned), "video")
         kinds.update(dict.fromkeys(sidecars, "sidecar"))
         return tuple(
             Companion(other, self._around.stats[other], kind)
             for other, kind in kinds.items()
-            if other not in planned and other in self._around.stats
+            if other not in planned and other not in keepers and other in self._around.stats
         )
 
     def _own_videos(self, path: str, planned: Mapping[str, object]) -> tuple[str, ...]:
         """Moving halves that would be left without any picture."""
         unit = self.unit(path)
-        if all(other in planned for other in self._paths(path, unit.video_sharers)):
-            return self._paths(path, unit.videos)
+        if all(other in planned for other in self.paths(path, unit.film_sharers)):
+            return self.paths(path, unit.films)
         return ()
 
     @staticmethod
-    def _paths(path: str, names: Iterable[str]) -> tuple[str, ...]:
+    def paths(path: str, names: Iterable[str]) -> tuple[str, ...]:
+        """The names of a unit's files as paths."""
         folder = os.path.dirname(path)
         return tuple(os.path.join(folder, name) for name in names)

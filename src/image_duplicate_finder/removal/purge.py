@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
+from image_duplicate_finder.companions import Folder
 from image_duplicate_finder.removal import checks, fs, look
 from image_duplicate_finder.removal.apply import as_refused
 from image_duplicate_finder.removal.backup import prune
@@ -20,7 +21,6 @@ from image_duplicate_finder.removal.plan import Reason, Refusal
 from image_duplicate_finder.removal.preserve import preserved_files, restated_by_link
 from image_duplicate_finder.removal.records import BackupFolder, Item, State
 from image_duplicate_finder.removal.report import PurgeReport, Restated
-from image_duplicate_finder.removal.units import Folder
 
 BATCH = 256
 """Units whose keepers are looked at together, just before their files go."""
@@ -156,7 +156,7 @@ def _keeps_its_film(unit: Sequence[Item], keeper: str) -> bool:
     if all(item.kind != "video" for item in unit):
         return True
     folder, name = os.path.split(keeper)
-    return bool(Folder.of(fs.names(folder)).unit(name).videos)
+    return bool(Folder.of(fs.names(folder)).unit(name).films)
 
 
 def _freed_by(item: Item) -> int:

@@ -78,7 +78,9 @@ class Remover:
                     plan,
                     protected=tuple(protected),
                     matches=matches,
-                    around=look_around(item.evidence for item in plan.items),
+                    around=look_around(
+                        (item.evidence for item in plan.items), plan.roots, links=False
+                    ),
                     targets=Targets((*links_below(plan.roots), *links_of(journal))),
                 )
                 backups = Backups(journal, run, plan.roots, backup_dir)

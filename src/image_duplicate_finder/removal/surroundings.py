@@ -5,33 +5,31 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from image_duplicate_finder.companions import FILM_EXTENSIONS, label_folders, split
+from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.model import FileStat
 from image_duplicate_finder.removal import fs, look
 from image_duplicate_finder.removal.links import Targets, links_below
-from image_duplicate_finder.removal.plan import Evidence, Surroundings
+from image_duplicate_finder.removal.plan import Evidence, Surroundings, UnitIndex
 from image_duplicate_finder.removal.quicktime import content_identifier
-from image_duplicate_finder.removal.units import (
-    OWN_SIDECARS,
-    STEM_SIDECARS,
-    VIDEO_EXTENSIONS,
-    split,
-)
-
-_COMPANIONS = OWN_SIDECARS | STEM_SIDECARS | VIDEO_EXTENSIONS
 
 
-def look_around(evidence: Iterable[Evidence], roots: Iterable[str] = ()) -> Surroundings:
-    """List the folders of all files and keepers; stat what may be a companion there.
+def look_around(
+    evidence: Iterable[Evidence], roots: Iterable[str] = (), *, links: bool = True
+) -> Surroundings:
+    """List the folders of all files and keepers; stat what belongs to a file there.
 
-    Symbolic links to the files are looked for below ``roots``.
+    Folders of labels beside those of pictures are looked for below ``roots``, and so are symbolic
+    links to the files, unless the caller does that (``links`` False).
 
-    Videos are opened for their content identifier only beside a picture that states one. A
+    Films are opened for their content identifier only beside a picture that states one. A
     folder that cannot be read counts as empty: its files cannot be moved either.
     """
     folders: dict[str, tuple[str, ...]] = {}
+    beside: dict[str, tuple[str, ...]] = {}
     stats: dict[str, FileStat] = {}
     identifiers: dict[str, str] = {}
-    evidence = list(evidence)
+    evidence, roots = list(evidence), list(roots)
     for wish in evidence:
         for file in (wish.file, wish.keeper):
             if file.content_identifier is not None:
@@ -39,21 +37,34 @@ def look_around(evidence: Iterable[Evidence], roots: Iterable[str] = ()) -> Surr
             folders.setdefault(os.path.dirname(file.path), ())
     with_identifiers = {os.path.dirname(path) for path in identifiers}
     for folder in folders:
-        try:
-            folders[folder] = tuple(fs.names(folder))
-        except OSError:
-            continue
-        for name in folders[folder]:
-            extension = split(name)[1]
+        folders[folder] = _names(folder)
+        beside[folder] = tuple(
+            os.path.join(labels, name)
+            for labels in label_folders(folder)
+            if any(is_inside(labels, root) for root in roots)
+            for name in _names(labels)
+        )
+        for name in folders[folder] if folder in with_identifiers else ():
             path = os.path.join(folder, name)
-            if extension not in _COMPANIONS or (found := look.regular(path)) is None:
-                continue
-            stats[path] = found
-            if extension in VIDEO_EXTENSIONS and folder in with_identifiers:
+            if split(name)[1] in FILM_EXTENSIONS and look.regular(path) is not None:
                 identifier = content_identifier(path)
                 if identifier is not None:
                     identifiers[path] = identifier
-    return Surroundings(folders, stats, identifiers, _led_to(evidence, roots))
+    led_to = _led_to(evidence, roots if links else ())
+    around = Surroundings(folders, stats, identifiers, beside, led_to)
+    units = UnitIndex(around)
+    for path in {wish.file.path for wish in evidence}:
+        for companion in units.paths(path, units.unit(path).companions):
+            if companion not in stats and (found := look.regular(companion)) is not None:
+                stats[companion] = found
+    return around
+
+
+def _names(folder: str) -> tuple[str, ...]:
+    try:
+        return tuple(fs.names(folder))
+    except OSError:
+        return ()
 
 
 def _led_to(evidence: Iterable[Evidence], roots: Iterable[str]) -> dict[str, str]:

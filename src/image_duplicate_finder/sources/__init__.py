@@ -9,6 +9,7 @@ from image_duplicate_finder.sources.names import (
     is_archive,
     is_read_only,
     is_url,
+    library_of,
     split_member,
     within,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "is_archive",
     "is_read_only",
     "is_url",
+    "library_of",
     "read",
     "read_as_scanned",
     "split_member",

@@ -11,6 +11,13 @@ MEMBER_MARK = "!/"
 
 _ARCHIVE = re.compile(r"\.(zip|cbz|tar)$", re.IGNORECASE)
 _MEMBER = re.compile(r"(.+?\.(?:zip|cbz|tar))!/(.+)", re.IGNORECASE | re.DOTALL)
+# Apple Photos, iPhoto, Aperture, Photo Booth; Lightroom's previews and synchronised pictures;
+# Capture One; Eagle.
+_LIBRARY = re.compile(
+    r"(.*?/[^/]*\.(?:photoslibrary|photolibrary|migratedphotolibrary|aplibrary|photoboothlibrary"
+    r"|lrdata|lrlibrary|lrcat-data|cocatalog|library)|.*?/(?:iPhoto|Aperture) Library)/",
+    re.IGNORECASE | re.DOTALL,
+)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
@@ -46,6 +53,19 @@ def outer(path: str, change: Callable[[str], str]) -> str:
 def is_read_only(path: str) -> bool:
     """Whether ``path`` lies in an archive or behind a URL: this program never changes those."""
     return is_url(path) or split_member(path) is not None
+
+
+def library_of(path: str) -> str | None:
+    """The package of a photo manager that ``path`` lies in, or None.
+
+    Its database names every file inside, so that none may be changed or taken away. Pictures
+    inside can be kept for others outside.
+
+    >>> library_of("/home/a/Photos Library.photoslibrary/originals/4/4F.jpeg")
+    '/home/a/Photos Library.photoslibrary'
+    """
+    found = _LIBRARY.match(path.replace(os.sep, "/") if os.sep != "/" else path)
+    return None if found is None else path[: found.end(1)]
 
 
 def within(folder: str) -> str:
