@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import io
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import cv2
@@ -15,8 +17,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from image_duplicate_finder.decode import read_info
-from image_duplicate_finder.model import FileStat, Group, GroupKind, Member, Relation
+from image_duplicate_finder.model import FileStat, Group, GroupKind, Match, Member, Relation
 from image_duplicate_finder.results import ScanState
+from image_duplicate_finder.scan.basis import verifier_name
 from image_duplicate_finder.settings import DecodeLimits, ScanSettings
 from image_duplicate_finder.store import Store
 from tests.painting import paint_photo
@@ -104,11 +107,27 @@ def make_scene(library: Path, folder: Path, *, more: int = 0) -> Scene:
                 for name, id in files.items()
             ],
         )
-        store.groups.replace(scan, _groups(files, more))
+        groups = _groups(files, more)
+        store.groups.replace(scan, groups)
+        store.matches.put(verifier_name(ScanSettings().mode), _matches(store, groups))
         store.scans.update(scan, files=len(files), decoded=len(files), failures=0)
         store.scans.finish(scan, ScanState.DONE)
     store.close()
     return Scene(folder, scan, files)
+
+
+def _matches(store: Store, groups: Iterable[Group]) -> Iterator[Match]:
+    """That all members of a group match each other, as verification would have stored it."""
+    for group in groups:
+        ids = [group.keeper, *(member.file for member in group.members)]
+        contents = {view.id: view.content for view in store.groups.files(1, ids)}
+        numbers = store.contents.ids_of(list(contents.values()))
+        relation_of = {member.file: member.relation for member in group.members}
+        for one, other in combinations(ids, 2):
+            low, high = sorted((numbers[contents[one]], numbers[contents[other]]))
+            if low != high:
+                same = group.kind is not GroupKind.SIMILAR
+                yield Match(low, high, relation_of[other], same_photograph=same)
 
 
 def _groups(files: dict[str, int], more: int) -> list[Group]:

@@ -32,6 +32,10 @@ class BulkRule(StrEnum):
     SHORTEST_PATH = "shortest_path"
 
 
+RULED = frozenset(set(Relation) - {Relation.CONTAINS, Relation.SIMILAR})
+"""The relations that a rule may select: a person chooses the other files one by one."""
+
+
 class BulkFile(NamedTuple):
     """A file of a group: ``relation`` is None for the keeper.
 
@@ -66,21 +70,22 @@ class BulkGroup(NamedTuple):
 class BulkOrder:
     """A rule with what it needs: ``folders`` in order of preference for FOLDER_ORDER.
 
-    ``relations`` are those whose members are selected; others keep their state.
+    ``relations`` are those whose members are selected; others keep their state. What only
+    contains another picture or looks like it is never selected by a rule (:data:`RULED`).
     """
 
     rule: BulkRule
     folders: tuple[str, ...] = ()
-    relations: frozenset[Relation] = frozenset(
-        set(Relation) - {Relation.EDITED, Relation.CONTAINS, Relation.SIMILAR}
-    )
+    relations: frozenset[Relation] = RULED - {Relation.EDITED}
 
 
 @dataclass(frozen=True, slots=True)
 class BulkChange:
     """What a rule does to one group: ``keeper`` is kept and ``select`` is selected for removal.
 
-    ``changes_keeper`` when another file was kept before.
+    ``changes_keeper`` when another file was kept before. Then ``select`` is the most that will be
+    selected: what the others are to the new keeper is only known when they are verified against
+    it, and :func:`select_beside` chooses among them.
     """
 
     group: int
@@ -108,7 +113,9 @@ class BulkStep:
 class BulkPreview:
     """What a rule would change over many groups, counted.
 
-    ``examples`` are the first groups whose keeper changes, or failing that whose selection does.
+    ``files_after`` and ``bytes_after`` are the most that will be selected: in groups whose keeper
+    changes the others are verified against it when the rule is carried out. ``examples`` are the
+    first groups whose keeper changes, or failing that whose selection does.
     """
 
     groups: int
@@ -144,19 +151,26 @@ def change(group: BulkGroup, order: BulkOrder) -> BulkChange:
     """What a rule does to a group. Equal files: the present keeper wins, then the first path."""
     rank = _RANKS.get(order.rule) or _by_folder(order.folders)
     best = min(group.files, key=lambda file: (rank(file), file.relation is not None, file.path))
-    # What leads from a new keeper to a member leads over the old keeper, by both relations.
-    surely = best.relation is None or best.relation in order.relations
+    relations = order.relations & RULED
+    surely = best.relation is None or best.relation in relations
     select = tuple(
         file.file
         for file in group.files
         if file is not best
         and file.removable
-        and (
-            file.selected
-            or (surely and (file.relation is None or file.relation in order.relations))
-        )
+        and (file.selected or (surely and (file.relation is None or file.relation in relations)))
     )
-    return BulkChange(group.id, best.file, not best.keeper, select)
+    return BulkChange(group.id, best.file, best.relation is not None, select)
+
+
+def select_beside(wanted: BulkChange, group: BulkGroup, order: BulkOrder) -> tuple[int, ...]:
+    """What a rule selects in ``group``, which its new keeper leads by matches of its own."""
+    relations = order.relations & RULED
+    return tuple(
+        file.file
+        for file in group.files
+        if file.file in wanted.select and file.relation in relations
+    )
 
 
 def preview(groups: Iterable[BulkGroup], order: BulkOrder, examples: int = 4) -> BulkPreview:

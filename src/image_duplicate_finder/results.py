@@ -59,7 +59,10 @@ class FileView:
 
 @dataclass(frozen=True, slots=True)
 class MemberView:
-    """A member of a group; ``transform`` maps the keeper's pixel coordinates to the member's."""
+    """A member of a group; ``transform`` maps the keeper's pixel coordinates to the member's.
+
+    ``decided``: a person, not a rule of the program, said whether it is selected.
+    """
 
     file: FileView
     relation: Relation
@@ -69,6 +72,7 @@ class MemberView:
     overlap: float
     score: float
     selected: bool
+    decided: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +190,7 @@ class DecisionRecord:
     """A decision that can be taken back.
 
     ``files`` is how many files it was about, ``name`` the path of the file, if it was one.
+    ``left`` are the paths of files that left their group by it: they do not match its new keeper.
     """
 
     id: int
@@ -194,6 +199,7 @@ class DecisionRecord:
     kind: DecisionKind
     files: int = 0
     name: str = ""
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ def _read(path: Path) -> Plan:
         raise UsageError(
             f"The plan {shown(str(path))} cannot be read: {error.strerror}."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(
             f"{shown(str(path))} is not a plan; write one with: idf plan --json FILE"
         ) from error

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from image_duplicate_finder.cli.choices import chosen_scan, open_library, scan_option
-from image_duplicate_finder.cli.texts import counted
+from image_duplicate_finder.cli.texts import counted, shown
 
 
 @click.command(short_help="Take over decisions from an edited table.")
@@ -25,6 +25,7 @@ def command(context: click.Context, /, table: Path, scan_number: int | None) -> 
     leave          do not
     not_duplicate  it does not show the same as the keeper; remembered for later scans
 
+    Files are verified against a new keeper; what does not match it leaves the group and is told.
     Rows that you deleted change nothing. When a line cannot be understood or carried out,
     nothing is changed and all such lines are told. No file is touched: idf plan and idf apply
     remove what is selected.
@@ -44,3 +45,10 @@ def command(context: click.Context, /, table: Path, scan_number: int | None) -> 
         f"{counted(done.selected, 'file')} selected, {done.unselected:,} unselected, "
         f"{done.dismissed:,} marked as no duplicates."
     )
+    if done.left:
+        click.echo(
+            f"{counted(len(done.left), 'file')} left the group, not showing the same as its new "
+            "keeper:"
+        )
+        for path in done.left:
+            click.echo(f"  {shown(path)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -29,13 +30,18 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """How many groups changed, and how: keepers, selected or unselected files, dismissed ones."""
+    """How many groups changed, and how: keepers, selected or unselected files, dismissed ones.
+
+    ``left`` are the paths of files that left their group, because they do not match its new
+    keeper.
+    """
 
     groups: int
     keepers: int
     selected: int
     unselected: int
     dismissed: int
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +115,11 @@ def apply_decisions(library: Library, scan: int, decisions: Iterable[Decision]) 
         for table in tables.values()
         if (change := _change(table, by_path, problems)) is not None
     ]
-    twice = [change.group for change in changes]
+    times = Counter(change.group for change in changes)
     problems += [
         f"two groups of the table are one group of the scan ({number})."
-        for number in sorted({number for number in twice if twice.count(number) > 1})
+        for number in sorted(times)
+        if times[number] > 1
     ]
     _refuse(problems)
     return _carry_out(library, changes)
@@ -144,12 +151,20 @@ def _change(
         f"line {other.line}: the group has another keeper in line {keeps[0].line}; write leave "
         "for what is not to be removed."
         for other in keeps[1:]
+        if other.path != keeps[0].path
     ]
     keeper = files[keeps[0].path] if keeps else group.keeper
     selected: dict[int, bool] = {}
     dismissed: set[int] = set()
+    said: dict[str, Decision] = {}
     for decision in table:
         file = files[decision.path]
+        earlier = said.setdefault(decision.path, decision)
+        if earlier.choice is not decision.choice:
+            problems.append(
+                f"line {decision.line}: {decision.path} has the choice {earlier.choice.value} in "
+                f"line {earlier.line} already."
+            )
         if decision.choice is Choice.KEEP:
             continue
         if file.id == keeper.id:
@@ -176,22 +191,26 @@ def _change(
 
 def _carry_out(library: Library, changes: Iterable[_Change]) -> Imported:
     counts = {"groups": 0, "keepers": 0, "selected": 0, "unselected": 0, "dismissed": 0}
+    left: list[str] = []
     for change in changes:
         group: int | None = change.group
         counts["groups"] += 1
         if change.keeper is not None:
-            group = library.choose_keeper(change.group, change.keeper)
+            scan = library.group(change.group).scan
+            group = library.choose_keeper(change.group, change.keeper) or None
+            decision = library.latest_decision(scan)
+            left += () if decision is None else decision.left
             counts["keepers"] += 1
-        if change.dismissed:
-            left = library.dismiss(group or change.group, change.dismissed)
-            group = left[0] if left else None
+        if group is not None and change.dismissed:
+            parts = library.dismiss(group, change.dismissed)
+            group = parts[0] if parts else None
             counts["dismissed"] += len(change.dismissed)
         if group is None:
             continue
         for value, name in ((True, "selected"), (False, "unselected")):
             files = [(group, file) for file, wanted in change.selected.items() if wanted is value]
             counts[name] += library.select(files, value)
-    return Imported(**counts)
+    return Imported(**counts, left=tuple(left))
 
 
 def _files(group: GroupView) -> list[FileView]:

@@ -13,6 +13,7 @@ from image_duplicate_finder.bulk import (
     BulkStep,
     change,
     preview,
+    select_beside,
 )
 from image_duplicate_finder.library.decisions import Decisions
 from image_duplicate_finder.results import DecisionKind, GroupQuery
@@ -56,7 +57,7 @@ class BulkRules(Decisions):
             with self.one_decision(scan, DecisionKind.RULE, onto=onto) as facts:
                 facts.files += len(part)
                 for outline in list(self._store.groups.outlines(scan, part)):
-                    self._apply(change(outline, order), outline)
+                    self._apply(change(outline, order), outline, order)
             onto = facts.number
             done += len(part)
         return BulkStep(
@@ -67,19 +68,23 @@ class BulkRules(Decisions):
             decision=onto,
         )
 
-    def _apply(self, wanted: BulkChange, outline: BulkGroup) -> None:
-        group = wanted.group
-        selected: dict[int, bool | None] = {file.file: file.selected for file in outline.files}
+    def _apply(self, wanted: BulkChange, outline: BulkGroup, order: BulkOrder) -> None:
+        group, select = wanted.group, wanted.select
         if wanted.changes_keeper:
             group = self.choose_keeper(group, wanted.keeper)
-            # The group was written anew, and with it what is selected.
-            selected = dict.fromkeys(selected)
+            changed = (
+                list(self._store.groups.outlines(self.group(group).scan, [group])) if group else []
+            )
+            if not changed:  # nothing matches the new keeper
+                return
+            (outline,) = changed
+            select = select_beside(wanted, outline, order)
         for value in (True, False):
             self._store.groups.select(
                 (
-                    (group, file)
-                    for file, present in selected.items()
-                    if (file in wanted.select) is value and present is not value
+                    (group, file.file)
+                    for file in outline.files
+                    if (file.file in select) is value and file.selected is not value
                 ),
                 value,
             )

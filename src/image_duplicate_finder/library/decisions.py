@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.library.groups import Groups
@@ -22,6 +22,9 @@ from image_duplicate_finder.results import (
 )
 from image_duplicate_finder.sources import is_url
 from image_duplicate_finder.store.undoing import Facts
+
+if TYPE_CHECKING:  # loads NumPy and OpenCV, for which nobody waits who only looks
+    from image_duplicate_finder.scan.regroup import MeasuredClaims
 
 
 class Decisions(Groups):
@@ -90,24 +93,47 @@ class Decisions(Groups):
     def choose_keeper(self, group: int, file: int) -> int:
         """Make a member the keeper of its group; returns the group's new number.
 
-        Nothing but identical files stays selected: a person looks again. Raises NotFound.
+        Each other file is verified against the new keeper there and then. What does not match
+        leaves the group, into groups of its own matches or into none: :meth:`latest_decision`
+        names it. If nothing matches, there is no group any more, and its number is 0. Nothing but
+        identical files stays selected: a person looks again. Raises NotFound, and UsageError for
+        what is no member or cannot be verified.
         """
         from image_duplicate_finder.scan.regroup import with_keeper
 
         view = self.group(group)
+        claims = self._claims(view.scan)
+        done = with_keeper(view, file, claims)
+        claims.refuse_unreadable()
         with self.one_decision(view.scan, DecisionKind.KEPT) as facts:
             facts.files += 1
             facts.name = next((m.file.path for m in view.members if m.file.id == file), "")
-            return self._replace(group, [with_keeper(view, file)])[0]
+            facts.left += [each.path for each in done.left]
+            made = self._replace(group, done.groups)
+        return made[0] if done.groups and done.groups[0].keeper == file else 0
 
     def split(self, group: int, files: Collection[int]) -> list[int]:
-        """Take members out of a group into one of their own; returns the new groups' numbers."""
+        """Take members out of a group into one of their own; returns the new groups' numbers.
+
+        Those are verified against each other, so there may be several such groups, and what
+        matches none of the others is in none: :meth:`latest_decision` names it. Raises NotFound,
+        and UsageError where all members are taken, or one cannot be verified.
+        """
         from image_duplicate_finder.scan.regroup import split
 
         view = self.group(group)
+        claims = self._claims(view.scan)
+        done = split(view, files, claims)
+        claims.refuse_unreadable()
         with self.one_decision(view.scan, DecisionKind.SPLIT) as facts:
             facts.files += len(files)
-            return self._replace(group, split(view, files))
+            facts.left += [each.path for each in done.left]
+            return self._replace(group, done.groups)
+
+    def _claims(self, scan: int) -> MeasuredClaims:
+        from image_duplicate_finder.scan.regroup import MeasuredClaims
+
+        return MeasuredClaims(self._store, self._store.scans.get(scan))
 
     def _replace(self, group: int, parts: Sequence[Group]) -> list[int]:
         return self._store.groups.replace_one(group, parts)
@@ -148,27 +174,26 @@ class Decisions(Groups):
                 for facts in content.files
                 if any(is_inside(facts.path, place) for place in places)
             }
+            claims = self._claims(scan)
             for group in self.all_groups(scan):
-                self._without(group, gone)
+                self._without(group, gone, claims)
             self._store.scans.drop_files(scan, gone)
         return len(gone)
 
-    def _without(self, group: GroupView, gone: Collection[int]) -> None:
+    def _without(self, group: GroupView, gone: Collection[int], claims: MeasuredClaims) -> None:
         """Write a group anew without the files ``gone``."""
-        from image_duplicate_finder.scan.regroup import as_member, with_keeper
+        from image_duplicate_finder.scan.regroup import as_member, grouped_anew
 
-        files = [group.keeper.id, *(member.file.id for member in group.members)]
-        staying = [file for file in files if file not in gone]
+        files = [group.keeper, *(member.file for member in group.members)]
+        staying = [file for file in files if file.id not in gone]
         if len(staying) == len(files):
             return
-        if group.keeper.id in gone and len(staying) > 1:
-            part = with_keeper(group, staying[0])
-        else:
-            part = Group(
-                group.kind, group.keeper.id, group.reasons, tuple(map(as_member, group.members))
-            )
-        members = tuple(member for member in part.members if member.file not in gone)
-        self._replace(group.id, [replace(part, members=members)] if len(staying) > 1 else [])
+        if group.keeper.id in gone:
+            self._replace(group.id, grouped_anew(group.kind, staying, claims))
+            return
+        members = [as_member(m) for m in group.members if m.file.id not in gone]
+        part = Group(group.kind, group.keeper.id, group.reasons, tuple(members))
+        self._replace(group.id, [part] if members else [])
 
     def dismissed(self) -> list[DismissedPair]:
         """Pairs that a person said are not duplicates, the latest first."""

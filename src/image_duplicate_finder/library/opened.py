@@ -33,7 +33,7 @@ class OpenLibrary:
         self.folder = folder
         self._store = store
         self._lock = LibraryLock(folder)
-        self._remover = Remover(folder, wait=_WAIT_SECONDS)
+        self._remover = Remover(folder, wait=_WAIT_SECONDS, matches=self._matches)
         self.recovered: tuple[str, ...] = ()
 
     @classmethod
@@ -62,6 +62,11 @@ class OpenLibrary:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _matches(self, content: bytes, keeper: bytes) -> bool:
+        """Whether one content may go for another: they match, or a person chose so."""
+        pair = content, keeper
+        return bool(self._store.matches.copies([pair])) or self._store.decisions.was_chosen(pair)
 
     def _recover(self) -> None:
         """Settle what was left unfinished, unless another program is at work right now."""

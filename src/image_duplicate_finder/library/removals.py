@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from image_duplicate_finder.discover import clean_roots
+from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.library.opened import OpenLibrary, Paths
+from image_duplicate_finder.model import GroupKind, Relation
 from image_duplicate_finder.progress import CancelToken, Progress, silent
 from image_duplicate_finder.removal import (
     BackupInfo,
@@ -16,6 +18,8 @@ from image_duplicate_finder.removal import (
     Plan,
     PlanFile,
     PurgeReport,
+    Reason,
+    Refusal,
     Report,
     Restated,
     Run,
@@ -23,9 +27,12 @@ from image_duplicate_finder.removal import (
     find_backups,
     look_around,
     make_plan,
+    no_match,
 )
-from image_duplicate_finder.results import FileView, GroupQuery, GroupView
+from image_duplicate_finder.results import FileView, GroupQuery, GroupView, ScanRecord
 from image_duplicate_finder.settings import BackupMode, RemovalAction
+
+_NO_COPIES = (Relation.CONTAINS, Relation.SIMILAR)
 
 
 class Removals(OpenLibrary):
@@ -41,13 +48,15 @@ class Removals(OpenLibrary):
     ) -> Plan:
         """What would be removed: the selected members of a scan's groups, with refusals.
 
-        ``query`` restricts it to some groups, ``only_from`` to files below some folders.
-        Nothing is touched.
+        ``query`` restricts it to some groups, ``only_from`` to files below some folders. What
+        has no verified match of its own with its keeper is refused; so is what only contains
+        another picture or looks like it, unless a person selected just that file. Nothing is
+        touched.
         """
         record = self._store.scans.get(scan)
         chosen = replace(query or GroupQuery(), selected_only=True)
         groups = self._store.groups.get_many(self._store.groups.ids(scan, chosen))
-        evidence = evidence_of(groups)
+        evidence, refused = self._verified(groups)
         return make_plan(
             evidence,
             roots=record.roots,
@@ -55,6 +64,84 @@ class Removals(OpenLibrary):
             protected=(*record.settings.protected, *record.settings.compare_only),
             only_from=clean_roots(only_from) if (only_from := tuple(only_from)) else (),
             surroundings=look_around(evidence, record.roots),
+            refused=refused,
+        )
+
+    def _verified(self, groups: Iterable[GroupView]) -> tuple[list[Evidence], list[Refusal]]:
+        """The wishes to remove the selected members of groups, and what is refused at once."""
+        wishes = evidence_of(groups)
+        copies = self._store.matches.copies(
+            (wish.file.content, wish.keeper.content)
+            for wish in wishes
+            if not wish.chosen and wish.file.content != wish.keeper.content
+        )
+        kept: list[Evidence] = []
+        refused: list[Refusal] = []
+        for wish in wishes:
+            contents = wish.file.content, wish.keeper.content
+            if wish.chosen or contents[0] == contents[1] or contents in copies:
+                kept.append(wish)
+            elif wish.relation in _NO_COPIES:
+                refused.append(
+                    Refusal(
+                        wish.file.path,
+                        Reason.NOT_CHOSEN,
+                        f"It is no copy of {wish.keeper.path}. Such a file is removed only when "
+                        "it was selected by itself, not by a rule.",
+                    )
+                )
+            else:
+                refused.append(no_match(wish.file.path, wish.keeper.path))
+        return kept, refused
+
+    def _prove(self, wishes: Sequence[Evidence]) -> list[Evidence | Refusal]:
+        """See :data:`.remover.Prove`."""
+        known = self._known(wishes)
+        copies = self._store.matches.copies(
+            (wish.file.content, wish.keeper.content) for wish in wishes
+        )
+        answers = [self._proved(wish, known, copies) for wish in wishes]
+        self._store.decisions.remember_chosen(
+            (answer.file.content, answer.keeper.content)
+            for answer in answers
+            if isinstance(answer, Evidence) and answer.chosen
+        )
+        return answers
+
+    def _known(self, wishes: Iterable[Evidence]) -> dict[str, FileView]:
+        """The files of wishes as scans saw them, by path."""
+        paths = {file.path for wish in wishes for file in (wish.file, wish.keeper)}
+        return self._store.groups.scanned(paths)
+
+    def _proved(
+        self,
+        wish: Evidence,
+        known: Mapping[str, FileView],
+        copies: Collection[tuple[bytes, bytes]],
+    ) -> Evidence | Refusal:
+        path, file, keeper = wish.file.path, known.get(wish.file.path), known.get(wish.keeper.path)
+        if file is None or keeper is None:
+            unknown = "it" if file is None else f"its keeper {wish.keeper.path}"
+            return Refusal(path, Reason.NO_MATCH, f"No scan of this library covers {unknown}.")
+        if (file.content, keeper.content) != (wish.file.content, wish.keeper.content):
+            return Refusal(
+                path,
+                Reason.CHANGED,
+                "It or its keeper does not hold what the plan says. Make a new plan.",
+            )
+        standing = self._store.groups.stands(wish.group, keeper.id, file.id)
+        if not (file if standing is None else standing).removable:
+            return Refusal(path, Reason.PROTECTED, "Nothing is removed from where it lies.")
+        same = file.content == keeper.content
+        chosen = standing is not None and standing.chosen
+        if not (same or chosen or (file.content, keeper.content) in copies):
+            return no_match(path, keeper.path)
+        return replace(
+            wish,
+            file=_plan_file(file),
+            keeper=_plan_file(keeper),
+            relation=Relation.BYTE_IDENTICAL if same else wish.relation,
+            chosen=chosen,
         )
 
     def apply(
@@ -71,10 +158,11 @@ class Removals(OpenLibrary):
         What cannot be removed safely stays and is reported. Raises RemovalRefused when nothing
         can be done, LibraryBusy while a scan or another removal runs.
         """
-        scan = self._store.groups.scan_of({item.evidence.group for item in plan.items})
+        scan = self._scan_of(plan)
         # A plan of groups that are not there (any more), or are changed by hand, may not tell
         # what was protected: then all that ever was is.
         records = self._store.scans.all() if scan is None else [self._store.scans.get(scan)]
+        self._refuse_strange_roots(plan, records)
         protected = {
             folder
             for record in records
@@ -84,7 +172,7 @@ class Removals(OpenLibrary):
         try:
             report = self._remover.apply(
                 plan,
-                matches=self._store.groups.stands,
+                prove=self._prove,
                 mode=mode,
                 scanned=scanned,
                 protected=sorted(protected),
@@ -96,6 +184,30 @@ class Removals(OpenLibrary):
             return report
         finally:
             self._note_gone(run.id for run in self._remover.history()[:1])
+
+    def _scan_of(self, plan: Plan) -> int | None:
+        """The scan whose groups show all that a plan says; None for a plan that nobody knows."""
+        wishes = [item.evidence for item in plan.items]
+        known = self._known(wishes)
+        scans = set()
+        for wish in wishes:
+            file, keeper = known.get(wish.file.path), known.get(wish.keeper.path)
+            if file is None or keeper is None:
+                return None
+            standing = self._store.groups.stands(wish.group, keeper.id, file.id)
+            scans.add(None if standing is None else standing.scan)
+        return scans.pop() if len(scans) == 1 else None
+
+    @staticmethod
+    def _refuse_strange_roots(plan: Plan, records: Iterable[ScanRecord]) -> None:
+        """Raise UsageError for a plan over folders that were not scanned: backups go there."""
+        known = {root for record in records for root in record.roots}
+        for root in plan.roots:
+            if root not in known:
+                raise UsageError(
+                    f"The plan is for {root}, which is no scanned folder of this library. Make "
+                    "a new plan with: idf plan"
+                )
 
     def undo(
         self,
@@ -180,6 +292,7 @@ def evidence_of(groups: Iterable[GroupView]) -> list[Evidence]:
             group=group.id,
             score=member.score,
             words=member.words,
+            chosen=member.decided and group.kind is not GroupKind.DUPLICATES,
         )
         for group in groups
         for member in group.members

@@ -15,6 +15,7 @@ from image_duplicate_finder.removal.plan import (
     Refusal,
     Surroundings,
     make_plan,
+    no_match,
 )
 from image_duplicate_finder.removal.plan_file import plan_from_dict, plan_to_dict
 from image_duplicate_finder.removal.records import BackupFolder, Item, Run, RunState, State
@@ -55,6 +56,7 @@ __all__ = [
     "find_backups",
     "look_around",
     "make_plan",
+    "no_match",
     "plan_from_dict",
     "plan_to_dict",
 ]

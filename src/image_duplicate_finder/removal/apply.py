@@ -39,10 +39,21 @@ class Entry:
 
 
 class Backups:
-    """The backup folders of a run, one for each root, made when the first file needs one."""
+    """The backup folders of a run, one for each root, made when the first file needs one.
 
-    def __init__(self, journal: Journal, run: int, roots: Sequence[str], base: str | None) -> None:
+    None is made in a protected folder.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        run: int,
+        roots: Sequence[str],
+        base: str | None,
+        protected: look.Folders,
+    ) -> None:
         self._journal, self._run, self._roots, self._base = journal, run, roots, base
+        self._protected = protected
         self._open: dict[str, RunBackup] = {}
 
     def of(self, path: str) -> RunBackup:
@@ -51,8 +62,18 @@ class Backups:
         if root is None:
             raise Refused(Reason.OUTSIDE, "It lies outside the scanned folders.")
         if root not in self._open:
-            self._open[root] = RunBackup.create(self._journal, self._run, root, self._base)
+            self._open[root] = RunBackup.create(
+                self._journal, self._run, root, self._base, self._refuse_protected
+            )
         return self._open[root]
+
+    def _refuse_protected(self, folder: str) -> None:
+        if self._protected.hold(look.Above.in_folder(folder)):
+            raise Refused(
+                Reason.PROTECTED,
+                f"No backup is made in {folder}, which lies in a protected folder. Name another "
+                "place for backups.",
+            )
 
     def record(self, event: str, items: Sequence[Item]) -> None:
         """Tell the manifests."""
@@ -216,7 +237,7 @@ class Application:
                     folder_after=fs.lstat(folder).st_mtime_ns,
                 )
             for item, look_before in zip(items, seen, strict=True):
-                after(item, look_before.keeper)
+                after(item, look_before)
         except (Refused, OSError) as error:
             return self._give_back(items, as_refused(error))
         return items

@@ -16,7 +16,7 @@ import itertools
 import json
 import os
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,14 +70,22 @@ class RunBackup:
         self.new_folders: set[str] = set()
 
     @classmethod
-    def create(cls, journal: Journal, run: int, root: str, base: str | None) -> RunBackup:
+    def create(
+        cls,
+        journal: Journal,
+        run: int,
+        root: str,
+        base: str | None,
+        allow: Callable[[str], None],
+    ) -> RunBackup:
         """Make the folder, its README, manifest and marker. Raises OSError.
 
         ``base`` is another folder to make it in than ``root``. The journal knows the folder
-        before it exists.
+        before it exists. ``allow`` raises where nothing may be made in a folder.
         """
         time = datetime.datetime.now().astimezone()
         parent = os.path.join(base or root, FOLDER_NAME)
+        allow(parent)
         for number in itertools.count(1):
             name = f"{time:%Y-%m-%d_%H-%M-%S}" + (f"-{number}" if number > 1 else "")
             folder = os.path.join(parent, name)

@@ -28,23 +28,36 @@ from image_duplicate_finder.removal.plan import (
     inside,
     keeper_planned,
     led_to,
+    no_match,
     refuse,
 )
 from image_duplicate_finder.removal.records import Item
+from image_duplicate_finder.settings import RemovalAction
 from image_duplicate_finder.sources import library_of
 
 Matches = Callable[[bytes, bytes], bool]
-"""Tells whether the library stores a match between the contents of a file and its keeper."""
+"""Tells whether the library has a verified match between the contents of a file and its keeper,
+or a person chose to remove the one beside the other, seeing both."""
+
+
+def nothing_matches(_content: bytes, _keeper: bytes) -> bool:
+    """:data:`Matches` where there is no library to ask: only equal bytes count."""
+    return False
+
 
 _REREAD = frozenset({Relation.BYTE_IDENTICAL, Relation.PIXEL_IDENTICAL})
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What stood at the paths of a file and its keeper just before the move."""
+    """What stood at the paths of a file and its keeper just before the move.
+
+    ``apart``: it is proved that a change of the one does not show in the other.
+    """
 
     file: FileStat
     keeper: FileStat | None
+    apart: bool = True
 
 
 class Checks:
@@ -84,15 +97,16 @@ class Checks:
             refusal = self._units.torn(wish, self._planned)
         if refusal is not None:
             raise Refused(refusal.reason, refusal.message)
-        if wish.relation != Relation.BYTE_IDENTICAL and not self._matches(
-            wish.file.content, wish.keeper.content
+        contents = wish.file.content, wish.keeper.content
+        if wish.relation != Relation.BYTE_IDENTICAL and not (
+            wish.chosen or self._matches(*contents)
         ):
-            raise Refused(
-                Reason.NO_MATCH,
-                f"The library has no match between it and {wish.keeper.path}. Scan again.",
-            )
+            refusal = no_match(item.path, wish.keeper.path)
+            raise Refused(refusal.reason, refusal.message)
         if self._plan.action not in LINKS:
             self._check_unit(item)
+        elif item.companions:
+            raise Refused(Reason.UNIT, "What belongs to a file stays where a link takes its place.")
 
     def _check_unit(self, item: PlanItem) -> None:
         """Raise Refused when the plan does not take along what belongs to the file."""
@@ -148,6 +162,7 @@ class Checks:
         if link is not None:
             refusal = led_to(item.path, link)
             raise Refused(refusal.reason, refusal.message)
+        apart = keeper is None or self._apart(item, file, keeper)
         self.place(item.path)  # the last look before the move: folders can become links, too
         if file.identity in self._keeper_identities:
             raise Refused(
@@ -156,7 +171,17 @@ class Checks:
         self._removed_identities.add(file.identity)
         if keeper is not None:
             self._keeper_identities.add(keeper.identity)
-        return Seen(file, keeper)
+        return Seen(file, keeper, apart)
+
+    @staticmethod
+    def _apart(item: Item, file: FileStat, keeper: FileStat) -> bool:
+        """Whether a file and its keeper are two for sure. Raises Refused when they are one."""
+        if item.action == RemovalAction.HARDLINK and file.device == keeper.device:
+            return True  # each new link is a change of the keeper, and leads to it in any case
+        together = look.touched_together(item.path, str(item.keeper))
+        if together:
+            raise Refused(Reason.SAME_FILE, f"It and {item.keeper} are two names of one file.")
+        return together is False
 
     def _keeper(self, wish: Evidence, reread: bool, file: FileStat) -> FileStat:
         keeper = _unchanged(
@@ -175,14 +200,26 @@ class Checks:
         return keeper
 
 
-def after(item: Item, keeper_seen: FileStat | None) -> None:
+def after(item: Item, seen: Seen | None) -> None:
     """Look once more at the keeper after the file has left. Raises Refused and OSError."""
     if item.keeper is None or item.keeper_content is None:
         return
     moved = look.regular(item.stored)
-    keeper = check_keeper(item.keeper, item.keeper_content, keeper_seen)
+    before = None if seen is None else seen.keeper
+    keeper = check_keeper(item.keeper, item.keeper_content, before)
     if moved is not None and keeper.identity == moved.identity:
         raise Refused(Reason.SAME_FILE, f"It and {item.keeper} are two names of one file.")
+    if (
+        seen is not None
+        and before is not None
+        and not seen.apart
+        and keeper.ctime_ns != before.ctime_ns
+        and item.action != RemovalAction.HARDLINK
+    ):
+        raise Refused(
+            Reason.SAME_FILE,
+            f"{item.keeper} changed at the moment when it moved, so the two may be one file.",
+        )
 
 
 def check_keeper(path: str, content: bytes, seen: FileStat | None) -> FileStat:

@@ -258,6 +258,26 @@ def chmod(path: str, mode: int) -> None:
     os.chmod(path, mode)
 
 
+def touch(path: str) -> bool:
+    """Move the time of a file's inode change, and nothing else; tells whether it was allowed.
+
+    Windows keeps no such time.
+    """
+    if sys.platform == "win32":
+        return False
+    try:
+        descriptor = open_read(path)  # a link that took its place is not followed
+        try:
+            os.fchmod(descriptor, os.fstat(descriptor).st_mode & 0o7777)
+        finally:
+            close(descriptor)
+    except OSError as error:  # another user's file, or a volume without permissions
+        if error.errno not in _NOT_SUPPORTED | {errno.EPERM, errno.EACCES, errno.EROFS}:
+            raise
+        return False
+    return True
+
+
 def rmdir(folder: str) -> None:
     """Remove an empty folder."""
     os.rmdir(folder)

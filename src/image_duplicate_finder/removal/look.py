@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import stat as stat_bits
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from image_duplicate_finder.own_files import is_cache, is_unmarked_entry
 from image_duplicate_finder.removal import fs
 from image_duplicate_finder.removal.plan import Reason
 
+_FINE_TICK, _SECONDS_TICK = 15_000_000, 2_100_000_000  # nanoseconds
 _NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 
@@ -32,6 +34,15 @@ def status(path: str) -> os.stat_result | None:
     """The status of whatever stands at ``path``, links not followed; None for nothing."""
     try:
         return fs.lstat(path)
+    except OSError as error:
+        if error.errno in _NOTHING_THERE:
+            return None
+        raise
+
+
+def _followed(path: str) -> os.stat_result | None:
+    try:
+        return fs.stat(path)
     except OSError as error:
         if error.errno in _NOTHING_THERE:
             return None
@@ -100,6 +111,13 @@ class Above:
         found = [fs.stat(folder) for folder in paths]
         return cls(paths, frozenset((status.st_dev, status.st_ino) for status in found))
 
+    @classmethod
+    def in_folder(cls, folder: str) -> Above:
+        """The same for what would be put into ``folder``, which need not exist yet."""
+        paths = tuple(ancestors(fs.realpath(folder)))
+        found = [there for path in paths if (there := _followed(path)) is not None]
+        return cls(paths, frozenset((status.st_dev, status.st_ino) for status in found))
+
     def in_backup(self) -> bool:
         """Whether one of them is a backup of this program."""
         return any(
@@ -158,7 +176,52 @@ def one_entry(path: str, other: str) -> bool:
     then. Raises OSError.
     """
     mine, theirs = regular(path), regular(other)
-    if mine is None or theirs is None or mine.identity != theirs.identity:
+    if mine is None or theirs is None:
         return False
+    if mine.identity != theirs.identity:
+        return one_storage(path, other)
     folders = [fs.stat(os.path.dirname(p)) for p in (path, other)]
     return mine.links == 1 or os.path.samestat(*folders)
+
+
+def one_storage(path: str, other: str) -> bool:
+    """Whether two paths of different device and inode show the same stored file.
+
+    Union mounts (overlayfs, mergerfs), and one network share under two names, give a file
+    another identity for each way that leads to it. So ``path`` is touched: its permissions are
+    set to what they are, which moves the time of its inode change. Where that moves the other's
+    as well, twice, it is the same file. False where this system or these rights do not allow
+    the experiment; :meth:`.checks.after` looks again once the file has left. Raises OSError.
+    """
+    return touched_together(path, other) is True
+
+
+def touched_together(path: str, other: str) -> bool | None:
+    """What :func:`one_storage` finds out; None where the experiment cannot be made."""
+    answer: bool | None = None
+    for _ in range(2):
+        mine, theirs = regular(path), regular(other)
+        if mine is None or theirs is None:
+            return None
+        _let_the_clock_move(max(mine.ctime_ns, theirs.ctime_ns))
+        if not fs.touch(path):
+            return None
+        moved, seen = regular(path), regular(other)
+        if moved is None or seen is None or moved.ctime_ns == mine.ctime_ns:
+            return None  # this volume keeps no such time
+        answer = seen.ctime_ns != theirs.ctime_ns
+        if not answer:
+            return False
+    return answer
+
+
+def _let_the_clock_move(changed_ns: int) -> None:
+    """Wait until a change now has another time than one at ``changed_ns``.
+
+    File systems take the time from a clock that ticks every few milliseconds, or round it to
+    seconds.
+    """
+    tick = _SECONDS_TICK if changed_ns % 1_000_000_000 == 0 else _FINE_TICK
+    age = time.time_ns() - changed_ns
+    if 0 <= age < tick:
+        time.sleep((tick - age) / 1_000_000_000)

@@ -22,6 +22,9 @@ from image_duplicate_finder.sources import is_read_only, library_of
 LINKS = frozenset({RemovalAction.HARDLINK, RemovalAction.REFLINK, RemovalAction.SYMLINK})
 
 
+COMPANION_KINDS = ("video", "sidecar")
+
+
 class Reason(StrEnum):
     """Why a file is not removed; the message that goes with it is for people."""
 
@@ -62,7 +65,12 @@ class PlanFile:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One stored match that a removal stands on: ``keeper`` shows what ``file`` shows."""
+    """One stored match that a removal stands on: ``keeper`` shows what ``file`` shows.
+
+    The keeper is the witness: a file that stays and has a verified match of its own with ``file``,
+    or the same bytes. ``chosen``: it has none, but a person saw both and chose to remove just this
+    file. No plan can say so of itself, the library says it.
+    """
 
     file: PlanFile
     keeper: PlanFile
@@ -70,11 +78,12 @@ class Evidence:
     group: int = 0
     score: float = 1.0
     words: str = ""
+    chosen: bool = field(default=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Companion:
-    """A file that travels with a picture; ``kind`` is ``video`` or ``sidecar``."""
+    """A file that travels with a picture; ``kind`` is one of :data:`COMPANION_KINDS`."""
 
     path: str
     stat: FileStat
@@ -155,16 +164,17 @@ def make_plan(
     protected: Sequence[str] = (),
     only_from: Sequence[str] = (),
     surroundings: Surroundings | None = None,
+    refused: Iterable[Refusal] = (),
 ) -> Plan:
     """Turn the wish to remove into a plan; the result does not depend on anything but this.
 
     ``roots``, ``protected`` and ``only_from`` are absolute, normalised folders. A file that
     comes with several keepers takes the first that may be used. Where two wishes stand on each
-    other's file, both are refused.
+    other's file, both are refused. ``refused`` are files that the caller refuses already.
     """
     around = surroundings or Surroundings()
     draft = Plan("", action, tuple(roots), tuple(protected), tuple(only_from), ())
-    refusals: dict[str, Refusal] = {}
+    refusals = {refusal.path: refusal for refusal in refused}
     wishes: dict[str, list[Evidence]] = {}
     for wish in evidence:
         refusal = refuse(wish, draft)
@@ -207,6 +217,23 @@ def identified(plan: Plan) -> Plan:
     """The plan with its id: sixteen hexadecimal digits that change with what it would do."""
     does = (plan.action, plan.roots, plan.protected, plan.only_from, plan.items)
     return replace(plan, id=blake3(repr(does).encode("ascii", "backslashreplace")).hexdigest()[:16])
+
+
+def in_order(plan: Plan) -> Plan:
+    """The plan with each file once and the items of a unit side by side, whoever wrote it."""
+    first: dict[str, PlanItem] = {}
+    for item in plan.items:
+        first.setdefault(item.path, item)
+    return identified(replace(plan, items=tuple(sorted(first.values(), key=lambda i: i.unit))))
+
+
+def no_match(path: str, keeper: str) -> Refusal:
+    """The refusal of a file of which nobody verified that its keeper shows the same."""
+    return Refusal(
+        path,
+        Reason.NO_MATCH,
+        f"The library has no verified match between it and {keeper}. Scan again.",
+    )
 
 
 def keeper_planned(path: str, keeper: str) -> Refusal:

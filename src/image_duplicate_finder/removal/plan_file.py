@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Iterator
 from typing import Any
 
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.model import FileStat, Relation
+from image_duplicate_finder.printable import printable
 from image_duplicate_finder.removal.plan import (
+    COMPANION_KINDS,
     Companion,
     Evidence,
     Plan,
@@ -16,11 +19,13 @@ from image_duplicate_finder.removal.plan import (
     PlanItem,
     Reason,
     Refusal,
-    identified,
+    in_order,
 )
 from image_duplicate_finder.settings import RemovalAction
 
 VERSION = 1
+_MOST_TEXT = 65_536
+_MOST_SHOWN = 200
 _STAT = ("size", "mtime_ns", "ctime_ns", "device", "inode", "links")
 
 
@@ -40,11 +45,12 @@ def path_from_dict(values: dict[str, Any], key: str = "path") -> str:
     Raises KeyError where there is none, and ValueError for what can be no path.
     """
     if f"{key}_bytes" in values:
-        path = os.fsdecode(base64.b64decode(values[f"{key}_bytes"]))
+        path = os.fsdecode(base64.b64decode(_text(values, f"{key}_bytes")))
     else:
-        path = str(values[key])
+        path = _text(values, key)
     if "\0" in path:
         raise ValueError("a path holds no NUL")
+    os.fsencode(path)  # half a pair of surrogates can be no path
     return path
 
 
@@ -66,35 +72,96 @@ def plan_to_dict(plan: Plan) -> dict[str, Any]:
     }
 
 
-def plan_from_dict(values: dict[str, Any]) -> Plan:
+def plan_from_dict(values: Any) -> Plan:
     """The plan that :func:`plan_to_dict` wrote.
 
-    Items may have been taken out by hand; the id is computed anew. Raises UsageError for
-    anything that is not a plan of this version.
+    Items may have been taken out, repeated or put into another order by hand; the id is computed
+    anew. Raises UsageError, which names the item, for anything that is not a plan of this version.
+    What the plan says of files is not believed for that: see :meth:`.Remover.apply`.
     """
+    where = "the plan"
     try:
-        if values["version"] != VERSION:
+        version = _whole(values, "version")
+        if version != VERSION:
             raise UsageError(
-                f"This plan has version {values['version']}; this program reads {VERSION}. "
+                f"This plan has version {version}; this program reads {VERSION}. "
                 "Make a new plan with `idf plan`."
             )
-        plan = Plan(
-            "",
-            RemovalAction(values["action"]),
-            tuple(path_from_dict(root) for root in values["roots"]),
-            tuple(path_from_dict(root) for root in values["protected"]),
-            tuple(path_from_dict(root) for root in values["only_from"]),
-            tuple(_item_from_dict(item) for item in values["items"]),
-            tuple(
-                Refusal(path_from_dict(r), Reason(r["reason"]), str(r["message"]))
-                for r in values.get("refusals", ())
-            ),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        roots = tuple(_folders(values, "roots"))
+        protected = tuple(_folders(values, "protected"))
+        only_from = tuple(_folders(values, "only_from"))
+        action = RemovalAction(_text(values, "action"))
+        items = []
+        for number, item in enumerate(_list(values, "items"), 1):
+            where = f"item {number}{_named(item)}"
+            items.append(_item_from_dict(item))
+        refusals = []
+        for number, refusal in enumerate(_list(values, "refusals", optional=True), 1):
+            where = f"refusal {number}{_named(refusal)}"
+            refusals.append(
+                Refusal(
+                    path_from_dict(refusal),
+                    Reason(_text(refusal, "reason")),
+                    _text(refusal, "message"),
+                )
+            )
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        if isinstance(error, KeyError):
+            what = f"{error.args[0]} is missing"
+        else:
+            what = str(error) if isinstance(error, ValueError) else "it is not as a plan has it"
         raise UsageError(
-            f"This is not a plan that `idf plan` wrote ({type(error).__name__}: {error})."
+            f"This is not a plan that `idf plan` wrote. In {where}: {_short(what)}."
         ) from error
-    return identified(plan)
+    return in_order(Plan("", action, roots, protected, only_from, tuple(items), tuple(refusals)))
+
+
+def _named(item: Any) -> str:
+    """The path that an item is about, for a message."""
+    file = item.get("file", item) if isinstance(item, dict) else None
+    path = file.get("path") if isinstance(file, dict) else None
+    return f" ({_short(path)})" if isinstance(path, str) else ""
+
+
+def _short(text: str) -> str:
+    return printable(text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}...")
+
+
+def _text(values: dict[str, Any], name: str) -> str:
+    value = values[name]
+    if type(value) is not str or len(value) > _MOST_TEXT:
+        raise ValueError(f"{name} is no text of at most {_MOST_TEXT:,} characters")
+    return value
+
+
+def _list(values: dict[str, Any], name: str, *, optional: bool = False) -> list[Any]:
+    value = values.get(name, []) if optional else values[name]
+    if type(value) is not list:
+        raise TypeError(f"{name} is no list")
+    return value
+
+
+def _folders(values: dict[str, Any], name: str) -> Iterator[str]:
+    for folder in _list(values, name):
+        path = path_from_dict(folder)
+        if not os.path.isabs(path):
+            raise ValueError(f"{name} holds {_short(path)!r}, which is no absolute path")
+        yield path
+
+
+def _whole(values: dict[str, Any], name: str, least: int = 0, most: int = 2**63 - 1) -> int:
+    """A whole number; by default one that the journal can hold."""
+    value = values[name]
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError(f"{name} is no whole number from {least:,} to {most:,}")
+    return value
+
+
+def _score(values: dict[str, Any]) -> float:
+    value = values["score"]
+    if type(value) not in (int, float) or not 0 <= value <= 1:
+        raise ValueError("score is no number from 0 to 1")
+    return float(value)
 
 
 def _item_to_dict(item: PlanItem) -> dict[str, Any]:
@@ -119,17 +186,21 @@ def _item_from_dict(values: dict[str, Any]) -> PlanItem:
         Evidence(
             _file_from_dict(values["file"]),
             _file_from_dict(values["keeper"]),
-            Relation(values["relation"]),
-            int(values["group"]),
-            float(values["score"]),
-            str(values["words"]),
+            Relation(_text(values, "relation")),
+            _whole(values, "group"),
+            _score(values),
+            _text(values, "words"),
         ),
-        int(values["unit"]),
-        tuple(
-            Companion(path_from_dict(c), _stat_from_dict(c["stat"]), str(c["kind"]))
-            for c in values["companions"]
-        ),
+        _whole(values, "unit"),
+        tuple(_companion_from_dict(each) for each in _list(values, "companions")),
     )
+
+
+def _companion_from_dict(values: dict[str, Any]) -> Companion:
+    kind = _text(values, "kind")
+    if kind not in COMPANION_KINDS:
+        raise ValueError(f"a companion is none of {', '.join(COMPANION_KINDS)}")
+    return Companion(path_from_dict(values), _stat_from_dict(values["stat"]), kind)
 
 
 def _file_to_dict(file: PlanFile) -> dict[str, Any]:
@@ -142,14 +213,15 @@ def _file_to_dict(file: PlanFile) -> dict[str, Any]:
 
 
 def _file_from_dict(values: dict[str, Any]) -> PlanFile:
-    content = bytes.fromhex(values["content"])
+    content = bytes.fromhex(_text(values, "content"))
     if len(content) != 32:
         raise ValueError("a content hash has 64 hexadecimal digits")
+    identifier = values["content_identifier"]
     return PlanFile(
         path_from_dict(values),
         _stat_from_dict(values["stat"]),
         content,
-        values["content_identifier"],
+        None if identifier is None else _text(values, "content_identifier"),
     )
 
 
@@ -158,4 +230,4 @@ def _stat_to_dict(stat: FileStat) -> dict[str, int]:
 
 
 def _stat_from_dict(values: dict[str, Any]) -> FileStat:
-    return FileStat(**{name: int(values[name]) for name in _STAT})
+    return FileStat(**{name: _whole(values, name, -(2**64), 2**128) for name in _STAT})

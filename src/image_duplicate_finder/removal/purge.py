@@ -15,6 +15,7 @@ from image_duplicate_finder.companions import Folder
 from image_duplicate_finder.removal import checks, fs, look
 from image_duplicate_finder.removal.apply import as_refused
 from image_duplicate_finder.removal.backup import prune
+from image_duplicate_finder.removal.checks import Matches
 from image_duplicate_finder.removal.journal import Journal
 from image_duplicate_finder.removal.look import Refused
 from image_duplicate_finder.removal.plan import Reason, Refusal
@@ -27,7 +28,11 @@ BATCH = 256
 
 
 def purge(
-    journal: Journal, run: int, items: Sequence[int] | None, without_keeper: bool
+    journal: Journal,
+    run: int,
+    items: Sequence[int] | None,
+    without_keeper: bool,
+    matches: Matches,
 ) -> PurgeReport:
     """Delete a run's files in the backup for good. The caller holds the library's lock."""
     chosen = None if items is None else set(items)
@@ -44,7 +49,7 @@ def purge(
     for start in range(0, len(units), BATCH):
         batch: list[Item] = []
         for unit in units[start : start + BATCH]:
-            refused = None if without_keeper else _may_be_last(unit, journal)
+            refused = None if without_keeper else _may_be_last(unit, journal, matches)
             if refused is None:
                 batch += unit
             else:
@@ -66,13 +71,13 @@ def purge(
     return PurgeReport(run, purged, freed, tuple(kept), tuple(restated))
 
 
-def finish_purge(unit: Sequence[Item], journal: Journal) -> list[Item]:
+def finish_purge(unit: Sequence[Item], journal: Journal, matches: Matches) -> list[Item]:
     """Go on with the purge of a unit that a crash cut off: looked at again, as at its start.
 
     What has no keeper by now stays, also where the person had insisted: that was said of the
     files as they were then.
     """
-    refused = _may_be_last(unit, journal)
+    refused = _may_be_last(unit, journal, matches)
     if refused is None:
         return purge_items(unit, journal)
     kept = [replace(item, state=State.MOVED, note=refused.message) for item in unit]
@@ -109,7 +114,7 @@ def _delete(item: Item) -> Item:
     return replace(item, state=State.PURGED)
 
 
-def _may_be_last(unit: Sequence[Item], journal: Journal) -> Refused | None:
+def _may_be_last(unit: Sequence[Item], journal: Journal, matches: Matches) -> Refused | None:
     """Why a unit's bytes may be the last of their picture, or None when a keeper stands.
 
     Companions have no keeper of their own, so all pictures of their unit are looked at,
@@ -118,11 +123,14 @@ def _may_be_last(unit: Sequence[Item], journal: Journal) -> Refused | None:
     first = unit[0]
     whole = {item.id: item for item in journal.items(first.run, unit=first.unit)}
     whole.update((item.id, item) for item in unit)
-    return _without_keeper(list(whole.values()))
+    return _without_keeper(list(whole.values()), matches)
 
 
-def _without_keeper(unit: Sequence[Item]) -> Refused | None:
-    """See :func:`_may_be_last`; ``unit`` is whole."""
+def _without_keeper(unit: Sequence[Item], matches: Matches) -> Refused | None:
+    """See :func:`_may_be_last`; ``unit`` is whole.
+
+    A keeper counts only with a match of its own, whatever the removal said that it was.
+    """
     if all(item.kind != "picture" for item in unit):
         return Refused(Reason.NO_MATCH, "No keeper of it is known; it stays.")
     for item in unit:
@@ -130,6 +138,12 @@ def _without_keeper(unit: Sequence[Item]) -> Refused | None:
             if item.kind == "picture":  # a manifest that someone wrote by hand
                 return Refused(Reason.NO_MATCH, "No keeper of it is known; it stays.")
             continue
+        if item.content != item.keeper_content and not matches(item.content, item.keeper_content):
+            return Refused(
+                Reason.NO_MATCH,
+                f"This library has no verified match between it and {item.keeper}, so it may be "
+                "the last copy; it stays in the backup.",
+            )
         try:
             keeper = checks.check_keeper(item.keeper, item.keeper_content, None)
             stored = look.regular(item.stored)
@@ -141,7 +155,9 @@ def _without_keeper(unit: Sequence[Item]) -> Refused | None:
             )
         except OSError as error:
             return as_refused(error)
-        if stored is not None and keeper.identity == stored.identity:
+        if stored is not None and (
+            keeper.identity == stored.identity or look.one_storage(item.stored, item.keeper)
+        ):
             return Refused(Reason.SAME_FILE, f"{item.keeper} is a name of this same file.")
         if not has_film:
             return Refused(

@@ -27,7 +27,7 @@ from image_duplicate_finder.removal.undo import check_stored, put_back_with_fold
 from image_duplicate_finder.settings import RemovalAction
 
 
-def recover(journal: Journal) -> RecoveryReport:
+def recover(journal: Journal, matches: checks.Matches) -> RecoveryReport:
     """Settle everything unsettled. The caller holds the library's lock."""
     lines: list[str] = []
     interrupted = [run for run in journal.runs() if run.state == RunState.RUNNING]
@@ -44,7 +44,7 @@ def recover(journal: Journal) -> RecoveryReport:
             )
             touched.discard(run)
             continue
-        settled = _settle(journal, unit)
+        settled = _settle(journal, unit, matches)
         lines += [_line(before, after) for before, after in zip(unit, settled, strict=True)]
     for run in interrupted:
         let_go_of_trashed(journal, _with_safety_lines(journal.items(run.id)))
@@ -60,7 +60,7 @@ def recover(journal: Journal) -> RecoveryReport:
     return RecoveryReport(tuple(lines))
 
 
-def _settle(journal: Journal, unit: Sequence[Item]) -> list[Item]:
+def _settle(journal: Journal, unit: Sequence[Item], matches: checks.Matches) -> list[Item]:
     """Settle one unit; what was done is on the disk before the journal says so."""
     state = unit[0].state
     if state == State.INTENT:
@@ -68,7 +68,7 @@ def _settle(journal: Journal, unit: Sequence[Item]) -> list[Item]:
     elif state == State.UNDOING:
         settled = _finish_undo(unit)
     else:
-        return finish_purge(unit, journal)
+        return finish_purge(unit, journal, matches)
     try:
         sync(folder for folder in folders_of(settled) if look.status(folder) is not None)
     except OSError:

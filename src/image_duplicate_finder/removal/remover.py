@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from image_duplicate_finder.errors import RemovalRefused
@@ -14,10 +14,11 @@ from image_duplicate_finder.removal import look
 from image_duplicate_finder.removal.adopt import adopt
 from image_duplicate_finder.removal.apply import Application, Backups, as_refused
 from image_duplicate_finder.removal.backup import prune
-from image_duplicate_finder.removal.checks import Checks, Matches
+from image_duplicate_finder.removal.checks import Checks, Matches, nothing_matches
 from image_duplicate_finder.removal.journal import Journal
 from image_duplicate_finder.removal.links import Targets, links_below, links_of
-from image_duplicate_finder.removal.plan import Plan, root_of
+from image_duplicate_finder.removal.look import Folders, Refused
+from image_duplicate_finder.removal.plan import Evidence, Plan, Refusal, in_order, root_of
 from image_duplicate_finder.removal.preserve import Preserved, preserve
 from image_duplicate_finder.removal.purge import purge
 from image_duplicate_finder.removal.records import Item, Run, RunState, State
@@ -35,25 +36,38 @@ from image_duplicate_finder.removal.verify import verify
 from image_duplicate_finder.settings import BackupMode
 from image_duplicate_finder.store.lock import LibraryLock
 
+Prove = Callable[[Sequence[Evidence]], Sequence[Evidence | Refusal]]
+"""For each wish what scans of the library knew of its two files, or why it is not believed."""
+
 
 class Remover:
     """Removal for the library in ``library_dir``, which holds the journal.
 
     Safe to use from several threads and processes: what changes files takes the library's lock
     and raises LibraryBusy when a scan or another removal holds it longer than ``wait`` seconds.
-    Everything that changes files first settles what a crash left behind.
+    Everything that changes files first settles what a crash left behind. ``matches(content,
+    keeper content)`` tells whether a keeper has a match of its own with a file; it is asked for
+    all but equal contents, before a removal and before a purge.
     """
 
-    def __init__(self, library_dir: str | os.PathLike[str], *, wait: float = 0.0) -> None:
+    def __init__(
+        self,
+        library_dir: str | os.PathLike[str],
+        *,
+        wait: float = 0.0,
+        matches: Matches = nothing_matches,
+    ) -> None:
         self._dir = os.fspath(library_dir)
         self._lock = LibraryLock(library_dir)
         self._wait = wait
+        self._matches = matches
 
     def apply(
         self,
         plan: Plan,
         *,
-        matches: Matches,
+        matches: Matches | None = None,
+        prove: Prove | None = None,
         mode: BackupMode = BackupMode.AUTO,
         scanned: Iterable[str] = (),
         protected: Sequence[str] = (),
@@ -63,29 +77,36 @@ class Remover:
     ) -> Report:
         """Carry out a plan; what cannot be done safely is skipped and reported.
 
-        ``matches(content, keeper content)`` tells whether the library stores a match between
-        two contents; it is asked for all but byte-identical files. ``scanned`` are the files
+        ``matches`` is asked in place of the library's. ``prove`` says what a scan knew of the
+        files of an item, so that nothing is taken from the plan, or refuses it; without it the
+        plan is this program's own. ``scanned`` are the files
         of the scan that ``mode`` may preserve. ``protected`` adds to the plan's protected
         folders. ``backup_dir`` is where backups go instead of into the roots. Raises
         RemovalRefused when nothing at all can be done, and LibraryBusy.
         """
         cancel = cancel or CancelToken()
+        plan = in_order(plan)
+        unproved: list[Refusal] = []
+        if prove is not None:
+            plan, unproved = _proved(plan, prove)
         with self._working("a removal") as journal:
-            recovered = recover(journal).lines
+            recovered = recover(journal, self._matches).lines
             run = journal.begin_run(plan.id, plan.action, mode)
             try:
                 checks = Checks(
                     plan,
                     protected=tuple(protected),
-                    matches=matches,
+                    matches=matches or self._matches,
                     around=look_around(
                         (item.evidence for item in plan.items), plan.roots, links=False
                     ),
                     targets=Targets((*links_below(plan.roots), *links_of(journal))),
                 )
-                backups = Backups(journal, run, plan.roots, backup_dir)
+                guarded = Folders((*plan.protected, *protected))
+                backups = Backups(journal, run, plan.roots, backup_dir, guarded)
                 preserved = _preserve(plan, backups, mode, scanned, cancel)
                 application = Application(plan, run, journal, checks, backups)
+                application.skipped += unproved
                 finished = application.apply(progress, cancel)
             except RemovalRefused:
                 _end(journal, run, RunState.STOPPED)
@@ -118,7 +139,7 @@ class Remover:
         tell where its bytes are whole. Raises NotFound and LibraryBusy.
         """
         with self._working("an undo") as journal:
-            recover(journal)
+            recover(journal, self._matches)
             journal.run(run)
             restorable = journal.items(run, states=RESTORABLE)
             units = {i.unit for i in restorable if items is None or i.id in set(items)}
@@ -137,13 +158,13 @@ class Remover:
     ) -> PurgeReport:
         """Delete a run's backup, or some items of it, for good. Callers ask the person first.
 
-        What has no keeper any more stays, unless ``without_keeper``. Raises NotFound and
-        LibraryBusy.
+        What has no keeper any more, or one without a match of its own, stays, unless
+        ``without_keeper``. Raises NotFound and LibraryBusy.
         """
         with self._working("a purge") as journal:
-            recover(journal)
+            recover(journal, self._matches)
             journal.run(run)
-            return purge(journal, run, items, without_keeper)
+            return purge(journal, run, items, without_keeper, self._matches)
 
     def adopt(self, folder: str, progress: Progress = silent) -> int:
         """Take a backup folder of another or a lost library over as a run; returns its number.
@@ -151,13 +172,13 @@ class Remover:
         Then it can be undone and purged like the rest. Raises NotFound and LibraryBusy.
         """
         with self._working("taking over a backup") as journal:
-            recover(journal)
+            recover(journal, self._matches)
             return adopt(journal, folder, progress)
 
     def recover(self) -> RecoveryReport:
         """Settle what a crash left behind; to be called at every start. Raises LibraryBusy."""
         with self._working("a recovery") as journal:
-            return recover(journal)
+            return recover(journal, self._matches)
 
     def verify(self, progress: Progress = silent) -> VerifyReport:
         """Compare journal and backups with the disk; changes nothing. Raises LibraryBusy."""
@@ -208,6 +229,18 @@ class Remover:
                 ) from error
 
 
+def _proved(plan: Plan, prove: Prove) -> tuple[Plan, list[Refusal]]:
+    """The plan with what scans knew in place of what it says, and what is not proved."""
+    answers = prove([item.evidence for item in plan.items])
+    proved = [
+        replace(item, evidence=answer)
+        for item, answer in zip(plan.items, answers, strict=True)
+        if isinstance(answer, Evidence)
+    ]
+    refused = [answer for answer in answers if isinstance(answer, Refusal)]
+    return replace(plan, items=tuple(proved)), refused
+
+
 def _preserve(
     plan: Plan, backups: Backups, mode: BackupMode, scanned: Iterable[str], cancel: CancelToken
 ) -> list[Preserved]:
@@ -224,7 +257,7 @@ def _preserve(
     for root, paths in by_root.items():
         try:
             backup = backups.of(paths[0])
-        except OSError as error:
+        except (Refused, OSError) as error:
             note = f"{root}: no backup can be made there. {as_refused(error).message}"
             preserved.append(Preserved(note=note))
             continue

@@ -9,9 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from image_duplicate_finder.model import GroupKind
+from image_duplicate_finder.model import Group, GroupKind
 from image_duplicate_finder.results import GroupView
-from image_duplicate_finder.scan.regroup import CHOSEN, split, with_keeper
+from image_duplicate_finder.scan.regroup import (
+    CHOSEN,
+    Claims,
+    MeasuredClaims,
+    grouped_anew,
+    split,
+    with_keeper,
+)
 from image_duplicate_finder.store import Store
 
 
@@ -35,16 +42,22 @@ def arranged_in(store: Store, scan: int, kinds: Sequence[GroupKind]) -> Arranged
 
 def arrange_again(store: Store, scan: int, arranged: Arranged) -> None:
     """Bring back in a scan's new groups what a person had arranged in the earlier ones."""
+    if not arranged.keepers:
+        return
+    claims = MeasuredClaims(store, store.scans.get(scan))
     for kind, keeper in arranged.keepers:
         number = store.groups.places(scan, keeper).get((kind, keeper))
         if number is None:
             continue
-        for part in _apart(store, store.groups.get(number), keeper, arranged):
+        for part in _apart(store, store.groups.get(number), keeper, arranged, claims):
             if keeper in {member.file.id for member in part.members}:
-                store.groups.replace_one(part.id, [with_keeper(part, keeper)])
+                done = with_keeper(part, keeper, claims)
+                store.groups.replace_one(part.id, done.groups)
 
 
-def _apart(store: Store, view: GroupView, keeper: int, arranged: Arranged) -> list[GroupView]:
+def _apart(
+    store: Store, view: GroupView, keeper: int, arranged: Arranged, claims: Claims
+) -> list[GroupView]:
     """The group, or its two parts if the chosen keeper stood apart from others of it.
 
     Files that are new to the group stay with its present keeper.
@@ -57,11 +70,15 @@ def _apart(store: Store, view: GroupView, keeper: int, arranged: Arranged) -> li
 
     with_keeper_now = stood_with_it(view.keeper.id) is not False
     leaving = [
-        member.file.id
+        member.file
         for member in view.members
         if stood_with_it(member.file.id) is (not with_keeper_now)
     ]
     if len(leaving) < 2:  # one file is no group of its own
         return [view]
-    parts = store.groups.replace_one(view.id, split(view, leaving))
+    if len(leaving) == len(view.members):
+        groups: Sequence[Group] = grouped_anew(view.kind, leaving, claims)
+    else:
+        groups = split(view, [file.id for file in leaving], claims).groups
+    parts = store.groups.replace_one(view.id, groups)
     return [store.groups.get(part) for part in parts]

@@ -1,52 +1,84 @@
-"""What a person changes in a group: another keeper, or a part of it on its own."""
+"""What a person changes in a group: another keeper, or a part of it on its own.
+
+What a file is to another one is measured, never concluded from what both are to a third: the
+parts of a collage are nothing to each other. So files are grouped anew by the matches of just
+those pairs, which are verified then and there, and what matches nothing leaves.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from image_duplicate_finder.errors import UsageError
-from image_duplicate_finder.model import Group, Match, Member, Relation, compose, invert
-from image_duplicate_finder.results import FileView, GroupView, MemberView
+from image_duplicate_finder.formats import RAW_FORMATS
+from image_duplicate_finder.grouping import is_duplicate
+from image_duplicate_finder.grouping.links import LookAlikes
+from image_duplicate_finder.model import Group, GroupKind, Match, Member, Relation
+from image_duplicate_finder.results import FileView, GroupView, MemberView, ScanRecord
+from image_duplicate_finder.scan.basis import verifier_name
+from image_duplicate_finder.scan.similar import look_alikes
+from image_duplicate_finder.scan.verification import verify_now
 from image_duplicate_finder.sources import is_read_only
+from image_duplicate_finder.store import Store
 from image_duplicate_finder.verify.wording import describe
 
 CHOSEN = "chosen by you"
 
+# How many files in turn are compared with all that is left of a group, before only identical
+# files among the rest are looked for: time must not grow with the square of a group.
+_MOST_HUBS = 8
 
-def with_keeper(group: GroupView, file: int) -> Group:
-    """The group with one of its members as keeper.
+Claims = Callable[[GroupKind, FileView, Sequence[FileView]], Mapping[int, Match]]
+"""The matches of a file with others that make them one group of a kind, by file id."""
 
-    The other members' matches are carried over through the old keeper, and nothing but
-    identical files stays selected: a person looks again. Raises UsageError for a file that is
-    no member.
+
+@dataclass(frozen=True, slots=True)
+class Regrouped:
+    """What a group became: the group of its keeper first, if anything matches that.
+
+    ``left`` are the files that did not match, so that they are in another group or in none.
     """
-    chosen = _member(group, file)
-    others = [member for member in group.members if member.file.id != file]
-    members = [_seen_from(chosen, None, group.keeper)]
-    members += [_seen_from(chosen, other, other.file) for other in others]
-    return Group(group.kind, file, (CHOSEN,), tuple(members))
+
+    groups: tuple[Group, ...]
+    left: tuple[FileView, ...]
 
 
-def split(group: GroupView, files: Collection[int]) -> list[Group]:
-    """The group without ``files``, and ``files`` as a group of their own.
+def with_keeper(group: GroupView, file: int, claims: Claims) -> Regrouped:
+    """The group with one of its members as keeper, and what leaves it.
 
-    A part of one file is no group and vanishes. Raises UsageError when ``files`` are not
-    members, or all of them are chosen, which would leave nothing to split from.
+    Nothing but identical files stays selected: a person looks again. Raises UsageError for a
+    file that is no member.
+    """
+    chosen = _member(group, file).file
+    others = [group.keeper, *(m.file for m in group.members if m.file.id != file)]
+    star, left = _star(group.kind, chosen, others, claims)
+    # One picture can be a part of several, so the others stay with the keeper that they had.
+    several = group.kind is not GroupKind.DUPLICATES and group.keeper not in left
+    own = grouped_anew(group.kind, [group.keeper, *left] if several else left, claims)
+    return Regrouped((*([star] if star else []), *own), tuple(left))
+
+
+def split(group: GroupView, files: Collection[int], claims: Claims) -> Regrouped:
+    """The group without ``files``, and ``files`` as groups of their own.
+
+    A part of one file is no group and vanishes. ``left`` are those of ``files`` that match
+    none of the others. Raises UsageError when ``files`` are not members, or all of them are
+    chosen, which would leave nothing to split from.
     """
     for file in files:
         _member(group, file)
     staying = [member for member in group.members if member.file.id not in files]
-    leaving = [member for member in group.members if member.file.id in files]
-    parts: list[Group] = []
-    if staying:
-        parts.append(
-            Group(group.kind, group.keeper.id, group.reasons, tuple(map(as_member, staying)))
+    leaving = [member.file for member in group.members if member.file.id in files]
+    if not staying:
+        raise UsageError(
+            "All files but the kept one are chosen, so nothing would be left to split them from."
         )
-    if len(leaving) > 1:
-        first, *rest = leaving
-        members = [_seen_from(first, other, other.file) for other in rest]
-        parts.append(Group(group.kind, first.file.id, (CHOSEN,), tuple(members)))
-    return parts
+    rest = Group(group.kind, group.keeper.id, group.reasons, tuple(map(as_member, staying)))
+    apart = grouped_anew(group.kind, leaving, claims)
+    held = {file for part in apart for file in files_of(part)}
+    return Regrouped((rest, *apart), tuple(each for each in leaving if each.id not in held))
 
 
 def as_member(view: MemberView) -> Member:
@@ -63,6 +95,11 @@ def as_member(view: MemberView) -> Member:
     )
 
 
+def files_of(group: Group) -> list[int]:
+    """The ids of a group's files, the keeper's first."""
+    return [group.keeper, *(member.file for member in group.members)]
+
+
 def _member(group: GroupView, file: int) -> MemberView:
     for member in group.members:
         if member.file.id == file:
@@ -70,31 +107,144 @@ def _member(group: GroupView, file: int) -> MemberView:
     raise UsageError(f"File {file} is no member of group {group.id}.")
 
 
-def _seen_from(keeper: MemberView, other: MemberView | None, file: FileView) -> Member:
-    """``other`` (None: the old keeper) as a member of the group that ``keeper`` now leads."""
-    if keeper.file.content == file.content:
-        selected = file.removable and not is_read_only(keeper.file.path)
-        return Member(file.id, Relation.BYTE_IDENTICAL, "identical file", selected=selected)
-    to_keeper = None if keeper.transform is None else invert(keeper.transform)
-    transform = to_keeper
-    relation, score, mirrored = keeper.relation, keeper.score, keeper.mirrored
-    if other is not None:
-        both = to_keeper is not None and other.transform is not None
-        transform = compose(other.transform, to_keeper) if both else None  # type: ignore[arg-type]
-        relation = _weaker(keeper.relation, other.relation)
-        score = min(keeper.score, other.score)
-        mirrored = keeper.mirrored != other.mirrored
-    match = Match(0, 0, relation, transform, mirrored=mirrored, score=score)
+def _star(
+    kind: GroupKind, keeper: FileView, others: Sequence[FileView], claims: Claims
+) -> tuple[Group | None, list[FileView]]:
+    """A keeper with all that matches it, and the others."""
+    matches = claims(kind, keeper, others)
+    members = [
+        _seen_from(keeper, file, match)
+        for file in others
+        if (match := matches.get(file.id)) is not None
+    ]
+    left = [file for file in others if file.id not in matches]
+    return (Group(kind, keeper.id, (CHOSEN,), tuple(members)) if members else None), left
+
+
+def grouped_anew(kind: GroupKind, files: Sequence[FileView], claims: Claims) -> list[Group]:
+    """Files in groups by their own matches; what matches none of the others is in none."""
+    groups: list[Group] = []
+    left = list(files)
+    hubs = 0
+    while len(left) > 1:
+        keeper, *others = left
+        if hubs >= _MOST_HUBS:
+            others = [file for file in others if file.content == keeper.content]
+        star, _ = _star(kind, keeper, others, claims)
+        hubs += any(file.content != keeper.content for file in others)
+        held = {keeper.id}
+        if star is not None:
+            groups.append(star)
+            held.update(files_of(star))
+        left = [file for file in left if file.id not in held]
+    return groups
+
+
+def _seen_from(keeper: FileView, file: FileView, match: Match) -> Member:
+    identical = match.relation is Relation.BYTE_IDENTICAL
     return Member(
         file=file.id,
-        relation=relation,
-        words=describe(match, keeper.file.info, file.info),
-        transform=transform,
-        mirrored=mirrored,
-        score=score,
+        relation=match.relation,
+        words=describe(match, keeper.info, file.info),
+        transform=match.transform,
+        mirrored=match.mirrored,
+        overlap=match.share_a,
+        score=match.score,
+        selected=identical and file.removable and not is_read_only(keeper.path),
     )
 
 
-def _weaker(one: Relation, other: Relation) -> Relation:
-    order = list(Relation)
-    return max(one, other, key=order.index)
+class MeasuredClaims:
+    """:data:`Claims` of one scan: stored matches, and those of pairs never verified until now.
+
+    Files of which the library does not hold what verification looks at match nothing;
+    :meth:`refuse_unreadable` tells of them.
+    """
+
+    def __init__(self, store: Store, scan: ScanRecord) -> None:
+        self._store = store
+        self._scan = scan
+        self._dismissed = store.decisions.dismissed_ids()
+        self._near: LookAlikes | None = None
+        self._unreadable: set[str] = set()
+
+    def __call__(
+        self, kind: GroupKind, keeper: FileView, others: Sequence[FileView]
+    ) -> dict[int, Match]:
+        """See :data:`Claims`."""
+        ids = self._store.contents.ids_of([file.content for file in (keeper, *others)])
+        own = ids[keeper.content]
+        found = {
+            file.id: Match(own, own, Relation.BYTE_IDENTICAL)
+            for file in others
+            if file.content == keeper.content
+        }
+        asked = [
+            file
+            for file in others
+            if file.id not in found
+            and (min(own, ids[file.content]), max(own, ids[file.content])) not in self._dismissed
+            and not _one_shot(keeper, file)
+        ]
+        matches = self._matches(kind, own, {ids[file.content]: file.path for file in asked})
+        found.update(
+            (file.id, match)
+            for file in asked
+            if (match := matches.get(ids[file.content])) is not None
+        )
+        return found
+
+    def refuse_unreadable(self) -> None:
+        """Raise UsageError where a file could not be compared."""
+        if self._unreadable:
+            raise UsageError(
+                f"{min(self._unreadable)} cannot be compared with the others: another version of "
+                "this program read it. Scan its folder again."
+            )
+
+    def _matches(self, kind: GroupKind, own: int, others: Mapping[int, str]) -> dict[int, Match]:
+        mode = self._scan.settings.mode
+        unable = verify_now(self._store, mode, own, others.keys())
+        self._unreadable.update(others[id] for id in unable)
+        name = verifier_name(mode)
+        verified = self._store.matches.of(name, own, others.keys())
+        of_kind = {
+            id: match for id, match in verified.items() if self._kind_of(name, match) is kind
+        }
+        if kind is GroupKind.CONTAINS:
+            return {id: replace(match, relation=Relation.CONTAINS) for id, match in of_kind.items()}
+        if kind is GroupKind.SIMILAR:
+            alike = self._look_alikes(own)
+            return {id: alike[id] for id in others if id in alike and id not in verified} | of_kind
+        return of_kind
+
+    def _kind_of(self, verifier: str, match: Match) -> GroupKind | None:
+        """The kind of group that a match holds together."""
+        if match.relation is Relation.SIMILAR:
+            return GroupKind.SIMILAR
+        if match.relation is Relation.CONTAINS:
+            return GroupKind.CONTAINS
+        if not is_duplicate(match):
+            return None
+        composite = self._store.matches.is_composite(verifier, match)
+        return GroupKind.CONTAINS if composite else GroupKind.DUPLICATES
+
+    def _look_alikes(self, own: int) -> dict[int, Match]:
+        """What looks like a content at the scan's thresholds, by content id."""
+        if self._near is None:
+            self._near = look_alikes(self._store, self._scan.id, self._scan.settings)
+        if self._near is None:
+            return {}
+        rows = ((self._near.a == own) | (self._near.b == own)).nonzero()[0]
+        ends = (self._near.a[rows] + self._near.b[rows] - own).tolist()
+        return {
+            id: Match(own, id, Relation.SIMILAR, score=score, same_photograph=False)
+            for id, score in zip(ends, self._near.score[rows].tolist(), strict=True)
+        }
+
+
+def _one_shot(one: FileView, other: FileView) -> bool:
+    """Whether a camera wrote both at once: RAW and JPEG of one name in one folder."""
+    raw = [file.info.format in RAW_FORMATS for file in (one, other)]
+    stems = {os.path.splitext(file.path)[0] for file in (one, other)}
+    return raw[0] != raw[1] and len(stems) == 1

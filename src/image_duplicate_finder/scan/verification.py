@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 
 from image_duplicate_finder.errors import Interrupted
 from image_duplicate_finder.executors.engine import Executor
 from image_duplicate_finder.executors.messages import FileTask
+from image_duplicate_finder.executors.verifying import verify_share
 from image_duplicate_finder.fingerprint import colour, exact
 from image_duplicate_finder.fingerprint.specs import FACTS, Specs
 from image_duplicate_finder.model import Fingerprinted, Match, Relation
@@ -64,7 +65,7 @@ class Verifier:
             ids = sorted({id for pair in part for id in pair})
             sides = stored_sides(self._store, ids, self._settings.mode)
             matches = self._executor.verify(part, sides, thorough=thorough)
-            found = self._told_by_colour(matches)
+            found = _told_by_colour(self._store, matches)
             for a, b in part:
                 self._known.setdefault(a, set()).add(b)
             with self._store.atomic():
@@ -76,27 +77,6 @@ class Verifier:
             new += found
         self._progress(Step("verify", done, len(left)))
         return new
-
-    def _told_by_colour(self, matches: Sequence[Match]) -> list[Match]:
-        """The matches, with copies in other colours called edited.
-
-        Quick mode decodes no colours, so it cannot tell.
-        """
-        ids = sorted({id for match in matches for id in (match.a, match.b)})
-        colours = self._store.contents.fingerprints(colour.NAME, colour.VERSION, ids)
-        return [
-            replace(match, relation=Relation.EDITED)
-            if match.relation in _UNEDITED
-            and match.a in colours
-            and match.b in colours
-            and colour.recoloured(
-                colours[match.a],
-                colours[match.b],
-                same_frame=min(match.share_a, match.share_b) >= _SAME_FRAME,
-            )
-            else match
-            for match in matches
-        ]
 
     def tell_pixels(self, contents: set[int]) -> None:
         """Call pixel-identical pictures so, among the stored matches of ``contents``.
@@ -150,6 +130,51 @@ class Verifier:
                     contents.put_fingerprints(id, result.fingerprints)
                     known[id] = result.fingerprints[0].data
         return known
+
+
+def verify_now(store: Store, mode: Mode, content: int, others: Collection[int]) -> set[int]:
+    """Verify a content against others, as far as that was never done, and store what was found.
+
+    On this thread: for the few pairs of a group that a person changes. Returns those of
+    ``others`` that could not be verified, because what verification looks at is not stored.
+    """
+    name = verifier_name(mode)
+    known = store.matches.verified_with(name, content, others)
+    left = sorted(set(others) - known - store.matches.of(name, content, others).keys())
+    if not left:
+        return set()
+    sides = stored_sides(store, [content, *left], mode)
+    able = [other for other in left if other in sides] if content in sides else []
+    pairs = [(min(content, other), max(content, other)) for other in able]
+    found = _told_by_colour(
+        store, verify_share(pairs, sides, thorough=mode is Mode.THOROUGH) if pairs else []
+    )
+    with store.atomic():
+        store.matches.put(name, found)
+        store.matches.add_verified(name, pairs)
+    return set(left) - set(able)
+
+
+def _told_by_colour(store: Store, matches: Sequence[Match]) -> list[Match]:
+    """The matches, with copies in other colours called edited.
+
+    Quick mode decodes no colours, so it cannot tell.
+    """
+    ids = sorted({id for match in matches for id in (match.a, match.b)})
+    colours = store.contents.fingerprints(colour.NAME, colour.VERSION, ids)
+    return [
+        replace(match, relation=Relation.EDITED)
+        if match.relation in _UNEDITED
+        and match.a in colours
+        and match.b in colours
+        and colour.recoloured(
+            colours[match.a],
+            colours[match.b],
+            same_frame=min(match.share_a, match.share_b) >= _SAME_FRAME,
+        )
+        else match
+        for match in matches
+    ]
 
 
 _UNEDITED = (Relation.REENCODED, Relation.RESIZED, Relation.ROTATED, Relation.CROPPED)

@@ -13,11 +13,15 @@ from image_duplicate_finder.store.group_query import kinds_of
 
 
 class Choice(NamedTuple):
-    """A person's word on one member: remove ``file`` beside ``keeper``, or leave it alone."""
+    """A person's word on one member: remove ``file`` beside ``keeper``, or leave it alone.
+
+    ``copy``: they saw it as a copy of the keeper, in a group of duplicates.
+    """
 
     keeper: int
     file: int
     selected: bool
+    copy: bool
 
 
 def choices_in(
@@ -25,24 +29,27 @@ def choices_in(
 ) -> list[Choice]:
     """What a person chose in the groups that ``where``, a condition on ``grouping``, finds."""
     rows = connection.execute(
-        "SELECT keeper, file, selected FROM member JOIN grouping ON grouping.id = member.grouping"
-        f" WHERE decided = 1 AND {where}",
+        "SELECT keeper, file, selected, kind = 'duplicates' FROM member"
+        f" JOIN grouping ON grouping.id = member.grouping WHERE decided = 1 AND {where}",
         values,
     )
-    return [Choice(keeper, file, bool(selected)) for keeper, file, selected in rows]
+    return [
+        Choice(keeper, file, bool(selected), bool(copy)) for keeper, file, selected, copy in rows
+    ]
 
 
 def choose_again(connection: sqlite3.Connection, scan: int, choices: Iterable[Choice]) -> None:
     """Apply choices to a scan's groups as they are now.
 
     A file that was to stay stays. One that was to go goes only beside the keeper that the
-    person saw: beside another one it may be something else, and they look again.
+    person saw, and not where it is no copy of it any more: then it may be something else, and
+    they look again.
     """
     connection.executemany(
         "UPDATE member SET selected = ?1, decided = 1 WHERE file = ?2 AND grouping IN"
         " (SELECT id FROM grouping WHERE id = member.grouping AND scan = ?3"
-        " AND (keeper = ?4 OR NOT ?1))",
-        [(choice.selected, choice.file, scan, choice.keeper) for choice in choices],
+        " AND (NOT ?1 OR keeper = ?4 AND (kind = 'duplicates' OR NOT ?5)))",
+        [(each.selected, each.file, scan, each.keeper, each.copy) for each in choices],
     )
 
 

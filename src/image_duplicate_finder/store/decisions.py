@@ -61,6 +61,24 @@ class DecisionStore:
             for row in rows
         ]
 
+    def remember_chosen(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+        """Remember that a person chose to remove a content beside a keeper of another content.
+
+        Of pictures that contain others or look like them: nothing else says later that a removal
+        was meant, since no match makes it safe.
+        """
+        now = time.time()
+        self._database.connection.executemany(
+            "INSERT OR REPLACE INTO chosen VALUES (?,?,?)", [(*pair, now) for pair in pairs]
+        )
+
+    def was_chosen(self, pair: tuple[bytes, bytes]) -> bool:
+        """Whether :meth:`remember_chosen` knows a pair of content and keeper."""
+        row = self._database.connection.execute(
+            "SELECT 1 FROM chosen WHERE content = ? AND keeper = ?", pair
+        ).fetchone()
+        return row is not None
+
     def preference(self, name: str, default: str = "") -> str:
         """A stored preference."""
         row = self._database.connection.execute(

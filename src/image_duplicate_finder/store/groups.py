@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from image_duplicate_finder.bulk import BulkGroup
 from image_duplicate_finder.errors import NotFound
@@ -36,6 +36,17 @@ _FILE_COLUMNS = (
     "file.id, path, file.size, mtime_ns, ctime_ns, device, inode, links, gone, hash, "
     + INFO_COLUMNS
 )
+
+
+class Standing(NamedTuple):
+    """A member of a group of ``scan``, beside the keeper that it was asked for with.
+
+    ``chosen``: it is no copy, but a person selected just this file for removal.
+    """
+
+    scan: int
+    removable: bool
+    chosen: bool
 
 
 class GroupStore:
@@ -124,7 +135,7 @@ class GroupStore:
                 heads[row[0]] = (row[1], GroupKind(row[2]), row[3], tuple(json.loads(row[4])))
             for row in connection.execute(
                 "SELECT grouping, file, relation, words, transform, mirrored, overlap, score,"
-                f" selected FROM member WHERE grouping IN ({marks(part)})"
+                f" selected, decided FROM member WHERE grouping IN ({marks(part)})"
                 " ORDER BY grouping, position",
                 part,
             ):
@@ -173,18 +184,7 @@ class GroupStore:
                 f" WHERE file.id IN ({marks(part)}) ORDER BY file.id",
                 (scan, *part),
             )
-            found.extend(
-                FileView(
-                    id=row[0],
-                    path=os.fsdecode(row[1]),
-                    stat=FileStat(*row[2:8]),
-                    content=row[9],
-                    info=info_from_row(row[10:19]),
-                    gone=bool(row[8]),
-                    removable=bool(row[19]),
-                )
-                for row in rows
-            )
+            found.extend(map(_file_view, rows))
         return found
 
     def scan_of(self, groups: Iterable[int]) -> int | None:
@@ -210,20 +210,35 @@ class GroupStore:
         """In which group of each kind the files of a scan stand, or one of them."""
         return places_in(self._database.connection, scan, file)
 
-    def stands(self, content: bytes, keeper: bytes) -> bool:
-        """Whether some group shows a file with ``content`` beside a keeper with ``keeper``.
+    def scanned(self, paths: Collection[str]) -> dict[str, FileView]:
+        """The files at these paths as scans saw them, by path; those in no scan are left out.
 
-        Both are content hashes. A removal stands on this when it is carried out.
+        ``removable`` where no scan that covers a file says otherwise.
         """
+        found: dict[str, FileView] = {}
+        for part in slices([os.fsencode(path) for path in paths]):
+            rows = self._database.connection.execute(
+                f"SELECT {_FILE_COLUMNS}, (SELECT min(removable) FROM scan JOIN scan_file"
+                " ON scan_file.scan = scan.id AND scan_file.file = file.id) AS removable"
+                " FROM file JOIN content ON content.id = file.content"
+                f" WHERE path IN ({marks(part)}) AND removable IS NOT NULL",
+                part,
+            )
+            found.update((view.path, view) for view in map(_file_view, rows))
+        return found
+
+    def stands(self, group: int, keeper: int, file: int) -> Standing | None:
+        """How a file stands beside a keeper in a group, all by number; None where it does not."""
         row = self._database.connection.execute(
-            "SELECT 1 FROM content mine JOIN file ON file.content = mine.id"
-            " JOIN member ON member.file = file.id JOIN grouping ON grouping.id = member.grouping"
-            " JOIN file kept ON kept.id = grouping.keeper"
-            " JOIN content theirs ON theirs.id = kept.content"
-            " WHERE mine.hash = ? AND theirs.hash = ? LIMIT 1",
-            (content, keeper),
+            "SELECT grouping.scan, coalesce(removable, 0),"
+            " kind <> 'duplicates' AND selected AND decided FROM grouping"
+            " JOIN member ON member.grouping = grouping.id"
+            " LEFT JOIN scan_file ON scan_file.scan = grouping.scan"
+            " AND scan_file.file = member.file"
+            " WHERE grouping.id = ? AND keeper = ? AND member.file = ?",
+            (group, keeper, file),
         ).fetchone()
-        return row is not None
+        return None if row is None else Standing(row[0], bool(row[1]), bool(row[2]))
 
     def select(self, members: Iterable[tuple[int, int]], selected: bool) -> int:
         """Select or unselect (group, file) members; returns how many changed.
@@ -235,14 +250,12 @@ class GroupStore:
             " WHERE grouping.id = member.grouping AND scan_file.file = member.file AND removable)"
         )
         with self._database.atomic() as connection:
-            before = connection.total_changes
-            connection.executemany(
+            return connection.executemany(
                 "UPDATE member SET selected = ?, decided = 1"
                 " WHERE grouping = ? AND file = ? AND selected <> ?"
                 + (allowed if selected else ""),
                 [(int(selected), group, file, int(selected)) for group, file in members],
-            )
-            return connection.total_changes - before
+            ).rowcount
 
     def select_found(
         self,
@@ -254,7 +267,9 @@ class GroupStore:
         """Select (True), unselect (False) or invert (None) members of the groups found.
 
         ``relations``, if not empty, restricts it to members of these relations. Files that
-        may not be removed, or are gone, are never selected. Returns how many changed.
+        may not be removed, or are gone, are never selected; nor are those that only contain
+        another picture or look like it, which a person chooses one by one. Returns how many
+        changed.
         """
         where, values = conditions_of(scan, query)
         sql = (
@@ -271,9 +286,10 @@ class GroupStore:
             sql += (
                 " AND (selected OR EXISTS (SELECT 1 FROM scan_file"
                 " JOIN file ON file.id = scan_file.file WHERE scan = ?"
-                " AND scan_file.file = member.file AND removable AND gone = 0))"
+                " AND scan_file.file = member.file AND removable AND gone = 0)"
+                " AND grouping IN (SELECT id FROM grouping WHERE scan = ? AND kind = 'duplicates'))"
             )
-            values.append(scan)
+            values += [scan, scan]
         with self._database.atomic() as connection:
             return connection.execute(sql, values).rowcount
 
@@ -314,8 +330,20 @@ class GroupStore:
         )
 
 
+def _file_view(row: Sequence[Any]) -> FileView:
+    return FileView(
+        id=row[0],
+        path=os.fsdecode(row[1]),
+        stat=FileStat(*row[2:8]),
+        content=row[9],
+        info=info_from_row(row[10:19]),
+        gone=bool(row[8]),
+        removable=bool(row[19]),
+    )
+
+
 def _member(file: FileView, values: tuple[Any, ...]) -> MemberView:
-    relation, words, transform, mirrored, overlap, score, selected = values
+    relation, words, transform, mirrored, overlap, score, selected, decided = values
     return MemberView(
         file=file,
         relation=RELATIONS[relation],
@@ -325,4 +353,5 @@ def _member(file: FileView, values: tuple[Any, ...]) -> MemberView:
         overlap=overlap,
         score=score,
         selected=selected != 0,
+        decided=decided != 0,
     )

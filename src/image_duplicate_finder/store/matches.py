@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
-from image_duplicate_finder.composites import WHOLE
+from image_duplicate_finder.composites import NONE, WHOLE, Composites, shows_more
+from image_duplicate_finder.grouping import is_duplicate
 from image_duplicate_finder.model import Match, Relation, Transform
-from image_duplicate_finder.store.contents import READ_JSON
+from image_duplicate_finder.store.contents import READ_JSON, ContentStore, slices
 from image_duplicate_finder.store.database import Database
 
 if TYPE_CHECKING:  # the web app starts without numpy
@@ -112,6 +113,98 @@ class MatchStore:
             raise KeyError((one, other))
         match = _match(row)
         return match if match.a == one else match.reversed()
+
+    def of(self, verifier: str, content: int, others: Collection[int]) -> dict[int, Match]:
+        """The stored matches of a content with some of ``others``, each from it to the other."""
+        found: dict[int, Match] = {}
+        for part in slices(sorted(others)):
+            ids = ",".join(map(str, part))
+            for row in self._database.connection.execute(
+                f"SELECT {_COLUMNS} FROM match WHERE verifier = ?1 AND a = ?2 AND b IN ({ids})"
+                f" UNION ALL SELECT {_COLUMNS} FROM match"
+                f" WHERE verifier = ?1 AND b = ?2 AND a IN ({ids})",
+                (verifier, content),
+            ):
+                match = _match(row)
+                seen = match if match.a == content else match.reversed()
+                found[seen.b] = seen
+        return found
+
+    def is_composite(self, verifier: str, match: Match) -> bool:
+        """Whether ``match`` calls a composite a copy of what is only a part of it.
+
+        What :meth:`.Composites.splits` says when all stored matches of the composite are known.
+        """
+        whole = shows_more(match)
+        if whole == NONE:
+            return False
+        rows = self._database.connection.execute(
+            f"SELECT {_COLUMNS} FROM match WHERE verifier = ?1 AND a = ?2 AND share_a < share_b"
+            f" UNION ALL SELECT {_COLUMNS} FROM match WHERE verifier = ?1 AND b = ?2"
+            " AND share_b < share_a",
+            (verifier, whole),
+        )
+        return Composites(map(_match, rows)).splits(match)
+
+    def copies(self, pairs: Iterable[tuple[bytes, bytes]]) -> set[tuple[bytes, bytes]]:
+        """Those of some pairs of content hashes that are verified to show one photograph.
+
+        By any verifier: what an earlier version verified was measured too. Pairs that a person
+        said are no duplicates are none.
+        """
+        pairs = list(pairs)
+        hashes = {each for pair in pairs for each in pair}
+        ids = ContentStore(self._database).ids_of(list(hashes))
+        verifiers = self._verifiers()
+        connection = self._database.connection
+        found = set()
+        for pair in pairs:
+            one, other = (ids.get(each) for each in pair)
+            if one is None or other is None or one == other:
+                continue
+            dismissed = connection.execute(
+                "SELECT 1 FROM dismissed WHERE first = ? AND second = ?", (min(pair), max(pair))
+            ).fetchone()
+            if dismissed is None and any(
+                is_duplicate(match) and not self.is_composite(verifier, match)
+                for verifier in verifiers
+                for match in self.of(verifier, one, [other]).values()
+            ):
+                found.add(pair)
+        return found
+
+    def _verifiers(self) -> list[str]:
+        """The names of all verifiers that have matches: one look-up each, not one for each row."""
+        rows = self._database.connection.execute(
+            "WITH RECURSIVE name(v) AS (SELECT min(verifier) FROM match UNION ALL"
+            " SELECT (SELECT min(verifier) FROM match WHERE verifier > v) FROM name"
+            " WHERE v IS NOT NULL) SELECT v FROM name WHERE v IS NOT NULL"
+        )
+        return [row[0] for row in rows]
+
+    def verified_with(self, verifier: str, content: int, others: Collection[int]) -> set[int]:
+        """Those of ``others`` that were verified against a content, matched or not."""
+        wanted = set(others)
+        found = {b for b in self._verified_of(verifier, content) if b in wanted}
+        return found | {
+            a for a in wanted if a < content and content in self._verified_of(verifier, a)
+        }
+
+    def add_verified(self, verifier: str, pairs: Iterable[tuple[int, int]]) -> None:
+        """Remember further pairs ``(low, high)`` as verified."""
+        more: dict[int, set[int]] = {}
+        for a, b in pairs:
+            more.setdefault(a, set()).add(b)
+        with self._database.atomic():
+            self.put_verified(
+                verifier, {a: self._verified_of(verifier, a) | others for a, others in more.items()}
+            )
+
+    def _verified_of(self, verifier: str, content: int) -> set[int]:
+        row = self._database.connection.execute(
+            "SELECT others FROM verified WHERE verifier = ? AND a = ?", (verifier, content)
+        ).fetchone()
+        return set() if row is None else set(array("i", row[0]))
 
     def verified(self, verifier: str) -> dict[int, set[int]]:
         """For each content a, the contents b > a that were verified against it."""

@@ -217,4 +217,14 @@ MIGRATIONS: tuple[str, ...] = (
     UPDATE file SET failed_stage = 'memory' WHERE failed_stage = 'limits'
         AND failed_message LIKE 'Decoding needs more%memory%'
     """,
+    # What a picture shows of others, from the other side; the primary key has the first one.
+    """
+    CREATE INDEX match_part_of ON match (verifier, b) WHERE share_b < share_a;
+    CREATE TABLE chosen (
+        content BLOB NOT NULL,
+        keeper BLOB NOT NULL,
+        at REAL NOT NULL,
+        PRIMARY KEY (content, keeper)
+    ) WITHOUT ROWID
+    """,
 )

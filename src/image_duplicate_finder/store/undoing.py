@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.results import DecisionKind, DecisionRecord, Undone
@@ -34,6 +34,7 @@ class Facts:
     number: int
     files: int = 0
     name: str = ""
+    left: list[str] = field(default_factory=list)
 
 
 class UndoStore:
@@ -59,7 +60,7 @@ class UndoStore:
         with self._database.atomic() as connection:
             latest = self._latest(connection, scan)
             if latest is not None and latest.id == onto:
-                facts = Facts(latest.id, latest.files, latest.name)
+                facts = Facts(latest.id, latest.files, latest.name, list(latest.left))
             else:
                 facts = Facts(_begin(connection, scan, kind))
             self._running.facts = facts
@@ -122,6 +123,7 @@ def _record(scan: int, row: tuple[int, float, str, str]) -> DecisionRecord:
         kind=DecisionKind(row[2]),
         files=int(facts.get("files", 0)),
         name=str(facts.get("name", "")),
+        left=tuple(facts.get("left", ())),
     )
 
 
@@ -142,7 +144,10 @@ def _end(connection: sqlite3.Connection, facts: Facts) -> None:
         return
     connection.execute(
         "UPDATE decision SET facts = ? WHERE id = ?",
-        (json.dumps({"files": facts.files, "name": facts.name}), facts.number),
+        (
+            json.dumps({"files": facts.files, "name": facts.name, "left": facts.left}),
+            facts.number,
+        ),
     )
     # What was decided long ago goes, so that a library does not grow for ever.
     connection.execute(
