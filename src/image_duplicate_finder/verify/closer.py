@@ -30,6 +30,8 @@ _MOST_BOXES = 4
 _SMALLEST_OVERLAP = 64
 _CLOSE_SCALE = 0.98
 _FLAT = 3.0
+_GREY, _COLOUR_SHARE = 10, 0.002
+_FEW_COLOURS, _FLAT_STEP, _FLAT_SHARE = 0.6, 3, 0.4
 
 Plane = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -107,21 +109,23 @@ def _at_most(pixels: Bytes, side: int) -> Bytes:
 
 
 def _is_colourful(small: Bytes) -> bool:
-    """Whether more than noise parts the channels: one pixel in five hundred by 8 levels."""
-    spread = small.max(axis=2).astype(np.int16) - small.min(axis=2)
-    spread = cv2.blur(spread, (3, 3))
-    return float(np.mean(spread > 10)) > 0.002
+    """Whether more than noise parts the channels in one pixel of five hundred."""
+    red, green, blue = cv2.split(small)
+    spread = cv2.subtract(cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue))
+    return float(np.mean(cv2.blur(spread, (3, 3)) > _GREY)) > _COLOUR_SHARE
 
 
 def _is_drawing(small: Bytes) -> bool:
     """Whether the picture is made of flat areas in few colours."""
-    bins = (small >> 4).astype(np.int32)
-    codes = (bins[..., 0] << 8) | (bins[..., 1] << 4) | bins[..., 2]
+    red, green, blue = (channel.astype(np.uint16) >> 4 for channel in cv2.split(small))
+    codes = (red << 8) | (green << 4) | blue
     counts = np.sort(np.bincount(codes.ravel(), minlength=4096))[::-1]
     few = float(counts[:8].sum()) / codes.size
-    smooth = cv2.morphologyEx(small, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)).max(axis=2)
-    flat = float(np.mean(smooth <= 3))
-    return few > 0.6 and flat > 0.4
+    if few <= _FEW_COLOURS:
+        return False
+    steps = cv2.split(cv2.morphologyEx(small, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
+    flat = cv2.max(cv2.max(steps[0], steps[1]), steps[2]) <= _FLAT_STEP
+    return float(np.mean(flat)) > _FLAT_SHARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,16 +297,16 @@ def _differences(aligned: _Aligned, drawing: bool) -> tuple[Plane, Plane, float]
 
 
 def _activity(plane: Plane) -> Plane:
-    smooth = cv2.GaussianBlur(plane, (0, 0), 3)
-    square = cv2.GaussianBlur(plane * plane, (0, 0), 3)
+    smooth = cv2.blur(plane, (9, 9))
+    square = cv2.blur(plane * plane, (9, 9))
     return np.asarray(np.sqrt(np.maximum(square - smooth * smooth, 0)), np.float32)
 
 
 def _toned(one: Plane, other: Plane, mask: Bytes, drawing: bool) -> tuple[Plane, float]:
     """``other`` with the linear change of tone undone that parts it from ``one``; its size."""
-    x, y = other[mask > 0].astype(np.float64), one[mask > 0].astype(np.float64)
-    step = max(1, len(x) // 50_000)
-    x, y = x[::step], y[::step]
+    x, y = other[mask > 0], one[mask > 0]
+    step = max(1, len(x) // 8_000)
+    x, y = x[::step].astype(np.float64), y[::step].astype(np.float64)
     if len(x) < 16:
         return other, 0.0
     gain, offset = 1.0, 0.0
@@ -325,7 +329,8 @@ def _toned(one: Plane, other: Plane, mask: Bytes, drawing: bool) -> tuple[Plane,
 
 
 def _colourfulness(ycc: Plane, mask: Bytes) -> float:
-    away = np.hypot(ycc[..., 1] - 128, ycc[..., 2] - 128)[mask > 0]
+    shown = mask[::2, ::2] > 0
+    away = np.hypot(ycc[::2, ::2, 1][shown] - 128, ycc[::2, ::2, 2][shown] - 128)
     return float(away.mean()) if away.size else 0.0
 
 

@@ -7,6 +7,7 @@ single places show, they must be good to a fraction of one.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -18,18 +19,21 @@ from image_duplicate_finder.verify.geometry import Matrix
 # Coarse to fine: by how much both pictures are shrunk first.
 _LEVELS = (4, 2, 1)
 _SMALLEST = 48
-_ROUNDS = 12
+_ROUNDS = 8
 _STILL = 0.01
-_MOST_POINTS = 24_000
+_MOST_POINTS = 8_000
 _LEAST_POINTS = 40
 _LEAST_GRADIENT = 1.0
 _SMOOTH = 1.0
 # An exact grid (the same frame, a turn by quarters, a whole shift) is taken instead of a measured
 # alignment that lies so near to it, if it fits as well.
 _NEAR_EXACT = 1.5
-_AS_GOOD = 1.05
+_AS_GOOD, _AS_GOOD_BY = 1.05, 0.02
+_MOST = 32
+_COLUMNS = 256
 
 Plane = NDArray[np.float32]
+Column = NDArray[np.float32]
 
 
 def refine(target: Plane, source: Plane, matrix: Matrix) -> Matrix:
@@ -46,19 +50,53 @@ def refine(target: Plane, source: Plane, matrix: Matrix) -> Matrix:
             continue
         small_target, to_target = _shrunk(target, factor)
         small_source, to_source = _shrunk(source, factor)
+        edges = _Edges.of(small_target)
+        if edges is None:
+            continue
         # From the target's frame to the source's, both at this level.
         start = to_source @ back @ geometry.inverse(to_target)
-        found = _fitted(small_target, small_source, start, projective)
+        found = _fitted(edges, small_source, start, projective)
         if found is not None:
             back = geometry.inverse(to_source) @ found @ to_target
+    if edges is None:
+        return matrix
     better = geometry.inverse(back / back[2, 2])
-    best = _cost(target, source, better)
-    if _cost(target, source, matrix) < best:
+    best = _cost(edges, small_source, better)
+    if _cost(edges, small_source, matrix) < best:
         return matrix
     for exact in _exact(better, source.shape, target.shape):
-        if _cost(target, source, exact) <= _AS_GOOD * best + 0.02:
+        if _cost(edges, small_source, exact) <= _AS_GOOD * best + _AS_GOOD_BY:
             return exact
     return better
+
+
+@dataclass(frozen=True, slots=True)
+class _Edges:
+    """Places of the target with a clear gradient (``across``, ``down``), and its values there."""
+
+    shape: tuple[int, ...]
+    x: Column
+    y: Column
+    across: Column
+    down: Column
+    values: Column
+
+    @classmethod
+    def of(cls, target: Plane) -> _Edges | None:
+        """Edges spread over the whole of ``target``; None if there are too few."""
+        across = np.asarray(cv2.Sobel(target, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8))
+        down = np.asarray(cv2.Sobel(target, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8))
+        inner = (slice(1, -1), slice(1, -1))
+        strong = np.abs(across[inner]) + np.abs(down[inner]) >= _LEAST_GRADIENT
+        places = np.flatnonzero(strong)
+        if len(places) < _LEAST_POINTS:
+            return None
+        places = places[:: -(-len(places) // _MOST_POINTS)]
+        rows, columns = np.divmod(places, strong.shape[1])
+        rows, columns = rows + 1, columns + 1
+        at = (rows, columns)
+        found = (columns, rows, across[at], down[at], target[at])
+        return cls(target.shape, *(np.asarray(values, np.float32) for values in found))
 
 
 def _shrunk(plane: Plane, factor: int) -> tuple[Plane, Matrix]:
@@ -72,53 +110,35 @@ def _shrunk(plane: Plane, factor: int) -> tuple[Plane, Matrix]:
     return np.asarray(smooth, np.float32), geometry.frame_change(width, height, *new)
 
 
-def _fitted(target: Plane, source: Plane, back: Matrix, projective: bool) -> Matrix | None:
+def _fitted(edges: _Edges, source: Plane, back: Matrix, projective: bool) -> Matrix | None:
     """Inverse compositional Gauss-Newton; ``back`` maps the target's frame to the source's."""
-    down = np.asarray(cv2.Sobel(target, cv2.CV_32F, 0, 1, ksize=3)) / 8
-    across = np.asarray(cv2.Sobel(target, cv2.CV_32F, 1, 0, ksize=3)) / 8
-    rows, columns = _points(np.hypot(across, down))
-    if len(rows) < _LEAST_POINTS:
-        return None
     # About unit size, which keeps the equations well-conditioned.
-    half = max(target.shape) / 2
+    height, width = edges.shape[:2]
+    half = max(height, width) / 2
     to_unit = np.array(
-        [
-            [1 / half, 0, -target.shape[1] / 2 / half],
-            [0, 1 / half, -target.shape[0] / 2 / half],
-            [0, 0, 1.0],
-        ]
+        [[1 / half, 0, -width / 2 / half], [0, 1 / half, -height / 2 / half], [0, 0, 1.0]]
     )
-    from_unit = geometry.inverse(to_unit)
-    x = (columns - target.shape[1] / 2) / half
-    y = (rows - target.shape[0] / 2) / half
-    gx, gy = across[rows, columns] * half, down[rows, columns] * half
+    x, y = (edges.x - width / 2) / half, (edges.y - height / 2) / half
+    gx, gy = edges.across * half, edges.down * half
     terms = [gx * x, gx * y, gx, gy * x, gy * y, gy]
     if projective:
         along = gx * x + gy * y
         terms += [-along * x, -along * y]
-    steepest = np.stack(terms, axis=1).astype(np.float64)
-    values = target[rows, columns].astype(np.float64)
-    places = np.stack([x, y], axis=1)
-    current = back @ from_unit
-    height, width = source.shape
+    steepest = np.stack(terms).astype(np.float32)
+    places = np.stack([x, y], axis=1).astype(np.float64)
+    current = back @ geometry.inverse(to_unit)
     for _ in range(_ROUNDS):
-        mapped = geometry.apply(current, places)
-        inside = (
-            (mapped[:, 0] >= 0)
-            & (mapped[:, 0] <= width - 1)
-            & (mapped[:, 1] >= 0)
-            & (mapped[:, 1] <= height - 1)
-        )
+        sampled, inside = _sampled(source, geometry.apply(current, places))
         if np.count_nonzero(inside) < _LEAST_POINTS:
             return None
-        sampled = _sampled(source, mapped)
-        difference = _without_tone(sampled, values, inside)
-        spread = max(0.5, 1.5 * float(np.median(np.abs(difference[inside]))))
+        difference = _without_tone(sampled, edges.values, inside)
+        spread = max(0.5, 1.5 * _typical(difference, inside))
         weights = np.where(inside, 1 / (1 + (difference / spread) ** 2) ** 2, 0)
-        weighted = steepest * weights[:, None]
+        weighted = steepest * weights.astype(np.float32)
+        square = (weighted @ steepest.T).astype(np.float64)
         try:
             step = np.linalg.solve(
-                weighted.T @ steepest + 1e-6 * np.eye(steepest.shape[1]), weighted.T @ difference
+                square + 1e-6 * np.eye(len(square)), (weighted @ difference).astype(np.float64)
             )
         except np.linalg.LinAlgError:
             return None
@@ -136,73 +156,53 @@ def _fitted(target: Plane, source: Plane, back: Matrix, projective: bool) -> Mat
     return np.asarray(found / found[2, 2])
 
 
-def _points(gradient: Plane) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of places with a clear gradient, spread over the whole picture."""
-    gradient[:1] = gradient[-1:] = 0
-    gradient[:, :1] = gradient[:, -1:] = 0
-    rows, columns = np.nonzero(gradient >= _LEAST_GRADIENT)
-    step = -(-len(rows) // _MOST_POINTS)
-    if step > 1:
-        # A stride that shares no factor with usual widths, so that no columns are favoured.
-        chosen = np.arange(0, len(rows), step)
-        rows, columns = rows[chosen], columns[chosen]
-    return rows, columns
-
-
-def _sampled(source: Plane, places: NDArray[np.float64]) -> NDArray[np.float64]:
+def _sampled(source: Plane, places: NDArray[np.float64]) -> tuple[Column, NDArray[np.bool_]]:
+    """The source's values at ``places`` (n, 2), and which of them lie inside of it."""
+    height, width = source.shape
     maps = places.astype(np.float32)
+    inside = (maps >= 0).all(axis=1) & (maps[:, 0] <= width - 1) & (maps[:, 1] <= height - 1)
     # cv2.remap takes no more than 32,767 rows or columns.
-    width = 256
-    rows = -(-len(maps) // width)
-    padded = np.zeros((rows * width, 2), np.float32)
+    rows = -(-len(maps) // _COLUMNS)
+    padded = np.zeros((rows * _COLUMNS, 2), np.float32)
     padded[: len(maps)] = maps
-    grid = padded.reshape(rows, width, 2)
+    grid = padded.reshape(rows, _COLUMNS, 2)
     values = cv2.remap(source, grid[..., 0], grid[..., 1], cv2.INTER_LINEAR)
-    return np.asarray(values.reshape(-1)[: len(maps)], np.float64)
+    return np.asarray(values.reshape(-1)[: len(maps)], np.float32), inside
 
 
-def _without_tone(
-    sampled: NDArray[np.float64], values: NDArray[np.float64], inside: NDArray[np.bool_]
-) -> NDArray[np.float64]:
+def _typical(values: Column, inside: NDArray[np.bool_]) -> float:
+    """The median size of ``values``, of a part of them."""
+    return float(np.median(np.abs(values[inside][::4])))
+
+
+def _without_tone(sampled: Column, values: Column, inside: NDArray[np.bool_]) -> Column:
     """What ``sampled`` exceeds ``values`` by after the best linear change of tone."""
-    weights = inside.astype(np.float64)
+    weights = inside.astype(np.float32)
     gain, offset = 1.0, 0.0
     for _ in range(2):
-        total = weights.sum()
-        mean_s, mean_v = (weights @ sampled) / total, (weights @ values) / total
-        spread = weights @ (sampled - mean_s) ** 2
+        total = float(weights.sum())
+        mean_s, mean_v = float(weights @ sampled) / total, float(weights @ values) / total
+        away = sampled - mean_s
+        spread = float((weights * away) @ away)
         if spread > 1e-9:
-            gain = float(weights @ ((sampled - mean_s) * (values - mean_v)) / spread)
+            gain = float((weights * away) @ (values - mean_v)) / spread
         if abs(gain) < 0.2:
             gain = 1.0
-        offset = float(mean_v - gain * mean_s)
+        offset = mean_v - gain * mean_s
         left = gain * sampled + offset - values
-        scale = max(0.5, 1.5 * float(np.median(np.abs(left[inside]))))
-        weights = inside / (1 + (left / scale) ** 2)
-    return np.asarray(gain * sampled + offset - values)
+        scale = max(0.5, 1.5 * _typical(left, inside))
+        weights = (inside / (1 + (left / scale) ** 2)).astype(np.float32)
+    return np.asarray(gain * sampled + offset - values, np.float32)
 
 
-def _cost(target: Plane, source: Plane, matrix: Matrix) -> float:
+def _cost(edges: _Edges, source: Plane, matrix: Matrix) -> float:
     """The mean difference of both where the target has edges, each pixel's bounded."""
-    smooth, _ = _shrunk(target, 1)
-    across = np.asarray(cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=3)) / 8
-    down = np.asarray(cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=3)) / 8
-    rows, columns = _points(np.hypot(across, down))
-    if not len(rows):
-        return 0.0
-    mapped = geometry.apply(geometry.inverse(matrix), np.stack([columns, rows], axis=1))
-    height, width = source.shape
-    inside = (
-        (mapped[:, 0] >= 0)
-        & (mapped[:, 0] <= width - 1)
-        & (mapped[:, 1] >= 0)
-        & (mapped[:, 1] <= height - 1)
-    )
+    places = np.stack([edges.x, edges.y], axis=1).astype(np.float64)
+    sampled, inside = _sampled(source, geometry.apply(geometry.inverse(matrix), places))
     if not inside.any():
         return 255.0
-    sampled = _sampled(_shrunk(source, 1)[0], mapped)
-    left = np.abs(_without_tone(sampled, smooth[rows, columns].astype(np.float64), inside))
-    return float(np.minimum(left[inside], 32).mean())
+    left = np.abs(_without_tone(sampled, edges.values, inside))
+    return float(np.minimum(left[inside], _MOST).mean())
 
 
 def _exact(matrix: Matrix, source: tuple[int, ...], target: tuple[int, ...]) -> Iterator[Matrix]:
