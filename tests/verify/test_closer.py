@@ -44,7 +44,7 @@ def look(a: Image, b: Image, transform: Transform = IDENTITY) -> Look:
 
 COPIES: dict[str, tuple[Callable[[Image], Image], Transform]] = {
     "the same": (lambda image: image.copy(), IDENTITY),
-    "saved at 90": (lambda image: jpeg(image, 90), ((1, 0, 2), (0, 1.002, -1))),
+    "saved at 60": (lambda image: jpeg(image, 60), ((1, 0, 2), (0, 1.002, -1))),
     "half": (
         lambda image: resized(image, 0.5),
         ((0.5, 0, 1), (0, 0.5, 0)),

@@ -167,7 +167,8 @@ def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
     matrix = geometry.inverse(b_small) @ matrix @ a_small
     matrix = matrix / matrix[2, 2]
     drawing = a.drawing and b.drawing
-    strength, colour, tone = _differences(aligned, drawing)
+    few = a.few_colours != b.few_colours and not drawing
+    strength, luma, tone = _differences(aligned, drawing, few)
     if swapped:
         in_a, in_b = geometry.inverse(a_small), matrix @ geometry.inverse(a_small)
     else:
@@ -175,7 +176,7 @@ def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
     found = _boxes(strength, in_a, in_b, a, b)
     beyond = strength >= CONTENT
     area = max(1, int(np.count_nonzero(aligned.mask)))
-    only_colour = beyond & (colour < CONTENT)
+    only_colour = beyond & (luma < CONTENT)
     rest_a, border_a = _outside(a, matrix, b)
     rest_b, border_b = _outside(b, geometry.inverse(matrix), a)
     target_chroma, source_chroma = (
@@ -274,32 +275,98 @@ def _warped(source: Plane, matrix: Matrix, size: tuple[int, int]) -> tuple[Plane
     return np.asarray(moved, np.float32), np.asarray(mask, np.uint8)
 
 
-def _differences(aligned: _Aligned, drawing: bool) -> tuple[Plane, Plane, float]:
-    """Strength of difference at every pixel, that of luma alone, and the tone change."""
+@dataclass(frozen=True, slots=True)
+class _Noise:
+    """What may part two copies at a place, in grey levels, by the activity around it.
+
+    ``least`` and ``most`` bound what is fitted: offset and slope. ``scale`` says how many
+    deviations of that a strength of 1 stands for.
+    """
+
+    least: tuple[float, float]
+    most: tuple[float, float]
+    scale: float
+
+
+# A copy in 256 colours, whatever its dithering, is parted from its original by more.
+_LUMA = _Noise((0.6, 0.04), (2.0, 0.2), 1.5)
+_CHROMA = _Noise((1.4, 0.07), (3.0, 0.5), 1.9)
+_LUMA_OF_FEW = _Noise((5.0, 0.2), (8.0, 0.4), 2.0)
+_CHROMA_OF_FEW = _Noise((8.0, 0.3), (10.0, 0.6), 2.0)
+_ALPHA = _Noise((3.0, 0.06), (6.0, 0.3), 1.9)
+# By activity: the bins in which noise is measured, and at which of ten parts.
+_BINS = np.array([0, 1, 2, 3, 4.5, 6.5, 9, 13, 18, 26, 37, 52, 90], np.float32)
+_PART, _LEAST_IN_BIN, _SAMPLES = 0.9, 60, 60_000
+_STEPS = 4
+
+
+def _differences(aligned: _Aligned, drawing: bool, few: bool) -> tuple[Plane, Plane, float]:
+    """Strength of difference at every pixel, that of luma alone, and the tone change.
+
+    ``few``: one of the two has a palette of few colours and the other one has not.
+    """
     mask = aligned.mask
+    # What lies right at the rim of the other picture is made of half pixels.
     inner = np.asarray(cv2.erode(mask, np.ones((3, 3), np.uint8), borderValue=1), np.uint8)
-    activity = np.minimum(_activity(aligned.target[..., 0]), _activity(aligned.source[..., 0]))
-    strengths, tone = [], 0.0
-    for channel in range(3):
-        one, other = aligned.target[..., channel], aligned.source[..., channel]
-        toned, change = _toned(one, other, inner, drawing)
-        if channel == 0:
-            tone = change
-        left = np.abs(cv2.GaussianBlur(one - toned, (0, 0), _SMOOTH))
-        base, share = (1.2, 0.12) if channel == 0 else (3.0, 0.15)
-        strengths.append(left / (base + share * activity) * inner)
+    target, source = aligned.target, aligned.source
+    activity = _least(_activity(target[..., 0]), _activity(source[..., 0]))
+    toned, tone = _toned(target[..., 0], source[..., 0], inner, drawing)
+    noise = _LUMA_OF_FEW if few else _LUMA
+    luma = _strength(target[..., 0] - toned, activity, inner, noise)
+    strongest = luma
+    noise = _CHROMA_OF_FEW if few else _CHROMA
+    for channel in (1, 2):
+        one, other = target[..., channel], source[..., channel]
+        toned, _ = _toned(one, other, inner, drawing)
+        around = np.asarray(
+            (activity + np.maximum(_activity(one), _activity(other))) / 2, np.float32
+        )
+        strongest = np.maximum(strongest, _strength(one - toned, around, inner, noise))
     if aligned.alphas is not None:
         one, other = aligned.alphas
-        left = np.abs(cv2.GaussianBlur(one - other, (0, 0), _SMOOTH))
-        strengths.append(left / (4 + 0.3 * _activity(one)) * inner)
-    luma = np.asarray(strengths[0], np.float32)
-    return np.asarray(np.maximum.reduce(strengths), np.float32), luma, tone
+        around = _least(_activity(one), _activity(other))
+        strongest = np.maximum(strongest, _strength(one - other, around, inner, _ALPHA))
+    return strongest, luma, tone
 
 
 def _activity(plane: Plane) -> Plane:
-    smooth = cv2.blur(plane, (9, 9))
-    square = cv2.blur(plane * plane, (9, 9))
-    return np.asarray(np.sqrt(np.maximum(square - smooth * smooth, 0)), np.float32)
+    """How much a plane changes around each pixel: its standard deviation there."""
+    mean = np.asarray(cv2.blur(plane, (9, 9)), np.float32)
+    square = np.asarray(cv2.blur(plane * plane, (9, 9)), np.float32)
+    return np.asarray(np.sqrt(np.maximum(square - mean * mean, 0)), np.float32)
+
+
+def _least(one: Plane, other: Plane) -> Plane:
+    return np.asarray(np.minimum(one, other), np.float32)
+
+
+def _strength(difference: Plane, activity: Plane, mask: Bytes, noise: _Noise) -> Plane:
+    """How far a smoothed difference exceeds what parts these two pictures in general.
+
+    Compression averages out over some pixels, content does not. What is left of it grows with
+    the activity of the place; how fast, is measured on this very pair, within bounds.
+    """
+    weight = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), _SMOOTH)
+    masked = cv2.multiply(difference, mask, dtype=cv2.CV_32F)
+    smooth = np.abs(cv2.GaussianBlur(masked, (0, 0), _SMOOTH)) / np.maximum(weight, 0.2)
+    step = max(1, mask.size // _SAMPLES)
+    chosen = np.flatnonzero(mask.ravel()[::step]) * step
+    sizes, levels = smooth.ravel()[chosen], activity.ravel()[chosen]
+    bins = np.searchsorted(_BINS, levels, side="right")
+    centres, values = [], []
+    for k in range(1, len(_BINS) + 1):
+        among = bins == k
+        if np.count_nonzero(among) >= _LEAST_IN_BIN:
+            centres.append(float(np.median(levels[among])))
+            values.append(noise.scale * float(np.quantile(sizes[among], _PART)))
+    ladder = np.arange(256 * _STEPS // 2, dtype=np.float32) / _STEPS
+    expected = np.zeros(len(ladder))
+    if centres:
+        expected = np.interp(ladder, centres, np.maximum.accumulate(values))
+    expected = np.maximum(expected, noise.least[0] + noise.least[1] * ladder)
+    expected = np.minimum(expected, noise.most[0] + noise.most[1] * ladder).astype(np.float32)
+    at = np.minimum(activity * _STEPS, len(ladder) - 1).astype(np.intp)
+    return np.asarray(smooth / expected[at] * mask, np.float32)
 
 
 def _toned(one: Plane, other: Plane, mask: Bytes, drawing: bool) -> tuple[Plane, float]:
