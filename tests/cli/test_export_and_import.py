@@ -9,9 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from pyarrow import parquet
 
 from image_duplicate_finder import Library
+from image_duplicate_finder.exports.csv_file import plain
 from tests.cli.commands import Idf
 from tests.conftest import Painter
 from tests.sources.holders import jpeg, write_zip
@@ -199,3 +201,39 @@ def test_a_table_without_the_columns(idf: Idf, scanned: Path, tmp_path: Path) ->
     done = idf("import", "x.csv")
     assert done.returncode == 2
     assert "no column group and no column choice" in done.stderr
+
+
+def test_names_and_metadata_start_no_formula_and_come_back(
+    idf: Idf, tmp_path: Path, painted: Painter
+) -> None:
+    folder = tmp_path / "album"
+    folder.mkdir()
+    exif = Image.Exif()
+    exif[271], exif[272] = '=HYPERLINK("http://example.org","x")', "\uff1d1+1"
+    picture = Image.fromarray(painted(1, 160, 120))
+    for name in ("a.jpg", ";=1+1 copy.jpg", "'=2 copy.jpg", ";'-3 copy.jpg"):
+        picture.save(folder / name, exif=exif)
+    assert idf("scan", folder, "--mode", "quick", "--quiet").returncode == 0
+    assert idf("export", "-o", "groups.csv").returncode == 0
+    with (tmp_path / "groups.csv").open(newline="", encoding="utf-8") as file:
+        table = list(csv.DictReader(file))
+    cells = [cell for row in table for cell in row.values()]
+    assert any("HYPERLINK" in cell for cell in cells)
+    for part in (part for cell in cells for part in cell.split(";")):
+        assert not part.startswith(("=", "+", "-", "@", "\uff1d")), part
+    assert all(row["width"] == "160" for row in table)
+    for row in table:
+        row["choice"] = "remove" if row["path"].endswith("copy.jpg") else "keep"
+    told = idf("import", write(tmp_path / "edited.csv", table))
+    assert told.returncode == 0, told.stderr
+    plan = json.loads(idf("plan", "--json", "-").stdout)
+    assert {Path(item["file"]["path"]).name for item in plan["items"]} == {
+        ";=1+1 copy.jpg",
+        "'=2 copy.jpg",
+        ";'-3 copy.jpg",
+    }
+    for row in table:  # as a table of an earlier version has it
+        row["path"], row["choice"] = plain(row["path"]), "leave"
+    table[0]["choice"] = "keep"
+    assert idf("import", write(tmp_path / "older.csv", table)).returncode == 0
+    assert json.loads(idf("plan", "--json", "-").stdout)["items"] == []

@@ -6,9 +6,10 @@ import csv
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from image_duplicate_finder.errors import UsageError
+from image_duplicate_finder.exports.csv_file import plain
 from image_duplicate_finder.exports.table import Choice
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.printable import printable
@@ -101,14 +102,16 @@ def apply_decisions(library: Library, scan: int, decisions: Iterable[Decision]) 
     A group of the table is the group of the scan that has all its files. Nothing is changed
     unless all of it can be: raises UsageError with every line that cannot.
     """
-    tables: dict[str, list[Decision]] = {}
-    for decision in decisions:
-        tables.setdefault(decision.group, []).append(decision)
     groups = library.all_groups(scan)
     by_path: dict[str, list[GroupView]] = {}
     for group in groups:
         for file in _files(group):
             by_path.setdefault(printable(file.path), []).append(group)
+    tables: dict[str, list[Decision]] = {}
+    for decision in decisions:
+        known = decision.path in by_path
+        found = decision if known else replace(decision, path=plain(decision.path))
+        tables.setdefault(decision.group, []).append(found)
     problems: list[str] = []
     changes = [
         change
