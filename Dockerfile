@@ -3,7 +3,7 @@ FROM python:3.12-slim AS build
 WORKDIR /source
 COPY requirements/run.txt requirements/
 RUN python -m venv /opt/idf && /opt/idf/bin/pip install --no-cache-dir --requirement requirements/run.txt
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY src src
 RUN /opt/idf/bin/pip install --no-cache-dir --no-deps .
 

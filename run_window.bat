@@ -14,10 +14,10 @@ setlocal DisableDelayedExpansion
 set "IDF_PYTHON="
 set "IDF_TOO_OLD="
 set "IDF_NO_VENV="
-call :try py -3.14
 call :try py -3.13
 call :try py -3.12
 call :try py -3.11
+call :try py -3.14
 call :try python3
 call :try python
 call :try py -3

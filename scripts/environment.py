@@ -9,6 +9,7 @@ while nothing changed: a stamp in the environment holds what it was made from.
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -36,12 +37,37 @@ def make(kind: str) -> Path:
 
     Raises :class:`SetupFailed` when a step of it fails; what was there before stays usable.
     """
+    if (reason := unsupported()) is not None:
+        raise SetupFailed(reason)
     python = python_path()
     if not _works(python):
         _create(python)
     if not _is_current(kind):
         _install(python, kind)
     return python
+
+
+def unsupported() -> str | None:
+    """Why there are no packages for this system, in a sentence; None where there are.
+
+    requirements/wheels.json holds what each locked package has wheels for.
+    """
+    machine = platform.machine().lower()
+    if sys.maxsize < 2**32:
+        return "This is a 32-bit Python: install a 64-bit one."
+    if sys.platform == "win32" and machine == "arm64":
+        return (
+            "OpenCV has no packages for Python on Windows for ARM: install the 64-bit (x64) "
+            "Python from https://www.python.org/downloads/, which Windows runs as well."
+        )
+    if sys.platform == "darwin" and machine == "x86_64" and sys.version_info >= (3, 14):
+        return "On a Mac with an Intel processor Python 3.11, 3.12 or 3.13 is needed (Numba)."
+    if sys.platform == "linux" and platform.libc_ver()[0] != "glibc":
+        return (
+            "This Linux has no glibc (Alpine?), and OpenCV, Numba, FAISS and ONNX Runtime have "
+            "no packages for it: use the container (docs/install.md)."
+        )
+    return None
 
 
 def _works(python: Path) -> bool:

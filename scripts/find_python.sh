@@ -5,7 +5,7 @@
 PYTHON=""
 too_old=""
 without_venv=""
-for candidate in python3.13 python3.12 python3.11 python3; do
+for candidate in python3.13 python3.12 python3.11 python3.14 python3; do
     version=$("$candidate" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue
     case $version in
         3.11 | 3.1[2-9] | 3.[2-9][0-9]) ;;

@@ -32,7 +32,8 @@ class DecodeError(IdfError):
     """One file's bytes are no picture that can be decoded within the limits.
 
     ``stage`` is ``"header"``, ``"decode"`` or ``"limits"``: where reading stopped; or one of those
-    that say nothing of the file: ``"read"``, ``"changed"``, ``"memory"``, ``"model"``.
+    that say nothing of the file: ``"read"``, ``"changed"``, ``"memory"``, ``"model"``,
+    ``"installation"`` (a package that could read it is missing).
     """
 
     def __init__(self, message: str, *, stage: str = "decode") -> None:

@@ -146,7 +146,7 @@ class Failure:
     """A file that could not be used: where it stopped and why, in words for the user.
 
     ``stage`` is one of ``discover``, ``read``, ``header``, ``limits``, ``decode``,
-    ``model``, ``crash``, ``memory``, ``timeout``, ``changed``.
+    ``model``, ``crash``, ``memory``, ``timeout``, ``changed``, ``installation``.
     """
 
     path: str

@@ -8,8 +8,12 @@ from collections.abc import Mapping, Sequence
 from io import BytesIO
 
 import numpy as np
+import pillow_heif
+import pillow_jxl  # noqa: F401  (registers the writer)
 from numpy.typing import NDArray
 from PIL import Image
+
+pillow_heif.register_heif_opener()
 
 SHORT, LONG, ASCII, BYTE, UNDEFINED, RATIONAL, SRATIONAL = 3, 4, 2, 1, 7, 5, 10
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pylibjxl
 import pytest
 from PIL import Image, ImageCms
+from pillow_jxl import JpegXLImagePlugin
 
 from image_duplicate_finder.decode import decode_full, decode_small, read_info
-from image_duplicate_finder.decode.profiles import changes_look, profile_name
+from image_duplicate_finder.decode.coded_colours import coded_to_srgb, read_colour_coding
+from image_duplicate_finder.decode.jxl_header import read_jxl_header
+from image_duplicate_finder.decode.profiles import changes_look, profile_name, to_srgb
 from image_duplicate_finder.fingerprint.exact import content_hash, pixel_hash
 from image_duplicate_finder.settings import DecodeLimits
 from tests.decode.picture_files import encode, png_chunk
@@ -210,3 +215,62 @@ def test_real_photo_in_display_p3(shared_data: Path) -> None:
     info = read_info(data, limits=LIMITS)
     assert info.metadata.profile == "Display P3"
     assert info.metadata.has_gps and info.metadata.camera == "Apple iPhone 7"
+
+
+def test_jpeg_xl_with_a_profile_is_converted() -> None:
+    wide = pylibjxl.encode(np.asarray(PHOTO), lossless=True, icc=DISPLAY_P3)
+    wanted = decode_full(encode(PHOTO, "PNG", icc_profile=DISPLAY_P3), limits=LIMITS).pixels
+    assert np.array_equal(decode_full(wide, limits=LIMITS).pixels, wanted)
+
+
+def test_jpeg_xl_that_states_wide_colours_by_numbers_is_converted(shared_data: Path) -> None:
+    """The decoder tells profiles only; the other plugin turns the numbers into one."""
+    data = (shared_data / "formats/immich/jxl/16bit-HDR-P3-nclx.jxl").read_bytes()
+    plugin = JpegXLImagePlugin.JXLImageFile(io.BytesIO(data))
+    wanted = np.asarray(to_srgb(plugin.reduce(8), plugin.info["icc_profile"]).convert("RGB"))
+    found = decode_small(data, side=700, colour=True, limits=LIMITS).pixels
+    assert np.abs(found.astype(int) - wanted).mean() < 1
+    taken_for_srgb = np.asarray(plugin.reduce(8).convert("RGB"))
+    assert np.abs(found.astype(int) - taken_for_srgb).mean() > 2
+
+
+def test_jpeg_xl_header_with_primaries_and_a_gamma_of_its_own() -> None:
+    """Adobe RGB, which JPEG XL has no number for, as libjxl writes it."""
+    points = (0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
+    fields = [(1, 1), (21, 5), (1, 3)]  # small, 176 high, as wide as high
+    fields += [(0, 1), (0, 1), (0, 1), (0, 2), (1, 1), (0, 2), (0, 1)]  # 8 bits, nothing rare
+    fields += [(0, 1), (0, 1), (0, 2), (1, 2), (2, 2), (0, 4)]  # RGB, D65, primaries follow
+    for point in points:
+        number = round(point * 1e6) * 2
+        form = 0 if number < 1 << 19 else 1 if number < 1 << 20 else 2
+        fields += [(form, 2), (number - (0, 1 << 19, 1 << 20)[form], (19, 19, 20)[form])]
+    fields += [(1, 1), (round(1e7 / 2.2), 24)]
+    number, at = 0, 0
+    for value, bits in fields:
+        number |= value << at
+        at += bits
+    header = read_jxl_header(b"\xff\x0a" + number.to_bytes(64, "little"))
+    assert (header.width, header.height, header.bit_depth) == (176, 176, 8)
+    assert header.colours is not None
+    assert header.colours.points == pytest.approx((*points, 0.3127, 0.329))
+    assert header.colours.gamma == pytest.approx(1 / 2.2)
+    coding = read_colour_coding(b"\xff\x0a" + number.to_bytes(64, "little"))
+    assert coding is not None
+    assert coding.changes_look
+    # A colour within sRGB: Adobe RGB's green 120 is sRGB's 118 (both of a grey-green).
+    grey = np.full((1, 1, 3), 128, np.uint8)
+    assert np.abs(coded_to_srgb(grey, coding).astype(int) - 128).max() <= 1
+    red = coded_to_srgb(np.array([[[200, 60, 60]]], np.uint8), coding)[0, 0].astype(int)
+    assert np.abs(red - (230, 58, 58)).max() <= 4
+
+
+def test_jpeg_repacked_as_jpeg_xl_has_the_pixels_of_the_jpeg(tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    PHOTO.save(path, quality=80)
+    packed = io.BytesIO()
+    with Image.open(path) as image:
+        image.save(packed, "JXL", lossless_jpeg=True)
+    assert read_jxl_header(packed.getvalue()).repacked_jpeg
+    found = decode_full(packed.getvalue(), limits=LIMITS).pixels.astype(int)
+    wanted = decode_full(path.read_bytes(), limits=LIMITS).pixels
+    assert np.abs(found - wanted).max() <= 1

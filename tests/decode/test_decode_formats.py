@@ -49,7 +49,7 @@ WRITABLE = {
     "YCbCr": ("JPEG", "JPEG2000", "TIFF"),
     "LAB": ("TIFF",),
     "I": ("PPM", "SPIDER", "TIFF"),
-    "F": ("JXL", "PPM", "TIFF"),
+    "F": ("PPM", "TIFF"),  # JPEG XL takes 1.0 for white
     "I;16": ("HEIF", "JPEG2000", "JXL", "PNG", "PPM", "TIFF"),
 }  # fmt: skip
 # Formats whose writer stores grey pictures without colour channels.

@@ -25,6 +25,8 @@ EXIT_PROBLEMS = 1
 def command(context: click.Context, /, verify: bool) -> int:
     """Tell which formats this installation can read and which parts work, by trying them.
 
+    What this system has no package for is left out, with what that means.
+
     With --verify the journal of removals and the backups are compared with the disk.
 
     \b
@@ -45,7 +47,9 @@ def command(context: click.Context, /, verify: bool) -> int:
         click.echo(f"Library: {shown(str(library.folder))}")
         checks = [*_told("Formats", check_formats()), *_told("Parts", check_parts())]
         in_order = _backups_agree(library) if verify else True
-    return 0 if in_order and all(check.works for check in checks) else EXIT_PROBLEMS
+    return (
+        0 if in_order and all(check.works or check.left_out for check in checks) else EXIT_PROBLEMS
+    )
 
 
 def _backups_agree(library: Library) -> bool:
@@ -63,7 +67,7 @@ def _backups_agree(library: Library) -> bool:
 def _told(title: str, checks: Sequence[Check]) -> Sequence[Check]:
     click.echo(f"\n{title}")
     for check in checks:
-        verdict = "works" if check.works else "DOES NOT WORK"
+        verdict = "works" if check.works else "left out" if check.left_out else "DOES NOT WORK"
         detail = f" ({check.detail})" if check.detail else ""
         click.echo(f"  {check.name}: {verdict}{detail}")
     return checks

@@ -45,7 +45,7 @@ _WIDENED_BY_DECODER = frozenset({"HEIF", "JPEG2000", "JXL"})
 _FRAMES_IN_HEADER = frozenset({"HEIF", "AVIF", "MPO"})
 # Pixels from which the seconds that Numba takes to compile a codec are less than Pillow's own.
 _WORTH_COMPILING = 2_000_000
-_CODED_FORMATS = frozenset({"HEIF", "AVIF", "PNG"})
+_CODED_FORMATS = frozenset({"HEIF", "AVIF", "JXL", "PNG"})
 _ALPHA_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
 _PALETTE_MODES = frozenset({"1", "P", "PA"})
 _GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "F"})
@@ -164,7 +164,7 @@ def _turned_by_decoder(image: Image) -> bool:
 def _take_thumbnail(image: Image, side: int) -> None:
     """Let an embedded thumbnail serve if it is a scaled copy and large enough.
 
-    Which it is pillow-heif decides, by shape, turn, crop and colour profile.
+    Which it is the HEIF plugin decides, by shape, turn, crop and colour profile.
     """
     width, height = image.size
     scale = side / max(width, height)
@@ -213,7 +213,8 @@ def _colours(image: Image, data: bytes) -> bytes | ColourCoding | None:
 def _colours_name(colours: bytes | ColourCoding | None) -> bytes:
     """The colours as bytes to compare: empty for sRGB, the ICC profile, or both code points."""
     if isinstance(colours, ColourCoding):
-        return bytes((colours.primaries & 0xFF, colours.transfer & 0xFF))
+        numbers = bytes((colours.primaries & 0xFF, colours.transfer & 0xFF))
+        return numbers + repr((colours.points, colours.gamma)).encode() * bool(colours.points)
     return colours or b""
 
 

@@ -8,15 +8,19 @@ asks the same registry, one plugin at a time.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import struct
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from io import BytesIO
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-from image_duplicate_finder.decode.reasons import DAMAGED, plain_reason
+from image_duplicate_finder.decode.jxl_header import read_jxl_header
+from image_duplicate_finder.decode.reasons import DAMAGED, lacks_memory, plain_reason
 from image_duplicate_finder.decode.sniff import what_else
 from image_duplicate_finder.errors import DecodeError
 from image_duplicate_finder.settings import DecodeLimits
@@ -74,6 +78,8 @@ def open_image(data: bytes, name: str | None) -> Image:
     Raises DecodeError (stage ``header``) where no plugin takes the bytes, and whatever a plugin
     raises for damaged ones.
     """
+    if name == "JXL" and _is_here("pylibjxl"):
+        return _open_jxl(data)
     _load_plugins(name)
     tried: str | None = None
     reason = DAMAGED
@@ -114,18 +120,15 @@ def _open_with(name: str, data: bytes) -> Image | None:
 
 
 def _load_plugins(name: str | None) -> None:
-    """Import the plugin of one format, or all of them.
+    """Import the plugin of one format, or all of them that this installation has.
 
     Their own threads are turned off: this program decodes several files at a time instead.
     """
-    if name == "HEIF" or name is None:
-        import pillow_heif
-
-        pillow_heif.register_heif_opener(decode_threads=1)
-    if name == "JXL" or name is None:
-        from pillow_jxl import JpegXLImagePlugin
-
-        JpegXLImagePlugin.DECODE_THREADS = 0
+    if name == "HEIF" or (name is None and _is_here("pillow_heif")):
+        needed("pillow_heif", "HEIC").register_heif_opener(decode_threads=1)
+    # pylibjxl needs no plugin; where it has no wheel, that of the extra jxl-gpl can do it.
+    if not _is_here("pylibjxl") and (name == "JXL" or (name is None and _is_here("pillow_jxl"))):
+        needed("pillow_jxl.JpegXLImagePlugin", "JPEG XL").DECODE_THREADS = 0
     if name == "AVIF" or name is None:
         from PIL import AvifImagePlugin
 
@@ -136,3 +139,58 @@ def _load_plugins(name: str | None) -> None:
         from PIL import Image
 
         Image.init()
+
+
+def needed(module: str, what: str) -> ModuleType:
+    """The module of a package that not every system has.
+
+    Raises DecodeError (stage ``installation``) where it is missing or cannot be loaded.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        message = f"This installation cannot read {what} files; `idf doctor` says why."
+        raise DecodeError(message, stage="installation") from error
+
+
+def _is_here(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+@lru_cache(maxsize=1)
+def _jxl_decoder() -> Any:
+    return needed("pylibjxl", "JPEG XL").JXL(threads=1, pool_size=1)
+
+
+def _open_jxl(data: bytes) -> Image:
+    """Decode a JPEG XL file, by way of the JPEG file where it only repacks one."""
+    from PIL import Image
+
+    if read_jxl_header(data).repacked_jpeg and (jpeg := _repacked(data)) is not None:
+        return jpeg
+    samples, boxes = _jxl_decoder().decode(data, metadata=True)
+    image = Image.fromarray(samples)
+    image.format = "JXL"
+    for name, box in (("exif", "exif"), ("xmp", "xmp"), ("icc_profile", "icc")):
+        if box in boxes:
+            image.info[name] = boxes[box]
+    exif = image.info.get("exif", b"")
+    # The box starts with an offset, which the decoder cuts off. Some programs leave it out.
+    for order, eight in ((b"MM\0*", b"\0\0\0\x08"), (b"II*\0", b"\x08\0\0\0")):
+        if exif.startswith(eight):
+            image.info["exif"] = order + exif
+    return image
+
+
+def _repacked(data: bytes) -> Image | None:
+    try:
+        jpeg = _jxl_decoder().jxl_to_jpeg(data)
+        image = _open_with("JPEG", jpeg)
+    except (RuntimeError, ValueError, *_NOT_MINE) as error:
+        if lacks_memory(error):
+            raise
+        return None
+    if image is not None:
+        image.format = "JXL"
+        image.jpeg = True  # type: ignore[attr-defined]  # as the plugin of jxl-gpl says it
+    return image

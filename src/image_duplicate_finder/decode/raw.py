@@ -6,7 +6,7 @@ import struct
 import warnings
 from dataclasses import replace
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from image_duplicate_finder.decode.jpeg_header import read_jpeg_header
 from image_duplicate_finder.decode.limits import check_size
 from image_duplicate_finder.decode.metadata import merge_metadata
 from image_duplicate_finder.decode.picture import Picture
+from image_duplicate_finder.decode.plugins import needed
 from image_duplicate_finder.decode.reasons import lacks_memory
 from image_duplicate_finder.decode.upright import swaps_sides
 from image_duplicate_finder.errors import DecodeError
@@ -51,13 +52,12 @@ def decode_raw(data: bytes, name: str, limits: DecodeLimits, *, side: int | None
 
 
 def _opened(data: bytes) -> RawPy:
-    import rawpy
-
+    rawpy = needed("rawpy", "camera RAW")
     try:
         with warnings.catch_warnings():
             # It warns of forked workers; this program's are not, and a host's are its own.
             warnings.simplefilter("ignore")
-            return rawpy.imread(BytesIO(data))
+            return cast("RawPy", rawpy.imread(BytesIO(data)))
     except rawpy.LibRawError as error:
         if lacks_memory(error):
             raise

@@ -20,6 +20,7 @@ _WORDS = (
     ("unrecognized data stream", DAMAGED),
     ("buffer overrun", DAMAGED),
     ("decoder error", DAMAGED),
+    ("Decoder error", DAMAGED),
     ("decoder object", DAMAGED),
     ("cannot load this image", DAMAGED),
     ("tile cannot extend", DAMAGED),

@@ -20,7 +20,7 @@ from image_duplicate_finder.fingerprint import (
 )
 from image_duplicate_finder.fingerprint.model_card import card_of
 from image_duplicate_finder.fingerprint.shrink import squeezed
-from image_duplicate_finder.fingerprint.specs import FACTS, Specs, keypoint_name
+from image_duplicate_finder.fingerprint.specs import FACTS, Specs, can_embed, keypoint_name
 from image_duplicate_finder.model import Fingerprint, ImageInfo
 from image_duplicate_finder.settings import DecodeLimits, Mode
 
@@ -42,7 +42,7 @@ def warm_up(specs: Specs) -> None:
     """
     if specs.mode is not Mode.QUICK and not specs.pixels:
         keypoints.warm_up()
-        if not specs.squeeze_only:
+        if not specs.squeeze_only and can_embed():
             _embedder(specs.model_path())
 
 
@@ -76,13 +76,14 @@ def _local_and_learned(
 ) -> list[Fingerprint]:
     rgb = pixels if pixels.ndim == 3 else cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
     rgb = np.asarray(rgb, np.uint8)
-    name, version = specs.embedding()
     points = keypoints.extract(grey, thorough=specs.mode is Mode.THOROUGH)
-    return [
+    found = [
         Fingerprint(keypoint_name(specs.mode), keypoints.VERSION, points.to_bytes()),
         Fingerprint(colour.NAME, colour.VERSION, colour.encode(rgb)),
-        Fingerprint(name, version, _learned(rgb, specs)),
     ]
+    if can_embed():
+        found.append(Fingerprint(*specs.embedding(), _learned(rgb, specs)))
+    return found
 
 
 def _learned(rgb: NDArray[np.uint8], specs: Specs) -> bytes:

@@ -6,7 +6,9 @@ new needs neither. A version is raised when what is computed changes.
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,7 +67,14 @@ class Specs:
         if self.mode is Mode.QUICK:
             return FACTS, PERCEPTUAL, PROOF
         keypoints = Kind(keypoint_name(self.mode), KEYPOINTS.version)
-        return FACTS, PERCEPTUAL, PROOF, keypoints, COLOUR, self.embedding()
+        found = FACTS, PERCEPTUAL, PROOF, keypoints, COLOUR
+        return (*found, self.embedding()) if can_embed() else found
+
+
+@lru_cache(maxsize=1)
+def can_embed() -> bool:
+    """Whether this installation can run a network: not every system has ONNX Runtime."""
+    return importlib.util.find_spec("onnxruntime") is not None
 
 
 def keypoint_name(mode: Mode) -> str:

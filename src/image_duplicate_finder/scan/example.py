@@ -134,10 +134,10 @@ def _look_alikes(
     """The contents with the nearest feature vectors, each with its cosine similarity."""
     if settings.mode is Mode.QUICK:
         return {}
-    known, vectors = stored_vectors(store, ids, settings)
-    if not known:
-        return {}
     name, _ = Specs.of(settings).embedding()
+    known, vectors = stored_vectors(store, ids, settings)
+    if not known or name not in own:  # vectors of another installation of the same library
+        return {}
     cosines = vectors @ embedding.from_bytes(own[name])
     order = np.argsort(-cosines, kind="stable")[:_NEIGHBOURS]
     return {known[place]: float(cosines[place]) for place in order.tolist()}

@@ -6,6 +6,7 @@ decoding meanwhile. 150 KB for a squeezed picture is what crosses between the pr
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,9 +14,11 @@ import numpy as np
 
 from image_duplicate_finder.executors.messages import Answer
 from image_duplicate_finder.fingerprint import embedding
-from image_duplicate_finder.fingerprint.specs import Specs
+from image_duplicate_finder.fingerprint.specs import Specs, can_embed
 from image_duplicate_finder.model import Fingerprint, Fingerprinted
 from image_duplicate_finder.settings import Mode, ScanSettings
+
+_log = logging.getLogger(__name__)
 
 
 class BatchedEmbeddings:
@@ -30,10 +33,15 @@ class BatchedEmbeddings:
     def open(cls, settings: ScanSettings) -> BatchedEmbeddings | None:
         """What ``settings`` ask for; None where no GPU is wanted or none can be used.
 
-        In the latter case one warning says so.
+        In the latter case, and where no network can be run at all, one warning says so.
         """
         specs = Specs.of(settings)
-        if not settings.gpu or settings.mode is Mode.QUICK:
+        if settings.mode is Mode.QUICK:
+            return None
+        if not can_embed():
+            _log.warning("Look-alikes are left out: onnxruntime is not installed (`idf doctor`).")
+            return None
+        if not settings.gpu:
             return None
         embedder = embedding.Embedder(specs.model_path(), gpu=True)
         return cls(embedder, specs) if embedder.on_gpu else None

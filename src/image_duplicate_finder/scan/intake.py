@@ -112,7 +112,7 @@ class Intake:
                 (
                     (each, stat)
                     for each, stat in failures
-                    if stat is not None and each.stage not in ("read", "changed")
+                    if stat is not None and each.stage not in ("read", "changed", "installation")
                 ),
                 self._limits,
             )

@@ -68,6 +68,7 @@ SAYINGS: tuple[str, ...] = (
     lazy("The JPEG file does not say how large its picture is."),
     lazy("The JPEG file says %(size)s pixels, but holds too little data for that."),
     lazy("The JPEG data cannot be decoded: %(reason)s."),
+    lazy("This installation cannot read %(what)s files; `idf doctor` says why."),
     lazy("The JPEG XL file holds no picture."),
     lazy("The JPEG XL file ends within its header."),
     lazy("The file has %(count)s bytes; the limit is %(limit)s."),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,16 +12,15 @@ from flask import Blueprint, current_app, render_template
 
 blueprint = Blueprint("about", __name__, url_prefix="/about")
 
-_DISTRIBUTION = "image-duplicate-finder"
-
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Something that the program stands on."""
+    """Something that the program stands on; ``contains`` is foreign code in it, with licences."""
 
     name: str
     version: str
     license: str
+    contains: str = ""
 
 
 @blueprint.get("/")
@@ -40,35 +38,13 @@ def page() -> str:
 
 
 def _libraries() -> list[Part]:
-    """The Python packages that this one requires, as installed."""
-    try:
-        required = importlib.metadata.requires(_DISTRIBUTION) or []
-    except importlib.metadata.PackageNotFoundError:
-        return []
-    names = {
-        match.group()
-        for line in required
-        if "extra ==" not in line and (match := re.match(r"[A-Za-z0-9._-]+", line))
-    }
+    """The packages that ``python -m tools.licences`` lists, as far as they are installed here."""
+    known = json.loads((Path(__file__).parents[1] / "licences.json").read_text(encoding="utf-8"))
     found = []
-    for name in sorted(names, key=str.lower):
+    for name, entry in known.items():
         try:
-            meta = importlib.metadata.metadata(name)
+            version = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-        found.append(Part(meta["Name"], meta["Version"], _license(meta)))
+        found.append(Part(name, version, entry["licence"], ", ".join(entry["contains"])))
     return found
-
-
-def _license(meta: importlib.metadata.PackageMetadata) -> str:
-    """A short name of the licence, from whichever field the package fills in."""
-    if "License-Expression" in meta:
-        return meta["License-Expression"]
-    classifiers = [
-        line.rsplit(" :: ", 1)[1]
-        for line in meta.get_all("Classifier") or []
-        if line.startswith("License ::")
-    ]
-    if classifiers:
-        return ", ".join(classifiers)
-    return meta["License"].splitlines()[0][:60] if "License" in meta else "–"

@@ -29,6 +29,10 @@ STAGES = {
             "If it should be a picture, look for another copy of it."
         ),
     ),
+    "installation": (
+        lazy("Not readable on this computer"),
+        lazy("A part of the program is missing here: idf doctor in a terminal says which."),
+    ),
     "limits": (
         lazy("Too large"),
         lazy("Raise the limits in the settings if you trust this file, and scan again."),
