@@ -128,7 +128,8 @@ def _load_plugins(name: str | None) -> None:
         needed("pillow_heif", "HEIC").register_heif_opener(decode_threads=1)
     # pylibjxl needs no plugin; where it has no wheel, that of the extra jxl-gpl can do it.
     if not _is_here("pylibjxl") and (name == "JXL" or (name is None and _is_here("pillow_jxl"))):
-        needed("pillow_jxl.JpegXLImagePlugin", "JPEG XL").DECODE_THREADS = 0
+        plugin: Any = needed("pillow_jxl.JpegXLImagePlugin", "JPEG XL")
+        plugin.DECODE_THREADS = 0
     if name == "AVIF" or name is None:
         from PIL import AvifImagePlugin
 
