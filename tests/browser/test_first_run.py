@@ -98,7 +98,7 @@ def test_the_whole_path(
     assert all(after[path] == before[path] for path in after)
     kept = {
         hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in (collection.folder / BACKUP).rglob("*")
+        for path in (collection.folder.parent / BACKUP).rglob("*")
         if path.is_file()
     }
     assert {before[path][0] for path in gone} <= kept

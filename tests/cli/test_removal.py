@@ -166,7 +166,7 @@ def test_backup_can_lie_elsewhere(idf: Idf, album: Path, planned: Path, tmp_path
     idf("apply", planned, "--yes", "--backup-dir", "vault")
     (backup,) = _json(idf("backups", "--json", "-"))["backups"]
     assert Path(backup["folder"]).is_relative_to(tmp_path / "vault")
-    assert not (album / MARKER).exists()
+    assert not (album / MARKER).exists() and not (album.parent / MARKER).exists()
     assert idf("--library", "another", "backups", "vault").stdout.startswith("another library's: ")
 
 
@@ -182,7 +182,34 @@ def test_a_backup_is_taken_over_when_its_library_is_lost(
     again = idf("adopt", album)
     assert again.returncode == 2 and "no backup" in again.stderr
     assert idf("undo", str(taken["run"])).returncode == 0
-    assert _tree(album) == before and not (album / MARKER).exists()
+    assert _tree(album) == before and not (album.parent / MARKER).exists()
+
+
+def test_a_strange_backup_needs_the_folder_to_be_confirmed(
+    idf: Idf, album: Path, planned: Path, library_dir: Path, tmp_path: Path
+) -> None:
+    idf("apply", planned, "--yes", "--backup", "removed")
+    shutil.rmtree(library_dir)
+    away = tmp_path / "stick"
+    away.mkdir()
+    moved = Path(shutil.move(tmp_path / MARKER, away))
+    refused = idf("adopt", moved)
+    assert refused.returncode == 4 and "--root" in refused.stderr
+    assert "Nothing was removed yet" in idf("history").stdout
+    taken = idf("adopt", moved, "--root", album)
+    assert f"below {album}" in taken.stdout, taken.stderr
+
+
+def test_a_damaged_file_changes_the_exit_status(idf: Idf, album: Path, planned: Path) -> None:
+    idf("apply", planned, "--yes", "--backup", "removed")
+    (item, *_) = _json(idf("history", "1", "--json", "-"))["files"]
+    stored = Path(item["stored"])
+    times = stored.stat()
+    stored.write_bytes(stored.read_bytes()[:-1] + b"?")
+    os.utime(stored, ns=(times.st_atime_ns, times.st_mtime_ns))
+    done = idf("undo", "1")
+    assert done.returncode == 1 and "damaged" in done.stdout
+    assert not Path(item["path"]).exists() and stored.exists()
 
 
 def test_purge_frees_space_and_tells_how_much(idf: Idf, album: Path, planned: Path) -> None:
@@ -191,7 +218,9 @@ def test_purge_frees_space_and_tells_how_much(idf: Idf, album: Path, planned: Pa
     report = _json(idf("purge", "1", "--yes", "--json", "-"))
     assert (report["purged"], report["freed"]) == (3, backup["bytes"])
     assert report["kept"] == []
-    assert not any(path.suffix == ".jpg" for path in album.rglob("*") if MARKER in path.parts)
+    assert not any(
+        path.suffix == ".jpg" for path in album.parent.rglob("*") if MARKER in path.parts
+    )
     assert "0 files put back" in idf("undo", "1").stdout
 
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from blake3 import blake3
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
+from image_duplicate_finder.removal.backup import FOLDER_NAME
 from tests.removal.support import MEMORY, contents, write
 
 NAMES = st.sampled_from(
@@ -73,8 +75,12 @@ class Outside(RuleBasedStateMachine):
         with contextlib.suppress(OSError):
             (os.symlink if symbolic else os.link)(self.root / source, self.root / to)
 
+    def everything(self) -> Counter[bytes]:
+        """How often each content stands in the folder and in backups in or beside it."""
+        return contents(self.root, self.top / FOLDER_NAME)
+
     def nothing_missing(self, before: Mapping[bytes, int]) -> None:
-        """Assert that every picture that was somewhere below the root still is."""
-        now = contents(self.root)
+        """Assert that every picture that was in the folder or a backup still is."""
+        now = self.everything()
         missing = {content for content in self.pictures & before.keys() if not now.get(content)}
         assert not missing, missing

@@ -44,16 +44,16 @@ def test_removed_files_are_in_the_backup_and_come_back_unchanged(
     assert [item.path for item in report.done] == [str(c) for c in copies(root)]
     assert report.skipped == ()
     assert not any(c.exists() for c in copies(root))
-    run_folder = next((root / FOLDER_NAME).iterdir())
+    run_folder = next((root.parent / FOLDER_NAME).iterdir())
     assert (run_folder / "removed/a/b/copy (1).jpg").read_bytes() == b"one picture"
-    kept = contents(root)
+    kept = contents(root, run_folder)
     assert all(kept[c] >= n for c, n in bytes_before.items())
 
     again = Remover(remover._dir)  # a later start of the program
     restored = again.undo(report.run)
     assert len(restored.done) == 3 and restored.skipped == ()
     assert tree(root) == before
-    assert not (root / FOLDER_NAME).exists()
+    assert not (root.parent / FOLDER_NAME).exists()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -11,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from image_duplicate_finder.errors import NotFound
 from image_duplicate_finder.removal import (
     Remover,
     State,
@@ -19,7 +17,6 @@ from image_duplicate_finder.removal import (
     look_around,
     make_plan,
 )
-from image_duplicate_finder.removal.backup import FOLDER_NAME, MANIFEST_NAME
 from image_duplicate_finder.removal.journal import Journal
 from image_duplicate_finder.removal.links import TRACE
 from image_duplicate_finder.settings import BackupMode, RemovalAction
@@ -87,7 +84,7 @@ def test_what_is_in_a_backup_stays_there_by_any_way(root: Path, remover: Remover
     wish = evidence(root / "x/copy.jpg", root / "keep.jpg")
     stored = Path(apply(remover, plan_for([wish], root)).done[0].stored)
     detour(root / "x", stored.parent)
-    assert reasons(apply(remover, plan_for([wish], root))) == {"copy.jpg": "backup"}
+    assert reasons(apply(remover, plan_for([wish], root))) == {"copy.jpg": "outside"}
     assert stored.exists() and remover.verify().problems == ()
 
 
@@ -219,81 +216,6 @@ def test_recovery_does_not_take_one_file_for_two(
     (root / "keep.jpg").unlink()
     remover.recover()
     assert Path(item.stored).read_bytes() == b"picture"
-
-
-# Backups of others
-
-
-def test_a_manifest_reaches_no_file_outside_its_backup(root: Path, quick_path: Path) -> None:
-    apply(
-        Remover(quick_path / "one"),
-        plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root),
-    )
-    folder = backup_of(root)
-    victim = Path(write(quick_path / "elsewhere/victim.jpg", b"picture"))
-    (folder / "way").symlink_to(victim.parent)
-    manifest = folder / MANIFEST_NAME
-    line = json.loads(manifest.read_text())
-    del line["keeper"]
-    ways = ("../../../elsewhere/victim.jpg", str(victim), "way/victim.jpg", ".", "", "a\0b")
-    lines = [{**line, "stored": way} for way in ways]
-    lines += [{**one, "event": "preserved", "path": str(victim)} for one in lines]
-    lines += [
-        {"event": "preserved"},
-        {"event": "removed", "stored": 7},
-        {"event": "preserved", "stored": 7},
-    ]
-    manifest.write_text("".join(json.dumps(one) + "\n" for one in lines))
-    other = Remover(quick_path / "other")
-    with pytest.raises(NotFound):
-        other.adopt(str(folder))
-    manifest.write_text("".join(json.dumps(one) + "\n" for one in [line, *lines]))
-    run = other.adopt(str(folder))
-    assert [i.stored for i in other.items(run)] == [str(folder / "removed/copy.jpg")]
-    assert [r.reason for r in other.purge(run).kept] == ["no_match"]
-    other.purge(run, without_keeper=True)
-    assert victim.read_bytes() == b"picture" and not (folder / "removed").exists()
-
-
-def test_a_backup_that_moved_with_its_folder_comes_back_there(
-    root: Path, remover: Remover, quick_path: Path
-) -> None:
-    """A drive that has another name on another computer."""
-    before = tree(root)
-    apply(remover, plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root))
-    moved = root.rename(quick_path / "drive")
-    assert find_backups((str(moved / FOLDER_NAME),)) == find_backups((str(moved),))
-    assert find_backups((str(backup_of(moved)),)) == find_backups((str(moved),))
-    other = Remover(quick_path / "another library")
-    run = other.adopt(str(backup_of(moved)))
-    (item,) = other.items(run)
-    assert (item.path, item.keeper) == (str(moved / "copy.jpg"), str(moved / "keep.jpg"))
-    assert len(other.undo(run).done) == 1
-    assert tree(moved).keys() == before.keys() and not root.exists()
-
-
-def test_a_backup_elsewhere_comes_back_where_it_was(
-    root: Path, remover: Remover, quick_path: Path
-) -> None:
-    elsewhere = quick_path / "backups"
-    elsewhere.mkdir()
-    plan = plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root)
-    apply(remover, plan, backup_dir=str(elsewhere))
-    other = Remover(quick_path / "another library")
-    assert other.undo(other.adopt(str(backup_of(elsewhere)))).done
-    assert (root / "copy.jpg").exists()
-
-
-@pytest.mark.parametrize("action", [RemovalAction.HARDLINK, RemovalAction.SYMLINK])
-def test_links_of_a_lost_library_are_undone(
-    root: Path, remover: Remover, quick_path: Path, action: RemovalAction
-) -> None:
-    before = tree(root)
-    apply(remover, plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root, action))
-    other = Remover(quick_path / "another library")
-    report = other.undo(other.adopt(str(backup_of(root))))
-    assert report.skipped == () and tree(root, folder_times=False).keys() == before.keys()
-    assert not (root / "copy.jpg").is_symlink() and os.stat(root / "copy.jpg").st_nlink == 1
 
 
 # Purge

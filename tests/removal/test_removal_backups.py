@@ -121,13 +121,13 @@ def test_a_backup_outlives_its_library(root: Path, remover: Remover, quick_path:
     shutil.rmtree(quick_path / "library")
     other = Remover(quick_path / "another library")
     (folder,) = find_backups((str(root),))
-    run = other.adopt(folder)
+    run = other.adopt(folder, roots=[str(root)])
     assert other.adopt(folder) == run
     assert len(other.undo(run).done) == 2
     assert tree(root, folder_times=False).keys() == before.keys()
-    assert not (root / FOLDER_NAME).exists()
+    assert not (root.parent / FOLDER_NAME).exists()
     with pytest.raises(NotFound):
-        other.adopt(str(root))
+        other.adopt(str(root), roots=[str(root)])
 
 
 def test_names_that_differ_only_in_case_do_not_meet_in_the_backup(

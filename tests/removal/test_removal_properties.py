@@ -14,7 +14,7 @@ from image_duplicate_finder.removal import Evidence, Plan, Remover, State, look_
 from image_duplicate_finder.removal.backup import FOLDER_NAME
 from image_duplicate_finder.settings import BackupMode, RemovalAction
 from tests.removal.outside import NAMES, Outside
-from tests.removal.support import any_match, content_of, contents, evidence, tree
+from tests.removal.support import any_match, content_of, evidence, tree
 
 ACTIONS = st.sampled_from(
     [RemovalAction.BACKUP, RemovalAction.BACKUP, RemovalAction.HARDLINK, RemovalAction.SYMLINK]
@@ -47,12 +47,12 @@ class Removals(Outside):
 
     @rule(target=runs, plan=plans, mode=st.sampled_from(BackupMode))
     def apply(self, plan: Plan, mode: BackupMode) -> int:
-        before, safe = contents(self.root), tree(self.root / "safe")
+        before, safe = self.everything(), tree(self.root / "safe")
         scanned = [str(path) for path in self.root.rglob("*") if FOLDER_NAME not in path.parts]
         report = self.remover.apply(plan, matches=any_match, mode=mode, scanned=scanned)
         self.nothing_missing(before)
         if mode == BackupMode.REMOVED and plan.action == RemovalAction.BACKUP:
-            now = contents(self.root)
+            now = self.everything()
             assert all(now[content] == before[content] for content in self.pictures)
         assert tree(self.root / "safe") == safe or mode == BackupMode.AUTO
         for item in report.done:
@@ -64,14 +64,14 @@ class Removals(Outside):
 
     @rule(target=runs, run=runs, rename=st.booleans())
     def undo(self, run: int, rename: bool) -> object:
-        before = contents(self.root)
+        before = self.everything()
         self.remover.undo(run, rename=rename)
         self.nothing_missing(before)
         return multiple()
 
     @rule(run=runs)
     def purge(self, run: int) -> None:
-        before = contents(self.root)
+        before = self.everything()
         items = self.remover.items(run)
         self.remover.purge(run)
         purged = {i.id for i in self.remover.items(run) if i.state == State.PURGED}
@@ -82,7 +82,7 @@ class Removals(Outside):
 
     @rule()
     def restart(self) -> None:
-        before = contents(self.root)
+        before = self.everything()
         self.remover = Remover(self.top / "library")
         assert self.remover.recover().lines == ()
         self.nothing_missing(before)

@@ -23,7 +23,7 @@ from image_duplicate_finder.results import GroupView
 from image_duplicate_finder.settings import BackupMode, Mode, RemovalAction, ScanSettings
 from tests.painting import paint_photo
 from tests.removal.outside import WHICH, Outside
-from tests.removal.support import content_of, contents, tree
+from tests.removal.support import content_of, tree
 
 ACTIONS = st.sampled_from([RemovalAction.BACKUP, RemovalAction.HARDLINK, RemovalAction.SYMLINK])
 PLACE = st.integers(0, 7)
@@ -108,7 +108,7 @@ class Program(Outside):
 
     @rule(target=runs, plan=plans, mode=st.sampled_from(BackupMode))
     def apply(self, plan: Plan, mode: BackupMode) -> int:
-        before = contents(self.root)
+        before = self.everything()
         report = self.library.apply(plan, mode=mode)
         self.nothing_missing(before)
         for item in report.done:
@@ -124,13 +124,13 @@ class Program(Outside):
 
     @rule(run=runs, rename=st.booleans())
     def undo(self, run: int, rename: bool) -> None:
-        before = contents(self.root)
+        before = self.everything()
         self.library.undo(run, rename=rename)
         self.nothing_missing(before)
 
     @rule(run=runs)
     def purge(self, run: int) -> None:
-        before = contents(self.root)
+        before = self.everything()
         self.library.purge(run)
         gone = {
             item.content

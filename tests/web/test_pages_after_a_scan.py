@@ -120,7 +120,7 @@ def test_remove_report_undo(app: Flask, visitor: FlaskClient, scan: int, photos:
     report = visitor.get(f"/history/{now.run}?job={now.id}")
     assert "3 files are done." in report.text and "Undo: put 3 files back" in report.text
     assert "Moved into a backup" in visitor.get("/history/").text
-    assert str(photos) in visitor.get("/backups/").text
+    assert str(photos.parent / "ImageDuplicateFinder-backup") in visitor.get("/backups/").text
 
     _finish(app, visitor.post(f"/history/{now.run}/undo"))
     assert _files(photos) == before
@@ -135,8 +135,13 @@ def test_a_backup_of_a_lost_library_is_taken_over(
         lost.apply(lost.plan(lost.scan([photos], ScanSettings(mode=Mode.QUICK, jobs=1)).id))
     page = visitor.get("/backups/").text
     (folder,) = re.findall(r'name="folder" value="([^"]+)"', page)
-    assert Path(folder).is_relative_to(photos)
-    now = _finish(app, visitor.post("/backups/adopt", data={"folder": folder}))
+    assert Path(folder).is_relative_to(photos.parent / "ImageDuplicateFinder-backup")
+    asked = visitor.post("/backups/adopt", data={"folder": folder}).text
+    assert f'name="root" value="{photos}"' in asked and library.history() == []
+    answer = visitor.post("/backups/adopt", data={"folder": folder, "sure": "1"})
+    assert answer.headers["Location"] == "/backups/" and library.history() == []
+    confirmed = {"folder": folder, "sure": "1", "root": str(photos)}
+    now = _finish(app, visitor.post("/backups/adopt", data=confirmed))
     assert now.run is not None and len(library.run_items(now.run)) == 3
     assert 'name="folder" value=' not in visitor.get("/backups/").text
     _finish(app, visitor.post(f"/history/{now.run}/undo"))

@@ -35,15 +35,15 @@ _DOES = {
     type=choice(BackupMode),
     default=BackupMode.AUTO.value,
     show_default=True,
-    help="auto: preserve all files of the scan that have duplicates where this takes no space, "
-    "else only what is removed. full: preserve them, as copies if need be. removed: only what is "
-    "removed.",
+    help="auto: also preserve what stays of the groups that files are removed from, where this "
+    "takes no space. full: preserve all files of the scan, as copies if need be, which can take "
+    "as much space as they do. removed: only what is removed.",
 )
 @click.option(
     "--backup-dir",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Make the backup in DIR instead of in the scanned folder.",
+    help="Make the backup in DIR instead of beside the scanned folder.",
 )
 @yes_option
 @strict_option

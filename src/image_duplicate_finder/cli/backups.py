@@ -18,7 +18,7 @@ from image_duplicate_finder.cli.texts import counted, shown, size
 def command(
     context: click.Context, /, folders: tuple[Path, ...], json_to: JsonTarget | None
 ) -> None:
-    """List the backup folders of this library, and those that lie in the given folders.
+    """List the backup folders of this library, and those in or beside the given folders.
 
     Every backup folder explains itself in its README.txt, also without this program.
 

@@ -12,9 +12,11 @@ from image_duplicate_finder.library.opened import OpenLibrary, Paths
 from image_duplicate_finder.model import GroupKind, Relation
 from image_duplicate_finder.progress import CancelToken, Progress, silent
 from image_duplicate_finder.removal import (
+    BACKUP_FOLDER_NAME,
     BackupInfo,
     Evidence,
     Item,
+    Offer,
     Plan,
     PlanFile,
     PurgeReport,
@@ -28,6 +30,8 @@ from image_duplicate_finder.removal import (
     look_around,
     make_plan,
     no_match,
+    places_for,
+    root_of,
 )
 from image_duplicate_finder.results import FileView, GroupQuery, GroupView, ScanRecord
 from image_duplicate_finder.settings import BackupMode, RemovalAction
@@ -168,7 +172,7 @@ class Removals(OpenLibrary):
             for record in records
             for folder in (*record.settings.protected, *record.settings.compare_only)
         }
-        scanned = () if scan is None else self._store.scans.paths_with_copies(scan)
+        scanned = () if scan is None else self._to_preserve(plan, scan, mode)
         try:
             report = self._remover.apply(
                 plan,
@@ -224,7 +228,7 @@ class Removals(OpenLibrary):
         ``rename``. Raises NotFound and LibraryBusy.
         """
         try:
-            return self._remover.undo(
+            report = self._remover.undo(
                 run,
                 items,
                 rename=rename,
@@ -232,6 +236,8 @@ class Removals(OpenLibrary):
                 progress=progress,
                 cancel=cancel,
             )
+            self._note_restated(report.restated)
+            return report
         finally:
             self._note_gone([run])
 
@@ -247,13 +253,33 @@ class Removals(OpenLibrary):
         self._note_restated(report.restated)
         return report
 
-    def adopt(self, folder: str | os.PathLike[str], progress: Progress = silent) -> int:
+    def offer(self, folder: str | os.PathLike[str]) -> Offer:
+        """What taking over a backup would bring back, and below which folder. Raises NotFound."""
+        return self._remover.offer(os.path.realpath(folder))
+
+    def adopt(
+        self,
+        folder: str | os.PathLike[str],
+        progress: Progress = silent,
+        *,
+        roots: Paths = (),
+        names: Paths = (),
+    ) -> int:
         """Take over a backup that this library does not know; returns its number as a run.
 
-        From then on it can be undone and purged like the library's own. Raises NotFound for a
-        folder that is no backup or holds nothing any more, and LibraryBusy.
+        Its files come back only below ``roots``, which the person confirmed, and hidden files
+        and what programs start by themselves only if they are among ``names``. A backup of this
+        library that was moved needs neither: it goes back to where it came from. From then on it
+        can be undone and purged like the library's own. Raises NotFound for a folder that is no
+        backup or holds nothing any more, RemovalRefused when nothing in it was confirmed, and
+        LibraryBusy.
         """
-        return self._remover.adopt(os.path.realpath(folder), progress)
+        return self._remover.adopt(
+            os.path.realpath(folder),
+            progress,
+            roots=[os.path.abspath(root) for root in roots],
+            names=[os.path.abspath(name) for name in names],
+        )
 
     def strange_backups(self, folders: Paths) -> list[str]:
         """Backups in ``folders``, or that are among them, which this library does not know."""
@@ -275,7 +301,39 @@ class Removals(OpenLibrary):
 
     def verify_backups(self, progress: Progress = silent) -> VerifyReport:
         """Compare the journal and the backups with the disk; changes nothing."""
-        return self._remover.verify(progress)
+        folders = {root for record in self._store.scans.all() for root in record.roots}
+        return self._remover.verify(progress, (*folders, *self._store.scans.recent_folders()))
+
+    def full_backup(self, scan: int) -> tuple[int, int]:
+        """How many files a full backup of a scan holds, and their bytes."""
+        sizes = [size for _, size in self._store.scans.files(self._store.scans.get(scan).id)]
+        return len(sizes), sum(sizes)
+
+    def backup_places(self, plan: Plan) -> list[str]:
+        """The folders in which backups of a plan will be made, for people."""
+        roots = {root_of(item.path, plan.roots) for item in plan.items}
+        found = []
+        for root in sorted(root for root in roots if root is not None):
+            try:
+                place = places_for(root, plan.roots, plan.protected, None)[0]
+            except OSError:  # it cannot be looked at now; applying will say so
+                place = root
+            found.append(os.path.join(place, BACKUP_FOLDER_NAME))
+        return list(dict.fromkeys(found))
+
+    def _to_preserve(self, plan: Plan, scan: int, mode: BackupMode) -> list[str]:
+        """Which files the backup holds beside the removed ones, where it can."""
+        if mode == BackupMode.FULL:
+            return [path for path, _ in self._store.scans.files(scan)]
+        groups = self._store.groups.get_many(sorted({item.evidence.group for item in plan.items}))
+        return sorted(
+            {
+                file.path
+                for group in groups
+                for file in (group.keeper, *(member.file for member in group.members))
+                if not file.gone
+            }
+        )
 
     def _note_restated(self, changes: Iterable[Restated]) -> None:
         """Spare the next scan from reading files that only got or lost a hard link."""

@@ -4,7 +4,9 @@
 recovers. No other module of the package moves or deletes a file of the user.
 """
 
+from image_duplicate_finder.removal.adopt import Offer
 from image_duplicate_finder.removal.backup import FOLDER_NAME as BACKUP_FOLDER_NAME
+from image_duplicate_finder.removal.backup import places_for
 from image_duplicate_finder.removal.plan import (
     Companion,
     Evidence,
@@ -16,6 +18,7 @@ from image_duplicate_finder.removal.plan import (
     Surroundings,
     make_plan,
     no_match,
+    root_of,
 )
 from image_duplicate_finder.removal.plan_file import plan_from_dict, plan_to_dict
 from image_duplicate_finder.removal.records import BackupFolder, Item, Run, RunState, State
@@ -38,6 +41,7 @@ __all__ = [
     "Companion",
     "Evidence",
     "Item",
+    "Offer",
     "Plan",
     "PlanFile",
     "PlanItem",
@@ -57,6 +61,8 @@ __all__ = [
     "look_around",
     "make_plan",
     "no_match",
+    "places_for",
     "plan_from_dict",
     "plan_to_dict",
+    "root_of",
 ]

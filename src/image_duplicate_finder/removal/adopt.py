@@ -1,110 +1,375 @@
-"""Takes a backup folder into the journal that another library made, or one that was lost.
+"""Takes a backup folder into the journal that another library made, or one that was moved.
 
-The manifest has all that undo and purge need. Every file is read and compared with it first, and
-nothing outside the backup folder is taken for a part of it, whatever the manifest says.
+A manifest can come from anyone, on a stick or in a download, so it is believed in nothing that
+could do harm: files come back only below folders that the person confirmed, never through or
+over links, without set-user-ID bits, foreign owners or privileged attributes, and what programs
+start by themselves is confirmed by name. Every file is read and compared first.
+
+A backup of this journal that a person moved is another matter: there the journal says where the
+files came from, and the manifest is not asked.
 """
 
 from __future__ import annotations
 
+import base64
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
+from image_duplicate_finder.companions import FILM_EXTENSIONS, SIDECAR_EXTENSIONS, split
 from image_duplicate_finder.discover import is_inside
-from image_duplicate_finder.errors import NotFound
+from image_duplicate_finder.errors import NotFound, RemovalRefused
+from image_duplicate_finder.formats import PICTURE_EXTENSIONS
 from image_duplicate_finder.model import Relation
 from image_duplicate_finder.progress import Progress, Step
 from image_duplicate_finder.removal import fs, look
-from image_duplicate_finder.removal.backup import (
-    MANIFEST_NAME,
-    origin_of,
-    read_lines,
-    stored_in,
-)
+from image_duplicate_finder.removal.backup import Origin, origin_of, read_manifest, stored_in
 from image_duplicate_finder.removal.journal import Journal
+from image_duplicate_finder.removal.links import TRACE
+from image_duplicate_finder.removal.plan import COMPANION_KINDS
 from image_duplicate_finder.removal.plan_file import path_from_dict
 from image_duplicate_finder.removal.records import BackupFolder, Item, RunState, State
+from image_duplicate_finder.removal.volumes import same_drive, volume_of, volumes_below
 from image_duplicate_finder.settings import BackupMode, RemovalAction
 
 _PLAN = "adopted"
+_KINDS = frozenset({"picture", *COMPANION_KINDS})
+_MOST = 2**63 - 1
+_KEEPERS_ASKED = 50
+
+_STARTED = frozenset(
+    """
+    autostart startup launchagents launchdaemons startupitems systemd init.d rc.d cron.d
+    cron.daily cron.hourly profile.d bin sbin
+    """.split()
+)
+"""Folders whose files programs start or obey by themselves, case-folded."""
+
+_EXPECTED = PICTURE_EXTENSIONS | FILM_EXTENSIONS | SIDECAR_EXTENSIONS
 
 
-def adopt(journal: Journal, folder: str, progress: Progress) -> int:
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What taking over a backup would mean, before anything of it is believed.
+
+    ``root`` is the folder that its ``files`` go back below. ``delicate`` are paths that the
+    person has to confirm by name; ``outside`` counts files that lie below other folders, and
+    ``damaged`` lines that cannot be read. ``own`` backups of this journal need no confirmation.
+    """
+
+    folder: str
+    root: str
+    files: int
+    delicate: tuple[str, ...] = ()
+    outside: int = 0
+    damaged: int = 0
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What a person confirmed: folders to write below, and paths by their names."""
+
+    roots: tuple[str, ...] = ()
+    names: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, roots: Iterable[str], names: Iterable[str] = ()) -> Consent:
+        """Folders as they really are; names below them with their real folder."""
+        return cls(
+            tuple(fs.realpath(root) for root in roots),
+            frozenset(
+                os.path.join(fs.realpath(os.path.dirname(name)), os.path.basename(name))
+                for name in names
+            ),
+        )
+
+
+def offer(journal: Journal, folder: str) -> Offer:
+    """What a backup would bring back and where. Raises NotFound where there is none."""
+    folder = fs.realpath(folder)
+    known = _moved_from(journal, folder)
+    if known is not None:
+        items = [i for i in journal.items(known.run, states=_HELD) if _below(i, known)]
+        return Offer(folder, known.root, len(items), own=True)
+    found = _Found.of(folder)
+    below = [item for item in found.items if _is_below(item.path, found.root)]
+    return Offer(
+        folder,
+        found.root,
+        len(below),
+        tuple(item.path for item in below if is_delicate(item.path, found.root)),
+        len(found.items) - len(below),
+        found.damaged,
+    )
+
+
+def adopt(journal: Journal, folder: str, consent: Consent, progress: Progress) -> int:
     """Make a run of the backup in ``folder``; returns its number.
 
-    A backup that the journal knows keeps the number it has. A backup that stood in its scanned
-    folder may have been moved together with it, as with a drive that has another name now: then
-    the files' paths move along. Raises NotFound when the folder is no backup or holds nothing
-    any more. The caller holds the library's lock.
+    A backup that the journal knows keeps the number it has; files in it that the journal lost
+    are added to it. Raises NotFound when the folder is no backup or holds nothing any more, and
+    RemovalRefused when nothing in it was confirmed. The caller holds the library's lock.
     """
     folder = fs.realpath(folder)
-    for known in journal.backups():
-        if fs.realpath(known.folder) == folder:
-            return known.run
-    move = _Move.of(folder)
-    lines = read_lines(os.path.join(folder, MANIFEST_NAME))
-    found = [item for line in lines if (item := _item(line, folder, move)) is not None]
-    held: dict[str, Item] = {}
-    for number, item in enumerate(found):
-        if look.holds(item.stored, item.content):
-            held[item.stored] = item
-        progress(Step("adopt", number + 1, len(found), item.path, number + 1 - len(held)))
+    known = _moved_from(journal, folder)
+    if known is not None:
+        return _follow(journal, known, folder, progress)
+    here = next((b for b in journal.backups() if fs.realpath(b.folder) == folder), None)
+    recorded = {item.stored for item in journal.items() if _is_below(item.stored, folder)}
+    found = _Found.of(folder)
+    new = [item for item in found.items if item.stored not in recorded]
+    if here is not None and not new:
+        return here.run
+    held = _held(new, progress)
     if not held:
         raise NotFound(f"{folder} is no backup, or nothing is in it any more.")
-    run = journal.begin_run(_PLAN, RemovalAction.BACKUP, BackupMode.REMOVED)
-    journal.add_backup(BackupFolder(run, move.root, folder))
-    journal.add_items([replace(item, run=run) for item in held.values()])
+    agreed = [item for item in held if _agreed(item.path, consent)]
+    if not agreed:
+        raise RemovalRefused(
+            f"The {len(held)} files in {folder} would go back below {found.root}. Nothing was "
+            "taken over: confirm the folder with --root, and files that programs start by "
+            "themselves with --file."
+        )
+    roots = {root for root in consent.roots if any(_is_below(i.path, root) for i in agreed)}
+    if here is not None:
+        run = here.run
+    else:
+        run = journal.begin_run(_PLAN, RemovalAction.BACKUP, BackupMode.REMOVED)
+        for root in sorted(roots):
+            volumes = tuple(volumes_below(root))
+            journal.add_backup(BackupFolder(run, root, folder, mark=found.mark, volumes=volumes))
+    journal.replace_damaged([replace(item, run=run) for item in agreed])
+    if here is None:
+        journal.end_run(run, RunState.DONE)
+    return run
+
+
+_HELD = (State.MOVED, State.MISSING)
+
+
+def _moved_from(journal: Journal, folder: str) -> BackupFolder | None:
+    """The backup of this journal that stands in ``folder`` now and no longer where it was."""
+    origin = origin_of(folder)
+    if origin is None:
+        return None
+    for known in reversed(journal.backups()):
+        same = origin.mark == known.mark if known.mark else origin.folder == known.folder
+        if same and fs.realpath(known.folder) != folder and look.status(known.folder) is None:
+            return known
+    return None
+
+
+def _follow(journal: Journal, known: BackupFolder, folder: str, progress: Progress) -> int:
+    """A new run for what a moved backup holds; where it goes back to stays as it was."""
+    items = [item for item in journal.items(known.run, states=_HELD) if _below(item, known)]
+    there = [
+        replace(
+            item,
+            stored=os.path.join(folder, os.path.relpath(item.stored, known.folder)),
+            state=State.MOVED,
+        )
+        for item in items
+    ]
+    held = _held(there, progress)
+    if not held:
+        raise NotFound(f"{folder} is no backup, or nothing is in it any more.")
+    before = journal.run(known.run)
+    run = journal.begin_run(before.plan, before.action, before.mode)
+    journal.add_backup(replace(known, run=run, folder=folder))
+    journal.hand_over(held, run)
     journal.end_run(run, RunState.DONE)
     return run
 
 
-@dataclass(frozen=True, slots=True)
-class _Move:
-    """Where the folder that a backup belongs to stood, and where it stands now."""
+def _below(item: Item, backup: BackupFolder) -> bool:
+    return _is_below(item.stored, backup.folder)
 
-    before: str
+
+def _is_below(path: str, folder: str) -> bool:
+    return path != folder and is_inside(path, folder)
+
+
+def _held(items: Sequence[Item], progress: Progress) -> list[Item]:
+    """Those whose files are there with their content, each place once. Reads all of them."""
+    held: dict[str, Item] = {}
+    for number, item in enumerate(items):
+        if _holds(item):
+            held[item.stored] = item
+        progress(Step("adopt", number + 1, len(items), item.path, number + 1 - len(held)))
+    return list(held.values())
+
+
+def _holds(item: Item) -> bool:
+    try:
+        return look.holds(item.stored, item.content)
+    except OSError:  # it cannot be read: not this one, then
+        return False
+
+
+def _agreed(path: str, consent: Consent) -> bool:
+    """Whether a person confirmed that this path is written to."""
+    return any(
+        _is_below(path, root) and (path in consent.names or not is_delicate(path, root))
+        for root in consent.roots
+    )
+
+
+def is_delicate(path: str, root: str) -> bool:
+    """Whether a file below ``root`` could be more than a picture: hidden, or started by itself."""
+    parts = os.path.relpath(path, root).replace("\\", "/").split("/")
+    return (
+        any(part.startswith(".") or part.casefold() in _STARTED for part in parts)
+        or split(parts[-1])[1] not in _EXPECTED
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the marker and the manifest of a strange backup say, with nothing dangerous in it."""
+
     root: str
+    items: list[Item]
+    damaged: int = 0
+    mark: str = ""
 
     @classmethod
-    def of(cls, folder: str) -> _Move:
-        """By what the backup's marker says; without it, nothing was moved."""
-        around = os.path.dirname(os.path.dirname(folder))
+    def of(cls, folder: str) -> _Found:
         origin = origin_of(folder)
+        try:
+            lines = read_manifest(folder)
+        except OSError as error:
+            raise NotFound(f"The manifest in {folder} cannot be read: {error.strerror}.") from error
+        items = [item for line in lines.sound if (item := _item(line, folder)) is not None]
+        around = os.path.dirname(os.path.dirname(folder))
         if origin is None:
-            return cls(around, around)
-        stood_inside = os.path.dirname(os.path.dirname(origin.folder)) == origin.root
-        return cls(origin.root, around if stood_inside else origin.root)
-
-    def __call__(self, path: str) -> str:
-        """The path now of a file that was at ``path``."""
-        if not is_inside(path, self.before):
-            return path
-        return os.path.join(self.root, os.path.relpath(path, self.before))
+            return cls(around, items, lines.damaged)
+        before, now = _move(origin, folder, items)
+        moved = [_moved(item, before, now) for item in items]
+        root = fs.realpath(_at(origin.root, before, now))
+        return cls(root, [_really(item) for item in moved], lines.damaged, origin.mark)
 
 
-def _item(line: dict[str, Any], folder: str, move: _Move) -> Item | None:
-    """The item that a line of the manifest tells of; None for other lines and broken ones."""
+def _move(origin: Origin, folder: str, items: Sequence[Item]) -> tuple[str, str]:
+    """A folder that paths of the backup began with, and what they begin with now.
+
+    Nothing moved, unless the keepers are not at their old place and either the drive itself is
+    known again under another name, or what was kept stands, byte for byte, in the same relation
+    to the backup as before.
+    """
+    stay = (origin.root, origin.root)
+    if _keepers_stand(items, *stay):
+        return stay
+    own = origin.own
+    if own is not None and origin.volumes and same_drive(own, origin.volumes[0]):
+        now = volume_of(folder)
+        then = os.path.relpath(origin.folder, own.mount)
+        if same_drive(own, now) and os.path.relpath(folder, now.mount) == then:
+            return own.mount, now.mount
+    around = os.path.dirname(os.path.dirname(origin.folder))
+    moved = (around, os.path.dirname(os.path.dirname(folder)))
+    if is_inside(origin.root, around) and _keepers_stand(items, *moved):
+        return moved
+    return stay
+
+
+def _keepers_stand(items: Sequence[Item], before: str, now: str) -> bool:
+    """Whether all of some keepers, and one at least, are found with their content."""
+    kept = {
+        _at(item.keeper, before, now): item.keeper_content
+        for item in items
+        if item.keeper is not None and item.keeper_content is not None
+    }
+    asked = list(islice(kept.items(), _KEEPERS_ASKED))
     try:
-        if line["event"] != "removed":
+        return bool(asked) and all(look.holds(path, content) for path, content in asked)
+    except OSError:
+        return False
+
+
+def _at(path: str, before: str, now: str) -> str:
+    if path != before and not is_inside(path, before):
+        return path
+    return os.path.normpath(os.path.join(now, os.path.relpath(path, before)))
+
+
+def _moved(item: Item, before: str, now: str) -> Item:
+    keeper = None if item.keeper is None else _at(item.keeper, before, now)
+    return replace(item, path=_at(item.path, before, now), keeper=keeper)
+
+
+def _really(item: Item) -> Item:
+    """With the real folder of its path: what goes through a link is seen as where it leads."""
+    folder, name = os.path.split(item.path)
+    return replace(item, path=os.path.join(fs.realpath(folder), name))
+
+
+def _item(line: dict[str, Any], folder: str) -> Item | None:
+    """The item that a line of the manifest tells of; None for other lines and impossible ones."""
+    try:
+        if line["event"] != "removed" or line["kind"] not in _KINDS:
             return None
-        keeper = move(path_from_dict(line, "keeper")) if "keeper" in line else None
+        keeper = _absolute(line, "keeper") if "keeper" in line else None
         return Item(
             id=0,
             run=0,
-            unit=int(line["unit"]),
+            unit=_number(line["unit"]),
             state=State.MOVED,
             action=RemovalAction(line.get("action", RemovalAction.BACKUP)),
-            path=move(path_from_dict(line)),
+            path=_absolute(line, "path"),
             stored=stored_in(line, folder),
-            content=bytes.fromhex(line["blake3"]),
-            size=int(line["bytes"]),
-            metadata=dict(line["metadata"]),
+            content=_hash(line["blake3"]),
+            size=_number(line["bytes"]),
+            metadata=_harmless(line["metadata"]),
             keeper=keeper,
-            keeper_content=None if keeper is None else bytes.fromhex(line["keeper_blake3"]),
+            keeper_content=None if keeper is None else _hash(line["keeper_blake3"]),
             relation=None if keeper is None else Relation(line["relation"]),
-            group=int(line.get("group", 0)),
-            kind=str(line["kind"]),
+            group=_number(line.get("group", 0)),
+            kind=line["kind"],
             aim=path_from_dict(line, "aim") if "aim" in line else None,
+            adopted=True,
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError):
         return None
+
+
+def _absolute(line: dict[str, Any], key: str) -> str:
+    """A path that is one, with nothing in it that leads elsewhere. Raises ValueError."""
+    path = path_from_dict(line, key)
+    os.fsencode(path)
+    plain = os.path.isabs(path) and os.path.normpath(path) == path and not path.startswith("//")
+    if not plain or path == os.path.dirname(path):
+        raise ValueError(f"{path!r} is no plain absolute path")
+    return path
+
+
+def _number(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST:
+        raise ValueError(f"{value!r} is no number that the journal can hold")
+    return value
+
+
+def _hash(value: object) -> bytes:
+    content = bytes.fromhex(value) if isinstance(value, str) else b""
+    if len(content) != 32:
+        raise ValueError("a content hash has 64 hexadecimal digits")
+    return content
+
+
+def _harmless(values: dict[str, Any]) -> dict[str, Any]:
+    """Metadata that anyone may give a file of their own: no special bits, no other owner."""
+    attributes = {}
+    for name, value in dict(values.get("xattrs", {})).items():
+        allowed = name.startswith("user.") or name == "system.posix_acl_access"
+        if allowed and name != TRACE and "\0" not in name and name.isprintable():
+            base64.b64decode(value, validate=True)
+            attributes[name] = value
+    return {
+        "mode": _number(values["mode"]) & 0o777,
+        "atime_ns": _number(values["atime_ns"]),
+        "mtime_ns": _number(values["mtime_ns"]),
+        "links": max(1, _number(values.get("links", 1))),
+        "xattrs": attributes,
+    }

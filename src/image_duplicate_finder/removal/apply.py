@@ -16,7 +16,7 @@ from itertools import groupby
 from image_duplicate_finder.progress import CancelToken, Progress, Step
 from image_duplicate_finder.removal import fs, look
 from image_duplicate_finder.removal.actions import METHODS, let_go_of_trashed
-from image_duplicate_finder.removal.backup import RunBackup
+from image_duplicate_finder.removal.backup import RunBackup, places_for
 from image_duplicate_finder.removal.checks import Checks, Seen, after
 from image_duplicate_finder.removal.journal import Journal
 from image_duplicate_finder.removal.links import aim_of
@@ -41,7 +41,7 @@ class Entry:
 class Backups:
     """The backup folders of a run, one for each root, made when the first file needs one.
 
-    None is made in a protected folder.
+    ``base`` is where a person wants them. Nothing is made in a ``protected`` folder.
     """
 
     def __init__(
@@ -49,11 +49,11 @@ class Backups:
         journal: Journal,
         run: int,
         roots: Sequence[str],
+        protected: Sequence[str],
         base: str | None,
-        protected: look.Folders,
     ) -> None:
-        self._journal, self._run, self._roots, self._base = journal, run, roots, base
-        self._protected = protected
+        self._journal, self._run, self._roots = journal, run, roots
+        self._protected, self._base = protected, base
         self._open: dict[str, RunBackup] = {}
 
     def of(self, path: str) -> RunBackup:
@@ -62,18 +62,9 @@ class Backups:
         if root is None:
             raise Refused(Reason.OUTSIDE, "It lies outside the scanned folders.")
         if root not in self._open:
-            self._open[root] = RunBackup.create(
-                self._journal, self._run, root, self._base, self._refuse_protected
-            )
+            parents = places_for(root, self._roots, self._protected, self._base)
+            self._open[root] = RunBackup.create(self._journal, self._run, root, parents)
         return self._open[root]
-
-    def _refuse_protected(self, folder: str) -> None:
-        if self._protected.hold(look.Above.in_folder(folder)):
-            raise Refused(
-                Reason.PROTECTED,
-                f"No backup is made in {folder}, which lies in a protected folder. Name another "
-                "place for backups.",
-            )
 
     def record(self, event: str, items: Sequence[Item]) -> None:
         """Tell the manifests."""

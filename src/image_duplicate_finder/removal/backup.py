@@ -1,10 +1,12 @@
 """Backup folders that a person understands without this program.
 
-``ROOT/ImageDuplicateFinder-backup/2026-11-22_10-28-15/`` stands on the same volume as what it
-holds, so that removal is a rename. Inside, ``removed/`` repeats the folders of ROOT, and
-``preserved/`` holds what the run kept beyond that. No place is used twice: a run's folder is
-new, every path occurs once in a run, moves never replace, and two names that a careless volume
-would take for one ("a.jpg", "A.JPG") go into different trees (``removed-2/``).
+``ImageDuplicateFinder-backup/2026-11-22_10-28-15/`` stands beside the scanned folder, where photo
+servers and galleries that watch that folder do not see it, but on the same volume, so that
+removal is a rename. Where there is no such place it stands in the scanned folder. Inside,
+``removed/`` repeats the folders of the scanned one, and ``preserved/`` holds what the run kept
+beyond that. No place is used twice: a run's folder is new, every path occurs once in a run,
+moves never replace, and two names that a careless volume would take for one ("a.jpg", "A.JPG")
+go into different trees (``removed-2/``).
 """
 
 from __future__ import annotations
@@ -15,17 +17,24 @@ import errno
 import itertools
 import json
 import os
+import secrets
+import sys
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from blake3 import blake3
 
 from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.model import BACKUP_MARKER_NAME
 from image_duplicate_finder.removal import fs, look
 from image_duplicate_finder.removal.journal import Journal, now
+from image_duplicate_finder.removal.look import Refused
+from image_duplicate_finder.removal.plan import Reason
 from image_duplicate_finder.removal.plan_file import path_from_dict, path_to_dict
 from image_duplicate_finder.removal.records import BackupFolder, Item
+from image_duplicate_finder.removal.volumes import Volume, volume_of, volumes_below
 
 FOLDER_NAME = "ImageDuplicateFinder-backup"
 MANIFEST_NAME = "manifest.jsonl"
@@ -34,7 +43,24 @@ PRESERVED = "preserved"
 _LONG = "long-paths"
 UNFINISHED = ".idf-moving-unfinished"
 """The name of a copy or second name that is being made; its original is never touched."""
-OWN_FILES = (README_NAME, MANIFEST_NAME, BACKUP_MARKER_NAME)
+KEEP_OUT = {
+    ".nomedia": "",  # Android, Nextcloud, GNOME
+    ".noimage": "",  # Nextcloud Photos
+    ".trackerignore": "",  # GNOME's search
+    ".ignore": "*\n",  # Jellyfin, Emby, ripgrep
+    ".plexignore": "*\n",
+    ".ppignore": "*\n",  # PhotoPrism
+}
+"""Files by which programs that index pictures know that a folder is not for them.
+
+Not among them is CACHEDIR.TAG: it would keep backup programs out, too. Spotlight knows no such
+file but the ending of a folder's name (see :data:`_ENDING`).
+"""
+
+_ENDING = ".noindex" if sys.platform == "darwin" else ""
+
+OWN_FILES = (README_NAME, MANIFEST_NAME, *KEEP_OUT, BACKUP_MARKER_NAME)
+"""What a backup has beside the files it holds; pruned in this order."""
 
 _README = """\
 This folder was made by ImageDuplicateFinder on {time}.
@@ -70,42 +96,52 @@ class RunBackup:
         self.new_folders: set[str] = set()
 
     @classmethod
-    def create(
-        cls,
-        journal: Journal,
-        run: int,
-        root: str,
-        base: str | None,
-        allow: Callable[[str], None],
-    ) -> RunBackup:
-        """Make the folder, its README, manifest and marker. Raises OSError.
+    def create(cls, journal: Journal, run: int, root: str, parents: Sequence[str]) -> RunBackup:
+        """Make the folder, its README, manifest and marker. Raises Refused and OSError.
 
-        ``base`` is another folder to make it in than ``root``. The journal knows the folder
-        before it exists. ``allow`` raises where nothing may be made in a folder.
+        It is made in the first of ``parents`` that lets it. The journal knows the folder before
+        it exists.
         """
+        for number, parent in enumerate(parents, 1):
+            try:
+                return cls._create(journal, run, root, os.path.join(parent, FOLDER_NAME))
+            except OSError:
+                if number == len(parents):
+                    raise
+        raise AssertionError("there is a place at least")
+
+    @classmethod
+    def _create(cls, journal: Journal, run: int, root: str, parent: str) -> RunBackup:
         time = datetime.datetime.now().astimezone()
-        parent = os.path.join(base or root, FOLDER_NAME)
-        allow(parent)
+        with contextlib.suppress(FileExistsError):
+            fs.mkdir(parent)
+        if not _is_folder(parent):
+            raise Refused(
+                Reason.SYSTEM,
+                f"{parent}, where backups go, is no folder. Rename it, or name another place with "
+                "--backup-dir.",
+            )
+        volumes = tuple(volumes_below(root))
         for number in itertools.count(1):
-            name = f"{time:%Y-%m-%d_%H-%M-%S}" + (f"-{number}" if number > 1 else "")
+            name = f"{time:%Y-%m-%d_%H-%M-%S}" + (f"-{number}" if number > 1 else "") + _ENDING
             folder = os.path.join(parent, name)
             if look.status(folder) is not None:
                 continue
-            made = cls(BackupFolder(run, root, folder))
+            made = cls(BackupFolder(run, root, folder, 0, secrets.token_hex(16), volumes))
             journal.add_backup(made.backup)
-            with contextlib.suppress(FileExistsError):
-                fs.mkdir(parent)
             try:
                 fs.mkdir(folder, 0o700)
             except FileExistsError:
                 continue
             break
-        origin = {**path_to_dict(root, "root"), **path_to_dict(folder, "folder")}
-        made._write(BACKUP_MARKER_NAME, f"{_MARKER}\n{json.dumps(origin)}\n")
+        origin = Origin(root, folder, made.backup.mark, volumes, volume_of(folder))
+        made._write(BACKUP_MARKER_NAME, f"{_MARKER}\n{json.dumps(origin.to_dict())}\n")
+        for own, text in KEEP_OUT.items():
+            made._write(own, text)
         readme = _README.format(time=f"{time:%Y-%m-%d %H:%M:%S}", root=root, run=run)
         made._write(README_NAME, readme)
         made._write(MANIFEST_NAME, "")
-        for path in (folder, parent, base or root):
+        for path in (folder, parent, os.path.dirname(parent)):
             fs.fsync_path(path)
         return made
 
@@ -178,7 +214,7 @@ class RunBackup:
 
 def append_lines(path: str, lines: Iterable[dict[str, Any]]) -> None:
     """Add JSON lines to a file; a line that a crash cut off is ended first."""
-    text = "".join(json.dumps(line) + "\n" for line in lines)
+    text = "".join(json.dumps({**line, _SUM: _checksum(line)}) + "\n" for line in lines)
     if not text:
         return
     descriptor = fs.open_append(path)
@@ -192,20 +228,53 @@ def append_lines(path: str, lines: Iterable[dict[str, Any]]) -> None:
         fs.close(descriptor)
 
 
-def read_lines(path: str) -> list[dict[str, Any]]:
-    """The lines of a manifest or marker that are JSON objects; others are passed over."""
-    if look.status(path) is None:
-        return []
-    lines = []
-    with open(fs.open_read(path), encoding="ascii", errors="replace") as manifest:
-        for text in manifest:
-            try:
-                line = json.loads(text)
-            except ValueError:
+_SUM = "checksum"
+_LONGEST_LINE = 1 << 20
+_MOST_BYTES = 1 << 30
+
+
+def _checksum(line: dict[str, Any]) -> str:
+    values = {key: value for key, value in line.items() if key != _SUM}
+    return blake3(json.dumps(values, sort_keys=True).encode("ascii")).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The lines of a manifest: JSON objects as they were written, and how many are not so."""
+
+    sound: list[dict[str, Any]]
+    damaged: int = 0
+
+
+def read_manifest(folder: str) -> Lines:
+    """What the manifest of a backup says. Raises OSError.
+
+    Lines of versions before checksums count as they are. A manifest can come from anywhere: it
+    is read within limits, and never through a link.
+    """
+    path = os.path.join(folder, MANIFEST_NAME)
+    sound: list[dict[str, Any]] = []
+    damaged = 0
+    if look.regular(path) is None:
+        return Lines(sound)
+    with open(fs.open_read(path), "rb") as manifest:
+        while manifest.tell() < _MOST_BYTES and (text := manifest.readline(_LONGEST_LINE)):
+            if not text.strip():
                 continue
-            if isinstance(line, dict):
-                lines.append(line)
-    return lines
+            line = _object(text)
+            if line is None or line.get(_SUM, _checksum(line)) != _checksum(line):
+                damaged += 1
+            else:
+                sound.append(line)
+    return Lines(sound, damaged)
+
+
+def _object(text: bytes) -> dict[str, Any] | None:
+    try:
+        line = json.loads(text.decode("ascii"))
+    except (ValueError, RecursionError):
+        return None
+    return line if isinstance(line, dict) else None
 
 
 def stored_in(line: dict[str, Any], folder: str) -> str:
@@ -224,10 +293,27 @@ def stored_in(line: dict[str, Any], folder: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a backup was made: ``folder`` is its own path then, for the files of ``root``."""
+    """Where a backup was made: ``folder`` is its own path then, for the files of ``root``.
+
+    ``mark`` is what the journal of its library calls it; ``volumes`` are those of the root, and
+    ``own`` is the one that it was made on. What made it before these were written left them out.
+    """
 
     root: str
     folder: str
+    mark: str = ""
+    volumes: tuple[Volume, ...] = ()
+    own: Volume | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Values for JSON."""
+        return {
+            **path_to_dict(self.root, "root"),
+            **path_to_dict(self.folder, "folder"),
+            "mark": self.mark,
+            "volumes": [volume.to_dict() for volume in self.volumes],
+            "own": self.own and self.own.to_dict(),
+        }
 
 
 def origin_of(folder: str) -> Origin | None:
@@ -235,10 +321,54 @@ def origin_of(folder: str) -> Origin | None:
     marker = os.path.join(folder, BACKUP_MARKER_NAME)
     if look.regular(marker) is None:
         return None
-    for line in read_lines(marker):
-        with contextlib.suppress(KeyError, ValueError):
-            return Origin(path_from_dict(line, "root"), path_from_dict(line, "folder"))
+    with open(fs.open_read(marker), "rb") as file:
+        texts = file.read(_LONGEST_LINE).splitlines()
+    for values in filter(None, map(_object, texts)):
+        try:
+            own = values.get("own")
+            return Origin(
+                path_from_dict(values, "root"),
+                path_from_dict(values, "folder"),
+                str(values.get("mark", "")),
+                tuple(Volume.from_dict(volume) for volume in values.get("volumes", ())),
+                None if own is None else Volume.from_dict(own),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+            continue
     return None
+
+
+def places_for(
+    root: str, roots: Sequence[str], protected: Sequence[str], base: str | None
+) -> list[str]:
+    """Where the backup of a root's files may be made, the best place first. Raises OSError.
+
+    Beside the scanned folders where that is the same volume, may be written and is not
+    protected; else in ``root``. ``base`` is the place that a person named instead. Raises
+    Refused when that one is protected.
+    """
+    guarded = look.Folders(protected)
+    if base is not None:
+        if guarded.hold(look.Above.of(os.path.join(base, FOLDER_NAME))):
+            raise Refused(
+                Reason.PROTECTED,
+                f"The backup cannot be made in {base}, which is protected: nothing is written "
+                "there. Name another place.",
+            )
+        return [base]
+    beside = os.path.dirname(root)
+    while any(beside == other or is_inside(beside, other) for other in roots):
+        beside = os.path.dirname(beside)
+    above = look.Above.of(os.path.join(beside, FOLDER_NAME))
+    suits = (
+        beside != os.path.dirname(beside)  # nobody wants it in /
+        and fs.stat(beside).st_dev == fs.stat(root).st_dev
+        and volume_of(beside).mount == volume_of(root).mount
+        and fs.writable(beside)
+        and not guarded.hold(above)
+        and not above.in_backup()
+    )
+    return [beside, root] if suits else [root]
 
 
 def _manifest_line(event: str, item: Item, folder: str) -> dict[str, Any]:

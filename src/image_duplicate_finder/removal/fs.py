@@ -283,6 +283,41 @@ def rmdir(folder: str) -> None:
     os.rmdir(folder)
 
 
+def mounts() -> str:
+    """The system's table of mounts (proc_pid_mountinfo(5)); empty where there is none."""
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as table:
+            return table.read()
+    except FileNotFoundError:
+        return ""
+
+
+def volume_numbers(path: str) -> tuple[int, int]:
+    """The device number of a path, and the number of its file system (0 where none is told)."""
+    device = os.stat(path).st_dev
+    return device, os.statvfs(path).f_fsid if hasattr(os, "statvfs") else 0
+
+
+def volume_uuid(device: int) -> str:
+    """The UUID or serial number of the volume on a device; empty where it is not told."""
+    if sys.platform == "win32":
+        return f"{device:x}"
+    try:
+        with os.scandir("/dev/disk/by-uuid") as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    if entry.stat().st_rdev == device:
+                        return entry.name
+    except OSError:  # another system, or a container
+        pass
+    return ""
+
+
+def writable(folder: str) -> bool:
+    """Whether this user may make entries in a folder."""
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
 def free_space(folder: str) -> int:
     """Bytes that this user can still write on the volume of ``folder``."""
     return shutil.disk_usage(folder).free
@@ -353,7 +388,7 @@ def set_metadata(path: str, wanted: dict[str, Any], source: str | None = None) -
             # still remembers them for the way back.
             with contextlib.suppress(OSError):
                 os.setxattr(path, name, base64.b64decode(value), follow_symlinks=False)
-    if hasattr(os, "chown"):
+    if hasattr(os, "chown") and "uid" in wanted:
         with contextlib.suppress(OSError):  # only an administrator can give files away
             os.chown(path, wanted["uid"], wanted["gid"], follow_symlinks=False)
     os.chmod(path, wanted["mode"])

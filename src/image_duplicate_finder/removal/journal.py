@@ -3,6 +3,9 @@
 It is written with ``synchronous=FULL`` in WAL mode, where every commit waits for the disk, so a
 state that was committed is true after a crash or a power cut. Paths, and notes that
 name them, are BLOBs (``os.fsencode``), since names need not be UTF-8.
+
+Each row carries a checksum. A row that a failing disk or another program changed is left alone
+and told; the others are not concerned.
 """
 
 from __future__ import annotations
@@ -17,14 +20,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from blake3 import blake3
+
 from image_duplicate_finder.errors import LibraryDamaged, NotFound
 from image_duplicate_finder.model import Relation
 from image_duplicate_finder.own_files import make_file, make_folder
-from image_duplicate_finder.removal.records import BackupFolder, Item, Run, RunState, State
+from image_duplicate_finder.removal.records import (
+    BackupFolder,
+    DamagedRow,
+    Item,
+    Run,
+    RunState,
+    State,
+)
+from image_duplicate_finder.removal.volumes import Volume
 from image_duplicate_finder.settings import BackupMode, RemovalAction
 
 FILE_NAME = "journal.sqlite"
-VERSION = 1
+VERSION = 2
 
 _SCHEMA = """
 CREATE TABLE run (
@@ -70,6 +83,15 @@ CREATE INDEX item_run ON item (run, unit);
 CREATE INDEX item_state ON item (state);
 """
 
+_SECOND = """
+ALTER TABLE backup ADD COLUMN mark TEXT NOT NULL DEFAULT '';
+ALTER TABLE backup ADD COLUMN volumes TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE item ADD COLUMN adopted INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE run ADD COLUMN checksum BLOB;
+ALTER TABLE backup ADD COLUMN checksum BLOB;
+ALTER TABLE item ADD COLUMN checksum BLOB;
+"""
+
 
 def now() -> str:
     """The time as ISO 8601 with the zone."""
@@ -109,16 +131,20 @@ class Journal:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version == VERSION:
             return
-        if version != 0:
+        if version > VERSION:
             raise LibraryDamaged(
                 f"The journal has version {version}, this program knows {VERSION}. "
                 "Use the newer program that wrote it."
             )
         with self.atomic():
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                for statement in filter(str.strip, _SCHEMA.split(";")):
+            for schema in (_SCHEMA, _SECOND)[version:]:
+                for statement in filter(str.strip, schema.split(";")):
                     self._db.execute(statement)
+            if version < VERSION:
+                for table in _TABLES:
+                    for (row,) in self._db.execute(f"SELECT rowid FROM {table}").fetchall():
+                        self._seal(table, row)
                 self._db.execute(f"PRAGMA user_version={VERSION}")
 
     @contextlib.contextmanager
@@ -140,6 +166,30 @@ class Journal:
                 self._db.execute("ROLLBACK")
             raise
 
+    def _seal(self, table: str, row: int) -> None:
+        """Give a row that was just written its checksum."""
+        values = self._db.execute(
+            f"SELECT {', '.join(_TABLES[table])} FROM {table} WHERE rowid = ?", (row,)
+        ).fetchone()
+        self._db.execute(
+            f"UPDATE {table} SET checksum = ? WHERE rowid = ?", (_checksum(values), row)
+        )
+
+    def _rows(self, table: str, where: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Rows with their checksum last. Where the file itself is damaged, those that are left."""
+        query = f"SELECT {', '.join(_TABLES[table])}, checksum FROM {table} WHERE "
+        try:
+            return self._db.execute(f"{query}{where}", values).fetchall()
+        except sqlite3.DatabaseError:
+            last = self._db.execute("SELECT max(seq) FROM sqlite_sequence").fetchone()[0] or 0
+        found = []
+        for number in range(1, int(last) + 1):
+            with contextlib.suppress(sqlite3.DatabaseError):
+                found += self._db.execute(
+                    f"{query}rowid = ? AND {where.partition(' ORDER BY')[0]}", (number, *values)
+                ).fetchall()
+        return found
+
     # Writing
 
     def begin_run(self, plan: str, action: RemovalAction, mode: BackupMode) -> int:
@@ -149,7 +199,9 @@ class Journal:
                 "INSERT INTO run (plan, action, mode, started, state) VALUES (?, ?, ?, ?, ?)",
                 (plan, action, mode, now(), RunState.RUNNING),
             )
-        return int(cursor.lastrowid or 0)
+            number = int(cursor.lastrowid or 0)
+            self._seal("run", number)
+        return number
 
     def end_run(self, run: int, state: RunState) -> None:
         """The run is over."""
@@ -157,19 +209,24 @@ class Journal:
             self._db.execute(
                 "UPDATE run SET finished = ?, state = ? WHERE id = ?", (now(), state, run)
             )
+            self._seal("run", run)
 
     def add_backup(self, backup: BackupFolder) -> None:
         """A folder is about to be made for the run."""
         with self.atomic():
-            self._db.execute(
-                "INSERT OR REPLACE INTO backup (run, root, folder, preserved) VALUES (?, ?, ?, ?)",
+            cursor = self._db.execute(
+                "INSERT OR REPLACE INTO backup (run, root, folder, preserved, mark, volumes)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
                 (
                     backup.run,
                     os.fsencode(backup.root),
                     os.fsencode(backup.folder),
                     backup.preserved,
+                    backup.mark,
+                    json.dumps([volume.to_dict() for volume in backup.volumes]),
                 ),
             )
+            self._seal("backup", int(cursor.lastrowid or 0))
 
     def add_items(self, items: Sequence[Item]) -> list[Item]:
         """Commit new items, most often INTENTs; returns them with their ids."""
@@ -182,15 +239,32 @@ class Journal:
                     _to_row(item)[1:],
                 )
                 added.append(replace(item, id=int(cursor.lastrowid or 0)))
+                self._seal("item", added[-1].id)
         return added
 
     def update_items(self, items: Iterable[Item]) -> None:
         """Commit the present state of items."""
-        assignments = ", ".join(f"{name} = ?" for name in _COLUMNS[1:])
+        names = (*_COLUMNS[1:], "checksum")
+        assignments = ", ".join(f"{name} = ?" for name in names)
         with self.atomic():
             for item in items:
                 row = _to_row(item)
-                self._db.execute(f"UPDATE item SET {assignments} WHERE id = ?", (*row[1:], row[0]))
+                self._db.execute(
+                    f"UPDATE item SET {assignments} WHERE id = ?",
+                    (*row[1:], _checksum(row), row[0]),
+                )
+
+    def replace_damaged(self, items: Sequence[Item]) -> None:
+        """Add items, in place of damaged rows of their run and path where there are such."""
+        paths = {(item.run, item.path) for item in items}
+        self.add_items(items)
+        gone = [row.id for row in self.damaged() if (row.run, row.path) in paths]
+        with self.atomic():
+            self._db.executemany("DELETE FROM item WHERE id = ?", [(id_,) for id_ in gone])
+
+    def hand_over(self, items: Iterable[Item], run: int) -> None:
+        """Let items belong to another run from now on."""
+        self.update_items(replace(item, run=run) for item in items)
 
     # Reading
 
@@ -201,25 +275,12 @@ class Journal:
         for run, state, count, size in self._db.execute(
             "SELECT run, state, COUNT(*), SUM(bytes) FROM item GROUP BY run, state"
         ):
-            counts.setdefault(run, {})[State(state)] = count
+            if state in set(State):
+                counts.setdefault(run, {})[State(state)] = count
             if state == State.MOVED:
                 held[run] = size
-        return [
-            Run(
-                id=id_,
-                plan=plan,
-                action=RemovalAction(action),
-                mode=BackupMode(mode),
-                started=started,
-                finished=finished,
-                state=RunState(state),
-                counts=counts.get(id_, {}),
-                held=held.get(id_, 0),
-            )
-            for id_, plan, action, mode, started, finished, state in self._db.execute(
-                "SELECT id, plan, action, mode, started, finished, state FROM run ORDER BY id DESC"
-            )
-        ]
+        rows = self._rows("run", "1 ORDER BY id DESC", ())
+        return [_run(row, counts.get(row[0], {}), held.get(row[0], 0)) for row in rows]
 
     def run(self, run: int) -> Run:
         """One run. Raises NotFound."""
@@ -242,20 +303,34 @@ class Journal:
             where, values = f"{where} AND run = ?", [*values, run]
         if unit is not None:
             where, values = f"{where} AND unit = ?", [*values, unit]
-        query = f"SELECT {', '.join(_COLUMNS)} FROM item WHERE {where} ORDER BY id"
-        return [_from_row(row) for row in self._db.execute(query, values)]
+        rows = self._rows("item", f"{where} ORDER BY id", values)
+        found = (_item_of(row) for row in rows)
+        return [item for item in found if isinstance(item, Item)]
+
+    def damaged(self, run: int | None = None) -> list[DamagedRow]:
+        """The items that cannot be used, because their rows are not as they were written."""
+        rows = self._rows("item", "1 ORDER BY id", ())
+        found = [item for row in rows if isinstance(item := _item_of(row), DamagedRow)]
+        seen = {row[0] for row in rows}
+        try:
+            numbers = self._db.execute("SELECT id, run FROM item").fetchall()
+        except sqlite3.DatabaseError:
+            numbers = []
+        found += [DamagedRow(id_, number, "") for id_, number in numbers if id_ not in seen]
+        return [row for row in found if run is None or row.run == run]
 
     def backups(self, run: int | None = None) -> list[BackupFolder]:
         """The backup folders of one run or of all."""
-        query = "SELECT run, root, folder, preserved FROM backup"
-        values: tuple[int, ...] = ()
-        if run is not None:
-            query, values = f"{query} WHERE run = ?", (run,)
+        where, values = ("1", ()) if run is None else ("run = ?", (run,))
+        rows = self._rows("backup", f"{where} ORDER BY run, root", values)
+        return [backup for row in rows if (backup := _backup_of(row)) is not None]
+
+    def damaged_backups(self) -> list[str]:
+        """The folders of backups whose rows are damaged, as far as they can be read."""
         return [
-            BackupFolder(run_, os.fsdecode(root), os.fsdecode(folder), preserved)
-            for run_, root, folder, preserved in self._db.execute(
-                f"{query} ORDER BY run, root", values
-            )
+            os.fsdecode(row[2]) if isinstance(row[2], bytes) else str(row[2])
+            for row in self._rows("backup", "1", ())
+            if _backup_of(row) is None
         ]
 
 
@@ -281,7 +356,29 @@ _COLUMNS = (
     "destination",
     "note",
     "changed",
+    "adopted",
 )
+_TABLES = {
+    "run": ("id", "plan", "action", "mode", "started", "finished", "state"),
+    "backup": ("run", "root", "folder", "preserved", "mark", "volumes"),
+    "item": _COLUMNS,
+}
+
+
+def _checksum(values: Sequence[Any]) -> bytes:
+    """Sixteen bytes that change with any value of a row."""
+    digest = blake3()
+    for value in values:
+        if isinstance(value, str):
+            data = b"s" + value.encode("utf-8", "surrogatepass")
+        else:
+            data = b"b" + value if isinstance(value, bytes) else repr(value).encode()
+        digest.update(b"%d:" % len(data) + data)
+    return digest.digest(16)
+
+
+def _sound(row: tuple[Any, ...]) -> bool:
+    return bool(row[-1] == _checksum(row[:-1]))
 
 
 def _marks(values: Sequence[object]) -> str:
@@ -319,17 +416,58 @@ def _to_row(item: Item) -> tuple[Any, ...]:
         _encode(item.destination),
         os.fsencode(item.note),
         now(),
+        int(item.adopted),
     )
 
 
-def _from_row(row: tuple[Any, ...]) -> Item:
-    values = dict(zip(_COLUMNS, row, strict=True))
+def _run(row: tuple[Any, ...], counts: dict[State, int], held: int) -> Run:
+    """A run; of a damaged row what can still be understood, since its files matter more."""
+    id_, plan, action, mode, started, finished, state, _ = row
+    return Run(
+        id=id_,
+        plan=str(plan),
+        action=RemovalAction(action) if action in set(RemovalAction) else RemovalAction.BACKUP,
+        mode=BackupMode(mode) if mode in set(BackupMode) else BackupMode.REMOVED,
+        started=str(started),
+        finished=None if finished is None else str(finished),
+        state=RunState(state) if state in set(RunState) else RunState.INTERRUPTED,
+        counts=counts,
+        held=held,
+    )
+
+
+def _backup_of(row: tuple[Any, ...]) -> BackupFolder | None:
+    """A backup folder, or None for a damaged row."""
+    if not _sound(row):
+        return None
+    run, root, folder, preserved, mark, volumes, _ = row
+    return BackupFolder(
+        run,
+        os.fsdecode(root),
+        os.fsdecode(folder),
+        preserved,
+        mark,
+        tuple(Volume.from_dict(volume) for volume in json.loads(volumes)),
+    )
+
+
+def _item_of(row: tuple[Any, ...]) -> Item | DamagedRow:
+    if not _sound(row):
+        path = row[_COLUMNS.index("path")]
+        run = row[_COLUMNS.index("run")]
+        return DamagedRow(
+            row[0],
+            run if isinstance(run, int) else 0,
+            os.fsdecode(path) if isinstance(path, bytes) else str(path),
+        )
+    values = dict(zip(_COLUMNS, row[:-1], strict=True))
     values["group"] = values.pop("grp")
     values["size"] = values.pop("bytes")
     values["state"] = State(values["state"])
     values["action"] = RemovalAction(values["action"])
     values["relation"] = None if values["relation"] is None else Relation(values["relation"])
     values["metadata"] = json.loads(values["metadata"])
+    values["adopted"] = bool(values["adopted"])
     for name in ("path", "stored", "keeper", "aim", "destination", "note"):
         values[name] = _decode(values[name])
     return Item(**values)

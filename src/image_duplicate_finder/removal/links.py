@@ -12,7 +12,6 @@ file and tells other libraries.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import stat as stat_bits
@@ -38,6 +37,14 @@ that moves as a whole is still understood. Paths end with a NUL.
 _NO_LINKS_HERE = frozenset(
     {errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOSYS}
 )
+
+
+_NO_TRACE_HERE = frozenset(
+    {
+        errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.EACCES,
+        errno.ENOSPC, errno.EDQUOT, errno.E2BIG, errno.ERANGE,
+    }
+)  # fmt: skip
 
 
 def aim_of(path: str, keeper: str) -> str:
@@ -139,16 +146,26 @@ class ToLink:
 
 
 def is_ours(item: Item, path: str) -> bool:
-    """Whether a link that this item made stands at ``path``, with nothing of its own in it."""
+    """Whether a link that this item made stands at ``path``, with nothing of its own in it.
+
+    An adopted item may never have made one: a symbolic link is its own only where the file that
+    it leads to says so, and another file only with the very content.
+    """
     found = look.status(path)
     if found is None:
         return False
     if stat_bits.S_ISLNK(found.st_mode):
-        return item.aim is not None and fs.readlink(path) == item.aim
+        return (
+            item.aim is not None
+            and fs.readlink(path) == item.aim
+            and (not item.adopted or _traced(item, path))
+        )
     if not stat_bits.S_ISREG(found.st_mode) or item.aim is not None:
         return False
     if look.holds(path, item.content):
         return True
+    if item.adopted:
+        return False
     keeper = look.status(item.keeper) if item.keeper else None
     return keeper is not None and os.path.samestat(found, keeper)
 
@@ -157,7 +174,11 @@ def _trace(item: Item) -> None:
     """Write on the keeper that a link at the item's path leads to it, where the volume can."""
     entries = _entries(item.keeper or "")
     wanted = [entry for entry in _ways(item) if entry not in entries]
-    _set_entries(item.keeper or "", [*entries, *wanted])
+    try:
+        _set_entries(item.keeper or "", [*entries, *wanted])
+    except OSError as error:  # the other two signs are left
+        if error.errno not in _NO_TRACE_HERE:
+            raise
 
 
 def _untrace(item: Item) -> None:
@@ -170,6 +191,14 @@ def _untrace(item: Item) -> None:
         _set_entries(item.keeper, left)
 
 
+def _traced(item: Item, link: str) -> bool:
+    """Whether the file at the end of a symbolic link knows it as the one at the item's path."""
+    target = fs.realpath(link)
+    ways = item.path, os.path.relpath(item.path, os.path.dirname(target))
+    entries = _entries(target)
+    return any(os.fsencode(way) in entries for way in ways)
+
+
 def _ways(item: Item) -> tuple[bytes, bytes]:
     keeper = fs.realpath(os.path.dirname(item.keeper or ""))
     path = os.path.join(fs.realpath(os.path.dirname(item.path)), os.path.basename(item.path))
@@ -177,17 +206,13 @@ def _ways(item: Item) -> tuple[bytes, bytes]:
 
 
 def _entries(path: str) -> list[bytes]:
-    try:
-        value = fs.attribute(path, TRACE) if look.regular(path) is not None else None
-    except OSError:
-        value = None
+    """The links that a file knows of. Raises OSError when the disk does not say."""
+    value = fs.attribute(path, TRACE) if look.regular(path) is not None else None
     return (value or b"").split(b"\0")[:-1]
 
 
 def _set_entries(path: str, entries: Sequence[bytes]) -> None:
-    """A volume without attributes, or one that is full, leaves the other two signs."""
-    with contextlib.suppress(OSError):
-        fs.set_attribute(path, TRACE, b"".join(entry + b"\0" for entry in entries))
+    fs.set_attribute(path, TRACE, b"".join(entry + b"\0" for entry in entries))
 
 
 class Targets:
@@ -201,7 +226,7 @@ class Targets:
                 self._links.setdefault(identity, []).append(link)
 
     def link_to(self, path: str, identity: tuple[int, int]) -> str | None:
-        """A symbolic link that leads to the file at this moment, or None."""
+        """A symbolic link that leads to the file at this moment, or None. Raises OSError."""
         folder = fs.realpath(os.path.dirname(path))
         traced = (os.path.join(folder, os.fsdecode(entry)) for entry in _entries(path))
         known: list[str] = [*self._links.get(identity, ()), *map(os.path.normpath, traced)]

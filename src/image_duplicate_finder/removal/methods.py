@@ -51,6 +51,8 @@ def put_back(item: Item, place: str) -> None:
     if look.status(place) is not None:
         raise taken(place)
     seen = look.regular(item.stored)
+    if seen is None and item.adopted:
+        raise Refused(Reason.CHANGED, f"{item.stored} is no regular file any more.")
     if seen is None:  # a folder or link that took the file's name just before it was moved
         fs.rename(item.stored, place)
     else:

@@ -63,7 +63,12 @@ def move(source: str, target: str, item: Item, seen: FileStat) -> None:
     """Bring the file that was ``seen`` at ``source`` to ``target``, which must not exist.
 
     Raises Refused when what stood at ``source`` was another file (it is put back), and OSError.
+    A file of an adopted backup is copied, so that it is this user's own with nothing but what
+    its item says, and no other name of it stays elsewhere.
     """
+    if item.adopted and source == item.stored:
+        _copy_over(source, target, item)
+        return
     try:
         fs.rename(source, target)
     except OSError as error:
@@ -118,7 +123,7 @@ def copy(source: str, part: str, content: bytes, metadata: dict[str, object]) ->
             fs.close(writing)
     finally:
         fs.close(reading)
-    fs.set_metadata(part, metadata, source)
+    fs.set_metadata(part, metadata, source if "uid" in metadata else None)
     fs.fsync_path(part)
     if not before.unchanged(after) or digest.digest() != content:
         raise Refused(Reason.CHANGED, "It changed while it was being copied.")

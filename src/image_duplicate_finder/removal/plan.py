@@ -46,6 +46,7 @@ class Reason(StrEnum):
     VOLUME = "volume"
     TAKEN = "taken"
     DAMAGED = "damaged"
+    DRIVE = "drive"
     SYSTEM = "system"
     STOPPED = "stopped"
 

@@ -1,8 +1,9 @@
 """What a backup keeps beyond the removed files, by its mode.
 
-``auto``: every scanned file of a root that something is removed from, as long as that takes no
-space: a reflink clone, else a hard link. ``full``: the same files as clones, else as copies,
-since a hard link would change together with its original. ``removed``: nothing more.
+``auto``: what stays of the groups that something is removed from, as long as that takes no space:
+a reflink clone, else a hard link. ``full``: every scanned file of such a root, as clones, else as
+copies, since a hard link would change together with its original. ``removed``: nothing more.
+Which files these are is the caller's to say.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +20,10 @@ from image_duplicate_finder.model import FileStat
 from image_duplicate_finder.progress import CancelToken
 from image_duplicate_finder.removal import fs, look, moves
 from image_duplicate_finder.removal.backup import (
-    MANIFEST_NAME,
     PRESERVED,
     UNFINISHED,
     RunBackup,
-    read_lines,
+    read_manifest,
     stored_in,
 )
 from image_duplicate_finder.removal.journal import now
@@ -225,9 +225,8 @@ def _check_space(backup: RunBackup, paths: Sequence[str]) -> None:
 
 def preserved_files(backup: BackupFolder) -> Iterator[tuple[str, str]]:
     """(stored, original) of all preserved files that the manifest of a backup names."""
-    lines: Iterable[dict[str, Any]] = read_lines(os.path.join(backup.folder, MANIFEST_NAME))
-    for line in lines:
+    for line in read_manifest(backup.folder).sound:
         if line.get("event") != "preserved":
             continue
-        with contextlib.suppress(KeyError, ValueError):  # a line that someone changed
+        with contextlib.suppress(KeyError, TypeError, ValueError):  # a line that someone changed
             yield stored_in(line, backup.folder), path_from_dict(line)

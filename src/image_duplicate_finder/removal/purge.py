@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from image_duplicate_finder.companions import Folder
@@ -17,11 +17,13 @@ from image_duplicate_finder.removal.apply import as_refused
 from image_duplicate_finder.removal.backup import prune
 from image_duplicate_finder.removal.checks import Matches
 from image_duplicate_finder.removal.journal import Journal
-from image_duplicate_finder.removal.look import Refused
+from image_duplicate_finder.removal.look import Above, Refused
 from image_duplicate_finder.removal.plan import Reason, Refusal
 from image_duplicate_finder.removal.preserve import preserved_files, restated_by_link
-from image_duplicate_finder.removal.records import BackupFolder, Item, State
+from image_duplicate_finder.removal.records import UNSETTLED, BackupFolder, Item, State
 from image_duplicate_finder.removal.report import PurgeReport, Restated
+
+_HELD = (State.MOVED, State.TRASHED, State.MISSING, *UNSETTLED)
 
 BATCH = 256
 """Units whose keepers are looked at together, just before their files go."""
@@ -61,14 +63,43 @@ def purge(
                 purged, freed = purged + 1, freed + sizes[item.id]
             else:
                 kept.append(Refusal(item.path, Reason.CHANGED, item.note))
+    if items is None:
+        dropped = _drop(journal.backups(run), without_keeper)
+        freed += dropped.freed
+        kept += dropped.kept
+        restated += dropped.restated
     for backup in journal.backups(run):
-        if items is None:
-            freed += _purge_preserved(backup, without_keeper, kept, restated)
         try:
             prune(backup.folder)
         except OSError as error:
             kept.append(Refusal(backup.folder, Reason.SYSTEM, as_refused(error).message))
     return PurgeReport(run, purged, freed, tuple(kept), tuple(restated))
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What became of preserved files: bytes freed, what stayed and why, whose stat changed."""
+
+    freed: int = 0
+    kept: tuple[Refusal, ...] = ()
+    restated: tuple[Restated, ...] = ()
+
+
+def drop_preserved(journal: Journal, run: int) -> Dropped:
+    """Take away what a run preserved, when nothing of it is removed any more.
+
+    What its original does not show unchanged stays, as in a purge.
+    """
+    if journal.items(run, states=_HELD) or journal.damaged(run):
+        return Dropped()
+    return _drop(journal.backups(run), without_keeper=False)
+
+
+def _drop(backups: Sequence[BackupFolder], without_keeper: bool) -> Dropped:
+    kept: list[Refusal] = []
+    restated: list[Restated] = []
+    freed = sum(_purge_preserved(each, without_keeper, kept, restated) for each in backups)
+    return Dropped(freed, tuple(kept), tuple(restated))
 
 
 def finish_purge(unit: Sequence[Item], journal: Journal, matches: Matches) -> list[Item]:
@@ -96,6 +127,8 @@ def _delete(item: Item) -> Item:
     try:
         found = look.status(item.stored)
         if found is None:
+            if not Above.of(item.stored).in_backup():  # its drive is away, or the person moved it
+                return replace(item, state=State.MOVED, note="Its backup is not there now.")
             return replace(item, state=State.PURGED)
         stat = look.regular(item.stored)
         same = stat is not None and (

@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import Any
 
 from image_duplicate_finder.model import Relation
+from image_duplicate_finder.removal.volumes import Volume
 from image_duplicate_finder.settings import BackupMode, RemovalAction
 
 
@@ -57,7 +58,7 @@ class Item:
     ``kind`` is ``video`` or ``sidecar`` instead of ``picture``. ``aim`` is what a symbolic link
     at ``path`` says. ``destination`` is where an undo put the file or is putting it.
     ``folder_before`` and ``folder_after`` are the folder's mtime_ns around the removal, to
-    bring that back too.
+    bring that back too. ``adopted`` items come from a manifest that anyone may have written.
     """
 
     id: int
@@ -81,6 +82,7 @@ class Item:
     destination: str | None = None
     note: str = ""
     changed: str = ""
+    adopted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +102,24 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class BackupFolder:
-    """The folder that one run uses for the files of one root."""
+    """The folder that one run uses for the files of one root.
+
+    ``mark`` is what its marker file has too, wherever the folder goes. ``volumes`` are those of
+    the root and of what was mounted below it.
+    """
 
     run: int
     root: str
     folder: str
     preserved: int = 0
+    mark: str = ""
+    volumes: tuple[Volume, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedRow:
+    """A row of the journal that is not as it was written; ``path`` as far as it can be read."""
+
+    id: int
+    run: int
+    path: str

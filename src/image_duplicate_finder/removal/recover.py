@@ -23,7 +23,12 @@ from image_duplicate_finder.removal.moves import Where
 from image_duplicate_finder.removal.purge import finish_purge
 from image_duplicate_finder.removal.records import Item, RunState, State
 from image_duplicate_finder.removal.report import RecoveryReport
-from image_duplicate_finder.removal.undo import check_stored, put_back_with_folder_time, settle_unit
+from image_duplicate_finder.removal.undo import (
+    Places,
+    check_stored,
+    put_back_with_folder_time,
+    settle_unit,
+)
 from image_duplicate_finder.settings import RemovalAction
 
 
@@ -32,12 +37,13 @@ def recover(journal: Journal, matches: checks.Matches) -> RecoveryReport:
     lines: list[str] = []
     interrupted = [run for run in journal.runs() if run.state == RunState.RUNNING]
     unsettled = journal.items(states=(State.INTENT, State.UNDOING, State.PURGING))
+    places = Places(journal)
     touched = {run.id for run in interrupted} | {item.run for item in unsettled}
     for (run, _), found in groupby(
         sorted(unsettled, key=lambda i: (i.run, i.unit, i.id)), key=lambda i: (i.run, i.unit)
     ):
         unit = list(found)
-        if _drive_is_gone(journal, unit):
+        if _drive_is_gone(journal, unit) or _elsewhere(places, unit):
             lines.append(
                 f"{unit[0].path}: neither it nor its backup can be reached. Connect the drive "
                 "and start again; until then it stays unsettled."
@@ -117,6 +123,17 @@ def _drive_is_gone(journal: Journal, unit: Sequence[Item]) -> bool:
     except OSError:
         return True
     return True
+
+
+def _elsewhere(places: Places, unit: Sequence[Item]) -> bool:
+    """Whether files of a unit would come back to another volume than they came from."""
+    try:
+        for item in unit:
+            if item.state != State.PURGING:
+                places.check(item)
+    except (Refused, OSError):
+        return True
+    return False
 
 
 def _with_safety_lines(items: Iterable[Item]) -> list[Item]:

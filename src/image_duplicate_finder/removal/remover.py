@@ -11,16 +11,16 @@ from dataclasses import replace
 from image_duplicate_finder.errors import RemovalRefused
 from image_duplicate_finder.progress import CancelToken, Progress, silent
 from image_duplicate_finder.removal import look
-from image_duplicate_finder.removal.adopt import adopt
+from image_duplicate_finder.removal.adopt import Consent, Offer, adopt, offer
 from image_duplicate_finder.removal.apply import Application, Backups, as_refused
 from image_duplicate_finder.removal.backup import prune
 from image_duplicate_finder.removal.checks import Checks, Matches, nothing_matches
 from image_duplicate_finder.removal.journal import Journal
 from image_duplicate_finder.removal.links import Targets, links_below, links_of
-from image_duplicate_finder.removal.look import Folders, Refused
+from image_duplicate_finder.removal.look import Refused
 from image_duplicate_finder.removal.plan import Evidence, Plan, Refusal, in_order, root_of
 from image_duplicate_finder.removal.preserve import Preserved, preserve
-from image_duplicate_finder.removal.purge import purge
+from image_duplicate_finder.removal.purge import Dropped, drop_preserved, purge
 from image_duplicate_finder.removal.records import Item, Run, RunState, State
 from image_duplicate_finder.removal.recover import recover
 from image_duplicate_finder.removal.report import (
@@ -31,7 +31,13 @@ from image_duplicate_finder.removal.report import (
     VerifyReport,
 )
 from image_duplicate_finder.removal.surroundings import look_around
-from image_duplicate_finder.removal.undo import RESTORABLE, Copies, Restoration, no_copies
+from image_duplicate_finder.removal.undo import (
+    RESTORABLE,
+    Copies,
+    Restoration,
+    damaged_rows,
+    no_copies,
+)
 from image_duplicate_finder.removal.verify import verify
 from image_duplicate_finder.settings import BackupMode
 from image_duplicate_finder.store.lock import LibraryLock
@@ -102,8 +108,9 @@ class Remover:
                     ),
                     targets=Targets((*links_below(plan.roots), *links_of(journal))),
                 )
-                guarded = Folders((*plan.protected, *protected))
-                backups = Backups(journal, run, plan.roots, backup_dir, guarded)
+                backups = Backups(
+                    journal, run, plan.roots, (*plan.protected, *protected), backup_dir
+                )
                 preserved = _preserve(plan, backups, mode, scanned, cancel)
                 application = Application(plan, run, journal, checks, backups)
                 application.skipped += unproved
@@ -149,9 +156,18 @@ class Remover:
                 progress,
                 cancel or CancelToken(),
             )
+            dropped = drop_preserved(journal, run) if finished else Dropped()
             with contextlib.suppress(OSError):  # empty folders that stay harm nothing
                 _tidy(journal, run)
-            return Report(run, tuple(restoration.done), tuple(restoration.skipped), not finished)
+            notes = [f"{refusal.path}: {refusal.message}" for refusal in dropped.kept]
+            return Report(
+                run,
+                tuple(restoration.done),
+                (*restoration.skipped, *damaged_rows(journal, run)),
+                not finished,
+                restated=dropped.restated,
+                notes=tuple(notes),
+            )
 
     def purge(
         self, run: int, items: Sequence[int] | None = None, *, without_keeper: bool = False
@@ -166,24 +182,42 @@ class Remover:
             journal.run(run)
             return purge(journal, run, items, without_keeper, self._matches)
 
-    def adopt(self, folder: str, progress: Progress = silent) -> int:
+    def offer(self, folder: str) -> Offer:
+        """What taking over a backup would mean; for the person to confirm. Raises NotFound."""
+        with Journal(self._dir) as journal:
+            return offer(journal, folder)
+
+    def adopt(
+        self,
+        folder: str,
+        progress: Progress = silent,
+        *,
+        roots: Iterable[str] = (),
+        names: Iterable[str] = (),
+    ) -> int:
         """Take a backup folder of another or a lost library over as a run; returns its number.
 
-        Then it can be undone and purged like the rest. Raises NotFound and LibraryBusy.
+        Then it can be undone and purged like the rest. Its files come back only below ``roots``,
+        and hidden ones and the like only if they are among ``names``. A backup of this journal
+        that was moved needs neither. Raises NotFound, RemovalRefused and LibraryBusy.
         """
         with self._working("taking over a backup") as journal:
             recover(journal, self._matches)
-            return adopt(journal, folder, progress)
+            return adopt(journal, folder, Consent.of(roots, names), progress)
 
     def recover(self) -> RecoveryReport:
         """Settle what a crash left behind; to be called at every start. Raises LibraryBusy."""
         with self._working("a recovery") as journal:
             return recover(journal, self._matches)
 
-    def verify(self, progress: Progress = silent) -> VerifyReport:
-        """Compare journal and backups with the disk; changes nothing. Raises LibraryBusy."""
+    def verify(self, progress: Progress = silent, folders: Iterable[str] = ()) -> VerifyReport:
+        """Compare journal and backups with the disk; changes nothing. Raises LibraryBusy.
+
+        ``folders`` are those that may have backups in them, or beside them, which the journal
+        does not know.
+        """
         with self._working("a check of the backups") as journal:
-            return verify(journal, progress)
+            return verify(journal, progress, tuple(folders))
 
     def history(self) -> list[Run]:
         """All runs, the newest first."""

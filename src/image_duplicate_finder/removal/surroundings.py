@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 
@@ -70,8 +71,10 @@ def _names(folder: str) -> tuple[str, ...]:
 def _led_to(evidence: Iterable[Evidence], roots: Iterable[str]) -> dict[str, str]:
     """The files to remove that symbolic links lead to, with one such link each."""
     targets = Targets(links_below(roots))
-    return {
-        wish.file.path: link
-        for wish in evidence
-        if (link := targets.link_to(wish.file.path, wish.file.stat.identity)) is not None
-    }
+    found: dict[str, str] = {}
+    for wish in evidence:
+        with contextlib.suppress(OSError):  # what cannot be looked at now cannot be removed, too
+            link = targets.link_to(wish.file.path, wish.file.stat.identity)
+            if link is not None:
+                found[wish.file.path] = link
+    return found

@@ -7,8 +7,9 @@ import errno
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import groupby, islice
 
+from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.progress import CancelToken, Progress, Step
 from image_duplicate_finder.removal import checks, fs, look, moves
 from image_duplicate_finder.removal.actions import METHODS
@@ -21,6 +22,7 @@ from image_duplicate_finder.removal.methods import taken
 from image_duplicate_finder.removal.moves import Where
 from image_duplicate_finder.removal.plan import LINKS, Reason, Refusal
 from image_duplicate_finder.removal.records import BackupFolder, Item, State
+from image_duplicate_finder.removal.volumes import Same, Volume, recorded_for, same, volume_of
 from image_duplicate_finder.settings import RemovalAction
 
 RESTORABLE = (State.MOVED, State.TRASHED, State.MISSING)
@@ -30,11 +32,76 @@ Copies = Callable[[bytes], Iterable[str]]
 """Which files may have just this content."""
 
 _COPIES_TOLD = 3
+_KEEPERS_ASKED = 50
 
 
 def no_copies(_content: bytes) -> Iterable[str]:
     """:data:`Copies` where there is no library to ask."""
     return ()
+
+
+class Places:
+    """Whether the places that files came from are still on the volumes that they were on."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._standing: dict[tuple[int, Volume], bool] = {}
+
+    def check(self, item: Item) -> None:
+        """Raise Refused where ``item.path`` would lead to another volume; OSError.
+
+        So an unmounted drive's mount point stays empty, and another drive stays as it is.
+        """
+        folder = fs.realpath(os.path.dirname(item.path))
+        if item.adopted and folder != os.path.dirname(item.path):
+            raise Refused(Reason.LINK, f"A link now leads from {item.path} to {folder}.")
+        backups = self._journal.backups(item.run)
+        volumes = [volume for backup in backups for volume in backup.volumes]
+        if not volumes:  # of a version that did not write them down
+            roots = [backup.root for backup in backups if is_inside(item.path, backup.root)]
+            if look.status(folder) is None and all(look.status(r) is None for r in roots):
+                raise self._away(item, folder)
+            return
+        then = recorded_for(os.path.join(folder, "."), volumes) or volumes[0]
+        answer = same(then, volume_of(folder))
+        if answer == Same.NO or (answer == Same.UNKNOWN and not self._stand(item, then)):
+            raise self._away(item, then.mount)
+
+    @staticmethod
+    def _away(item: Item, where: str) -> Refused:
+        return Refused(
+            Reason.DRIVE,
+            f"The drive that it came from is not at {where} now. Connect it there and try again; "
+            f"until then it stays in the backup as {item.stored}.",
+        )
+
+    def _stand(self, item: Item, volume: Volume) -> bool:
+        """Where the system cannot tell: whether what was kept on the volume stands there."""
+        key = item.run, volume
+        if key not in self._standing:
+            kept = {
+                other.keeper: other.keeper_content
+                for other in self._journal.items(item.run)
+                if other.keeper is not None
+                and other.keeper_content is not None
+                and is_inside(other.keeper, volume.mount)
+            }
+            asked = list(islice(kept.items(), _KEEPERS_ASKED))
+            self._standing[key] = any(look.holds(path, content) for path, content in asked)
+        return self._standing[key]
+
+
+def damaged_rows(journal: Journal, run: int) -> list[Refusal]:
+    """What cannot be put back because the journal's row of it is damaged."""
+    return [
+        Refusal(
+            row.path,
+            Reason.DAMAGED,
+            f"Its row in the journal (number {row.id}) is damaged, so it was left alone. The "
+            "manifest of the backup may still know it: take the backup over with idf adopt.",
+        )
+        for row in journal.damaged(run)
+    ]
 
 
 @dataclass(slots=True)
@@ -51,6 +118,10 @@ class Restoration:
     copies: Copies = no_copies
     done: list[Item] = field(default_factory=list)
     skipped: list[Refusal] = field(default_factory=list)
+    places: Places = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.places = Places(self.journal)
 
     def restore(self, items: Sequence[Item], progress: Progress, cancel: CancelToken) -> bool:
         """Put items back, the last removed first; returns False when stopped before the end.
@@ -104,13 +175,15 @@ class Restoration:
 
     def _with_destination(self, item: Item) -> Item:
         place = item.path
+        self.places.check(item)
         if look.status(place) is not None and not (item.action in LINKS and is_ours(item, place)):
             if not self.rename:
                 raise taken(place)
             place = moves.free_name(place)
         if item.state != State.TRASHED:
             self._check_stored(item)
-        self._make_folder(os.path.dirname(place), os.path.dirname(item.stored))
+        bits = 0o755 if item.adopted else 0o7777
+        self._make_folder(os.path.dirname(place), os.path.dirname(item.stored), bits)
         return replace(item, destination=place)
 
     def _check_stored(self, item: Item) -> None:
@@ -144,7 +217,7 @@ class Restoration:
                 return f"The picture that was kept instead is whole: {item.keeper}"
         return "No other copy of it is known here; look for one in another backup of yours."
 
-    def _make_folder(self, folder: str, mirror: str) -> None:
+    def _make_folder(self, folder: str, mirror: str, bits: int) -> None:
         """Make a folder that is gone again, with the permissions that its mirror kept."""
         missing = []
         while look.status(folder) is None:
@@ -155,7 +228,7 @@ class Restoration:
             fs.mkdir(path)
             found = look.status(like)
             if found is not None and any(like.startswith(f"{k}{os.sep}") for k in kept):
-                fs.chmod(path, found.st_mode & 0o7777)
+                fs.chmod(path, found.st_mode & bits)
 
     def _put_back(self, unit: list[Item]) -> list[Item]:
         """Put one unit back, or leave all of it where it was."""

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import os
 
+from image_duplicate_finder.discover import is_inside
+from image_duplicate_finder.model import BACKUP_MARKER_NAME
 from image_duplicate_finder.progress import Progress, Step
 from image_duplicate_finder.removal import fs, look
-from image_duplicate_finder.removal.backup import FOLDER_NAME, OWN_FILES
+from image_duplicate_finder.removal.backup import (
+    FOLDER_NAME,
+    MANIFEST_NAME,
+    origin_of,
+    read_manifest,
+)
 from image_duplicate_finder.removal.journal import Journal
 from image_duplicate_finder.removal.preserve import preserved_files
 from image_duplicate_finder.removal.records import UNSETTLED, Item, State
 from image_duplicate_finder.removal.report import VerifyReport
 
 
-def verify(journal: Journal, progress: Progress) -> VerifyReport:
-    """Read every file in the backups and compare it with the journal; changes nothing."""
+def verify(journal: Journal, progress: Progress, folders: tuple[str, ...]) -> VerifyReport:
+    """Read every file in the backups and compare it with the journal; changes nothing.
+
+    Also told are rows that are damaged, and what lies on the disk without a row, in backups and
+    as whole backups in or beside ``folders``.
+    """
     problems: list[str] = []
     items = journal.items(states=(State.MOVED, State.MISSING, *UNSETTLED))
     for number, item in enumerate(items):
@@ -22,17 +33,51 @@ def verify(journal: Journal, progress: Progress) -> VerifyReport:
         if problem:
             problems.append(problem)
         progress(Step("check", number + 1, len(items), item.path, len(problems)))
+    problems += [
+        f"{row.path or 'a file'}: its row in the journal (run {row.run}, number {row.id}) is "
+        "damaged. The manifest of its backup may still know it: idf adopt takes it from there."
+        for row in journal.damaged()
+    ]
+    problems += [
+        f"{folder}: the journal's row of this backup is damaged. Its files are known each by "
+        "itself."
+        for folder in journal.damaged_backups()
+    ]
     known = {item.stored for item in journal.items()}
     for backup in journal.backups():
         known |= {stored for stored, _ in preserved_files(backup)}
-    for backup in journal.backups():
-        if look.status(backup.folder) is not None:
-            problems += [
-                f"{path}: lies in a backup but is not in the journal; another program put it there."
-                for path in _files_below(backup.folder)
-                if path not in known and os.path.dirname(path) != backup.folder
-            ]
+    here = [backup.folder for backup in journal.backups() if look.status(backup.folder)]
+    for folder in here:
+        problems += _without_row(folder, known)
+        damaged = read_manifest(folder).damaged
+        if damaged:
+            problems.append(f"{folder}: {damaged} lines of its manifest are damaged.")
+    made = {fs.realpath(folder) for folder in here}
+    parents = {os.path.dirname(os.path.dirname(b.folder)) for b in journal.backups()}
+    for folder in find_backups(tuple(sorted({*folders, *parents}))):
+        if fs.realpath(folder) not in made:
+            problems.append(
+                f"{folder}: a backup that the journal does not know: another library made it, or "
+                f"the journal was lost or replaced. To take it over: idf adopt {folder}"
+            )
     return VerifyReport(len(items), tuple(problems))
+
+
+def _without_row(folder: str, known: set[str]) -> list[str]:
+    """What lies in a backup although the journal does not know it."""
+    told = {
+        os.path.normpath(os.path.join(folder, str(line.get("stored"))))
+        for line in read_manifest(folder).sound
+        if line.get("event") == "removed"
+    }
+    return [
+        f"{path}: lies in a backup and its manifest, but the journal lost it. To take it back: "
+        f"idf adopt {folder}"
+        if path in told
+        else f"{path}: lies in a backup but is not in the journal; another program put it there."
+        for path in _files_below(folder)
+        if path not in known and os.path.dirname(path) != folder
+    ]
 
 
 def _problem(item: Item) -> str | None:
@@ -63,20 +108,34 @@ def _files_below(folder: str) -> list[str]:
 
 
 def find_backups(roots: tuple[str, ...]) -> list[str]:
-    """Backup folders in ``roots`` or among them, known to a journal or not, sorted."""
+    """Backup folders in ``roots`` or among them, known to a journal or not, sorted.
+
+    Also those that stand beside a root, or further up, and were made for files in it.
+    """
     found: set[str] = set()
     for root in roots:
-        parent = root if os.path.basename(root) == FOLDER_NAME else os.path.join(root, FOLDER_NAME)
-        try:
-            inside = [os.path.join(parent, name) for name in fs.names(parent)]
-        except OSError:  # not there, not a folder, or not to be looked at
-            inside = []
-        found.update(folder for folder in (root, *inside) if _is_backup(folder))
+        found.update(folder for folder in (root, *_backups_in(root)) if _is_backup(folder))
+        for above in look.ancestors(os.path.dirname(root)):
+            for folder in _backups_in(above):
+                origin = origin_of(folder) if _is_backup(folder) else None
+                if origin is not None and is_inside(fs.realpath(origin.root), fs.realpath(root)):
+                    found.add(folder)
     return sorted(found)
+
+
+def _backups_in(folder: str) -> list[str]:
+    parent = folder
+    if os.path.basename(folder) != FOLDER_NAME:
+        parent = os.path.join(folder, FOLDER_NAME)
+    try:
+        return [os.path.join(parent, name) for name in fs.names(parent)]
+    except OSError:  # not there, not a folder, or not to be looked at
+        return []
 
 
 def _is_backup(folder: str) -> bool:
     try:
-        return all(look.status(os.path.join(folder, own)) is not None for own in OWN_FILES)
+        own = (MANIFEST_NAME, BACKUP_MARKER_NAME)
+        return all(look.status(os.path.join(folder, name)) is not None for name in own)
     except OSError:
         return False

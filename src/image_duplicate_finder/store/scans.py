@@ -13,6 +13,7 @@ from image_duplicate_finder.keeping import KeepFacts
 from image_duplicate_finder.model import Failure
 from image_duplicate_finder.results import ScanRecord, ScanState
 from image_duplicate_finder.settings import ScanSettings
+from image_duplicate_finder.sources import is_read_only
 from image_duplicate_finder.store.contents import INFO_COLUMNS, info_from_row
 from image_duplicate_finder.store.database import Database
 
@@ -230,16 +231,15 @@ class ScanStore:
         ).fetchone()
         return row is not None
 
-    def paths_with_copies(self, scan: int) -> list[str]:
-        """Paths of all files that stand in a group of duplicates of this scan."""
+    def files(self, scan: int) -> list[tuple[str, int]]:
+        """Path and bytes of all files in folders that this scan covers and that are not gone."""
         rows = self._database.connection.execute(
-            "SELECT path FROM file WHERE id IN (SELECT keeper FROM grouping WHERE scan = ?1"
-            " AND kind = 'duplicates' UNION SELECT file FROM member JOIN grouping"
-            " ON grouping.id = member.grouping WHERE scan = ?1 AND kind = 'duplicates')"
-            " AND gone = 0 ORDER BY path",
+            "SELECT path, size FROM scan_file JOIN file ON file.id = scan_file.file"
+            " WHERE scan = ? AND gone = 0 ORDER BY path",
             (scan,),
         )
-        return [os.fsdecode(row[0]) for row in rows]
+        found = ((os.fsdecode(path), size) for path, size in rows)
+        return [(path, size) for path, size in found if not is_read_only(path)]
 
     def recent_folders(self, limit: int = 10) -> list[str]:
         """Folders that were searched last, the latest first."""

@@ -203,6 +203,19 @@ SAYINGS: tuple[str, ...] = (
         "backup of yours."
     ),
     lazy("No keeper of it is known; it stays."),
+    lazy(
+        "The drive that it came from is not at %(path)s now. Connect it there and try again; "
+        "until then it stays in the backup as %(stored)s."
+    ),
+    lazy("A link now leads from %(path)s to %(folder)s."),
+    lazy(
+        "Its row in the journal (number %(number)s) is damaged, so it was left alone. The "
+        "manifest of the backup may still know it: take the backup over with idf adopt."
+    ),
+    lazy(
+        "The backup cannot be made in %(folder)s, which is protected: nothing is written there. "
+        "Name another place."
+    ),
     lazy("The system's trash did not take it."),
     lazy("It is in the system's trash; restore it from there by hand."),
     lazy("The trash is not safe to use on this volume; remove into the backup instead."),

@@ -46,18 +46,30 @@ def check() -> BaseResponse:
 
 
 @blueprint.post("/adopt")
-def adopt() -> BaseResponse:
-    """Take over a backup, or those in a folder, that another or a lost library made."""
+def adopt() -> BaseResponse | str:
+    """Take over a backup, or those in a folder, that another or a lost library made.
+
+    First it is shown where files would go: ``root`` and ``name`` are what the person confirmed.
+    """
     shown = library()
     folder = paths.from_text(request.form.get("folder", ""))
     found = shown.strange_backups([folder]) if folder else []
     if not found:
         flash(_("There is no backup in this folder that is not known here already."), "warn")
         return redirect(url_for("backups.page"), 303)
+    roots = list(map(paths.from_text, request.form.getlist("root")))
+    names = list(map(paths.from_text, request.form.getlist("name")))
+    offers = [shown.offer(one) for one in found]
+    if "sure" not in request.form and not all(offer.own for offer in offers):
+        return render_template("backups/confirm.html", offers=offers, folder=folder)
+    chosen = [offer.folder for offer in offers if offer.own or offer.root in roots]
+    if not chosen:
+        flash(_("Nothing was taken over: no folder was confirmed."), "warn")
+        return redirect(url_for("backups.page"), 303)
 
     def work(job: Job) -> object:
-        for one in found:
-            job.belongs_to(run=shown.adopt(one, job.progress))
+        for one in chosen:
+            job.belongs_to(run=shown.adopt(one, job.progress, roots=roots, names=names))
         return None
 
     job = state().jobs.start(Job(Kind.ADOPT), work)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -13,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
 from image_duplicate_finder.library import Library
-from image_duplicate_finder.removal import BACKUP_FOLDER_NAME, Plan, PlanItem, Refusal
+from image_duplicate_finder.removal import Plan, PlanItem, Refusal
 from image_duplicate_finder.results import FileView
 from image_duplicate_finder.settings import BackupMode, RemovalAction
 from image_duplicate_finder.web import paths
@@ -126,9 +125,6 @@ def _page(scan: int, plan: Plan, choice: Choice) -> str:
         shown=shown,
         pictures=_pictures(shown),
         companions=sum(len(item.companions) for item in plan.items),
-        backups=[
-            os.path.join(root, BACKUP_FOLDER_NAME)
-            for root in roots
-            if any(item.path.startswith(os.path.join(root, "")) for item in plan.items)
-        ],
+        backups=library().backup_places(plan),
+        full=library().full_backup(scan),
     )
