@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -47,9 +48,9 @@ class Server:
         self.process.wait(30)
 
 
-def start_server(library: Path, port: int = 0) -> Server:
+def start_server(library: Path, port: int = 0, **environment: str) -> Server:
     """Start the app over ``library``, on a free port if none is given, and wait until it says
-    that it is ready."""
+    that it is ready. ``environment`` is added to that of the tests."""
     code = (
         "import socket, sys\n"
         "from image_duplicate_finder.web.server import run\n"
@@ -58,7 +59,10 @@ def start_server(library: Path, port: int = 0) -> Server:
         "run(sys.argv[1], port=port, open_browser=False)\n"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", code, str(library), str(port)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code, str(library), str(port)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | environment,
     )
     return Server(process, _address(process))
 

@@ -164,12 +164,15 @@ def test_folders_with_roles_and_presets(server: Server, enter: Enter, photos: Pa
     page.get_by_label("Folder", exact=True).nth(1).fill(str(photos / "inner"))
     page.get_by_label("What this folder is for").nth(1).select_option("protect")
     page.get_by_role("radio", name="Lenient").check()
+    expect(page.locator("#esimilarity")).to_be_hidden()
+    page.get_by_role("radio", name="Own values").check()
+    expect(page.get_by_text("esimilarity_threshold")).to_be_visible()
     expect(page.locator("output[for=esimilarity]")).to_have_text("1.00")
     expect(page.locator("output[for=csimilarity]")).to_have_text("0.70")
     page.locator("#esimilarity").focus()
     page.keyboard.press("ArrowLeft")
     expect(page.locator("output[for=esimilarity]")).to_have_text("0.99")
-    expect(page.locator("#presets input:checked")).to_have_count(0)
+    expect(page.locator("#presets input:checked")).to_have_value("own")
     page.get_by_text("Quick", exact=True).click()
     page.get_by_role("button", name="Start").click()
     page.wait_for_url(re.compile(r"/scans/\d+/"))
@@ -191,6 +194,64 @@ def test_what_is_wrong_with_a_folder_is_said(server: Server, enter: Enter) -> No
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_role("alert")).to_contain_text("There is no folder or file")
     expect(page.get_by_label("Folder", exact=True)).to_have_value("/no/such/folder")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where such folders are differs")
+def test_the_start_page_offers_folders(library_dir: Path, enter: Enter, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    _make_photos(home / "Pictures", count=1)
+    (home / "Downloads").mkdir()
+    started = start_server(library_dir, HOME=str(home), XDG_CONFIG_HOME=str(home / ".config"))
+    try:
+        page = enter(started).page
+        places = page.get_by_role("list", name="Likely places")
+        expect(places.get_by_role("button")).to_have_text(["Pictures", "Downloads"])
+        places.get_by_role("button", name="Pictures").click()
+        box = page.get_by_label("Folder", exact=True)
+        expect(box).to_have_value(str(home / "Pictures"))
+        expect(page.locator("#estimate")).to_contain_text("files to look at")
+    finally:
+        started.stop()
+
+
+def test_a_path_is_completed_and_not_blamed_while_it_is_typed(
+    server: Server, enter: Enter, photos: Path
+) -> None:
+    (photos.parent / "photos of 2019").mkdir()
+    (photos.parent / "other").mkdir()
+    page = enter(server).page
+    box = page.get_by_label("Folder", exact=True)
+    box.press_sequentially(str(photos)[:-1])
+    options = page.locator("#folder-completions option")
+    expect(options).to_have_count(2)
+    assert [option.get_attribute("value") for option in options.all()] == [
+        str(photos),
+        str(photos.parent / "photos of 2019"),
+    ]
+    expect(page.locator("#estimate")).to_contain_text("There is no folder or file")
+    expect(page.locator("#estimate .field-error")).to_have_count(0)
+    box.blur()
+    expect(page.locator("#estimate .field-error")).to_be_visible()
+    box.fill(str(photos))
+    expect(page.locator("#estimate")).to_contain_text("files to look at")
+
+
+def test_folders_dropped_from_the_desktop(server: Server, enter: Enter, photos: Path) -> None:
+    (photos / "über").mkdir()
+    page = enter(server).page
+    for text in (f"{photos.as_uri()}\r\n{(photos / 'über').as_uri()}", ""):
+        data = page.evaluate_handle(
+            "(text) => { const data = new DataTransfer();"
+            " if (text) data.setData('text/uri-list', text);"
+            " else data.items.add(new File(['x'], 'folder')); return data; }",
+            text,
+        )
+        page.dispatch_event("#folder-list", "drop", {"dataTransfer": data})
+    boxes = page.get_by_label("Folder", exact=True)
+    expect(boxes).to_have_count(2)
+    expect(boxes.nth(0)).to_have_value(str(photos))
+    expect(boxes.nth(1)).to_have_value(str(photos / "über"))
+    expect(page.get_by_text("This browser does not tell where dropped folders lie")).to_be_visible()
 
 
 def test_a_browser_that_came_in_once_needs_only_a_bookmark(
@@ -401,7 +462,7 @@ def test_after_a_restart_the_old_tab_is_told(
         stranger = enter(second)
         stranger.page.context.clear_cookies()
         stranger.open("/")
-        expect(stranger.page.get_by_role("heading")).to_have_text("Please open the app anew")
+        expect(stranger.page.get_by_role("heading")).to_have_text("This browser is not signed in")
         assert axe(stranger.page) == []
     finally:
         second.stop()

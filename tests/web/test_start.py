@@ -15,7 +15,7 @@ from werkzeug.datastructures import MultiDict
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.settings import KeepRule, ScanSettings
-from image_duplicate_finder.web import forms, paths
+from image_duplicate_finder.web import folders, forms, paths
 from image_duplicate_finder.web.folders import list_folder
 from tools.example_pictures import distance
 
@@ -168,3 +168,27 @@ def test_the_examples_are_as_far_apart_as_the_page_says(visitor: FlaskClient) ->
     names = [name for _, name in pictures if name != "bay"]
     assert [round(distance("bay", name), 2) for name in names] == pytest.approx(said, abs=0.03)
     assert said == sorted(said)
+
+
+FOUND = ("Alpha", "alpine", "beta")
+
+
+def test_completions_are_folders_that_begin_so(visitor: FlaskClient, tmp_path: Path) -> None:
+    tmp_path = tmp_path / "inside"
+    tmp_path.mkdir()
+    for name in ("Alpha", "alpine", "beta", ".hidden"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "alphabet.jpg").touch()
+
+    def complete(text: str) -> object:
+        return visitor.get("/folders/complete", query_string={"text": text}).json
+
+    assert complete(f"{tmp_path}/al") == [f"{tmp_path}/Alpha", f"{tmp_path}/alpine"]
+    assert complete(f"{tmp_path}/") == [f"{tmp_path}/{name}" for name in FOUND]
+    assert complete(f"{tmp_path}/.h") == [f"{tmp_path}/.hidden"]
+    for nothing in ("", "al", "../", f"{tmp_path}/none/x", f"{tmp_path}/al\0", "http://x/y"):
+        assert complete(nothing) == []
+
+
+def test_mounts_are_read_as_they_are_written() -> None:
+    assert folders._unescaped(rb"/media/me/My\040Card\134x") == "/media/me/My Card\\x"

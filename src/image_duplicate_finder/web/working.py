@@ -91,7 +91,7 @@ def shown(job: Snapshot) -> dict[str, object]:
             "message": job.message,
         },
         "next": _next_address(job),
-        "go_on": None if job.scan is None else url_for("start.go_on", scan=job.scan),
+        "go_on": _go_on_address(job),
     }
 
 
@@ -181,6 +181,12 @@ def _next_address(job: Snapshot) -> str | None:
         found = job.scan is not None and library().groups(job.scan, GroupQuery(limit=1)).total
         return result_address(job) if found else None
     return result_address(job)
+
+
+def _go_on_address(job: Snapshot) -> str | None:
+    if job.kind is not Kind.SCAN or job.scan is None:
+        return None
+    return url_for("start.go_on", scan=job.scan)
 
 
 def _count(job: Snapshot) -> str:

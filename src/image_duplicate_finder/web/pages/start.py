@@ -7,7 +7,16 @@ import json
 import os
 from pathlib import Path
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from werkzeug.wrappers import Response as BaseResponse
 
 from image_duplicate_finder.discover import clean_roots
@@ -15,7 +24,13 @@ from image_duplicate_finder.errors import LibraryBusy, UsageError
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.settings import SIMILARITY_PRESETS, ScanSettings
 from image_duplicate_finder.web import forms, paths
-from image_duplicate_finder.web.folders import common_places, estimate, list_folder
+from image_duplicate_finder.web.folders import (
+    common_places,
+    completions,
+    estimate,
+    likely_folders,
+    list_folder,
+)
 from image_duplicate_finder.web.forms import FolderRow, Role, ScanRequest
 from image_duplicate_finder.web.jobs import Job, Kind
 from image_duplicate_finder.web.state import library, state
@@ -23,6 +38,7 @@ from image_duplicate_finder.web.state import library, state
 blueprint = Blueprint("start", __name__)
 
 _RECENT_SCANS = 5
+_RECENT_FOLDERS = 6
 
 
 @blueprint.get("/")
@@ -75,16 +91,40 @@ def folders() -> str:
     )
 
 
+@blueprint.get("/folders/likely")
+def likely() -> str:
+    """Folders in which people have pictures; asked for by the page, since drives can be slow."""
+    recent = _recent_folders()
+    found = [(kind, paths.to_text(path)) for kind, path in likely_folders()]
+    return render_template(
+        "start/likely.html", likely=[(kind, text) for kind, text in found if text not in recent]
+    )
+
+
+@blueprint.get("/folders/complete")
+def complete() -> Response:
+    """Folders whose path begins with ``text``."""
+    found = completions(request.args.get("text", ""))
+    return jsonify([paths.to_text(path) for path in found])
+
+
 @blueprint.post("/estimate")
 def estimated() -> Response:
-    """How many files the folders of the form hold, as a line below them."""
+    """How many files the folders of the form hold, as a line below them.
+
+    While someone is ``typing`` a path, it is no mistake that it does not exist yet.
+    """
     try:
         wanted = forms.read_scan(request.form, ScanSettings())
         roots = clean_roots((*wanted.roots, *wanted.settings.compare_only))
     except UsageError as error:
         named = bool(forms.folder_rows(request.form))
         return make_response(
-            render_template("start/estimate.html", problem=str(error) if named else "")
+            render_template(
+                "start/estimate.html",
+                problem=str(error) if named else "",
+                typing="typing" in request.form,
+            )
         )
     found = estimate(
         roots,
@@ -93,6 +133,10 @@ def estimated() -> Response:
         exclude=wanted.settings.exclude,
     )
     return make_response(render_template("start/estimate.html", found=found))
+
+
+def _recent_folders() -> list[str]:
+    return [paths.to_text(folder) for folder in library().recent_folders(_RECENT_FOLDERS)]
 
 
 def _page(rows: list[FolderRow], settings: ScanSettings, problem: str = "") -> str:
@@ -105,7 +149,7 @@ def _page(rows: list[FolderRow], settings: ScanSettings, problem: str = "") -> s
         examples=_examples(),
         problem=problem,
         recovered=library().recovered,
-        recent=[paths.to_text(folder) for folder in library().recent_folders(6)],
+        recent=_recent_folders(),
         scans=library().scans()[:_RECENT_SCANS],
     )
 

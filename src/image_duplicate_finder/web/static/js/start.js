@@ -1,4 +1,6 @@
-/** The start page: the list of folders, the dialog that chooses one, the two sliders. */
+/** The start page: the list of folders, the dialog that chooses one, how alike look-alikes are. */
+
+import { toast } from "./toast.js";
 
 const form = document.getElementById("scan-form");
 const list = document.getElementById("folder-list");
@@ -11,9 +13,9 @@ const estimateSoon = debounced(() => document.body.dispatchEvent(new Event("esti
 
 function debounced(action, milliseconds) {
   let timer = 0;
-  return () => {
+  return (...values) => {
     clearTimeout(timer);
-    timer = setTimeout(action, milliseconds);
+    timer = setTimeout(() => action(...values), milliseconds);
   };
 }
 
@@ -50,12 +52,74 @@ form.addEventListener("click", (event) => {
 });
 
 form.addEventListener("input", (event) => {
+  if (event.target.name === "folder") completeSoon(event.target);
   if (["folder", "exclude", "recursive", "hidden", "role"].includes(event.target.name)) {
     estimateSoon();
   }
 });
 
+/* What was typed is judged when the field is left. */
+form.addEventListener("focusout", (event) => {
+  if (event.target.name === "folder" && event.target.value) estimateSoon();
+});
+
+document.getElementById("estimate").addEventListener("htmx:configRequest", (event) => {
+  if (document.activeElement?.name === "folder") event.detail.parameters.typing = "1";
+});
+
 if (list.querySelector("[data-folder-input]").value) estimateSoon();
+
+/* Completion of paths: the browser shows the list */
+
+const options = document.getElementById("folder-completions");
+const completeSoon = debounced(complete, 120);
+
+async function complete(input) {
+  const text = input.value;
+  const address = new URL(options.dataset.address, location.href);
+  address.searchParams.set("text", text);
+  const answer = await fetch(address);
+  if (!answer.ok || input.value !== text) return;
+  const found = await answer.json();
+  options.replaceChildren(...found.map((path) => Object.assign(new Option(), { value: path })));
+}
+
+/* Folders dropped from the desktop: only some browsers tell where they lie */
+
+const NO_PATH = form.dataset.noPath;
+
+function droppedPaths(data) {
+  const lines = (data.getData("text/uri-list") || data.getData("text/plain")).split(/\r?\n/);
+  return lines.filter((line) => line.startsWith("file://") || /^(\/|~|[A-Za-z]:\\)/.test(line));
+}
+
+for (const name of ["dragenter", "dragover"]) {
+  document.addEventListener(name, (event) => {
+    event.preventDefault();
+    form.classList.add("over");
+  });
+}
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) form.classList.remove("over");
+});
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  form.classList.remove("over");
+  const found = droppedPaths(event.dataTransfer);
+  for (const path of found) addRow(path.startsWith("file://") ? decoded(path) : path);
+  if (found.length) estimateSoon();
+  else if (event.dataTransfer.types.includes("Files")) toast(NO_PATH);
+});
+
+/* A path as people read it; one that is not UTF-8 stays an address, which the server reads. */
+function decoded(address) {
+  try {
+    const path = decodeURIComponent(new URL(address).pathname);
+    return /^\/[A-Za-z]:/.test(path) ? path.slice(1) : path;
+  } catch {
+    return address;
+  }
+}
 
 /* The dialog */
 
@@ -123,22 +187,19 @@ body.addEventListener("keydown", (event) => {
 
 dialog.addEventListener("close", () => target?.focus());
 
-/* The sliders, their presets, and the examples beside them */
+/* How alike look-alikes may be: a preset, or the two sliders with examples beside them */
 
 const euclidean = document.getElementById("esimilarity");
 const cosine = document.getElementById("csimilarity");
-const presets = [...document.querySelectorAll("#presets input")];
+const presets = [...document.querySelectorAll("#presets input[data-esimilarity]")];
+const own = document.querySelector("#presets input[value=own]");
+const ownThresholds = document.getElementById("own-thresholds");
 
 function showThresholds() {
   for (const slider of [euclidean, cosine]) {
     const digits = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
     const value = Number(slider.value).toLocaleString(document.documentElement.lang, digits);
     document.querySelector(`output[for="${slider.id}"]`).value = value;
-  }
-  for (const preset of presets) {
-    preset.checked =
-      Number(preset.dataset.esimilarity) === Number(euclidean.value) &&
-      Number(preset.dataset.csimilarity) === Number(cosine.value);
   }
   for (const example of document.querySelectorAll("[data-distance]")) {
     const distance = Number(example.dataset.distance);
@@ -153,7 +214,9 @@ for (const preset of presets) {
   preset.addEventListener("change", () => {
     euclidean.value = preset.dataset.esimilarity;
     cosine.value = preset.dataset.csimilarity;
+    ownThresholds.hidden = true;
     showThresholds();
   });
 }
+own.addEventListener("change", () => (ownThresholds.hidden = false));
 showThresholds();
