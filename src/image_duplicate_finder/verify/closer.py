@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from image_duplicate_finder.decode import Picture
 from image_duplicate_finder.model import Box, Difference, Look, Match, Transform
 from image_duplicate_finder.verify import geometry
+from image_duplicate_finder.verify.detail import compare_detail
 from image_duplicate_finder.verify.geometry import Matrix
 from image_duplicate_finder.verify.registration import refine
 
@@ -183,6 +184,15 @@ def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
         _colourfulness(p, aligned.mask) for p in (aligned.target, aligned.source)
     )
     one, other = (target_chroma, source_chroma) if swapped else (source_chroma, target_chroma)
+    own_pixels = geometry.frame_change(b.width, b.height, b.luma.shape[1], b.luma.shape[0])
+    own_pixels = (
+        own_pixels
+        @ matrix
+        @ geometry.inverse(
+            geometry.frame_change(a.width, a.height, a.luma.shape[1], a.luma.shape[0])
+        )
+    )
+    fine = compare_detail(a.luma, b.luma, own_pixels)
     return Look(
         transform=_rows(matrix),
         mirrored=geometry.area_scale(matrix) < 0,
@@ -190,16 +200,17 @@ def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
         worst=float(strength.max(initial=0.0)),
         tone=tone,
         chroma=(other + 0.5) / (one + 0.5),
-        detail=0.0,
-        coherence=1.0,
+        detail=fine.decibels,
+        coherence=fine.coherence,
         rest_a=rest_a,
         rest_b=rest_b,
         border_a=border_a,
         border_b=border_b,
-        another_shot=False,
+        another_shot=fine.own_noise,
         differing=float(np.count_nonzero(beyond)) / area,
         recoloured=float(np.count_nonzero(only_colour)) / area,
         drawing=drawing,
+        sharpened=fine.sharpened,
     )
 
 

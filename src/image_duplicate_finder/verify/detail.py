@@ -1,0 +1,349 @@
+"""How much fine detail two pictures of one scene show, measured on their own pixels.
+
+Pixel counts, header qualities and formats tell nothing of it: an enlarged thumbnail has more
+pixels, and a ruined JPEG saved again at 97 a better header. What counts is the energy of the
+finest scales that the coarser picture can hold and of those beyond, and, where those are alike,
+how many fine terms compression has set to zero: what is gone never comes back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from image_duplicate_finder.verify import geometry
+from image_duplicate_finder.verify.geometry import Matrix
+
+Bytes = NDArray[np.uint8]
+Planes = NDArray[np.float32]
+Values = NDArray[np.float64]
+
+_WINDOW, _SMALL_WINDOW, _LEAST_WINDOW = 32, 16, 8
+_SMALL_PICTURE, _TINY_PICTURE = 160, 48
+# In each ninth of the scene: those of most texture, and some of little for the noise.
+_PARTS = 3
+_BUSY, _CALM = 10, 3
+# In cycles per pixel of the coarser picture: 0.5 to 0.9 of its Nyquist frequency, what lies
+# beyond that, and a band well below.
+_BAND, _BEYOND, _BELOW = (0.25, 0.45), (0.55, 9.0), (0.1, 0.2)
+# More than the octave above what the coarser one can hold need not be looked at.
+_FINEST = 2.5
+# What rounding to 8 bits leaves in the band, and a little more.
+_FLOOR = 0.06
+# Scales at which there is a band beyond, and at which compression can be compared.
+_HAS_BEYOND, _SAME_SCALE = 0.71, 0.97
+# Enlarging leaves up to 0.13 of the band's energy beyond it, real pixels 0.2 and more.
+_LEAK, _REAL, _WORTH, _NOT_EMPTY = 0.1, 0.2, 3.0, 0.3
+# Differences of energy below this are less sure than what compression has set to zero.
+_ENERGY_DECIDES = 2.2
+_ZERO, _ZEROED = 1.5, 0.3
+_REGION_SHARE, _REGION_BEYOND = 0.1, 2.0
+# A blur takes far more from the band than from the one below, sharpening adds to both.
+_SHARPENED, _LEAST_SHARPENED, _MOST_SHARPENED, _ALIKE = 2.6, 1.5, 10.0, 0.85
+# Noise: energies within this factor of each other, far above rounding, that have nothing in common.
+_NOISE_FACTOR, _NOISE, _UNRELATED, _LEAST_CALM = 4.0, 4 * _FLOOR, 0.2, 6
+# Compression takes noise first: of the fine terms of a block so many are left where it is real.
+_NOISE_KEPT = 7.0
+# Grain adds as much where there is little texture as where there is much; detail hardly anything.
+_EVEN = 0.35
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What the finest scales of two pictures tell.
+
+    ``decibels``: how much more of them a shows than b. ``coherence`` (0 to 1): how much of them
+    agrees. ``sharpened``: decibels that sharpening or added grain gave a beyond b, or b beyond a
+    if negative; that is no detail. ``own_noise``: each has noise of its own, as two exposures have.
+    """
+
+    decibels: float = 0.0
+    coherence: float = 1.0
+    sharpened: float = 0.0
+    own_noise: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Windows:
+    """Corresponding windows of both, each on its own pixels: (n, h, w), and where they lie.
+
+    ``moved`` is the finer picture's brought to the coarser one's pixels. ``across`` and
+    ``down`` are how many of the coarser one's pixels a pixel of the finer one takes. ``region``
+    numbers the ninths of the scene; ``calm`` marks windows with little texture.
+    """
+
+    finer: Planes
+    coarser: Planes
+    moved: Planes
+    places: NDArray[np.intp]
+    region: NDArray[np.intp]
+    calm: NDArray[np.bool_]
+    across: float
+    down: float
+
+
+def compare_detail(a: Bytes, b: Bytes, matrix: Matrix) -> Detail:
+    """Compare two grey pictures (h, w); ``matrix`` maps a to b, to a fraction of a pixel."""
+    across, down = np.linalg.norm(matrix[:2, :2], axis=0)
+    if across * down <= 1:
+        return _compare(a, b, matrix)
+    found = _compare(b, a, geometry.inverse(matrix))
+    return Detail(-found.decibels, found.coherence, -found.sharpened, found.own_noise)
+
+
+def _compare(finer: Bytes, coarser: Bytes, matrix: Matrix) -> Detail:
+    windows = _windows(finer, coarser, matrix)
+    if windows is None:
+        return Detail()
+    high, wide = windows.finer.shape[1:]
+    n = windows.coarser.shape[1]
+    power = _power(windows.finer)
+    radius = _radius(high, wide, windows.across, windows.down)
+    other = _power(windows.coarser)
+    other_radius = _radius(n, n, 1, 1)
+    one, two = _within(power, radius, _BAND), _within(other, other_radius, _BAND)
+    coherence = _coherence(windows.moved, windows.coarser, other_radius)
+    busy = ~windows.calm
+    shared, whole = coherence[0][busy].sum(), coherence[1][busy].sum()
+    together = float(np.sqrt(max(0.0, shared) / whole)) if whole > _FLOOR**2 else 1.0
+    scale = (windows.across * windows.down) ** 0.5
+    if scale <= _HAS_BEYOND:
+        beyond = _within(power, radius, _BEYOND)
+        decibels = _resolved(one[busy].mean(), two[busy].mean(), beyond[busy].mean())
+        return Detail(decibels, together)
+    decibels, sharpened = _energies(windows, one, two), 0.0
+    own_noise = _own_noise(windows, one, two, coherence)
+    if own_noise:
+        kept = _kept_terms(finer, windows, windows.calm, matrix)
+        own_noise = min(kept, _kept_terms(coarser, windows, windows.calm)) >= _NOISE_KEPT
+    if scale < _SAME_SCALE:
+        return Detail(decibels, together, 0.0, own_noise)
+    below = _decibels(
+        _within(power, radius, _BELOW)[busy].mean(),
+        _within(other, other_radius, _BELOW)[busy].mean(),
+    )
+    if together >= _ALIKE and (
+        _is_sharpening(decibels, below)
+        or (abs(decibels) > _ENERGY_DECIDES and _is_grain(windows, one, two))
+    ):
+        return Detail(0.0, together, decibels, own_noise)
+    if abs(decibels) < _ENERGY_DECIDES:
+        zeroed = _decibels(
+            _kept_terms(finer, windows, busy, matrix), _kept_terms(coarser, windows, busy)
+        )
+        if abs(zeroed) >= _ZEROED:
+            decibels = zeroed
+    return Detail(decibels, together, 0.0, own_noise)
+
+
+def _is_sharpening(decibels: float, below: float) -> bool:
+    """Whether the band below was raised too: a blur of the other would have left it."""
+    return (
+        _LEAST_SHARPENED < abs(decibels) < _MOST_SHARPENED
+        and below * decibels > 0
+        and abs(decibels) < _SHARPENED * abs(below)
+    )
+
+
+def _decibels(one: float, other: float) -> float:
+    return float(10 * np.log10((one + _FLOOR) / (other + _FLOOR)))
+
+
+def _resolved(one: float, other: float, beyond: float) -> float:
+    """Detail of the finer over the coarser where it has a band that the coarser cannot hold."""
+    share = beyond / (one + _FLOOR)
+    if share >= _REAL and one >= _NOT_EMPTY * other:
+        return float(10 * np.log10(1 + _WORTH * (share - _LEAK)))
+    # Enlarged: sharpening what was enlarged makes no detail.
+    return min(0.0, _decibels(one, other))
+
+
+def _energies(windows: _Windows, one: Values, two: Values) -> float:
+    """The ratio over the whole scene, or of the part of it where it is most one-sided."""
+    busy = ~windows.calm
+    whole = _decibels(one[busy].mean(), two[busy].mean())
+    least = _REGION_SHARE * max(one[busy].mean(), two[busy].mean())
+    parts = []
+    for region in np.unique(windows.region):
+        among = busy & (windows.region == region)
+        if np.count_nonzero(among) < _BUSY // 2:
+            continue
+        first, second = one[among].mean(), two[among].mean()
+        if max(first, second) >= least:
+            parts.append(_decibels(first, second))
+    if not parts:
+        return whole
+    most, fewest = max(parts), min(parts)
+    if most > max(whole, 0) + _REGION_BEYOND and fewest > -_REGION_BEYOND:
+        return most
+    if fewest < min(whole, 0) - _REGION_BEYOND and most < _REGION_BEYOND:
+        return fewest
+    return whole
+
+
+def _own_noise(
+    windows: _Windows, one: Values, two: Values, coherence: tuple[Values, Values]
+) -> bool:
+    noisy = windows.calm & (one > _NOISE) & (two > _NOISE)
+    noisy &= (one < _NOISE_FACTOR * two) & (two < _NOISE_FACTOR * one)
+    if np.count_nonzero(noisy) < _LEAST_CALM:
+        return False
+    shared = np.sqrt(coherence[0][noisy].clip(0) / np.maximum(coherence[1][noisy], 1e-9))
+    return float(np.median(shared)) < _UNRELATED
+
+
+def _is_grain(windows: _Windows, one: Values, two: Values) -> bool:
+    """Whether what one has more than the other is the same everywhere, as added noise is."""
+    if np.count_nonzero(windows.calm) < _LEAST_CALM:
+        return False
+    more = np.abs(one - two)
+    return float(np.median(more[windows.calm])) >= _EVEN * float(np.median(more[~windows.calm]))
+
+
+def _windows(finer: Bytes, coarser: Bytes, matrix: Matrix) -> _Windows | None:
+    across, down = (float(v) for v in np.linalg.norm(matrix[:2, :2], axis=0))
+    shrink = min(1.0, _FINEST * (across * down) ** 0.5)
+    if shrink < 1:
+        height, width = finer.shape
+        new = max(1, round(width * shrink)), max(1, round(height * shrink))
+        finer = np.asarray(cv2.resize(finer, new, interpolation=cv2.INTER_AREA), np.uint8)
+        matrix = matrix @ geometry.inverse(geometry.frame_change(width, height, *new))
+        across, down = (float(v) for v in np.linalg.norm(matrix[:2, :2], axis=0))
+    side = min(coarser.shape)
+    n = _WINDOW
+    if side < _SMALL_PICTURE:
+        n = _SMALL_WINDOW if side >= _TINY_PICTURE else _LEAST_WINDOW
+    wide, high = max(4, round(n / across)), max(4, round(n / down))
+    rows, columns = np.mgrid[0 : coarser.shape[0] - n + 1 : n, 0 : coarser.shape[1] - n + 1 : n]
+    places = np.stack([columns.ravel(), rows.ravel()], axis=1)
+    if not len(places):
+        return None
+    centres = geometry.apply(geometry.inverse(matrix), places + (n - 1) / 2)
+    lefts = np.rint(centres - [(wide - 1) / 2, (high - 1) / 2]).astype(np.intp)
+    fits = (lefts >= 0).all(axis=1)
+    fits &= (lefts[:, 0] + wide <= finer.shape[1]) & (lefts[:, 1] + high <= finer.shape[0])
+    places, lefts = places[fits], lefts[fits]
+    if not len(places):
+        return None
+    # Parts of the shared scene, not of the picture: a crop may lie in a corner of it.
+    first, last = places.min(axis=0), places.max(axis=0) + 1
+    ninths = (places - first) * _PARTS // (last - first)
+    region = ninths[:, 1] * _PARTS + ninths[:, 0]
+    texture = np.maximum(_texture(coarser, places, n, n), _texture(finer, lefts, high, wide))
+    chosen, calm = [], []
+    for part in np.unique(region):
+        among = np.flatnonzero(region == part)
+        order = among[np.argsort(-texture[among], kind="stable")]
+        few = order[_BUSY:][-_CALM:]
+        chosen += [order[:_BUSY], few]
+        calm += [np.zeros(len(order[:_BUSY]), bool), np.ones(len(few), bool)]
+    taken, is_calm = np.concatenate(chosen), np.concatenate(calm)
+    places, lefts, region = places[taken], lefts[taken], region[taken]
+    if shrink == 1 and across * down > 0.9:
+        small, to_small = finer, np.eye(3)
+    else:
+        new = max(1, round(finer.shape[1] * across)), max(1, round(finer.shape[0] * down))
+        small = np.asarray(cv2.resize(finer, new, interpolation=cv2.INTER_AREA), np.uint8)
+        to_small = geometry.frame_change(finer.shape[1], finer.shape[0], *new)
+    warped = cv2.warpPerspective(
+        small, matrix @ geometry.inverse(to_small), coarser.shape[::-1], flags=cv2.INTER_CUBIC
+    )
+    moved = np.asarray(warped, np.uint8)
+    return _Windows(
+        _cut(finer, lefts, high, wide),
+        _cut(coarser, places, n, n),
+        _cut(moved, places, n, n),
+        places,
+        region,
+        is_calm,
+        across,
+        down,
+    )
+
+
+def _texture(picture: Bytes, places: NDArray[np.intp], high: int, wide: int) -> Values:
+    parts = (picture[y : y + high, x : x + wide] for x, y in places)
+    return np.array([float(cv2.meanStdDev(part)[1][0, 0]) for part in parts])
+
+
+def _cut(picture: Bytes, places: NDArray[np.intp], high: int, wide: int) -> Planes:
+    return np.stack([picture[y : y + high, x : x + wide] for x, y in places]).astype(np.float32)
+
+
+def _tapered(windows: Planes) -> Planes:
+    high, wide = windows.shape[1:]
+    taper = np.outer(np.hanning(high + 2)[1:-1], np.hanning(wide + 2)[1:-1])
+    taper /= np.sqrt((taper**2).sum() * high * wide)
+    level = windows - windows.mean(axis=(1, 2), keepdims=True)
+    return np.asarray(level * taper.astype(np.float32), np.float32)
+
+
+def _power(windows: Planes) -> Values:
+    """The energy of each frequency, in grey levels squared."""
+    spectrum = np.fft.rfft2(_tapered(windows))
+    return _both_halves(spectrum.real**2 + spectrum.imag**2, windows.shape[2])
+
+
+def _both_halves(values: Values, wide: int) -> Values:
+    values = np.asarray(values, np.float64)
+    values[..., 1 : (wide + 1) // 2] *= 2
+    return values
+
+
+def _radius(high: int, wide: int, across: float, down: float) -> Values:
+    """The frequency of each term in cycles per pixel of the coarser picture."""
+    rows = np.fft.fftfreq(high)[:, None] / down
+    return np.asarray(np.hypot(np.fft.rfftfreq(wide)[None, :] / across, rows))
+
+
+def _within(power: Values, radius: Values, band: tuple[float, float]) -> Values:
+    return np.asarray(power[:, (radius >= band[0]) & (radius <= band[1])].sum(axis=1))
+
+
+def _coherence(one: Planes, other: Planes, radius: Values) -> tuple[Values, Values]:
+    """Per window the squared common energy of the band, and the product of both energies."""
+    first, second = np.fft.rfft2(_tapered(one)), np.fft.rfft2(_tapered(other))
+    wide = one.shape[2]
+    common = _within(_both_halves((first * second.conj()).real, wide), radius, _BAND)
+    energies = [
+        _within(_both_halves(f.real**2 + f.imag**2, wide), radius, _BAND) for f in (first, second)
+    ]
+    return np.sign(common) * common**2, energies[0] * energies[1]
+
+
+def _kept_terms(
+    picture: Bytes, windows: _Windows, among: NDArray[np.bool_], matrix: Matrix | None = None
+) -> float:
+    """How many fine terms of the 8 x 8 cosine transform are not zero, per block.
+
+    Compression sets them to zero on a grid of blocks that starts at a side of the picture.
+    """
+    height, width = picture.shape
+    n = windows.coarser.shape[1]
+    places = windows.places[among]
+    if matrix is not None:
+        middle = geometry.apply(geometry.inverse(matrix), places + (n - 1) / 2)
+        places = np.rint(middle - (n - 1) / 2).astype(np.intp)
+    fewest = np.inf
+    for right in {0, width % 8}:
+        for low in {0, height % 8}:
+            lefts = (places - [right, low]) // 8 * 8 + [right, low]
+            inside = (lefts >= 0).all(axis=1) & (lefts <= [width - n, height - n]).all(axis=1)
+            if not inside.any():
+                continue
+            blocks = _cut(picture, lefts[inside], n, n).reshape(-1, n // 8, 8, n // 8, 8)
+            terms = _COSINES @ blocks.transpose(0, 1, 3, 2, 4) @ _COSINES.T
+            fine = np.abs(terms[..., _FINE_TERMS]) >= _ZERO
+            fewest = min(fewest, float(fine.sum(axis=-1).mean()))
+    return 0.0 if np.isinf(fewest) else fewest
+
+
+_FREQUENCY, _PLACE = np.mgrid[0:8, 0:8]
+_COSINES = (
+    np.cos((2 * _PLACE + 1) * _FREQUENCY * np.pi / 16)
+    * np.where(_FREQUENCY == 0, np.sqrt(1 / 8), 0.5)
+).astype(np.float32)
+_FINE_TERMS = np.add.outer(np.arange(8), np.arange(8)) >= 5
