@@ -38,7 +38,7 @@ _HAS_BEYOND, _SAME_SCALE = 0.71, 0.97
 # Enlarging leaves up to 0.13 of the band's energy beyond it, real pixels 0.2 and more.
 _LEAK, _REAL, _WORTH, _NOT_EMPTY = 0.1, 0.2, 3.0, 0.3
 # Differences of energy below this are less sure than what compression has set to zero.
-_ENERGY_DECIDES = 2.2
+_ENERGY_DECIDES, _LEAST_ENERGY, _AGREE = 2.2, 1.0, 0.8
 _ZERO, _ZEROED = 1.5, 0.3
 _REGION_SHARE, _REGION_BEYOND = 0.1, 2.0
 # A blur takes far more from the band than from the one below, sharpening adds to both.
@@ -107,14 +107,14 @@ def _compare(finer: Bytes, coarser: Bytes, matrix: Matrix) -> Detail:
     one, two = _within(power, radius, _BAND), _within(other, other_radius, _BAND)
     coherence = _coherence(windows.moved, windows.coarser, other_radius)
     busy = ~windows.calm
-    shared, whole = coherence[0][busy].sum(), coherence[1][busy].sum()
-    together = float(np.sqrt(max(0.0, shared) / whole)) if whole > _FLOOR**2 else 1.0
+    shared, product = coherence[0][busy].sum(), coherence[1][busy].sum()
+    together = float(np.sqrt(max(0.0, shared) / product)) if product > _FLOOR**2 else 1.0
     scale = (windows.across * windows.down) ** 0.5
     if scale <= _HAS_BEYOND:
         beyond = _within(power, radius, _BEYOND)
         decibels = _resolved(one[busy].mean(), two[busy].mean(), beyond[busy].mean())
         return Detail(decibels, together)
-    decibels, sharpened = _energies(windows, one, two), 0.0
+    decibels, whole = _energies(windows, one, two)
     own_noise = _own_noise(windows, one, two, coherence)
     if own_noise:
         kept = _kept_terms(finer, windows, windows.calm, matrix)
@@ -130,11 +130,13 @@ def _compare(finer: Bytes, coarser: Bytes, matrix: Matrix) -> Detail:
         or (abs(decibels) > _ENERGY_DECIDES and _is_grain(windows, one, two))
     ):
         return Detail(0.0, together, decibels, own_noise)
-    if abs(decibels) < _ENERGY_DECIDES:
+    unsure = _ENERGY_DECIDES if together >= _AGREE else _LEAST_ENERGY
+    if abs(whole) < unsure:
         zeroed = _decibels(
             _kept_terms(finer, windows, busy, matrix), _kept_terms(coarser, windows, busy)
         )
-        if abs(zeroed) >= _ZEROED:
+        # One part of the scene decides only if nothing speaks against it.
+        if abs(zeroed) >= _ZEROED and (abs(decibels) < unsure or zeroed * decibels < 0):
             decibels = zeroed
     return Detail(decibels, together, 0.0, own_noise)
 
@@ -161,8 +163,8 @@ def _resolved(one: float, other: float, beyond: float) -> float:
     return min(0.0, _decibels(one, other))
 
 
-def _energies(windows: _Windows, one: Values, two: Values) -> float:
-    """The ratio over the whole scene, or of the part of it where it is most one-sided."""
+def _energies(windows: _Windows, one: Values, two: Values) -> tuple[float, float]:
+    """The ratio in the part of the scene where it is most one-sided, and over the whole of it."""
     busy = ~windows.calm
     whole = _decibels(one[busy].mean(), two[busy].mean())
     least = _REGION_SHARE * max(one[busy].mean(), two[busy].mean())
@@ -175,13 +177,13 @@ def _energies(windows: _Windows, one: Values, two: Values) -> float:
         if max(first, second) >= least:
             parts.append(_decibels(first, second))
     if not parts:
-        return whole
+        return whole, whole
     most, fewest = max(parts), min(parts)
     if most > max(whole, 0) + _REGION_BEYOND and fewest > -_REGION_BEYOND:
-        return most
+        return most, whole
     if fewest < min(whole, 0) - _REGION_BEYOND and most < _REGION_BEYOND:
-        return fewest
-    return whole
+        return fewest, whole
+    return whole, whole
 
 
 def _own_noise(
