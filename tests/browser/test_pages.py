@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -381,6 +382,43 @@ def test_progress_says_how_much_is_done_left_and_found(
     expect(page.get_by_role("button", name="Notify me when it is done")).to_be_hidden()
     ended = True
     wait_until(page, "sessionStorage.notice === 'Scanning: Done'")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the stand-in for a viewer is a shell script")
+def test_files_are_opened_and_their_path_copied_by_keys(
+    library_dir: Path, enter: Enter, photos: Path, tmp_path: Path
+) -> None:
+    log, viewer = tmp_path / "opened", tmp_path / "bin" / "xdg-open"
+    viewer.parent.mkdir()
+    viewer.write_text(f'#!/bin/sh\necho "$1" >> {log}\n')
+    viewer.chmod(0o755)
+    with Library.open(library_dir) as library:
+        scan = library.scan([photos], ScanSettings(mode=Mode.QUICK, jobs=1)).id
+        group = library.groups(scan).groups[0]
+    path = os.pathsep.join((str(viewer.parent), os.environ["PATH"]))
+    started = start_server(library_dir, PATH=path, DISPLAY=":99")
+    try:
+        visit = enter(started, permissions=["clipboard-read", "clipboard-write"])
+        page, member = visit.page, group.members[0].file
+        clipboard = "navigator.clipboard.readText()"
+        visit.open(f"/scans/{scan}/")
+        page.locator(f"[data-file='{member.id}'] .pick").first.focus()
+        page.keyboard.press("c")
+        expect(page.get_by_text("The path is copied.")).to_be_visible()
+        assert page.evaluate(clipboard) == member.path
+        page.keyboard.press("w")
+        until = time.monotonic() + 60
+        while not log.exists() and time.monotonic() < until:
+            page.wait_for_timeout(50)
+        assert log.read_text().splitlines() == [member.path]
+        visit.open(f"/scans/{scan}/compare/{group.id}/{member.id}/")
+        page.get_by_role("button", name="Copy the path").first.click()
+        expect(page.get_by_text("The path is copied.")).to_be_visible()
+        assert page.evaluate(clipboard) == group.keeper.path
+        page.locator("body").press("c")
+        wait_until(page, f"{clipboard}.then((text) => text === {json.dumps(member.path)})")
+    finally:
+        started.stop()
 
 
 def test_a_removal_goes_on_without_its_tab(server: Server, enter: Enter, photos: Path) -> None:

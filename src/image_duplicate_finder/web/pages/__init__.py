@@ -13,6 +13,7 @@ AREAS = (
     "work",
     "review",
     "images",
+    "desktop",
     "compare",
     "bulk",
     "removal",

@@ -1,5 +1,6 @@
 /** What every page does: menus that close, messages, and errors that are told. */
 
+import "./desktop.js";
 import { toast } from "./toast.js";
 
 function closeMenus(except = null) {
