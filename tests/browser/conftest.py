@@ -76,7 +76,7 @@ def enter(chromium: Browser) -> Iterator[Callable[..., Visit]]:
             reduced_motion="reduce",
             **more,
         )
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(180_000)
         page = context.new_page()
         made = Visit(page, server.base, [])
         page.on(

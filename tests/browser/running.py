@@ -13,6 +13,8 @@ from typing import Literal
 
 from playwright.sync_api import Page
 
+from tests.patience import PATIENCE
+
 WIDTHS = (1440, 390)
 THEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 
@@ -40,12 +42,12 @@ class Server:
     def stop(self) -> None:
         """End the app as a person does, and wait for it."""
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait(PATIENCE)
 
     def kill(self) -> None:
         """End the app as a power cut does."""
         self.process.kill()
-        self.process.wait(30)
+        self.process.wait(PATIENCE)
 
 
 def start_server(library: Path, port: int = 0, **environment: str) -> Server:
@@ -74,7 +76,7 @@ def _address(process: subprocess.Popen[str]) -> str:
     return found.group()
 
 
-def wait_until(page: Page, expression: str, seconds: float = 60) -> None:
+def wait_until(page: Page, expression: str, seconds: float = PATIENCE) -> None:
     """Wait for a JavaScript expression to be true.
 
     Playwright's own wait evaluates text inside the page, which the content policy forbids.

@@ -16,7 +16,6 @@ from tests.review_scene import CROP, Scene, make_scene
 Enter = Callable[..., Visit]
 Axe = Callable[[Page], list[str]]
 
-expect.set_options(timeout=30_000)  # a busy machine is slow, not wrong
 
 ZOOM = """(id) => {
   const viewer = OpenSeadragon.getViewer(document.getElementById(id));

@@ -20,6 +20,7 @@ from image_duplicate_finder.library import Library
 from image_duplicate_finder.settings import Mode, ScanSettings
 from tests.browser.running import THEMES, WIDTHS, Server, Visit, start_server, wait_until
 from tests.painting import paint_photo
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -303,7 +304,7 @@ def test_the_file_that_leads_the_browser_in(
     )
     page = chromium.new_context().new_page()
     try:
-        until = time.monotonic() + 60
+        until = time.monotonic() + PATIENCE
         while not seen.exists() and time.monotonic() < until:
             time.sleep(0.1)
         file = seen.read_text().strip()
@@ -314,7 +315,7 @@ def test_the_file_that_leads_the_browser_in(
     finally:
         page.context.close()
         process.terminate()
-        process.wait(60)
+        process.wait(PATIENCE)
 
 
 def test_progress_goes_on_after_a_failed_answer(server: Server, enter: Enter, photos: Path) -> None:

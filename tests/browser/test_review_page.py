@@ -16,8 +16,6 @@ from tests.review_scene import MARKUP, Scene, make_scene
 Enter = Callable[..., Visit]
 Axe = Callable[[Page], list[str]]
 
-expect.set_options(timeout=30_000)  # a busy machine is slow, not wrong
-
 
 @pytest.fixture
 def scene(library_dir: Path, tmp_path: Path, server: Server) -> Scene:

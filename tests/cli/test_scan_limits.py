@@ -17,6 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.cli.commands import Idf, refused, save_jpeg
+from tests.patience import PATIENCE
 
 Painter = Callable[..., NDArray[np.uint8]]
 
@@ -81,7 +82,7 @@ def test_a_nice_scan_and_its_workers_step_back(
     with subprocess.Popen([*command, "scan", tmp_path, "--nice", "7", "-q"]) as scan:
         process = psutil.Process(scan.pid)
         seen: set[int] = set()
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE
         while scan.poll() is None and time.monotonic() < end and seen != {expected}:
             try:
                 seen = {child.nice() for child in process.children()}

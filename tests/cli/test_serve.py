@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import Idf
+from tests.patience import PATIENCE
 
 
 def _free_port() -> str:
@@ -48,7 +49,7 @@ def _status(address: str, host: str | None = None) -> int:
     request = urllib.request.Request(address, headers={"Host": host} if host else {})
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
     try:
-        with opener.open(request, timeout=60) as answer:
+        with opener.open(request, timeout=PATIENCE) as answer:
             status: int = answer.status
             return status
     except urllib.error.HTTPError as error:
@@ -63,7 +64,7 @@ def test_only_the_printed_address_opens_the_app(idf_command: list[str]) -> None:
         assert _status(root + "/enter/guess") in (401, 403)
         assert _status(address, host="rebound.example.org") in (400, 403, 421)
         process.terminate()
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=PATIENCE) == 0
         assert process.stderr
         assert "Traceback" not in process.stderr.read()
 

@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.cli.commands import Idf, save_jpeg
+from tests.patience import PATIENCE
 
 PICTURES = 300
 
@@ -65,7 +66,7 @@ def test_a_stopped_scan_keeps_what_it_did(
 ) -> None:
     process = _start(idf_command, many)
     send(process.pid, number)
-    printed, told = process.communicate(timeout=60)
+    printed, told = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, told
     assert printed == ""
     assert "Stopping; what is finished is kept" in told
@@ -87,7 +88,7 @@ def test_a_second_scan_of_the_library_is_refused_meanwhile(
         assert process.poll() is None, "the first scan was over too early to prove anything"
     finally:
         process.terminate()
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE)
     assert refused.returncode == 4
     assert "is busy with a scan" in refused.stderr
     assert str(process.pid) in refused.stderr
@@ -103,7 +104,7 @@ def test_a_reader_that_leaves_is_no_error(idf: Idf, idf_command: list[str], albu
     process.stdout.close()
     told = process.stderr.read()
     process.stderr.close()
-    assert process.wait(timeout=60) == 141
+    assert process.wait(timeout=PATIENCE) == 141
     assert told == b""
 
 
@@ -128,7 +129,7 @@ def test_a_stopped_removal_tells_what_it_did_and_can_be_undone(
     assert process.stderr
     assert process.stderr.readline().startswith("Moving into the backup")
     process.send_signal(signal.SIGTERM)
-    printed, told = process.communicate(timeout=60)
+    printed, told = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, told
     report = json.loads(printed)
     assert report["stopped"]

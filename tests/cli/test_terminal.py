@@ -16,6 +16,8 @@ if sys.platform == "win32":
 
 import pty
 
+from tests.patience import PATIENCE
+
 
 def on_terminal(command: list[str], answer: str = "") -> tuple[int, str]:
     """Run a command on a pseudo-terminal and type ``answer``; its status and what was shown."""
@@ -40,7 +42,7 @@ def on_terminal(command: list[str], answer: str = "") -> tuple[int, str]:
             break
         shown += part
     os.close(terminal)
-    return process.wait(timeout=60), shown.decode()
+    return process.wait(timeout=PATIENCE), shown.decode()
 
 
 def test_scan_shows_a_bar(idf_command: list[str], album: Path) -> None:

@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.model import Failure, Fingerprinted
 from image_duplicate_finder.settings import DecodeLimits, Mode
 from tests.conftest import Painter
+from tests.patience import PATIENCE
 
 QUICK = Specs(Mode.QUICK)
 
@@ -55,7 +55,7 @@ def test_every_file_is_answered_once(tmp_path: Path, painted: Painter) -> None:
     for path, answer in found.items():
         assert isinstance(answer, Fingerprinted)
         assert answer.content == content_hash(Path(path).read_bytes())
-        assert {each.name for each in answer.fingerprints} == {"perceptual", "proof"}
+        assert {each.name for each in answer.fingerprints} == {"perceptual", "proof", "facts"}
 
 
 def test_known_content_is_not_decoded(tmp_path: Path, painted: Painter) -> None:
@@ -69,10 +69,10 @@ def test_known_content_is_not_decoded(tmp_path: Path, painted: Painter) -> None:
 def test_a_slow_file_costs_that_file_only(tmp_path: Path, painted: Painter) -> None:
     tasks = photos(tmp_path, painted, 12)
     slow = large_png(tmp_path / "slow.png", side=15000)
-    found = run([*tasks[:6], slow, *tasks[6:]], DecodeLimits(seconds=0.2))
+    found = run([*tasks[:6], slow, *tasks[6:]], DecodeLimits(seconds=0.5))
     failure = found.pop(slow.path)
     assert isinstance(failure, Failure)
-    assert (failure.stage, "longer than 0.2 seconds" in failure.message) == ("timeout", True)
+    assert (failure.stage, "longer than 0.5 seconds" in failure.message) == ("timeout", True)
     assert all(isinstance(answer, Fingerprinted) for answer in found.values())
     assert len(found) == 12
 
@@ -127,18 +127,16 @@ def test_leaving_early_ends_the_workers(tmp_path: Path, painted: Painter) -> Non
             for child in psutil.Process().children()
             if "executors.worker" in " ".join(child.cmdline())
         ]
-    gone, alive = psutil.wait_procs(workers, timeout=10)
+    gone, alive = psutil.wait_procs(workers, timeout=PATIENCE)
     assert not alive
     assert gone
 
 
 def test_what_became_a_fifo_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo.jpg")
-    started = time.monotonic()
     (answer,) = run([FileTask(str(tmp_path / "fifo.jpg"), 1)]).values()
     assert isinstance(answer, Failure)
-    assert answer.stage == "read"
-    assert time.monotonic() - started < DecodeLimits().seconds
+    assert answer.stage == "read"  # and not "timeout"
 
 
 @pytest.mark.parametrize(("content", "stage"), [(b"", "header"), (b"no picture at all", "header")])

@@ -171,7 +171,7 @@ def test_a_worker_that_alone_is_stopped_goes_on_later(tmp_path: Path, painted: P
 
     thread = threading.Thread(target=go_on)
     thread.start()
-    (answer,) = answers([path], DecodeLimits(seconds=0.3))
+    (answer,) = answers([path], DecodeLimits(seconds=0.5))
     thread.join()
     assert isinstance(answer, Fingerprinted)
 
@@ -182,8 +182,8 @@ def test_a_worker_that_alone_is_stopped_goes_on_later(tmp_path: Path, painted: P
     [
         ("hang", "stood still for"),
         ("poll", "stood still for"),
-        ("spin", "longer than 0.3 seconds"),
-        ("spin in threads", "longer than 0.3 seconds"),
+        ("spin", "longer than 0.5 seconds"),
+        ("spin in threads", "longer than 0.5 seconds"),
     ],
 )
 def test_a_decoder_that_never_ends_is_ended(
@@ -192,7 +192,7 @@ def test_a_decoder_that_never_ends_is_ended(
     monkeypatch.setattr(processes, "_WAITING_SECONDS", 1.0)
     odd = odd_file(tmp_path / "odd.picture", painted, how, once=False)
     good = save(painted, tmp_path / "good.png", 1)
-    failure, after = answers([odd, good], DecodeLimits(seconds=0.3))
+    failure, after = answers([odd, good], DecodeLimits(seconds=0.5))
     assert isinstance(failure, Failure)
     assert (failure.stage, words in failure.message) == ("timeout", True)
     assert isinstance(after, Fingerprinted)
@@ -223,11 +223,11 @@ def test_what_failed_for_a_passing_reason_is_there_in_the_next_scan(
         save(painted, tmp_path / "photos" / f"{seed}.png", seed)
     odd = odd_file(tmp_path / "photos" / "odd.picture", painted, how)
     with Library.open(library_dir) as library:
-        first = library.scan([tmp_path / "photos"], quick(seconds=0.3))
+        first = library.scan([tmp_path / "photos"], quick(seconds=0.5))
         assert [(each.path, each.stage) for each in library.failures(first.id)] == [
             (str(odd), stage)
         ]
-        again = library.scan([tmp_path / "photos"], quick(seconds=0.3))
+        again = library.scan([tmp_path / "photos"], quick(seconds=0.5))
         assert library.failures(again.id) == []
         assert library.files_at(again.id, [str(odd)])
 

@@ -14,6 +14,7 @@ import pytest
 
 from image_duplicate_finder.executors.messages import FileTask
 from image_duplicate_finder.executors.read_ahead import ReadAhead
+from tests.patience import wait_until
 
 FILES = 200
 pytestmark = pytest.mark.skipif(
@@ -50,29 +51,26 @@ def cold(tmp_path: Path) -> list[Path]:
     return files
 
 
-def settled(files: list[Path]) -> int:
-    """How many files are in memory once that number no longer grows."""
-    end = time.monotonic() + 20
+def settled(files: list[Path], least: int) -> int:
+    """How many files are in memory, at least ``least``, once that number no longer grows."""
+    wait_until(lambda: sum(map(in_memory, files)) >= least, f"{least} files are in memory")
     before = -1
-    while time.monotonic() < end:
-        now = sum(map(in_memory, files))
-        if now == before and now > 0:
-            return now
+    while (now := sum(map(in_memory, files))) != before:
         before = now
-        time.sleep(0.3)
-    return before
+        time.sleep(1)
+    return now
 
 
 def test_the_next_files_are_fetched_but_not_all(cold: list[Path]) -> None:
     tasks = [FileTask(str(path), 64 * 1024, device=1) for path in cold]
     ahead = ReadAhead(tasks)
     try:
-        first = settled(cold)
-        assert 32 <= first < FILES
+        first = settled(cold, 32)
+        assert first < FILES
         assert all(in_memory(path) for path in cold[:32])
         for task in tasks[:100]:
             ahead.done(task.path)
-        assert settled(cold) >= first + 50
+        settled(cold, first + 50)
     finally:
         ahead.close()
 
@@ -83,4 +81,4 @@ def test_what_is_not_there_or_no_file_stops_nothing(cold: list[Path], tmp_path: 
     tasks = [FileTask(str(path), 10, device=1) for path in (*odd, *cold[:20])]
     ahead = ReadAhead(tasks)
     with contextlib.closing(ahead):
-        assert settled(cold[:20]) == 20
+        assert settled(cold[:20], 20) == 20

@@ -18,6 +18,7 @@ from image_duplicate_finder.fingerprint import keypoints, perceptual, proof
 from image_duplicate_finder.settings import DecodeLimits
 from image_duplicate_finder.verify.pair import StoredSide
 from tests.conftest import Painter
+from tests.patience import PATIENCE
 
 PAIRS = [(a, b) for a in range(24) for b in range(a + 1, 24)] + [(3, 99)]
 
@@ -82,7 +83,7 @@ def test_killed_children_lose_no_pair(sides: Sides, verifiers: Verifiers) -> Non
 
     killer = threading.Thread(target=kill)
     killer.start()
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     try:
         while not killed and time.monotonic() < end:
             found = list(verifiers.verify(PAIRS, sides, thorough=False))

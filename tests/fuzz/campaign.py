@@ -31,7 +31,7 @@ from image_duplicate_finder.settings import DecodeLimits
 from tests.fuzz.mutations import mutate, sound_files
 
 LIMITS = DecodeLimits(pixels=50_000_000, memory=4 * 1024**3)
-SECONDS = 60.0
+SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)

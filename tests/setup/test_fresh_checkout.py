@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.setup.checkouts import git
 
 pytestmark = [
@@ -110,13 +111,13 @@ def test_app_answers_on_the_port_and_ends_when_asked(installed: Path, tmp_path: 
         address = _address(process)
         assert f":{port}/" in address
         browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-        with browser.open(address, timeout=60) as answer:
+        with browser.open(address, timeout=PATIENCE) as answer:
             assert answer.status == 200
             assert b"ImageDuplicateFinder" in answer.read()
         process.terminate()
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=PATIENCE) == 0
     with pytest.raises(urllib.error.URLError):
-        urllib.request.urlopen(address, timeout=60)
+        urllib.request.urlopen(address, timeout=PATIENCE)
 
 
 def test_port_in_use_is_said_in_one_sentence(installed: Path, tmp_path: Path) -> None:

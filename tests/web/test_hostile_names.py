@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from image_duplicate_finder.discover import may_be_image
 from image_duplicate_finder.web.formats import printable
 from tests.hostile_names import hostile_names
+from tests.patience import PATIENCE
 from tests.removal.support import tree
 
 PICTURES = 50
@@ -85,7 +86,7 @@ def page(library_dir: Path) -> Iterator[Page]:
         yield Page(found.group())
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(PATIENCE)
 
 
 def test_a_thousand_hostile_names(

@@ -12,6 +12,7 @@ from image_duplicate_finder.library import Library
 from image_duplicate_finder.progress import Step
 from image_duplicate_finder.web.jobs import Job, Jobs, JobState, Kind, Snapshot
 from image_duplicate_finder.web.working import STAGES, seconds_left, share_of_all
+from tests.patience import PATIENCE
 
 
 def _ended(job: Job) -> Snapshot:
@@ -29,7 +30,7 @@ def test_a_job_tells_steps_and_result(library: Library) -> None:
         job.belongs_to(scan=7)
         job.progress(Step("discover", 10, None, current="/a"))
         job.progress(Step("fingerprint", 1, 4, failures=2))
-        assert go_on.wait(10)
+        assert go_on.wait(PATIENCE)
         return "report"
 
     jobs = Jobs(library)
@@ -52,7 +53,7 @@ def test_a_job_tells_steps_and_result(library: Library) -> None:
 def test_only_one_at_a_time(library: Library) -> None:
     go_on = threading.Event()
     jobs = Jobs(library)
-    first = jobs.start(Job(Kind.SCAN), lambda _job: go_on.wait(10))
+    first = jobs.start(Job(Kind.SCAN), lambda _job: go_on.wait(PATIENCE))
     with pytest.raises(LibraryBusy):
         jobs.start(Job(Kind.UNDO), lambda _job: None)
     go_on.set()

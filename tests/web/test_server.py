@@ -14,6 +14,7 @@ import pytest
 
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.web import server
+from tests.patience import PATIENCE
 
 # A background job of a shell is started with Ctrl-C ignored; here it is to end the server.
 START = (
@@ -46,10 +47,10 @@ def test_the_printed_address_opens_and_each_start_has_its_own(library_dir: Path)
         assert "waitress" not in (answer.headers["Server"] or "")
         assert answer.status == 200
     first.send_signal(signal.SIGINT)
-    assert first.wait(60) == 0
+    assert first.wait(PATIENCE) == 0
     second, other = _start(library_dir, port)
     second.send_signal(signal.SIGINT)
-    assert second.wait(60) == 0
+    assert second.wait(PATIENCE) == 0
     assert address != other and address.split("/enter/")[0] == other.split("/enter/")[0]
 
 
