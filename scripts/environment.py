@@ -3,7 +3,9 @@
 The versions come from ``requirements/`` and are the same on every machine. Nothing is installed
 while nothing changed: a stamp in the environment holds what it was made from.
 
-    python scripts/environment.py run|dev
+    python scripts/environment.py run|dev         make it
+    python scripts/environment.py wheels FOLDER   download what an offline installation needs
+    python scripts/environment.py remove          remove it; libraries and backups stay
 """
 
 from __future__ import annotations
@@ -13,12 +15,17 @@ import platform
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = ROOT / ".venv"
 KINDS = ("run", "dev")
 """What an environment is for; each kind holds all of the one before it."""
+
+
+_LINES_OF_A_FAILURE = 15
+_NO_CONNECTION = ("connection broken", "NewConnectionError", "NameResolutionError", "ProxyError")
 
 
 class SetupFailed(Exception):
@@ -91,16 +98,111 @@ def _create(python: Path) -> None:
 
 
 def _install(python: Path, kind: str) -> None:
-    print("Installing (this takes a minute or two the first time) ...", file=sys.stderr, flush=True)
-    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-    advice = "The installation failed; check the connection to the internet and start again."
     has_pip = subprocess.run([python, "-c", "import pip"], capture_output=True, check=False)
     if has_pip.returncode != 0:  # an interrupted start, or an environment made by other tools
+        advice = "pip could not be put into the environment; remove .venv and start again."
         _run([str(python), "-m", "ensurepip"], advice)
-    _run([*pip, "--requirement", str(_requirements(kind))], advice)
-    _run([*pip, "--no-deps", "--editable", str(ROOT)], advice)
+    requirements = _requirements(kind)
+    count = sum(1 for line in requirements.read_text().splitlines() if line[:1].isalnum())
+    _say(f"Installing {count} packages (a minute or two the first time) ...")
+    _pip(python, ["--requirement", str(requirements)], count)
+    _pip(python, ["--no-deps", "--editable", str(ROOT)], 0)
     for included in KINDS[: KINDS.index(kind) + 1]:
         _stamp(included).write_bytes(_made_from(included))
+
+
+def _pip(python: Path, wanted: list[str], count: int) -> None:
+    """Install, with how far it is in place of what pip says; that is shown if it fails."""
+    command = [str(python), "-m", "pip", "--disable-pip-version-check", "install"]
+    command += ["--no-color", "--progress-bar", "off", "--root-user-action", "ignore", *wanted]
+    if (wheels := wheel_folder()) is not None:
+        command += ["--no-index", "--find-links", str(wheels)]
+    said: list[str] = []
+    seen = 0
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            said.append(line.rstrip())
+            if line.startswith(("Collecting ", "Requirement already satisfied")):
+                seen += 1
+                _progress(f"  {min(seen, count)} of {count} looked up ")
+            elif line.startswith("Installing collected packages"):
+                _progress("  all are there; putting them in place ...")
+    _progress("")
+    if process.returncode != 0:
+        for line in said[-_LINES_OF_A_FAILURE:]:
+            _say(f"  {line}")
+        raise SetupFailed(_advice("\n".join(said)))
+
+
+def _advice(said: str) -> str:
+    """What to do about a failed installation, told from what pip said."""
+    if wheel_folder() is not None:
+        return (
+            f"The installation failed: {wheel_folder()} lacks a package. Fill it on a computer of "
+            "the same kind: python scripts/environment.py wheels FOLDER"
+        )
+    if "No space left" in said:
+        return "The installation failed: the disk is full. It needs about 1 GB."
+    if any(words in said for words in _NO_CONNECTION):
+        return (
+            "The installation failed: the package index was not reached. Check the connection; "
+            "behind a proxy set HTTPS_PROXY; without one fill a folder of wheels (docs/install.md)."
+        )
+    return "The installation failed; the lines above say why. Start again once that is mended."
+
+
+def wheel_folder() -> Path | None:
+    """The folder that packages are taken from in place of the index: IDF_WHEELS, or wheels/."""
+    named = os.environ.get("IDF_WHEELS")
+    folder = Path(named) if named else ROOT / "wheels"
+    return folder if named or folder.is_dir() else None
+
+
+def fill(folder: Path) -> None:
+    """Download all that an installation without a connection needs into ``folder``."""
+    python = sys.executable
+    command = [python, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
+    command += ["--dest", str(folder), "--only-binary", ":all:"]
+    command += ["--requirement", str(_requirements("run")), "hatchling", "editables"]
+    _run(command, "The wheels could not be downloaded; the lines above say why.")
+    _say(f"{folder} holds all wheels: put it beside run_linux_mac.sh as wheels/, or name it in")
+    _say("IDF_WHEELS.")
+
+
+def remove() -> None:
+    """Remove the environment, and say what stays."""
+    python = python_path()
+    where = "from image_duplicate_finder.library.opened import default_folder as f; print(f())"
+    library = ""
+    if _works(python):
+        done = subprocess.run([python, "-c", where], capture_output=True, text=True, check=False)
+        library = done.stdout.strip()
+    if library and Path(library).is_dir():
+        print(f"Your library stays in {library}")
+        command = [python, "-m", "image_duplicate_finder", "backups"]
+        backups = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        print("Backups of removed pictures stay; a later installation can restore them:")
+        print("".join(f"  {line}\n" for line in backups.splitlines()), end="")
+    if ENVIRONMENT.exists():
+        shutil.rmtree(ENVIRONMENT)
+    print(f"The program was uninstalled. Delete {ROOT} to be rid of its files as well.")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _progress(words: str) -> None:
+    """Show how far it is on a terminal, in place of what was shown last."""
+    if sys.stderr.isatty():
+        print(f"\r{words:<60}\r{words}", end="", file=sys.stderr, flush=True)
 
 
 def _run(command: list[str], advice: str) -> None:
@@ -129,12 +231,19 @@ def _is_current(kind: str) -> bool:
 
 
 def main() -> int:
-    """Make the environment named on the command line; 0 when it is ready, 1 when not."""
-    if sys.argv[1:] not in ([kind] for kind in KINDS):
-        print(f"Usage: environment.py {'|'.join(KINDS)}", file=sys.stderr)
-        return 2
+    """Do what the command line says; 0 when it is done, 1 when not."""
+    match sys.argv[1:]:
+        case [kind] if kind in KINDS:
+            work = partial(make, kind)
+        case ["wheels", folder]:
+            work = partial(fill, Path(folder))
+        case ["remove"]:
+            work = partial(remove)
+        case _:
+            print(f"Usage: environment.py {'|'.join(KINDS)}|wheels FOLDER|remove", file=sys.stderr)
+            return 2
     try:
-        make(sys.argv[1])
+        work()
     except SetupFailed as failure:
         print(failure, file=sys.stderr)
         return 1

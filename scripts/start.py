@@ -14,6 +14,7 @@ import environment
 import update
 
 NO_UPDATE = "--no-update"
+UNINSTALL = "--uninstall"
 OPTIONS_WITH_VALUE = ("--library",)
 """Options of ``idf`` itself that stand before the verb and take a value."""
 ANSWERED_WITHOUT_VERB = ("--help", "-h", "--version")
@@ -53,6 +54,9 @@ def start(command: list[str]) -> int:
 
 def main() -> int:
     """Run the script; the exit status is that of ``idf``, or 1 if it could not be set up."""
+    if sys.argv[1:] == [UNINSTALL]:
+        environment.remove()
+        return 0
     arguments = [argument for argument in sys.argv[1:] if argument != NO_UPDATE]
     if NO_UPDATE not in sys.argv[1:] and (news := update.update(environment.ROOT)):
         print(news, file=sys.stderr, flush=True)

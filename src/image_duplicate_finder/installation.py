@@ -90,6 +90,15 @@ def check_parts() -> list[Check]:
     ]
 
 
+def package_versions() -> list[tuple[str, str]]:
+    """Name and version of each package that the program asks for and finds."""
+    from packaging.requirements import Requirement
+
+    lines = importlib.metadata.requires("image-duplicate-finder") or []
+    names = sorted({Requirement(line).name for line in lines})
+    return [(name, importlib.metadata.version(name)) for name in names if _is_installed(name)]
+
+
 def _checked(key: str, name: str, try_it: Callable[[], str]) -> Check:
     try:
         return Check(name, True, try_it())

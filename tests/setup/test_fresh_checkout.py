@@ -35,6 +35,8 @@ def installed(upstream: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert first.returncode == 0, first.stderr
     assert first.stdout.startswith("ImageDuplicateFinder ")
     assert "Installing" in first.stderr
+    assert not re.search("warning|notice|deprecat", first.stderr, re.IGNORECASE)
+    assert len(first.stderr.splitlines()) == 2
     return folder
 
 
@@ -148,3 +150,28 @@ def test_start_updates_itself_first(upstream: Path, installed: Path) -> None:
     assert "Updated to the newest version (1 change)." in updated.stderr
     assert updated.stdout.startswith("ImageDuplicateFinder ")
     assert "a newer version" in (installed / "scripts" / "start.py").read_text()
+
+
+def test_an_empty_folder_of_wheels_is_named(upstream: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "clone"
+    git(upstream, "clone", "--quiet", str(upstream), str(folder))
+    (folder / "wheels").mkdir()
+    done = _run(folder, "--no-update", "--version")
+    assert done.returncode == 1
+    assert f"{folder / 'wheels'} lacks a package" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_uninstalling_says_what_stays(installed: Path, tmp_path: Path) -> None:
+    """The last of this module: it takes the environment away."""
+    home = {**os.environ, "HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path / "data")}
+    script = installed / "run_linux_mac.sh"
+    subprocess.run([script, "--no-update", "history"], env=home, check=True, capture_output=True)
+    command = [script, "--uninstall"]
+    done = subprocess.run(command, env=home, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    library = tmp_path / "data" / "image-duplicate-finder" / "library"
+    assert f"Your library stays in {library}" in done.stdout
+    assert library.is_dir()
+    assert "Backups of removed pictures stay" in done.stdout
+    assert not (installed / ".venv").exists()

@@ -70,7 +70,8 @@ def run(arguments: Sequence[str]) -> int:
 
         traceback.print_exc()
         print(
-            "This is a fault of the program; please report it with the lines above.",
+            "This is a fault of the program; please report it with the lines above and the file "
+            "that `idf doctor --report report.txt` writes.",
             file=sys.stderr,
         )
         return EXIT_BROKEN

@@ -20,9 +20,12 @@ def from_text(text: str) -> str:
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
         text = text[1:-1]
     if text.startswith("file://"):
-        path = os.fsdecode(unquote_to_bytes(urlsplit(text).path))
+        parts = urlsplit(text)
+        path = os.fsdecode(unquote_to_bytes(parts.path))
         if os.name == "nt":
-            path = path.lstrip("/")
+            # file:///C:/a is a drive's, file://server/share/a another computer's.
+            path = f"//{parts.netloc}{path}" if parts.netloc else path.lstrip("/")
+            return os.path.normpath(path)
         return path
     return os.path.expanduser(text)
 
