@@ -8,13 +8,12 @@ COPY src src
 RUN /opt/idf/bin/pip install --no-cache-dir --no-deps .
 
 FROM python:3.12-slim
-# Files that the app moves belong to this user: build with --build-arg UID=$(id -u) to be it.
-ARG UID=1000
-RUN useradd --uid "$UID" --create-home idf \
-    && install --directory --owner=idf --group=idf /library /photos
+# The entry point becomes PUID:PGID, to whom the pictures belong, before the app starts.
+RUN install --directory /library /photos
 COPY --from=build /opt/idf /opt/idf
-ENV PATH=/opt/idf/bin:$PATH NUMBA_CACHE_DIR=/library/.compiled
-USER ${UID}
+ENV PUID=1000 PGID=1000 PATH=/opt/idf/bin:$PATH NUMBA_CACHE_DIR=/library/.compiled
+COPY packaging/container/entrypoint.sh /usr/local/bin/entrypoint
+ENTRYPOINT ["entrypoint"]
 VOLUME ["/library", "/photos"]
 EXPOSE 5501
 # The login page is all that is shown without the password.

@@ -10,6 +10,10 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+import yaml
 
 from tests.setup.checkouts import REPOSITORY
 
@@ -24,12 +28,13 @@ def test_the_container_runs_as_nobody_special_and_keeps_its_data_outside() -> No
     lines = (REPOSITORY / "Dockerfile").read_text().splitlines()
     final = lines[max(k for k, line in enumerate(lines) if line.startswith("FROM")) :]
     steps = [line.split(maxsplit=1) for line in final if line[:1].isupper()]
-    assert [rest for step, rest in steps if step == "USER"] == ["${UID}"]
+    assert [rest for step, rest in steps if step == "ENTRYPOINT"] == ['["entrypoint"]']
     assert [rest for step, rest in steps if step == "VOLUME"] == ['["/library", "/photos"]']
     assert any(step == "HEALTHCHECK" for step, _ in steps)
     copied = (REPOSITORY / "Dockerfile").read_text().split("COPY ")[1:]
     ignored = (REPOSITORY / ".dockerignore").read_text()
-    for name in ("requirements/run.txt", "pyproject.toml", "README.md", "LICENSE", "src"):
+    entry = "packaging/container/entrypoint.sh"
+    for name in ("requirements/run.txt", entry, "pyproject.toml", "README.md", "NOTICE", "src"):
         assert any(name in line for line in copied)
         assert f"!{name}" in ignored
 
@@ -72,3 +77,54 @@ def test_the_desktop_entry_starts_the_app() -> None:
     values = entry["Desktop Entry"]
     assert (values["Type"], values["Exec"]) == ("Application", "idf serve")
     assert "Graphics" in values["Categories"].split(";")
+
+
+ENTRY = REPOSITORY / "packaging" / "container" / "entrypoint.sh"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")
+def test_the_entry_point_becomes_the_owner_of_the_pictures(tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    library.mkdir()
+    (library / "old.db").touch()
+    environment = {**os.environ, "PUID": "12345", "PGID": "23456", "IDF_LIBRARY": str(library)}
+    show = ["sh", "-c", "id -u; id -g; id -G"]
+    done = subprocess.run([ENTRY, *show], env=environment, capture_output=True, text=True)
+    assert done.stdout.split() == ["12345", "23456", "23456"], done.stderr
+    assert {path.stat().st_uid for path in (library, library / "old.db")} == {12345}
+
+
+@pytest.mark.parametrize(("uid", "said"), [("0", "must not be 0"), ("ann", "are numbers")])
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")
+def test_the_entry_point_refuses_root_and_names(uid: str, said: str) -> None:
+    environment = {**os.environ, "PUID": uid}
+    done = subprocess.run([ENTRY, "id"], env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stdout == ""
+
+
+def test_pictures_are_read_only_unless_one_says_so() -> None:
+    services = yaml.safe_load((REPOSITORY / "compose.yaml").read_text())["services"]["idf"]
+    (photos,) = (volume for volume in services["volumes"] if ":/photos" in volume)
+    assert photos.endswith(":/photos:${PHOTOS_MODE:-ro}")
+    assert {"PUID", "PGID", "IDF_PASSWORD"} <= set(services["environment"])
+    assert services["cap_drop"] == ["ALL"]
+
+
+def test_the_templates_for_nas_systems_say_the_same_as_compose() -> None:
+    services = yaml.safe_load((REPOSITORY / "compose.yaml").read_text())["services"]["idf"]
+    container = REPOSITORY / "packaging" / "container"
+    unraid = ElementTree.parse(container / "unraid.xml").getroot()
+    assert unraid.tag == "Container"
+    config = {one.get("Target"): one for one in unraid.findall("Config")}
+    assert set(config) == {"5501", "/photos", "/library", *services["environment"]}
+    assert config["/photos"].get("Mode") == "ro"
+    assert config["IDF_PASSWORD"].get("Mask") == "true"
+    assert config["IDF_PASSWORD"].get("Required") == "true"
+    truenas = yaml.safe_load((container / "truenas.yaml").read_text())["services"]["idf"]
+    assert set(truenas["environment"]) == set(services["environment"])
+    assert {one.split(":")[1] for one in truenas["volumes"]} == {"/photos", "/library"}
+    assert any(one.endswith("/photos:ro") for one in truenas["volumes"])
+    for key in ("cap_drop", "cap_add", "security_opt", "restart", "ports"):
+        assert truenas[key] == services[key], key
