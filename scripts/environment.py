@@ -15,6 +15,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -186,7 +187,7 @@ def remove() -> None:
         library = done.stdout.strip()
     if library and Path(library).is_dir():
         print(f"Your library stays in {library}")
-        command = [python, "-m", "image_duplicate_finder", "backups"]
+        command = [str(python), "-m", "image_duplicate_finder", "backups"]
         backups = subprocess.run(command, capture_output=True, text=True, check=False).stdout
         print("Backups of removed pictures stay; a later installation can restore them:")
         print("".join(f"  {line}\n" for line in backups.splitlines()), end="")
@@ -234,11 +235,11 @@ def main() -> int:
     """Do what the command line says; 0 when it is done, 1 when not."""
     match sys.argv[1:]:
         case [kind] if kind in KINDS:
-            work = partial(make, kind)
+            work: Callable[[], object] = partial(make, kind)
         case ["wheels", folder]:
             work = partial(fill, Path(folder))
         case ["remove"]:
-            work = partial(remove)
+            work = remove
         case _:
             print(f"Usage: environment.py {'|'.join(KINDS)}|wheels FOLDER|remove", file=sys.stderr)
             return 2
