@@ -153,6 +153,7 @@ def report_document(report: Report) -> dict[str, Any]:
         "preserved": report.preserved,
         "notes": list(report.notes),
         "done": [_item(item) for item in report.done],
+        "merged": [_item(item) for item in report.merged],
         "skipped": [_refusal(refusal) for refusal in report.skipped],
     }
 

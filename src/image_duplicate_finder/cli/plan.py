@@ -42,6 +42,13 @@ if TYPE_CHECKING:
     help="backup: move into a backup folder. hardlink, reflink, symlink: put a link to the keeper "
     "in the place of a byte-identical file. trash: move to the system's trash.",
 )
+@click.option(
+    "--merge-metadata",
+    is_flag=True,
+    help="Let keepers take over what they lack from the files that go: date, place, rating, "
+    "keywords, title, description, people. Written as XMP into JPEG, PNG and WebP files, else "
+    "into a sidecar; the pixels stay as they are, and idf undo takes it back.",
+)
 @json_option
 @click.pass_context
 def command(
@@ -50,6 +57,7 @@ def command(
     scan_number: int | None,
     only_from: tuple[Path, ...],
     action: str,
+    merge_metadata: bool,
     json_to: JsonTarget | None,
     **options: Any,
 ) -> None:
@@ -64,6 +72,7 @@ def command(
       idf plan --json plan.json
       idf plan --relation byte_identical --action hardlink --json links.json
       idf plan --only-from ~/Pictures/phone
+      idf plan --merge-metadata --json plan.json
     """
     with open_library(context) as library:
         plan = library.plan(
@@ -71,6 +80,7 @@ def command(
             query=query(**options),
             action=RemovalAction(action),
             only_from=only_from,
+            merge_metadata=merge_metadata,
         )
     if json_to is not None:
         from image_duplicate_finder.removal import plan_to_dict
@@ -93,6 +103,9 @@ def _lines(plan: Plan) -> Iterator[str]:
         for companion in item.companions:
             yield f"  with {shown(companion.path)}"
         yield f"  keep {shown(evidence.keeper.path)}: {evidence.words}"
+    for merge in plan.merges:
+        yield f"add to {shown(merge.keeper.path)}: {', '.join(merge.additions.to_values())}"
+        yield from (f"  from {shown(path)}" for path in merge.sources)
     if plan.refusals:
         yield f"{counted(len(plan.refusals), 'selected file')} cannot be removed:"
         yield from (f"  {shown(each.path)}: {each.message}" for each in plan.refusals)

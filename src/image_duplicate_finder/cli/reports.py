@@ -55,6 +55,7 @@ def _lines(report: Report, done: str, undo: bool) -> Iterator[str]:
     for item in report.done:
         if item.destination is not None and item.destination != item.path:
             yield f"{shown(item.path)} is back as {shown(item.destination)}"
+    yield from (f"metadata added: {shown(item.path)}" for item in report.merged)
     yield from report.notes
     if report.preserved:
         yield f"The backup also preserves {counted(report.preserved, 'other file')} of the scan."

@@ -21,6 +21,7 @@ _ITEM = re.compile(rb"<rdf:li[^>]*>(.*?)</rdf:li>", re.DOTALL)
 _TAKEN = re.compile(
     rb"(?:exif:DateTimeOriginal|photoshop:DateCreated|xmp:CreateDate)"
     rb"(?:=[\"']|>)\s*(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)"
+    rb"(?:\.\d+)?([+-]\d\d:\d\d)?"
 )
 _LENS = re.compile(rb"(?:aux:Lens|exifEX:LensModel)(?:=[\"']|>)([^\"'<]{1,200})")
 _LATITUDE = re.compile(rb"exif:GPSLatitude(?:=[\"']|>)([^\"'<]{1,40})")
@@ -75,7 +76,7 @@ def read_xmp(packet: bytes) -> XmpFields:
     return XmpFields(
         rating=min(max(int(rating[1]), 0), 5) if rating else None,
         keywords=_list(_SUBJECT.search(packet)) or _list(_HIERARCHY.search(packet)),
-        taken=taken[1].decode() if taken else None,
+        taken=(taken[1] + (taken[2] or b"")).decode() if taken else None,
         lens=_first(_LENS.search(packet)),
         has_gps=_LATITUDE.search(packet) is not None,
         label=_first(_LABEL.search(packet)),

@@ -16,7 +16,6 @@ from image_duplicate_finder.companions import (
     label_folders,
     split,
 )
-from image_duplicate_finder.decode.metadata import merge_metadata
 from image_duplicate_finder.model import Metadata
 
 _LARGEST_TEXT = 1 << 20
@@ -79,5 +78,11 @@ def _read(path: str) -> Beside | None:
         return Beside(path, kind, f"unread:{path}")
     if kind is CompanionKind.CAPTION:
         data = data.strip()
-    metadata = merge_metadata(xmp=data) if split(path)[1] == "xmp" else None
-    return Beside(path, kind, blake3(data).digest(8).hex(), metadata)
+    said = _said(data) if split(path)[1] == "xmp" else None
+    return Beside(path, kind, blake3(data).digest(8).hex(), said)
+
+
+def _said(packet: bytes) -> Metadata:
+    from image_duplicate_finder.decode.metadata import merge_metadata  # it loads decoders
+
+    return merge_metadata(xmp=packet)

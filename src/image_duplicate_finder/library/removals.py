@@ -6,16 +6,19 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from image_duplicate_finder.additions import lacking, with_additions
 from image_duplicate_finder.discover import clean_roots
+from image_duplicate_finder.discover.beside import Beside, beside
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.library.opened import OpenLibrary, Paths
-from image_duplicate_finder.model import GroupKind, Relation
+from image_duplicate_finder.model import GroupKind, Metadata, Relation
 from image_duplicate_finder.progress import CancelToken, Progress, silent
 from image_duplicate_finder.removal import (
     BACKUP_FOLDER_NAME,
     BackupInfo,
     Evidence,
     Item,
+    Merge,
     Offer,
     Plan,
     PlanFile,
@@ -49,13 +52,16 @@ class Removals(OpenLibrary):
         query: GroupQuery | None = None,
         action: RemovalAction = RemovalAction.BACKUP,
         only_from: Paths = (),
+        merge_metadata: bool = False,
     ) -> Plan:
         """What would be removed: the selected members of a scan's groups, with refusals.
 
         ``query`` restricts it to some groups, ``only_from`` to files below some folders. What
         has no verified match of its own with its keeper is refused; so is what only contains
-        another picture or looks like it, unless a person selected just that file. Nothing is
-        touched.
+        another picture or looks like it, unless a person selected just that file. With
+        ``merge_metadata`` keepers take over dates, places, ratings, keywords, titles, descriptions
+        and names of people that they lack, from the files that go and from their sidecars.
+        Nothing is touched.
         """
         record = self._store.scans.get(scan)
         chosen = replace(query or GroupQuery(), selected_only=True)
@@ -69,6 +75,7 @@ class Removals(OpenLibrary):
             only_from=clean_roots(only_from) if (only_from := tuple(only_from)) else (),
             surroundings=look_around(evidence, record.roots),
             refused=refused,
+            merges=merges_of(groups) if merge_metadata else (),
         )
 
     def _verified(self, groups: Iterable[GroupView]) -> tuple[list[Evidence], list[Refusal]]:
@@ -175,7 +182,7 @@ class Removals(OpenLibrary):
         scanned = () if scan is None else self._to_preserve(plan, scan, mode)
         try:
             report = self._remover.apply(
-                plan,
+                self._told(plan),
                 prove=self._prove,
                 mode=mode,
                 scanned=scanned,
@@ -188,6 +195,20 @@ class Removals(OpenLibrary):
             return report
         finally:
             self._note_gone(run.id for run in self._remover.history()[:1])
+
+    def _told(self, plan: Plan) -> Plan:
+        """The plan with what scans and sidecars tell today in place of what its merges say."""
+        paths = {p for merge in plan.merges for p in (merge.keeper.path, *merge.sources)}
+        if not paths:
+            return plan
+        known = self._store.groups.scanned(paths)
+        sidecars = beside(known)
+        merges = (
+            merge_of(known[merge.keeper.path], [known[p] for p in merge.sources], sidecars)
+            for merge in plan.merges
+            if all(path in known for path in (merge.keeper.path, *merge.sources))
+        )
+        return replace(plan, merges=tuple(merge for merge in merges if merge is not None))
 
     def _scan_of(self, plan: Plan) -> int | None:
         """The scan whose groups show all that a plan says; None for a plan that nobody knows."""
@@ -356,6 +377,43 @@ def evidence_of(groups: Iterable[GroupView]) -> list[Evidence]:
         for member in group.members
         if member.selected and not member.file.gone
     ]
+
+
+def merges_of(groups: Iterable[GroupView]) -> list[Merge]:
+    """What the keepers of ``groups`` lack and their selected members or their sidecars have."""
+    groups = list(groups)
+    files = [member.file for group in groups for member in group.members if member.selected]
+    sidecars = beside(file.path for file in (*files, *(group.keeper for group in groups)))
+    merges = (
+        merge_of(
+            group.keeper,
+            [each.file for each in group.members if each.selected and not each.file.gone],
+            sidecars,
+        )
+        for group in groups
+    )
+    return [merge for merge in merges if merge is not None]
+
+
+def merge_of(
+    keeper: FileView, going: Sequence[FileView], sidecars: Mapping[str, Sequence[Beside]]
+) -> Merge | None:
+    """What a keeper lacks and files that go (or their sidecars) have; None where it lacks nothing.
+
+    What its own sidecar says, it has.
+    """
+    mine, *more = _said_of(keeper, sidecars)
+    mine = with_additions(mine, lacking(mine, more))
+    told = {file.path: _said_of(file, sidecars) for file in going}
+    additions = lacking(mine, (each for said in told.values() for each in said))
+    sources = tuple(path for path, said in told.items() if lacking(mine, said))
+    return Merge(_plan_file(keeper), additions, sources) if additions else None
+
+
+def _said_of(file: FileView, sidecars: Mapping[str, Sequence[Beside]]) -> list[Metadata]:
+    """What a file says of itself, and what its XMP sidecars say."""
+    found = (each.metadata for each in sidecars.get(file.path, ()))
+    return [file.info.metadata, *(each for each in found if each is not None)]
 
 
 def _plan_file(file: FileView) -> PlanFile:

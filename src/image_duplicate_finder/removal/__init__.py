@@ -10,6 +10,7 @@ from image_duplicate_finder.removal.backup import places_for
 from image_duplicate_finder.removal.plan import (
     Companion,
     Evidence,
+    Merge,
     Plan,
     PlanFile,
     PlanItem,
@@ -41,6 +42,7 @@ __all__ = [
     "Companion",
     "Evidence",
     "Item",
+    "Merge",
     "Offer",
     "Plan",
     "PlanFile",

@@ -8,11 +8,14 @@ from dataclasses import replace
 from image_duplicate_finder.removal import fs, look
 from image_duplicate_finder.removal.journal import Journal
 from image_duplicate_finder.removal.links import ToLink
+from image_duplicate_finder.removal.merge import ToMerged, ToWritten
 from image_duplicate_finder.removal.methods import Method, ToBackup
-from image_duplicate_finder.removal.records import Item, State
+from image_duplicate_finder.removal.plan import LINKS
+from image_duplicate_finder.removal.records import MERGED, WRITTEN, Item, State
 from image_duplicate_finder.removal.trash import ToTrash, surely_in_trash
 from image_duplicate_finder.settings import RemovalAction
 
+_OF_KINDS: Mapping[str, Method] = {MERGED: ToMerged(), WRITTEN: ToWritten()}
 METHODS: Mapping[RemovalAction, Method] = {
     RemovalAction.BACKUP: ToBackup(),
     RemovalAction.HARDLINK: ToLink(),
@@ -20,6 +23,16 @@ METHODS: Mapping[RemovalAction, Method] = {
     RemovalAction.SYMLINK: ToLink(),
     RemovalAction.TRASH: ToTrash(),
 }
+
+
+def method_of(item: Item) -> Method:
+    """How this item left, and comes back."""
+    return _OF_KINDS.get(item.kind) or METHODS[item.action]
+
+
+def leaves_something(item: Item) -> bool:
+    """Whether something of this program's stands at the item's place after it left."""
+    return item.kind in _OF_KINDS or item.action in LINKS
 
 
 def let_go_of_trashed(journal: Journal, items: Sequence[Item]) -> list[Item]:

@@ -30,7 +30,7 @@ from image_duplicate_finder.removal.journal import Journal
 from image_duplicate_finder.removal.links import TRACE
 from image_duplicate_finder.removal.plan import COMPANION_KINDS
 from image_duplicate_finder.removal.plan_file import path_from_dict
-from image_duplicate_finder.removal.records import BackupFolder, Item, RunState, State
+from image_duplicate_finder.removal.records import MERGED, BackupFolder, Item, RunState, State
 from image_duplicate_finder.removal.volumes import same_drive, volume_of, volumes_below
 from image_duplicate_finder.settings import BackupMode, RemovalAction
 
@@ -309,7 +309,7 @@ def _really(item: Item) -> Item:
 def _item(line: dict[str, Any], folder: str) -> Item | None:
     """The item that a line of the manifest tells of; None for other lines and impossible ones."""
     try:
-        if line["event"] != "removed" or line["kind"] not in _KINDS:
+        if line["event"] != "removed" or line["kind"] not in (MERGED, *_KINDS):
             return None
         keeper = _absolute(line, "keeper") if "keeper" in line else None
         return Item(
@@ -327,7 +327,8 @@ def _item(line: dict[str, Any], folder: str) -> Item | None:
             keeper_content=None if keeper is None else _hash(line["keeper_blake3"]),
             relation=None if keeper is None else Relation(line["relation"]),
             group=_number(line.get("group", 0)),
-            kind=line["kind"],
+            # That a file may be replaced is believed of this library's own journal only.
+            kind="picture" if line["kind"] == MERGED else line["kind"],
             aim=path_from_dict(line, "aim") if "aim" in line else None,
             adopted=True,
         )

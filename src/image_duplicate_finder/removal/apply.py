@@ -15,7 +15,7 @@ from itertools import groupby
 
 from image_duplicate_finder.progress import CancelToken, Progress, Step
 from image_duplicate_finder.removal import fs, look
-from image_duplicate_finder.removal.actions import METHODS, let_go_of_trashed
+from image_duplicate_finder.removal.actions import METHODS, let_go_of_trashed, method_of
 from image_duplicate_finder.removal.backup import RunBackup, places_for
 from image_duplicate_finder.removal.checks import Checks, Seen, after
 from image_duplicate_finder.removal.journal import Journal
@@ -250,7 +250,7 @@ def give_back(item: Item) -> Item:
     It is ``skipped`` when the file is in its place; ``moved`` when that is taken, so that it
     stays in the backup; still ``intent`` when the disk does not answer.
     """
-    method = METHODS[item.action]
+    method = method_of(item)
     try:
         where = method.settle(item, item.path)
         if where == Where.STORED:

@@ -124,14 +124,14 @@ class Checks:
                 "Files that belong to it came or went since the plan was made. Make a new plan.",
             )
 
-    def place(self, path: str) -> None:
-        """Raise Refused when files may not be removed from where ``path`` really is."""
+    def place(self, path: str, *, goes: bool = True) -> None:
+        """Raise Refused when nothing may be changed where ``path`` really is, or none may go."""
         above = Above.of(path)
         if not self._roots.hold(above):
             raise Refused(Reason.OUTSIDE, "It lies outside the scanned folders.")
         if self._protected.hold(above):
             raise Refused(Reason.PROTECTED, "It lies in a protected folder.")
-        if self._only_from and not self._only_from.hold(above):
+        if goes and self._only_from and not self._only_from.hold(above):
             raise Refused(
                 Reason.NOT_CHOSEN, "It is not in one of the folders that files may go from."
             )

@@ -24,7 +24,7 @@ from image_duplicate_finder.removal.look import Refused
 from image_duplicate_finder.removal.methods import put_back, taken
 from image_duplicate_finder.removal.moves import Where
 from image_duplicate_finder.removal.plan import Reason
-from image_duplicate_finder.removal.records import Item, State
+from image_duplicate_finder.removal.records import MERGED, WRITTEN, Item, State
 from image_duplicate_finder.settings import RemovalAction
 
 TRACE = "user.image-duplicate-finder.links"
@@ -146,11 +146,13 @@ class ToLink:
 
 
 def is_ours(item: Item, path: str) -> bool:
-    """Whether a link that this item made stands at ``path``, with nothing of its own in it.
+    """Whether what this item put there stands at ``path``, with nothing of its own in it.
 
     An adopted item may never have made one: a symbolic link is its own only where the file that
     it leads to says so, and another file only with the very content.
     """
+    if item.kind in (MERGED, WRITTEN):
+        return look.holds(path, item.keeper_content or item.content)
     found = look.status(path)
     if found is None:
         return False

@@ -7,12 +7,13 @@ everything again on the disk; nothing here is trusted there.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from blake3 import blake3
 
+from image_duplicate_finder.additions import Additions
 from image_duplicate_finder.companions import Folder, Unit
 from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.model import FileStat, Relation
@@ -42,6 +43,7 @@ class Reason(StrEnum):
     GONE = "gone"
     CHANGED = "changed"
     UNIT = "unit"
+    MERGE = "merge"
     LINK = "link"
     VOLUME = "volume"
     TAKEN = "taken"
@@ -106,6 +108,15 @@ class PlanItem:
 
 
 @dataclass(frozen=True, slots=True)
+class Merge:
+    """Metadata that a keeper takes over from ``sources``, files that the plan removes."""
+
+    keeper: PlanFile
+    additions: Additions
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """A file that stays where it is, and why, in words for people."""
 
@@ -118,7 +129,7 @@ class Refusal:
 class Plan:
     """What to remove and how. ``id`` is a hash of what it does (see :func:`identified`).
 
-    ``only_from`` is empty when files may go from every root.
+    ``only_from`` is empty when files may go from every root. ``merges`` come before all removals.
     """
 
     id: str
@@ -128,6 +139,7 @@ class Plan:
     only_from: tuple[str, ...]
     items: tuple[PlanItem, ...]
     refusals: tuple[Refusal, ...] = ()
+    merges: tuple[Merge, ...] = ()
 
     @property
     def total_bytes(self) -> int:
@@ -166,12 +178,15 @@ def make_plan(
     only_from: Sequence[str] = (),
     surroundings: Surroundings | None = None,
     refused: Iterable[Refusal] = (),
+    merges: Iterable[Merge] = (),
 ) -> Plan:
     """Turn the wish to remove into a plan; the result does not depend on anything but this.
 
     ``roots``, ``protected`` and ``only_from`` are absolute, normalised folders. A file that
     comes with several keepers takes the first that may be used. Where two wishes stand on each
-    other's file, both are refused. ``refused`` are files that the caller refuses already.
+    other's file, both are refused. ``refused`` are files that the caller refuses already. Of
+    ``merges`` those are left out whose keeper or all of whose sources stay out of the plan; where
+    the plan makes links, all are.
     """
     around = surroundings or Surroundings()
     draft = Plan("", action, tuple(roots), tuple(protected), tuple(only_from), ())
@@ -210,13 +225,22 @@ def make_plan(
             draft,
             items=tuple(items),
             refusals=tuple(refusal for path, refusal in refusals.items() if path not in kept),
+            merges=tuple(_merges_of(items, merges if action not in LINKS else ())),
         )
     )
 
 
+def _merges_of(items: Sequence[PlanItem], merges: Iterable[Merge]) -> Iterator[Merge]:
+    going = {item.path: item.evidence.keeper.path for item in items}
+    for merge in merges:
+        sources = tuple(path for path in merge.sources if going.get(path) == merge.keeper.path)
+        if sources and merge.additions:
+            yield replace(merge, sources=sources)
+
+
 def identified(plan: Plan) -> Plan:
     """The plan with its id: sixteen hexadecimal digits that change with what it would do."""
-    does = (plan.action, plan.roots, plan.protected, plan.only_from, plan.items)
+    does = (plan.action, plan.roots, plan.protected, plan.only_from, plan.items, *plan.merges)
     return replace(plan, id=blake3(repr(does).encode("ascii", "backslashreplace")).hexdigest()[:16])
 
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from image_duplicate_finder.additions import Additions
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.model import FileStat, Relation
 from image_duplicate_finder.printable import printable
@@ -14,6 +15,7 @@ from image_duplicate_finder.removal.plan import (
     COMPANION_KINDS,
     Companion,
     Evidence,
+    Merge,
     Plan,
     PlanFile,
     PlanItem,
@@ -65,6 +67,14 @@ def plan_to_dict(plan: Plan) -> dict[str, Any]:
         "only_from": [path_to_dict(root) for root in plan.only_from],
         "bytes": plan.total_bytes,
         "items": [_item_to_dict(item) for item in plan.items],
+        "merges": [
+            {
+                "keeper": _file_to_dict(merge.keeper),
+                "add": merge.additions.to_values(),
+                "sources": [path_to_dict(path) for path in merge.sources],
+            }
+            for merge in plan.merges
+        ],
         "refusals": [
             {**path_to_dict(r.path), "reason": r.reason.value, "message": r.message}
             for r in plan.refusals
@@ -105,6 +115,16 @@ def plan_from_dict(values: Any) -> Plan:
                     _text(refusal, "message"),
                 )
             )
+        merges = []
+        for number, merge in enumerate(_list(values, "merges", optional=True), 1):
+            where = f"merge {number}{_named(merge)}"
+            merges.append(
+                Merge(
+                    _file_from_dict(merge["keeper"]),
+                    Additions.from_values(merge["add"]),
+                    tuple(path_from_dict(path) for path in _list(merge, "sources")),
+                )
+            )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         if isinstance(error, KeyError):
             what = f"{error.args[0]} is missing"
@@ -113,7 +133,18 @@ def plan_from_dict(values: Any) -> Plan:
         raise UsageError(
             f"This is not a plan that `idf plan` wrote. In {where}: {_short(what)}."
         ) from error
-    return in_order(Plan("", action, roots, protected, only_from, tuple(items), tuple(refusals)))
+    return in_order(
+        Plan(
+            "",
+            action,
+            roots,
+            protected,
+            only_from,
+            tuple(items),
+            tuple(refusals),
+            tuple(merges),
+        )
+    )
 
 
 def _named(item: Any) -> str:

@@ -18,9 +18,10 @@ from image_duplicate_finder.removal.backup import prune
 from image_duplicate_finder.removal.checks import Matches
 from image_duplicate_finder.removal.journal import Journal
 from image_duplicate_finder.removal.look import Above, Refused
+from image_duplicate_finder.removal.merging import as_before
 from image_duplicate_finder.removal.plan import Reason, Refusal
 from image_duplicate_finder.removal.preserve import preserved_files, restated_by_link
-from image_duplicate_finder.removal.records import UNSETTLED, BackupFolder, Item, State
+from image_duplicate_finder.removal.records import UNSETTLED, WRITTEN, BackupFolder, Item, State
 from image_duplicate_finder.removal.report import PurgeReport, Restated
 
 _HELD = (State.MOVED, State.TRASHED, State.MISSING, *UNSETTLED)
@@ -37,6 +38,7 @@ def purge(
     matches: Matches,
 ) -> PurgeReport:
     """Delete a run's files in the backup for good. The caller holds the library's lock."""
+    matches = as_before(journal.items(), matches)
     chosen = None if items is None else set(items)
     wanted = [
         item
@@ -108,7 +110,7 @@ def finish_purge(unit: Sequence[Item], journal: Journal, matches: Matches) -> li
     What has no keeper by now stays, also where the person had insisted: that was said of the
     files as they were then.
     """
-    refused = _may_be_last(unit, journal, matches)
+    refused = _may_be_last(unit, journal, as_before(journal.items(), matches))
     if refused is None:
         return purge_items(unit, journal)
     kept = [replace(item, state=State.MOVED, note=refused.message) for item in unit]
@@ -164,7 +166,9 @@ def _without_keeper(unit: Sequence[Item], matches: Matches) -> Refused | None:
 
     A keeper counts only with a match of its own, whatever the removal said that it was.
     """
-    if all(item.kind != "picture" for item in unit):
+    if all(item.kind == WRITTEN for item in unit):
+        return None  # the file itself stands in its place, and a copy of it goes
+    if all(item.keeper is None for item in unit):
         return Refused(Reason.NO_MATCH, "No keeper of it is known; it stays.")
     for item in unit:
         if item.keeper is None or item.keeper_content is None:

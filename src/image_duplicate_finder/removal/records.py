@@ -36,6 +36,9 @@ class State(StrEnum):
     MISSING = "missing"
 
 
+MERGED, WRITTEN = "merged", "written"
+"""Kinds of items whose place stays in use; see :class:`Item`."""
+
 UNSETTLED = (State.INTENT, State.UNDOING, State.PURGING)
 
 
@@ -55,8 +58,10 @@ class Item:
     ``path`` is where it was, ``stored`` where its bytes are kept while it is ``moved``;
     ``content`` is its BLAKE3 hash, ``size`` its bytes. ``metadata`` holds mode, owner, times,
     extended attributes and the number of hard links. ``keeper`` is None for companions, whose
-    ``kind`` is ``video`` or ``sidecar`` instead of ``picture``. ``aim`` is what a symbolic link
-    at ``path`` says. ``destination`` is where an undo put the file or is putting it.
+    ``kind`` is ``video`` or ``sidecar`` instead of ``picture``. A file that took over metadata is
+    ``merged``: stored is the file as it was, and its keeper is what stands in its place. A sidecar
+    that was not there before is ``written``: stored is a copy of it. ``aim`` is what a symbolic
+    link at ``path`` says. ``destination`` is where an undo put the file or is putting it.
     ``folder_before`` and ``folder_after`` are the folder's mtime_ns around the removal, to
     bring that back too. ``adopted`` items come from a manifest that anyone may have written.
     """

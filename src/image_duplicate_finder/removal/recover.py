@@ -14,7 +14,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from image_duplicate_finder.removal import checks, look
-from image_duplicate_finder.removal.actions import METHODS, let_go_of_trashed
+from image_duplicate_finder.removal.actions import let_go_of_trashed, method_of
 from image_duplicate_finder.removal.apply import folders_of, give_back, sync
 from image_duplicate_finder.removal.backup import prune
 from image_duplicate_finder.removal.journal import Journal
@@ -85,7 +85,7 @@ def _settle(journal: Journal, unit: Sequence[Item], matches: checks.Matches) -> 
 
 def _finish_or_return(unit: Sequence[Item]) -> list[Item]:
     try:
-        wheres = [METHODS[item.action].settle(item, item.path) for item in unit]
+        wheres = [method_of(item).settle(item, item.path) for item in unit]
         if all(where == Where.STORED for where in wheres):
             for item in unit:
                 checks.after(item, None)
@@ -99,7 +99,7 @@ def _finish_undo(unit: Sequence[Item]) -> list[Item]:
     try:
         for item in unit:
             place = item.destination or item.path
-            if METHODS[item.action].settle(item, place) == Where.STORED:
+            if method_of(item).settle(item, place) == Where.STORED:
                 check_stored(item)
                 put_back_with_folder_time(item)
     except (Refused, OSError):

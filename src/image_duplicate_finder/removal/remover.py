@@ -18,6 +18,7 @@ from image_duplicate_finder.removal.checks import Checks, Matches, nothing_match
 from image_duplicate_finder.removal.journal import Journal
 from image_duplicate_finder.removal.links import Targets, links_below, links_of
 from image_duplicate_finder.removal.look import Refused
+from image_duplicate_finder.removal.merging import Merging, as_before
 from image_duplicate_finder.removal.plan import Evidence, Plan, Refusal, in_order, root_of
 from image_duplicate_finder.removal.preserve import Preserved, preserve
 from image_duplicate_finder.removal.purge import Dropped, drop_preserved, purge
@@ -98,19 +99,28 @@ class Remover:
         with self._working("a removal") as journal:
             recovered = recover(journal, self._matches).lines
             run = journal.begin_run(plan.id, plan.action, mode)
-            try:
-                checks = Checks(
+
+            def checked(plan: Plan, matches: Matches) -> Checks:
+                return Checks(
                     plan,
                     protected=tuple(protected),
-                    matches=matches or self._matches,
+                    matches=matches,
                     around=look_around(
                         (item.evidence for item in plan.items), plan.roots, links=False
                     ),
                     targets=Targets((*links_below(plan.roots), *links_of(journal))),
                 )
+
+            try:
+                checks = checked(plan, matches or self._matches)
                 backups = Backups(
                     journal, run, plan.roots, (*plan.protected, *protected), backup_dir
                 )
+                merging = Merging(plan, run, journal, backups)
+                merging.apply(checks, cancel)
+                if plan.merges:
+                    plan = merging.plan
+                    checks = checked(plan, as_before(merging.done, matches or self._matches))
                 preserved = _preserve(plan, backups, mode, scanned, cancel)
                 application = Application(plan, run, journal, checks, backups)
                 application.skipped += unproved
@@ -122,11 +132,12 @@ class Remover:
             return Report(
                 run,
                 tuple(application.done),
-                tuple(application.skipped),
+                (*merging.skipped, *application.skipped),
                 not finished,
                 sum(found.count for found in preserved),
                 tuple(line for found in preserved for line in found.restated),
                 (*recovered, *(found.note for found in preserved if found.note)),
+                tuple(merging.done),
             )
 
     def undo(

@@ -28,7 +28,8 @@ class Report:
     ``done`` are the files that were removed or restored, ``skipped`` those that stayed where
     they were, with reasons. ``stopped`` tells that the user stopped it before the end.
     ``preserved`` counts further files that the backup holds without taking space, or as copies.
-    ``restated`` lets a library keep what it knows of those. ``notes`` are sentences for people.
+    ``restated`` lets a library keep what it knows of those. ``merged`` are the files that took over
+    metadata. ``notes`` are sentences for people.
     """
 
     run: int
@@ -38,6 +39,7 @@ class Report:
     preserved: int = 0
     restated: tuple[Restated, ...] = ()
     notes: tuple[str, ...] = ()
+    merged: tuple[Item, ...] = ()
 
     @property
     def total_bytes(self) -> int:

@@ -12,7 +12,7 @@ from itertools import groupby, islice
 from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.progress import CancelToken, Progress, Step
 from image_duplicate_finder.removal import checks, fs, look, moves
-from image_duplicate_finder.removal.actions import METHODS
+from image_duplicate_finder.removal.actions import leaves_something, method_of
 from image_duplicate_finder.removal.apply import BATCH, as_refused, folders_of, sync
 from image_duplicate_finder.removal.backup import MANIFEST_NAME, RunBackup
 from image_duplicate_finder.removal.journal import Journal
@@ -20,7 +20,7 @@ from image_duplicate_finder.removal.links import is_ours
 from image_duplicate_finder.removal.look import Refused
 from image_duplicate_finder.removal.methods import taken
 from image_duplicate_finder.removal.moves import Where
-from image_duplicate_finder.removal.plan import LINKS, Reason, Refusal
+from image_duplicate_finder.removal.plan import Reason, Refusal
 from image_duplicate_finder.removal.records import BackupFolder, Item, State
 from image_duplicate_finder.removal.volumes import Same, Volume, recorded_for, same, volume_of
 from image_duplicate_finder.settings import RemovalAction
@@ -176,7 +176,7 @@ class Restoration:
     def _with_destination(self, item: Item) -> Item:
         place = item.path
         self.places.check(item)
-        if look.status(place) is not None and not (item.action in LINKS and is_ours(item, place)):
+        if look.status(place) is not None and not (leaves_something(item) and is_ours(item, place)):
             if not self.rename:
                 raise taken(place)
             place = moves.free_name(place)
@@ -295,7 +295,7 @@ def put_back_with_folder_time(item: Item) -> None:
         and place == item.path
         and fs.lstat(folder).st_mtime_ns == item.folder_after
     )
-    METHODS[item.action].put_back(item, place)
+    method_of(item).put_back(item, place)
     if untouched and item.folder_before is not None:
         with contextlib.suppress(OSError):  # a nicety that must not fail the undo
             fs.set_times(folder, fs.lstat(folder).st_atime_ns, item.folder_before)
@@ -309,7 +309,7 @@ def settle_unit(unit: Sequence[Item]) -> list[Item]:
     """
     outcome = []
     try:
-        wheres = [METHODS[i.action].settle(i, i.destination or i.path) for i in unit]
+        wheres = [method_of(i).settle(i, i.destination or i.path) for i in unit]
         if all(where == Where.PLACE for where in wheres):
             return [replace(item, state=State.RESTORED) for item in unit]
         for item, where in zip(unit, wheres, strict=True):
