@@ -7,19 +7,21 @@ import stat
 from collections.abc import Generator, Sequence
 
 import cv2
+from blake3 import blake3
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, initialize, invariant, multiple, rule
 
+from image_duplicate_finder.bulk import BulkOrder, BulkRule
 from image_duplicate_finder.errors import NotFound, NothingReadable
 from image_duplicate_finder.executors.engine import LocalExecutor
 from image_duplicate_finder.executors.messages import Answer, FileTask
 from image_duplicate_finder.executors.task import run_task
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.library import Library
-from image_duplicate_finder.model import Relation
-from image_duplicate_finder.removal import Plan, State
-from image_duplicate_finder.results import GroupView
+from image_duplicate_finder.model import Group, GroupKind, Member, Relation
+from image_duplicate_finder.removal import Evidence, Plan, State
+from image_duplicate_finder.results import GroupQuery, GroupView
 from image_duplicate_finder.settings import BackupMode, Mode, RemovalAction, ScanSettings
 from tests.painting import paint_photo
 from tests.removal.outside import WHICH, Outside
@@ -36,6 +38,10 @@ def _pictures() -> tuple[bytes, bytes, bytes]:
     half = cv2.resize(photo, (64, 48), interpolation=cv2.INTER_AREA)
     one, two, three = (cv2.imencode(".jpg", p)[1].tobytes() for p in (photo, half, other))
     return one, two, three
+
+
+HALVES = {blake3(data).digest() for data in _pictures()[:2]}
+"""The contents of the two pictures that match."""
 
 
 def _read_here(
@@ -93,8 +99,9 @@ class Program(Outside):
         if (group := self._group(scan, place)) is not None:
             file = group.members[member % len(group.members)].file.id
             again = self.library.choose_keeper(group.id, file)
-            everyone = [(again, m.file.id) for m in self.library.group(again).members]
-            self.library.select(everyone)
+            if again:
+                everyone = [(again, m.file.id) for m in self.library.group(again).members]
+                self.library.select(everyone)
 
     @rule(scan=scans, place=PLACE, member=PLACE)
     def dismiss(self, scan: int, place: int, member: int) -> None:
@@ -102,9 +109,47 @@ class Program(Outside):
             file = group.members[member % len(group.members)].file.id
             self.library.dismiss(group.id, [file])
 
+    @rule(scan=scans, place=PLACE, first=PLACE, count=PLACE)
+    def split(self, scan: int, place: int, first: int, count: int) -> None:
+        if (group := self._group(scan, place)) is not None and len(group.members) > 1:
+            some = group.members[first % len(group.members) :][: 1 + count]
+            if len(some) < len(group.members):
+                self.library.split(group.id, [member.file.id for member in some])
+
+    @rule(scan=scans, rule=st.sampled_from(BulkRule), everything=st.booleans())
+    def apply_rule(self, scan: int, rule: BulkRule, everything: bool) -> None:
+        order = BulkOrder(rule, relations=frozenset(Relation)) if everything else BulkOrder(rule)
+        self.library.apply_bulk(scan, GroupQuery(), order)
+
+    @rule(
+        scan=scans, place=PLACE, relation=st.sampled_from(Relation), kind=st.sampled_from(GroupKind)
+    )
+    def conclude(self, scan: int, place: int, relation: Relation, kind: GroupKind) -> None:
+        """All files of the scan become copies of one, as if relations could be concluded."""
+        group = self._group(scan, place)
+        files = [f.file for c in self.library._store.scans.contents(scan) for f in c.files]
+        if group is None or len(files) < 2:
+            return
+        keeper = files[place % len(files)]
+        members = [Member(file, relation, "", selected=True) for file in files if file != keeper]
+        wrong = Group(kind, keeper, ("chosen by you",), tuple(members))
+        self.library._store.groups.replace_one(group.id, [wrong])
+
     @rule(target=plans, scan=scans, action=ACTIONS)
     def plan(self, scan: int, action: RemovalAction) -> Plan:
-        return self.library.plan(scan, action=action)
+        plan = self.library.plan(scan, action=action)
+        for item in plan.items:
+            assert self._vouched(item.evidence)
+        return plan
+
+    def _vouched(self, wish: Evidence) -> bool:
+        """Whether a file shows what its keeper shows: equal bytes, or a photo and its half."""
+        return wish.chosen or self._shows_the_same(wish.file.content, wish.keeper.content)
+
+    def _shows_the_same(self, content: bytes, keeper: bytes) -> bool:
+        if content == keeper or {content, keeper} == HALVES:
+            return True
+        return self.library._store.decisions.was_chosen((content, keeper))
 
     @rule(target=runs, plan=plans, mode=st.sampled_from(BackupMode))
     def apply(self, plan: Plan, mode: BackupMode) -> int:
@@ -114,6 +159,7 @@ class Program(Outside):
         for item in report.done:
             assert not any(item.path.startswith(folder + os.sep) for folder in plan.protected)
             if item.keeper is not None:
+                assert self._shows_the_same(item.content, item.keeper_content or b"")
                 assert stat.S_ISREG(os.lstat(item.keeper).st_mode)
                 assert content_of(item.keeper) == item.keeper_content
         return report.run

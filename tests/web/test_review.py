@@ -14,6 +14,8 @@ from werkzeug.datastructures import MultiDict
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.model import GroupKind, Relation
 from image_duplicate_finder.results import GroupQuery, GroupSort
+from image_duplicate_finder.scan.basis import verifier_name
+from image_duplicate_finder.settings import ScanSettings
 from image_duplicate_finder.store import Store
 from image_duplicate_finder.web.jobs import Job, Kind
 from image_duplicate_finder.web.query import listing
@@ -401,3 +403,65 @@ def test_failures_and_export_are_one_click_away(visitor: FlaskClient, scene: Sce
     store.close()
     page = visitor.get(f"/scans/{scene.scan}/").get_data(as_text=True)
     assert f'href="/scans/{scene.scan}/failures/"' in page
+
+
+# What does not match
+
+
+def never_matched(library: Library, scene: Scene, *names: str) -> None:
+    """Some files were verified against all others, and matched none."""
+    store = library._store
+    ids = {
+        name: store.contents.ids_of([view.content])[view.content]
+        for name, file in scene.files.items()
+        for view in store.groups.files(scene.scan, [file])
+    }
+    verifier = verifier_name(ScanSettings().mode)
+    for name in names:
+        own = ids[name]
+        others = set(ids.values()) - {own}
+        store._database.connection.execute("DELETE FROM match WHERE ? IN (a, b)", (own,))
+        store.matches.add_verified(verifier, ((min(own, o), max(own, o)) for o in others))
+
+
+def test_the_page_tells_what_left_a_group(
+    visitor: FlaskClient, scene: Scene, library: Library
+) -> None:
+    never_matched(library, scene, "b/crop.png")
+    address = f"/scans/{scene.scan}/groups/{first_group(library, scene)}/keeper"
+    answer = visitor.post(address, data={"file": scene.files["b/small.jpg"]}, headers=PART)
+    assert answer.status_code == 200
+    assert "1 file left the group" in answer.text and "crop.png" in answer.text
+    (group,) = library.groups(scene.scan, GroupQuery(text="original")).groups
+    assert {Path(member.file.path).name for member in group.members} == {"original.png", MARKUP}
+
+
+@pytest.mark.parametrize("page", ["review", "compare"])
+def test_a_keeper_that_nothing_matches_leaves_no_group(
+    visitor: FlaskClient, scene: Scene, library: Library, page: str
+) -> None:
+    never_matched(library, scene, "b/small.jpg", "b/crop.png")
+    group, file = first_group(library, scene), scene.files["b/crop.png"]
+    if page == "review":
+        address = f"/scans/{scene.scan}/groups/{group}/keeper"
+        answer = visitor.post(address, data={"file": file}, headers=PART)
+        assert "3 files left the group" in answer.text
+    else:
+        address = f"/scans/{scene.scan}/compare/{group}/{file}/keep"
+        answer = visitor.post(address, headers=PART)
+        assert answer.status_code == 204 and "compare" not in answer.headers["HX-Redirect"]
+        assert "3 files left the group" in visitor.get(f"/scans/{scene.scan}/").text
+    (left,) = library.groups(scene.scan, GroupQuery(text="original")).groups
+    assert [Path(member.file.path).name for member in left.members] == [MARKUP]
+
+
+def test_look_alikes_are_not_selected_all_at_once(
+    visitor: FlaskClient, scene: Scene, library: Library
+) -> None:
+    before = selected(library, scene)
+    group = library.groups(scene.scan, GroupQuery(kinds=(GroupKind.SIMILAR,))).groups[0].id
+    for how in ("all", "invert"):
+        address = f"/scans/{scene.scan}/groups/{group}/select"
+        answer = visitor.post(address, data={"how": how}, headers=PART)
+        assert answer.status_code == 400
+        assert selected(library, scene) == before

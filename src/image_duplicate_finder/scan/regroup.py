@@ -7,12 +7,11 @@ those pairs, which are verified then and there, and what matches nothing leaves.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from image_duplicate_finder.companions import Shot, one_shot
 from image_duplicate_finder.errors import UsageError
-from image_duplicate_finder.formats import RAW_FORMATS
 from image_duplicate_finder.grouping import is_duplicate
 from image_duplicate_finder.grouping.links import LookAlikes
 from image_duplicate_finder.model import Group, GroupKind, Match, Member, Relation
@@ -172,6 +171,7 @@ class MeasuredClaims:
         self, kind: GroupKind, keeper: FileView, others: Sequence[FileView]
     ) -> dict[int, Match]:
         """See :data:`Claims`."""
+        shot = Shot(keeper.path, keeper.info)
         ids = self._store.contents.ids_of([file.content for file in (keeper, *others)])
         own = ids[keeper.content]
         found = {
@@ -184,7 +184,7 @@ class MeasuredClaims:
             for file in others
             if file.id not in found
             and (min(own, ids[file.content]), max(own, ids[file.content])) not in self._dismissed
-            and not _one_shot(keeper, file)
+            and not one_shot(shot, Shot(file.path, file.info))
         ]
         matches = self._matches(kind, own, {ids[file.content]: file.path for file in asked})
         found.update(
@@ -241,10 +241,3 @@ class MeasuredClaims:
             id: Match(own, id, Relation.SIMILAR, score=score, same_photograph=False)
             for id, score in zip(ends, self._near.score[rows].tolist(), strict=True)
         }
-
-
-def _one_shot(one: FileView, other: FileView) -> bool:
-    """Whether a camera wrote both at once: RAW and JPEG of one name in one folder."""
-    raw = [file.info.format in RAW_FORMATS for file in (one, other)]
-    stems = {os.path.splitext(file.path)[0] for file in (one, other)}
-    return raw[0] != raw[1] and len(stems) == 1

@@ -120,6 +120,12 @@ SAYINGS: tuple[str, ...] = (
     lazy("Group %(group)s is no longer in this scan: it was changed or grouped anew meanwhile."),
     lazy("There is no run %(run)s. `idf history` lists them."),
     lazy("Scan %(scan)s has no file number %(file)s."),
+    lazy("All files but the kept one are chosen, so nothing would be left to split them from."),
+    lazy(
+        "%(path)s cannot be compared with the others: another version of this program read it. "
+        "Scan its folder again."
+    ),
+    lazy("These are no copies of each other, so they are selected one by one, not all at once."),
     lazy("The limit %(name)s must be greater than 0."),
     lazy("1 scan was cut off. What was read is kept: scan again to go on."),
     lazy("%(count)s scans were cut off. What was read is kept: scan again to go on."),
@@ -164,7 +170,21 @@ SAYINGS: tuple[str, ...] = (
     lazy("It has changed since the scan."),
     lazy("It changed since the plan was made."),
     lazy("It is no longer there."),
-    lazy("The library has no match between it and %(path)s. Scan again."),
+    lazy("The library has no verified match between it and %(path)s. Scan again."),
+    lazy(
+        "It is no copy of %(path)s. Such a file is removed only when it was selected by itself, "
+        "not by a rule."
+    ),
+    lazy(
+        "This library has no verified match between it and %(path)s, so it may be the last copy; "
+        "it stays in the backup."
+    ),
+    lazy("%(path)s changed at the moment when it moved, so the two may be one file."),
+    lazy("%(path)s is a name of this same file."),
+    lazy(
+        "No backup is made in %(path)s, which lies in a protected folder. Name another place for "
+        "backups."
+    ),
     lazy("Files that belong to it came or went since the plan was made. Make a new plan."),
     lazy("%(path)s, which belongs to it, changed since the plan was made."),
     lazy("It was changed or replaced while it was being moved."),

@@ -10,10 +10,10 @@ from babel.dates import format_date
 from flask import Flask
 
 from image_duplicate_finder.model import GroupKind, ImageInfo, Relation
-from image_duplicate_finder.results import FileView, GroupSort
-from image_duplicate_finder.web.formats import moment
+from image_duplicate_finder.results import DecisionRecord, FileView, GroupSort
+from image_duplicate_finder.web.formats import moment, name, number
 from image_duplicate_finder.web.i18n import gettext as _
-from image_duplicate_finder.web.i18n import lazy, locale
+from image_duplicate_finder.web.i18n import lazy, locale, ngettext
 
 RELATIONS = {
     Relation.BYTE_IDENTICAL: lazy("Identical files"),
@@ -31,6 +31,7 @@ KINDS = {
     GroupKind.SIMILAR: lazy("Similar"),
     GroupKind.CONTAINS: lazy("Contained"),
 }
+_MOST_NAMED = 3
 SORTS = {
     GroupSort.SPACE: lazy("Space to win"),
     GroupSort.COUNT: lazy("Number of files"),
@@ -128,3 +129,20 @@ def install(app: Flask) -> None:
     app.add_template_filter(lambda kind: _(KINDS[kind]), "kind_name")
     app.add_template_filter(lambda sort: _(SORTS[sort]), "sort_name")
     app.add_template_global(differences)
+
+
+def left_behind(decision: DecisionRecord | None) -> str:
+    """Which files left a group by a decision, because they do not match; "" for none."""
+    if decision is None or not decision.left:
+        return ""
+    count = len(decision.left)
+    names = ", ".join(name(path) for path in decision.left[:_MOST_NAMED])
+    if count > _MOST_NAMED:
+        names = _("%(names)s and %(count)s more", names=names, count=number(count - _MOST_NAMED))
+    return ngettext(
+        "%(num)s file left the group, because it does not show the same: %(names)s",
+        "%(num)s files left the group, because they do not show the same: %(names)s",
+        count,
+        num=number(count),
+        names=names,
+    )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, abort, make_response, render_template, request
 
-from image_duplicate_finder.bulk import BulkOrder, BulkRule
+from image_duplicate_finder.bulk import RULED, BulkOrder, BulkRule
 from image_duplicate_finder.model import Relation
+from image_duplicate_finder.results import DecisionKind
 from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.i18n import lazy
 from image_duplicate_finder.web.pages.review import overview
 from image_duplicate_finder.web.query import listing
 from image_duplicate_finder.web.state import library
+from image_duplicate_finder.web.words import left_behind
 
 blueprint = Blueprint("bulk", __name__, url_prefix="/scans/<int:scan>/bulk")
 
@@ -48,7 +50,7 @@ def dialog(scan: int) -> str:
         roots=library().scan_record(scan).roots,
         rules=RULES,
         order=BulkOrder(BulkRule.PRESENT),
-        relations=tuple(Relation),
+        relations=[relation for relation in Relation if relation in RULED],
     )
 
 
@@ -106,7 +108,9 @@ def stop(scan: int) -> Response:
 
 
 def _ended(scan: int, done: int, left: int) -> Response:
-    words = render_template("review/bulk_done.html", scan=scan, done=done, left=left)
+    decision = library().latest_decision(scan)
+    told = left_behind(decision) if decision and decision.kind is DecisionKind.RULE else ""
+    words = render_template("review/bulk_done.html", scan=scan, done=done, left=left, told=told)
     response = make_response(words + overview(scan))
     response.headers["HX-Trigger"] = "groups-changed"
     return response

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Response, abort, make_response, render_template, url_for
+from flask import Blueprint, Response, abort, flash, make_response, render_template, url_for
 
 from image_duplicate_finder.errors import DecodeError, NotFound
 from image_duplicate_finder.results import GroupView, MemberView
@@ -15,7 +15,7 @@ from image_duplicate_finder.web.pages.images import missing, picture_response
 from image_duplicate_finder.web.pages.review import current_listing, group_of
 from image_duplicate_finder.web.query import Listing
 from image_duplicate_finder.web.state import library
-from image_duplicate_finder.web.words import facts
+from image_duplicate_finder.web.words import facts, left_behind
 
 blueprint = Blueprint(
     "compare", __name__, url_prefix="/scans/<int:scan>/compare/<int:group>/<int:file>"
@@ -95,7 +95,14 @@ def keep(scan: int, group: int, file: int) -> Response:
     """Keep the member instead, and show the file that was kept so far against it."""
     view, _member = _pair(scan, group, file)
     changed = library().choose_keeper(group, file)
-    return _go(url_for("compare.page", scan=scan, group=changed, file=view.keeper.id, **_listed()))
+    if told := left_behind(library().latest_decision(scan)):
+        flash(told, "warn")
+    if not changed:
+        return _go(url_for("review.page", scan=scan, **_listed()))
+    members = [member.file.id for member in library().group(changed).members]
+    other = view.keeper.id if view.keeper.id in members else members[0]
+    address = url_for("compare.page", scan=scan, group=changed, file=other, **_listed())
+    return _go(address, anew=bool(told))
 
 
 @blueprint.post("/dismiss")
@@ -113,10 +120,10 @@ def dismiss(scan: int, group: int, file: int) -> Response:
     return _go(url_for("compare.page", scan=scan, group=number, file=other, **_listed()))
 
 
-def _go(address: str) -> Response:
-    """Let htmx show another address in place of this one."""
+def _go(address: str, *, anew: bool = False) -> Response:
+    """Let htmx show another address in place of this one; ``anew``: as a whole page."""
     response = make_response("", 204)
-    if "/compare/" in address:
+    if "/compare/" in address and not anew:
         response.headers["HX-Location"] = json.dumps(
             {"path": address, "target": "#compare", "swap": "outerHTML"}
         )

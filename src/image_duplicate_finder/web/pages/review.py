@@ -96,6 +96,10 @@ def select_found(scan: int) -> str:
 def select_group(scan: int, group: int) -> str:
     """Select, unselect or invert (``how``) all members of one group."""
     view, how = group_of(scan, group), _how()
+    if how is not False and view.kind is not GroupKind.DUPLICATES:
+        raise UsageError(
+            "These are no copies of each other, so they are selected one by one, not all at once."
+        )
     members = [
         (member.file.id, not member.selected if how is None else how) for member in view.members
     ]
@@ -108,13 +112,15 @@ def select_group(scan: int, group: int) -> str:
 def keeper(scan: int, group: int) -> str:
     """Keep another file (``file``) of a group."""
     group_of(scan, group)
-    return _changed(scan, [library().choose_keeper(group, _file())])
+    changed = library().choose_keeper(group, _file())
+    return _left_behind(scan) + _changed(scan, [changed] if changed else [])
 
 
 @blueprint.post("/groups/<int:group>/split")
 def split(scan: int, group: int) -> str:
     """Make the selected members a group of their own."""
-    return _changed(scan, library().split(group, _selected(group_of(scan, group))))
+    made = library().split(group, _selected(group_of(scan, group)))
+    return _left_behind(scan) + _changed(scan, made)
 
 
 @blueprint.post("/groups/<int:group>/dismiss")
@@ -199,6 +205,12 @@ def _cards(scan: int, groups: Iterable[GroupView], *, all_members: bool = False)
 def _changed(scan: int, groups: Sequence[int]) -> str:
     """The cards that take the place of a changed group, and the figures that follow."""
     return _cards(scan, [library().group(each) for each in groups]) + overview(scan)
+
+
+def _left_behind(scan: int) -> str:
+    """What the decision just made took out of the group, for the place of its card."""
+    told = words.left_behind(library().latest_decision(scan))
+    return render_template("review/left.html", told=told) if told else ""
 
 
 def overview(scan: int) -> str:
