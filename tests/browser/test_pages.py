@@ -345,6 +345,11 @@ def test_a_scan_that_is_stopped_early_can_go_on(
     expect(page.get_by_role("heading", name="Stopped")).to_be_visible()
     expect(page.get_by_role("link", name="Review what was found")).to_be_hidden()
     stopped = page.url
+    page.set_viewport_size({"width": 390, "height": 900})
+    visit.open("/scans/1/")
+    shown = page.get_by_role("button", name="Continue").bounding_box()
+    assert shown is not None and shown["width"] > shown["height"]
+    page.goto(stopped)
     page.get_by_role("button", name="Continue").click()
     page.wait_for_url(lambda url: url != stopped)
     page.wait_for_url(re.compile(r"/scans/\d+/"))

@@ -104,6 +104,9 @@ def test_what_was_selected_and_stayed_is_accounted_for(
     page = visitor.get(f"/scans/{scan}/remove/")
     plan = _plan_id(page.text)
     now = _finish(app, visitor.post(f"/scans/{scan}/remove/", data={"plan": plan}))
+    nothing_ticked = visitor.post(f"/history/{now.run}/undo", data={"some": "1"})
+    assert nothing_ticked.status_code == 303
+    assert "Choose the files to put back first." in visitor.get(f"/history/{now.run}").text
     report = visitor.get(f"/history/{now.run}?job={now.id}").text
     assert f"{selected - 1} files are done" in report and "1 file was left alone" in report
     review = visitor.get(f"/scans/{scan}/").text
