@@ -89,6 +89,19 @@ def test_a_scan_started_from_the_page(
     assert shown["next"] == f"/scans/{now.scan}/"
 
 
+def test_the_bar_leads_back_to_the_scan_that_was_looked_at(
+    visitor: FlaskClient, scan: int, library: Library, tmp_path: Path, photos: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    shutil.copy(photos / "0.jpg", tmp_path / "other")
+    latest = library.scan([tmp_path / "other"], ScanSettings(mode=Mode.QUICK, jobs=1)).id
+    assert f'href="/scans/{latest}/"' in visitor.get("/history/").text
+    for page in (f"/scans/{scan}/", "/history/", "/settings/", f"/scans/{scan}/remove/"):
+        text = visitor.get(page).text
+        assert f'class="nav-link" href="/scans/{scan}/"' in text, page
+        assert f'class="nav-link" href="/scans/{latest}/"' not in text, page
+
+
 def test_what_was_selected_and_stayed_is_accounted_for(
     app: Flask, visitor: FlaskClient, scan: int, photos: Path, library: Library
 ) -> None:
