@@ -49,6 +49,10 @@ class LibraryDamaged(IdfError):
     """The library's database cannot be opened, or is from a newer version of the program."""
 
 
+class LibraryUnavailable(IdfError):
+    """The disk that holds the library is full, away or read-only; what was stored is kept."""
+
+
 class RemovalRefused(IdfError):
     """A plan, undo or purge as a whole cannot be carried out; nothing was touched."""
 

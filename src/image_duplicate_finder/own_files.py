@@ -171,9 +171,13 @@ def cache_folder(library: Path, name: str) -> Path:
 
 
 def make_file(path: Path) -> None:
-    """Have a file at ``path`` that nobody else can read: made empty, or closed to others."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
-    _close_to_others(path)
+    """Have a file at ``path`` that nobody else can read: made empty, or closed to others.
+
+    Nothing happens where the system refuses it: whoever opens the file next says why.
+    """
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
+        _close_to_others(path)
 
 
 def write_private(path: Path, data: bytes, *, new: bool = True) -> None:

@@ -18,7 +18,7 @@ from PIL import Image
 
 from image_duplicate_finder import DecodeLimits, Library, Mode, ScanSettings
 from image_duplicate_finder.decode import decode_small
-from image_duplicate_finder.errors import DecodeError, UsageError
+from image_duplicate_finder.errors import DecodeError, LibraryUnavailable, UsageError
 from image_duplicate_finder.executors import processes
 from image_duplicate_finder.executors.messages import FileTask
 from image_duplicate_finder.executors.processes import ProcessExecutor
@@ -26,6 +26,7 @@ from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.model import Failure, FileStat, Fingerprinted
 from image_duplicate_finder.scan import intake
 from image_duplicate_finder.store import Store
+from image_duplicate_finder.store.database import Database
 from tests.conftest import Painter
 from tests.fingerprint.small_models import DOUBLE, FLOAT16, INT64, MEAN_COLOUR, write_model
 
@@ -412,3 +413,38 @@ def test_a_model_that_fits_is_used_and_one_that_fails_later_marks_no_picture(
         assert {each.stage for each in library.failures(1)} == {"model"}
         scan = library.scan([tmp_path / "photos"], ScanSettings(jobs=1))
         assert library.failures(scan.id) == []
+
+
+def test_a_full_disk_stops_the_scan_and_holds_nothing_against_a_picture(
+    tmp_path: Path, library_dir: Path, painted: Painter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite itself refuses: its database may not grow any more."""
+    for seed in range(30):
+        save(painted, tmp_path / "photos" / f"{seed}.png", seed)
+    connect = Database._connect
+
+    def on_a_full_disk(self: Database) -> Any:
+        made = connect(self)
+        (pages,) = made.execute("PRAGMA page_count").fetchone()
+        made.execute(f"PRAGMA max_page_count = {pages}")
+        return made
+
+    Library.open(library_dir).close()
+    with monkeypatch.context() as full, Library.open(tmp_path / "other") as other:
+        full.setattr(Database, "_connect", on_a_full_disk)
+        with (
+            Library.open(library_dir) as library,
+            pytest.raises(LibraryUnavailable, match="is full") as raised,
+        ):
+            library.scan([tmp_path / "photos"], quick())
+        assert "library.sqlite" in str(raised.value)
+        assert other.scan([tmp_path / "photos"], quick()).failures == 0
+    with Library.open(library_dir) as library:
+        scan = library.scan([tmp_path / "photos"], quick())
+        assert (scan.files, library.failures(scan.id)) == (30, [])
+
+
+def test_a_library_that_cannot_be_written_to_says_so(tmp_path: Path) -> None:
+    (tmp_path / "library" / "library.sqlite").mkdir(parents=True)
+    with pytest.raises(LibraryUnavailable, match="cannot be read or written to"):
+        Library.open(tmp_path / "library")

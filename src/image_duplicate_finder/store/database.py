@@ -12,8 +12,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from image_duplicate_finder.errors import LibraryDamaged
+from image_duplicate_finder.errors import LibraryBusy, LibraryDamaged, LibraryUnavailable
 from image_duplicate_finder.own_files import make_file
 from image_duplicate_finder.store.packed import PackPairs
 from image_duplicate_finder.store.schema import MIGRATIONS
@@ -21,10 +22,51 @@ from image_duplicate_finder.store.schema import MIGRATIONS
 _BUSY_SECONDS = 30.0
 
 
+class _Connection(sqlite3.Connection):
+    """Tells apart what the system refuses, for now, from what is wrong with the file."""
+
+    path: Path
+
+    def execute(self, *arguments: Any) -> sqlite3.Cursor:
+        try:
+            return super().execute(*arguments)
+        except sqlite3.OperationalError as error:
+            raise _in_words(error, self.path) from error
+
+    def executemany(self, *arguments: Any) -> sqlite3.Cursor:
+        try:
+            return super().executemany(*arguments)
+        except sqlite3.OperationalError as error:
+            raise _in_words(error, self.path) from error
+
+
+def _in_words(error: sqlite3.OperationalError, path: Path) -> Exception:
+    code = error.sqlite_errorcode & 0xFF  # without the details of extended codes
+    if code == sqlite3.SQLITE_FULL:
+        return LibraryUnavailable(
+            f"The disk that holds the library {path} is full. Free some space and try again; "
+            "what was stored is kept."
+        )
+    if code == sqlite3.SQLITE_BUSY:
+        return LibraryBusy(f"Another program is writing to the library {path}. Try again.")
+    if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+        return LibraryUnavailable(
+            f"The library {path} cannot be read or written to ({error}). Check its drive and its "
+            "permissions and try again; what was stored is kept."
+        )
+    return error
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:  # a full disk may have ended it already
+        connection.execute("ROLLBACK")
+
+
 class Database:
     """Connections to one SQLite file, one for each thread that asks.
 
-    Raises LibraryDamaged when the file is no database of ours, or from a newer program.
+    Raises LibraryDamaged when the file is no database of ours, or from a newer program; any use
+    of it may raise LibraryUnavailable and LibraryBusy.
     """
 
     def __init__(self, path: Path) -> None:
@@ -46,9 +88,7 @@ class Database:
         """This thread's connection."""
         found: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if found is None:
-            found = sqlite3.connect(
-                self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
+            found = self._connect()
             # Of a new file only. Fingerprints of 5 KB would leave half of smaller pages empty.
             found.execute("PRAGMA page_size = 32768")
             found.execute("PRAGMA journal_mode = WAL")
@@ -58,6 +98,20 @@ class Database:
             self._local.connection = found
             with self._lock:
                 self._opened.append(found)
+        return found
+
+    def _connect(self) -> _Connection:
+        try:
+            found = sqlite3.connect(
+                self.path,
+                timeout=_BUSY_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
+                factory=_Connection,
+            )
+        except sqlite3.OperationalError as error:
+            raise _in_words(error, self.path) from error
+        found.path = self.path
         return found
 
     @contextmanager
@@ -71,9 +125,13 @@ class Database:
         try:
             yield connection
         except BaseException:
-            connection.execute("ROLLBACK")
+            _roll_back(connection)
             raise
-        connection.execute("COMMIT")
+        try:
+            connection.execute("COMMIT")
+        except LibraryUnavailable:
+            _roll_back(connection)
+            raise
 
     def close(self) -> None:
         """Close the connections of all threads."""

@@ -94,7 +94,8 @@ class LibraryLock:
             "program": Path(sys.argv[0]).name or "python",
             "since": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         }
-        write_private(self._folder / _HOLDER_NAME, json.dumps(holder).encode(), new=False)
+        with contextlib.suppress(OSError):  # on a full disk nobody learns who it is
+            write_private(self._folder / _HOLDER_NAME, json.dumps(holder).encode(), new=False)
 
     def _busy_message(self) -> str:
         try:

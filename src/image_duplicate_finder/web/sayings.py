@@ -103,6 +103,15 @@ SAYINGS: tuple[str, ...] = (
     lazy("Its archive ends in the middle of it."),
     lazy("It is encrypted in its archive. Unpack it first."),
     # What stops a scan (library.py, discover.py, scan, store)
+    lazy(
+        "The disk that holds the library %(path)s is full. Free some space and try again; what "
+        "was stored is kept."
+    ),
+    lazy("Another program is writing to the library %(path)s. Try again."),
+    lazy(
+        "The library %(path)s cannot be read or written to (%(reason)s). Check its drive and its "
+        "permissions and try again; what was stored is kept."
+    ),
     lazy("There is no folder or file %(path)s. Check the spelling."),
     lazy("Name at least one folder to search."),
     lazy("%(path)s has a line break in its name. Use `idf export --null` for such lists."),
