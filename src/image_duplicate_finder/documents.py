@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from typing import Any
 
 from image_duplicate_finder.model import Failure, GroupKind
+from image_duplicate_finder.origin import origin_of
 from image_duplicate_finder.removal import BackupInfo, Item, PurgeReport, Refusal, Report, Run
 from image_duplicate_finder.removal.plan_file import path_to_dict
 from image_duplicate_finder.results import ExampleHit, FileView, GroupView, MemberView, ScanRecord
+from image_duplicate_finder.sources import library_of
 from image_duplicate_finder.splits import LeakageReport, LeakedFile
 
 VERSION = 1
@@ -98,6 +101,29 @@ def _file(file: FileView) -> dict[str, Any]:
         "width": file.info.width,
         "height": file.info.height,
         "bytes": file.stat.size,
+        "facts": _facts(file),
+    }
+
+
+def _facts(file: FileView) -> dict[str, Any]:
+    """What is known of a file besides its size; only what there is."""
+    info = file.info
+    told = {each.name: getattr(info.metadata, each.name) for each in fields(info.metadata)}
+    told |= {
+        "origin": origin_of(file.path, info).value,
+        "orientation": info.orientation if info.orientation != 1 else None,
+        "bit_depth": info.bit_depth,
+        "has_alpha": info.has_alpha,
+        "lossless": info.lossless,
+        "frames": info.frames,
+        "parts": sorted({part.kind.value for part in info.parts}),
+        "incomplete": info.incomplete,
+        "photo_library": library_of(file.path),
+    }
+    return {"format": info.format} | {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in told.items()
+        if value
     }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from image_duplicate_finder import Mode, ScanSettings, find_duplicates
+from image_duplicate_finder import Library, Mode, ScanSettings, find_duplicates
 from image_duplicate_finder.companions import CompanionKind, Folder, Shot, kind_of, one_shot
 from image_duplicate_finder.decode.sniff import sniff
 from image_duplicate_finder.discover import discover
@@ -197,6 +197,8 @@ def test_packages_of_photo_managers_are_never_touched(
     found = find_duplicates([tmp_path], ScanSettings(mode=Mode.QUICK), library=library_dir)
     (group,) = found.duplicates
     assert [m.file.path for m in group.members if m.selected] in ([], [str(outside)])
+    with Library.open(library_dir) as library:
+        assert library.photo_libraries(1) == (str(tmp_path / package),)
     # Also where the package itself is the root, or a folder in it.
     for root in (tmp_path / package, inside.parent):
         assert not any(file.removable for file in discover([str(root)]).files)

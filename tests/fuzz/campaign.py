@@ -24,9 +24,9 @@ from pathlib import Path
 from pebble import ProcessExpired, ProcessPool
 
 from image_duplicate_finder.decode import decode_full, decode_small, read_info
-from image_duplicate_finder.decode.sniff import RAW_FORMATS
 from image_duplicate_finder.errors import DecodeError
 from image_duplicate_finder.fingerprint.exact import pixel_hash
+from image_duplicate_finder.formats import RAW_FORMATS
 from image_duplicate_finder.settings import DecodeLimits
 from tests.fuzz.mutations import mutate, sound_files
 

@@ -240,6 +240,11 @@ def _tell(library: Library, record: ScanRecord, json_to: JsonTarget | None) -> N
     if json_to is None or not json_to.is_stdout:
         for line in summary_lines(record, library.summary(record.id), failures):
             click.echo(line)
+        for package in library.photo_libraries(record.id):
+            click.echo(
+                f"{shown(package)} belongs to a photo manager: its pictures can be kept for "
+                "others, but nothing is removed from it."
+            )
 
 
 def summary_lines(record: ScanRecord, summary: Summary, failures: list[Failure]) -> list[str]:

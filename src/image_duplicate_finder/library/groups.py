@@ -21,6 +21,7 @@ from image_duplicate_finder.results import (
     ScanRecord,
     Summary,
 )
+from image_duplicate_finder.sources import library_of
 
 if TYPE_CHECKING:
     from image_duplicate_finder.in_memory import Picture
@@ -62,6 +63,11 @@ class Groups(Scans):
     def summary(self, scan: int) -> Summary:
         """Counts over all groups of a scan."""
         return self._store.groups.summary(scan)
+
+    def photo_libraries(self, scan: int) -> tuple[str, ...]:
+        """Packages of photo managers whose pictures a scan covers: nothing goes from them."""
+        paths = self._store.scans.fixed_paths(scan)
+        return tuple(dict.fromkeys(p for path in paths if (p := library_of(path)) is not None))
 
     def file(self, scan: int, file: int) -> FileView:
         """A file of a scan. Raises NotFound for a file that the scan does not cover."""

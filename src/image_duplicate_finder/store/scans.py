@@ -201,6 +201,15 @@ class ScanStore:
             Content(id, tuple(facts), frozenset(fixed.get(id, ()))) for id, facts in files.items()
         ]
 
+    def fixed_paths(self, scan: int) -> list[str]:
+        """Files of a scan that are never removed, though no folder of theirs is protected."""
+        rows = self._database.connection.execute(
+            "SELECT path FROM scan_file JOIN file ON file.id = scan_file.file"
+            " WHERE scan = ? AND removable = 0 AND protected = 0 ORDER BY path",
+            (scan,),
+        )
+        return [os.fsdecode(path) for (path,) in rows]
+
     def fixture(self, scan: int) -> Iterable[FixtureRow]:
         """What identifies the files of a scan and their roles, by file id."""
         return self._database.connection.execute(

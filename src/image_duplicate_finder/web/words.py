@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from babel.dates import format_date
 from flask import Flask
 
-from image_duplicate_finder.model import GroupKind, ImageInfo, Relation
+from image_duplicate_finder.model import GroupKind, ImageInfo, Metadata, PartKind, Relation
+from image_duplicate_finder.origin import Origin, origin_of
 from image_duplicate_finder.results import DecisionRecord, FileView, GroupSort
+from image_duplicate_finder.sources import library_of
 from image_duplicate_finder.web.formats import moment, name, number
 from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.i18n import lazy, locale, ngettext
@@ -38,6 +40,25 @@ SORTS = {
     GroupSort.DATE: lazy("Date"),
     GroupSort.SIMILARITY: lazy("Similarity"),
     GroupSort.PATH: lazy("Path"),
+}
+
+
+PARTS = {
+    PartKind.LAYERS: lazy("layers"),
+    PartKind.MOTION: lazy("a film"),
+    PartKind.VIEW: lazy("a second picture"),
+    PartKind.GAIN_MAP: lazy("a gain map"),
+    PartKind.DEPTH_MAP: lazy("a depth map"),
+    PartKind.GEOREFERENCE: lazy("a place on the map"),
+    PartKind.SOUND: lazy("a sound"),
+    PartKind.DATA: lazy("other data"),
+}
+ORIGINS = {
+    Origin.CAMERA: lazy("camera original"),
+    Origin.EDITED: lazy("edited file"),
+    Origin.MESSENGER: lazy("from a messenger"),
+    Origin.SCREENSHOT: lazy("screenshot"),
+    Origin.DOWNLOAD: lazy("download"),
 }
 
 
@@ -74,6 +95,19 @@ def differences(keeper: FileView, member: FileView) -> list[str]:
         words.append(_("has a place") if theirs.has_gps else _("no place"))
     if mine.rating != theirs.rating or mine.keywords != theirs.keywords:
         words.append(_("other rating or keywords"))
+    told = ("title", "description", "creator", "copyright", "people", "label")
+    if any(getattr(mine, name) != getattr(theirs, name) for name in told):
+        words.append(_("other title, description or names"))
+    if mine.generation != theirs.generation:
+        words.append(_("other generation data") if theirs.generation else _("no generation data"))
+    lacking = {part.kind for part in set(keeper.info.parts) - set(member.info.parts)}
+    besides = {part.kind for part in set(member.info.parts) - set(keeper.info.parts)}
+    if besides:
+        words.append(_("holds %(parts)s besides", parts=_parts(besides)))
+    elif lacking:
+        words.append(_("without %(parts)s", parts=_parts(lacking)))
+    if member.info.incomplete:
+        words.append(_("ends before its picture does"))
     if (mine.profile or "sRGB") != (theirs.profile or "sRGB"):
         words.append(_("other colour profile"))
     if keeper.info.bit_depth != member.info.bit_depth:
@@ -82,6 +116,8 @@ def differences(keeper: FileView, member: FileView) -> list[str]:
         words.append(_("has transparency") if member.info.has_alpha else _("no transparency"))
     if keeper.info.frames != member.info.frames:
         words.append(_("%(frames)s frames", frames=member.info.frames))
+    elif keeper.info.frame_digests != member.info.frame_digests:
+        words.append(_("other frames"))
     return words
 
 
@@ -96,10 +132,34 @@ def _lines(file: FileView) -> Iterator[tuple[str, str]]:
     yield _("Date taken"), _date(metadata.taken)
     yield _("Camera"), metadata.camera or ""
     yield _("Lens"), metadata.lens or ""
-    yield _("Place (GPS)"), _("yes") if metadata.has_gps else _("no")
+    yield _("Place (GPS)"), _place(metadata)
     yield _("Rating"), "" if metadata.rating is None else str(metadata.rating)
     yield _("Keywords"), ", ".join(metadata.keywords)
+    yield _("Title"), metadata.title or ""
+    yield _("Description"), metadata.description or ""
+    yield _("People"), ", ".join(metadata.people)
+    yield _("Creator"), metadata.creator or ""
+    yield _("Copyright"), metadata.copyright or ""
+    yield _("Generation data"), _("yes") if metadata.generation else ""
+    yield _("Holds besides"), _parts({part.kind for part in info.parts})
+    yield _("Origin"), _origin(file)
+    yield _("Complete"), _("no, the file was cut off") if info.incomplete else ""
     yield _("Orientation in the file"), str(info.orientation)
+
+
+def _parts(kinds: Iterable[PartKind]) -> str:
+    return ", ".join(_(PARTS[kind]) for kind in PartKind if kind in set(kinds))
+
+
+def _origin(file: FileView) -> str:
+    origin = origin_of(file.path, file.info)
+    return _(ORIGINS[origin]) if origin in ORIGINS else ""
+
+
+def _place(metadata: Metadata) -> str:
+    if metadata.place is None:
+        return _("yes") if metadata.has_gps else _("no")
+    return ", ".join(f"{degrees:.5f}" for degrees in metadata.place)
 
 
 def _compression(info: ImageInfo) -> str:
@@ -128,6 +188,7 @@ def install(app: Flask) -> None:
     app.add_template_filter(lambda relation: _(RELATIONS[relation]), "relation_name")
     app.add_template_filter(lambda kind: _(KINDS[kind]), "kind_name")
     app.add_template_filter(lambda sort: _(SORTS[sort]), "sort_name")
+    app.add_template_filter(library_of)
     app.add_template_global(differences)
 
 
