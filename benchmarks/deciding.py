@@ -183,6 +183,15 @@ STRENGTHS: dict[str, Callable[[Image], Side]] = {
 }
 
 
+def exposures(image: Image, rng: np.random.Generator) -> Pair:
+    """Two exposures of one scene, each with noise of its own."""
+    pair = [
+        jpeg(np.clip(image + rng.normal(0, 2.5, image.shape), 0, 255).astype(np.uint8), 92)
+        for _ in range(2)
+    ]
+    return Pair(pair[0], pair[1], np.eye(3))
+
+
 def _place(image: Image, rng: np.random.Generator, width: int, height: int) -> tuple[int, int]:
     x = int(rng.integers(8, image.shape[1] - width - 8))
     return x, int(rng.integers(8, image.shape[0] - height - 8))
@@ -347,15 +356,17 @@ def main() -> None:
                     flush=True,
                 )
     if "copies" in options.only:
-        print("| plain copies | 5% | median | 95% | max | taken to differ |")
-        for kind, copy in COPIES.items():
-            values = []
+        print("| plain copies | 5% | median | 95% | max | taken to differ | for another shot |")
+        for kind, copy in {**COPIES, "two exposures": exposures}.items():
+            values, shots = [], 0
             for name, image in photos:
                 rng = generator("deciding", kind, name)
                 found = look_at(copy(image, rng), rng)
                 values.append(99.0 if found is None else found.worst)
+                shots += found is not None and found.another_shot
                 looks += 1
-            print(_row(kind, values, sum(v >= CONTENT for v in values)), flush=True)
+            row = _row(kind, values, sum(v >= CONTENT for v in values))
+            print(row, f"{shots} of {len(values)} |", flush=True)
     if "detail" in options.only:
         print("| detail | 5% | median | 95% | max | not told |")
         for kind, spoil in DETAIL.items():

@@ -32,7 +32,7 @@ _SMALLEST_OVERLAP = 64
 _CLOSE_SCALE = 0.98
 _FLAT = 3.0
 _GREY, _COLOUR_SHARE = 10, 0.002
-_FEW_COLOURS, _FLAT_STEP, _FLAT_SHARE = 0.6, 3, 0.4
+_FEW_COLOURS, _FLAT_STEP, _FLAT_SHARE = 0.6, 1, 0.3
 
 Plane = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -45,7 +45,7 @@ class Prepared:
     ``width``, ``height``: the upright picture at full size. ``small``: RGB (h, w, 3) of at most
     1,024 pixels on the long side; ``luma``: grey at the size it was decoded. ``alpha`` belongs to
     ``small``; None if everything is opaque. ``colourful``: colour can be seen in it.
-    ``drawing``: flat areas in few colours. ``quality``: of a JPEG, 1 to 100, else None.
+    ``drawing``: flat areas in few colours. ``lossless``: nothing was lost in the file.
     ``bits_used``: the bits per channel that its values need.
     """
 
@@ -57,7 +57,7 @@ class Prepared:
     colourful: bool = True
     drawing: bool = False
     few_colours: bool = False
-    quality: int | None = None
+    lossless: bool = False
     bits_used: int = 8
 
     @property
@@ -95,7 +95,7 @@ def prepare(picture: Picture) -> Prepared:
         colourful=_is_colourful(small),
         drawing=_is_drawing(small),
         few_colours=info.metadata.few_colours,
-        quality=info.metadata.jpeg_quality,
+        lossless=info.lossless,
         bits_used=info.bit_depth,
     )
 
@@ -134,7 +134,8 @@ class _Aligned:
     """Both pictures in one frame, that of the coarser one.
 
     ``target`` and ``source``: YCrCb (h, w, 3) float32; ``mask`` is 1 where both show the scene.
-    ``matrix`` maps the source's small frame to the target's.
+    ``matrix`` maps the source's small frame to the target's. ``pixel_on_pixel``: nothing had to be
+    resampled for that.
     """
 
     target: Plane
@@ -142,6 +143,7 @@ class _Aligned:
     mask: Bytes
     matrix: Matrix
     alphas: tuple[Plane, Plane] | None
+    pixel_on_pixel: bool
 
 
 def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
@@ -168,8 +170,12 @@ def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
     matrix = geometry.inverse(b_small) @ matrix @ a_small
     matrix = matrix / matrix[2, 2]
     drawing = a.drawing and b.drawing
-    few = a.few_colours != b.few_colours and not drawing
-    strength, luma, tone = _differences(aligned, drawing, few)
+    kind = "usual"
+    if drawing and a.lossless and b.lossless and aligned.pixel_on_pixel:
+        kind = "exact"
+    elif a.few_colours != b.few_colours and not drawing:
+        kind = "few colours"
+    strength, luma, tone = _differences(aligned, drawing, kind)
     if swapped:
         in_a, in_b = geometry.inverse(a_small), matrix @ geometry.inverse(a_small)
     else:
@@ -238,11 +244,12 @@ def _aligned(target: Prepared, source: Prepared, matrix: Matrix, negative: bool)
         new = max(1, round(width * scale)), max(1, round(height * scale))
         to_new = geometry.frame_change(width, height, *new)
     one, other = _ycc(target.small), _ycc(_resized(source.small, new))
-    # From full size in one step: a picture that was resized twice is less sharp.
-    other[..., 0] = _resized(source.luma, new)
+    if new != (width, height):
+        # From full size in one step: a picture that was resized twice is less sharp.
+        other[..., 0] = _resized(source.luma, new)
     if negative:
         other[..., 0] = 255 - other[..., 0]
-        other[..., 1:] = 256 - other[..., 1:]
+        other[..., 1:] = 255 - other[..., 1:]
     alphas: tuple[Plane, Plane] | None = None
     if target.alpha is not None and source.alpha is not None:
         alphas = target.alpha.astype(np.float32), _resized(source.alpha, new).astype(np.float32)
@@ -260,7 +267,8 @@ def _aligned(target: Prepared, source: Prepared, matrix: Matrix, negative: bool)
         return None
     if alphas is not None:
         alphas = alphas[0], _warped(alphas[1], found, size)[0]
-    return _Aligned(one, moved, mask, found @ to_new, alphas)
+    exact = new == source.luma.shape[1::-1] and _keeps_pixels(found)
+    return _Aligned(one, moved, mask, found @ to_new, alphas, exact)
 
 
 def _resized(pixels: Bytes, size: tuple[int, int]) -> Bytes:
@@ -271,17 +279,23 @@ def _resized(pixels: Bytes, size: tuple[int, int]) -> Bytes:
 
 
 def _ycc(rgb: Bytes) -> Plane:
-    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb), np.float32)
+    # Without rounding: two levels of blue are a fifth of one of luma.
+    unit = rgb.astype(np.float32) / np.float32(255)
+    return np.asarray(cv2.cvtColor(unit, cv2.COLOR_RGB2YCrCb) * np.float32(255), np.float32)
+
+
+def _keeps_pixels(matrix: Matrix) -> bool:
+    """Whether whole pixels come to lie on whole pixels."""
+    whole = bool(np.abs(matrix - np.rint(matrix)).max() < 1e-9)
+    return whole and abs(abs(geometry.area_scale(matrix)) - 1) < 1e-9
 
 
 def _warped(source: Plane, matrix: Matrix, size: tuple[int, int]) -> tuple[Plane, Bytes]:
-    (a, b, c), (d, e, f), (g, h, _) = matrix.tolist()
     height, width = source.shape[:2]
     mask = cv2.warpPerspective(
         np.ones((height, width), np.uint8), matrix, size, flags=cv2.INTER_NEAREST
     )
-    whole = all(abs(v - round(v)) < 1e-9 for v in (a, b, c, d, e, f)) and not g and not h
-    flags = cv2.INTER_NEAREST if whole else cv2.INTER_CUBIC
+    flags = cv2.INTER_NEAREST if _keeps_pixels(matrix) else cv2.INTER_CUBIC
     moved = cv2.warpPerspective(source, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(moved, np.float32), np.asarray(mask, np.uint8)
 
@@ -299,40 +313,40 @@ class _Noise:
     scale: float
 
 
-# A copy in 256 colours, whatever its dithering, is parted from its original by more.
-_LUMA = _Noise((0.6, 0.04), (2.0, 0.2), 1.5)
-_CHROMA = _Noise((1.4, 0.07), (3.0, 0.5), 1.9)
-_LUMA_OF_FEW = _Noise((5.0, 0.2), (8.0, 0.4), 2.0)
-_CHROMA_OF_FEW = _Noise((8.0, 0.3), (10.0, 0.6), 2.0)
+_NOISE_OF = {
+    "usual": (_Noise((0.6, 0.04), (2.0, 0.2), 1.4), _Noise((1.4, 0.07), (3.0, 0.5), 1.9)),
+    # Drawings without loss, pixel on pixel: two levels are another colour.
+    "exact": (_Noise((0.2, 0.0), (0.2, 0.0), 1.0), _Noise((0.2, 0.0), (0.2, 0.0), 1.0)),
+    # One of the two in 256 colours: whatever its dithering, it is parted by more.
+    "few colours": (_Noise((5.0, 0.2), (8.0, 0.4), 2.0), _Noise((8.0, 0.3), (10.0, 0.6), 2.0)),
+}
 _ALPHA = _Noise((3.0, 0.06), (6.0, 0.3), 1.9)
 # By activity: the bins in which noise is measured, and at which of ten parts.
 _BINS = np.array([0, 1, 2, 3, 4.5, 6.5, 9, 13, 18, 26, 37, 52, 90], np.float32)
 _PART, _LEAST_IN_BIN, _SAMPLES = 0.9, 60, 60_000
 _STEPS = 4
+_BLOCK, _SPREAD = 13, 0.3
+_TONE_MEAN = 7
 
 
-def _differences(aligned: _Aligned, drawing: bool, few: bool) -> tuple[Plane, Plane, float]:
-    """Strength of difference at every pixel, that of luma alone, and the tone change.
-
-    ``few``: one of the two has a palette of few colours and the other one has not.
-    """
+def _differences(aligned: _Aligned, drawing: bool, kind: str) -> tuple[Plane, Plane, float]:
+    """Strength of difference at every pixel, that of luma alone, and the tone change."""
     mask = aligned.mask
     # What lies right at the rim of the other picture is made of half pixels.
     inner = np.asarray(cv2.erode(mask, np.ones((3, 3), np.uint8), borderValue=1), np.uint8)
     target, source = aligned.target, aligned.source
     activity = _least(_activity(target[..., 0]), _activity(source[..., 0]))
     toned, tone = _toned(target[..., 0], source[..., 0], inner, drawing)
-    noise = _LUMA_OF_FEW if few else _LUMA
+    noise, colour_noise = _NOISE_OF[kind]
     luma = _strength(target[..., 0] - toned, activity, inner, noise)
     strongest = luma
-    noise = _CHROMA_OF_FEW if few else _CHROMA
     for channel in (1, 2):
         one, other = target[..., channel], source[..., channel]
         toned, _ = _toned(one, other, inner, drawing)
         around = np.asarray(
             (activity + np.maximum(_activity(one), _activity(other))) / 2, np.float32
         )
-        strongest = np.maximum(strongest, _strength(one - toned, around, inner, noise))
+        strongest = np.maximum(strongest, _strength(one - toned, around, inner, colour_noise))
     if aligned.alphas is not None:
         one, other = aligned.alphas
         around = _least(_activity(one), _activity(other))
@@ -341,10 +355,15 @@ def _differences(aligned: _Aligned, drawing: bool, few: bool) -> tuple[Plane, Pl
 
 
 def _activity(plane: Plane) -> Plane:
-    """How much a plane changes around each pixel: its standard deviation there."""
+    """How much a plane changes around each pixel: its standard deviation there.
+
+    Compression spreads what an edge leaves over its block: a part of the activity does too.
+    """
     mean = np.asarray(cv2.blur(plane, (9, 9)), np.float32)
     square = np.asarray(cv2.blur(plane * plane, (9, 9)), np.float32)
-    return np.asarray(np.sqrt(np.maximum(square - mean * mean, 0)), np.float32)
+    activity = np.sqrt(np.maximum(square - mean * mean, 0))
+    near = cv2.dilate(activity, np.ones((_BLOCK, _BLOCK), np.uint8))
+    return np.asarray(np.maximum(activity, _SPREAD * near), np.float32)
 
 
 def _least(one: Plane, other: Plane) -> Plane:
@@ -382,7 +401,9 @@ def _strength(difference: Plane, activity: Plane, mask: Bytes, noise: _Noise) ->
 
 def _toned(one: Plane, other: Plane, mask: Bytes, drawing: bool) -> tuple[Plane, float]:
     """``other`` with the linear change of tone undone that parts it from ``one``; its size."""
-    x, y = other[mask > 0], one[mask > 0]
+    # Means of some pixels: fine noise in one of the two would make its contrast seem higher.
+    shown = mask > 0
+    x, y = (cv2.blur(plane, (_TONE_MEAN, _TONE_MEAN))[shown] for plane in (other, one))
     step = max(1, len(x) // 8_000)
     x, y = x[::step].astype(np.float64), y[::step].astype(np.float64)
     if len(x) < 16:
@@ -408,7 +429,7 @@ def _toned(one: Plane, other: Plane, mask: Bytes, drawing: bool) -> tuple[Plane,
 
 def _colourfulness(ycc: Plane, mask: Bytes) -> float:
     shown = mask[::2, ::2] > 0
-    away = np.hypot(ycc[::2, ::2, 1][shown] - 128, ycc[::2, ::2, 2][shown] - 128)
+    away = np.hypot(ycc[::2, ::2, 1][shown] - 127.5, ycc[::2, ::2, 2][shown] - 127.5)
     return float(away.mean()) if away.size else 0.0
 
 

@@ -43,10 +43,11 @@ _ZERO, _ZEROED = 1.5, 0.3
 _REGION_SHARE, _REGION_BEYOND = 0.1, 2.0
 # A blur takes far more from the band than from the one below, sharpening adds to both.
 _SHARPENED, _LEAST_SHARPENED, _MOST_SHARPENED, _ALIKE = 2.6, 1.5, 10.0, 0.85
-# Noise: energies within this factor of each other, far above rounding, that have nothing in common.
-_NOISE_FACTOR, _NOISE, _UNRELATED, _LEAST_CALM = 4.0, 4 * _FLOOR, 0.2, 6
-# Compression takes noise first: of the fine terms of a block so many are left where it is real.
-_NOISE_KEPT = 7.0
+# Noise: energies within this factor of each other, far above rounding, that have little in common
+# in the calmest quarter. Compression takes noise first: of the fine terms of a block so many are
+# left where it is real.
+_NOISE_FACTOR, _NOISE, _UNRELATED, _LEAST_CALM = 4.0, 4 * _FLOOR, 0.5, 6
+_CALMEST, _NOISE_KEPT = 0.25, 5.0
 # Grain adds as much where there is little texture as where there is much; detail hardly anything.
 _EVEN = 0.35
 
@@ -127,7 +128,7 @@ def _compare(finer: Bytes, coarser: Bytes, matrix: Matrix) -> Detail:
     )
     if together >= _ALIKE and (
         _is_sharpening(decibels, below)
-        or (abs(decibels) > _ENERGY_DECIDES and _is_grain(windows, one, two))
+        or (_ENERGY_DECIDES < abs(decibels) < _MOST_SHARPENED and _is_grain(windows, one, two))
     ):
         return Detail(0.0, together, decibels, own_noise)
     unsure = _ENERGY_DECIDES if together >= _AGREE else _LEAST_ENERGY
@@ -189,12 +190,13 @@ def _energies(windows: _Windows, one: Values, two: Values) -> tuple[float, float
 def _own_noise(
     windows: _Windows, one: Values, two: Values, coherence: tuple[Values, Values]
 ) -> bool:
+    """Whether fine noise as strong in one as in the other has little in common."""
     noisy = windows.calm & (one > _NOISE) & (two > _NOISE)
     noisy &= (one < _NOISE_FACTOR * two) & (two < _NOISE_FACTOR * one)
     if np.count_nonzero(noisy) < _LEAST_CALM:
         return False
     shared = np.sqrt(coherence[0][noisy].clip(0) / np.maximum(coherence[1][noisy], 1e-9))
-    return float(np.median(shared)) < _UNRELATED
+    return float(np.quantile(shared, _CALMEST)) < _UNRELATED
 
 
 def _is_grain(windows: _Windows, one: Values, two: Values) -> bool:
