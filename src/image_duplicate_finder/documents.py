@@ -6,7 +6,7 @@ docs/cli.md describes them. Version 1 only ever gains fields; anything else is a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -70,17 +70,18 @@ def scan_document(
 
 def _group(number: int, group: GroupView) -> dict[str, Any]:
     members = sorted(group.members, key=lambda member: member.file.path)
+    path_of = {file.id: file.path for file in (group.keeper, *(m.file for m in members))}
     return {
         "id": number,
         "kind": group.kind.value,
         "keeper": {**_file(group.keeper), "reasons": list(group.reasons)},
-        "members": [_member(member) for member in members],
+        "members": [_member(member, path_of) for member in members],
     }
 
 
-def _member(member: MemberView) -> dict[str, Any]:
+def _member(member: MemberView, path_of: Mapping[int, str]) -> dict[str, Any]:
     transform = member.transform
-    return {
+    document = {
         **_file(member.file),
         "relation": member.relation.value,
         "transform": None if transform is None else [list(row) for row in transform],
@@ -88,7 +89,18 @@ def _member(member: MemberView) -> dict[str, Any]:
         "overlap": member.overlap,
         "score": member.score,
         "selected": member.selected,
+        "lacks": [lack.value for lack in member.lacks],
     }
+    if member.witness is not None and member.witness in path_of:
+        document |= path_to_dict(path_of[member.witness], "witness")
+    if member.detail is not None:
+        document["detail"] = round(member.detail, 2)
+    if member.differences:
+        document["differences"] = [
+            {**each.in_a._asdict(), "strength": round(each.strength, 1)}
+            for each in member.differences
+        ]
+    return document
 
 
 def _failure(failure: Failure) -> dict[str, Any]:

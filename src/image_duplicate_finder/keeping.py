@@ -8,14 +8,40 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from image_duplicate_finder.companions import CompanionKind
 from image_duplicate_finder.formats import RAW_FORMATS
-from image_duplicate_finder.model import ImageInfo
+from image_duplicate_finder.model import ImageInfo, Seen
+from image_duplicate_finder.origin import Origin, origin_of
 from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """How a picture stands among those that it was compared with, see :mod:`.dominance`.
+
+    ``measured``: detail was compared, so what headers say of quality no longer counts.
+    ``dominated``: another one holds all of it and more. ``level`` of measured detail, in steps
+    that are no measurement noise; higher is finer. ``enlarged``: it has more pixels than another
+    and shows no more. ``bordered``: a flat border or bar surrounds what it shares with others.
+    """
+
+    measured: bool = False
+    dominated: bool = False
+    level: int = 0
+    enlarged: bool = False
+    bordered: bool = False
+
+
+NO_STANDING = Standing()
+
+
+@dataclass(frozen=True, slots=True)
 class KeepFacts:
-    """What the rules look at. ``partial``: another picture of the group shows more of the scene."""
+    """What the rules look at. ``partial``: another picture of the group shows more of the scene.
+
+    ``seen`` is what a full decode told, if there was one. ``beside`` are the files that belong to
+    it, by kind and digest.
+    """
 
     file: int
     path: str
@@ -24,6 +50,24 @@ class KeepFacts:
     mtime_ns: int
     protected: bool = False
     partial: bool = False
+    standing: Standing = NO_STANDING
+    seen: Seen | None = None
+    beside: tuple[tuple[CompanionKind, str], ...] = ()
+
+    @property
+    def transparent(self) -> bool:
+        """Whether some of the picture is transparent; as far as the header tells, if not seen."""
+        return self.info.has_alpha if self.seen is None else self.seen.alpha_used
+
+    @property
+    def colourful(self) -> bool:
+        """Whether the picture has colours; as far as the header tells, if not seen."""
+        return not self.info.metadata.grey if self.seen is None else self.seen.colourful
+
+    @property
+    def bits(self) -> int:
+        """Bits per channel that are used; as far as the header tells, if not seen."""
+        return self.info.bit_depth if self.seen is None else self.seen.bits
 
 
 # How a picture was compressed says how much of the original is left: camera RAW holds most.
@@ -57,44 +101,71 @@ def _quality(facts: KeepFacts) -> tuple[float, ...]:
     info = facts.info
     kind = format_class(info.format, info.lossless)
     if kind == 0:
-        return info.metadata.grey, 0, False, 0
+        return not facts.colourful, 0, False, 0
     if kind > 1:
         # Samples of 32 bits hold no more of a photo than those of 16.
-        return info.metadata.grey, -kind, info.metadata.few_colours, -min(info.bit_depth, 16)
+        return not facts.colourful, -kind, info.metadata.few_colours, -min(facts.bits, 16)
+    if facts.standing.measured:
+        return not facts.colourful, -1, False, 0
     quality = info.metadata.jpeg_quality
     if quality is None:
         # No quality is written in other lossy files; bytes per thousand pixels stand in for it.
         quality = min(100, round(facts.bytes * 200 / max(1, info.pixels)))
-    return info.metadata.grey, -1, False, -quality
+    return not facts.colourful, -1, False, -quality
+
+
+def is_camera_original(facts: KeepFacts) -> bool:
+    """Whether a camera wrote the file, as far as its name and its metadata tell."""
+    return origin_of(facts.path, facts.info) is Origin.CAMERA
 
 
 def _metadata(facts: KeepFacts) -> int:
     metadata = facts.info.metadata
-    return (
-        int(metadata.has_exif)
-        + int(metadata.taken is not None)
-        + int(metadata.has_gps)
-        + int(metadata.rating is not None or bool(metadata.keywords))
+    told = (
+        *(metadata.has_exif, metadata.taken, metadata.has_gps, metadata.camera, metadata.lens),
+        *(metadata.rating, metadata.keywords, metadata.people, metadata.label, metadata.title),
+        *(metadata.description, metadata.comment, metadata.creator, metadata.copyright),
+        metadata.generation,
     )
+    return sum(map(bool, told)) + len(facts.info.parts)
 
+
+_UNKNOWN = "~"
+"""Sorts behind every date."""
 
 # Each value compares as a tuple; the smaller, the better.
-_VALUES: dict[KeepRule, Callable[[KeepFacts], tuple[float, ...]]] = {
+_VALUES: dict[KeepRule, Callable[[KeepFacts], tuple[Any, ...]]] = {
     KeepRule.PROTECTED: lambda facts: (not facts.protected,),
     KeepRule.WHOLE: lambda facts: (facts.partial,),
+    KeepRule.COMPLETE: lambda facts: (facts.standing.dominated,),
+    KeepRule.ORIGINAL: lambda facts: (not is_camera_original(facts),),
+    KeepRule.DETAIL: lambda facts: (
+        -facts.standing.level,
+        facts.standing.enlarged,
+        facts.standing.bordered,
+    ),
     KeepRule.PIXELS: lambda facts: (-facts.info.pixels,),
     KeepRule.QUALITY: _quality,
     KeepRule.METADATA: lambda facts: (-_metadata(facts),),
     # A time of 0 says that none is known.
-    KeepRule.OLDER: lambda facts: (facts.mtime_ns <= 0, facts.mtime_ns),
+    KeepRule.COMPANIONS: lambda facts: (-len(facts.beside),),
+    KeepRule.OLDER: lambda facts: (
+        facts.info.metadata.taken or _UNKNOWN,
+        facts.mtime_ns <= 0,
+        facts.mtime_ns,
+    ),
     KeepRule.NAME: lambda facts: (looks_like_copy(facts.path),),
 }
 _WORDS = {
     KeepRule.PROTECTED: "in a protected folder",
     KeepRule.WHOLE: "shows the whole picture",
+    KeepRule.COMPLETE: "holds all that others hold, and more",
+    KeepRule.ORIGINAL: "camera original",
+    KeepRule.DETAIL: "shows finer detail",
     KeepRule.PIXELS: "largest picture",
     KeepRule.QUALITY: "better format or lighter compression",
     KeepRule.METADATA: "has more metadata",
+    KeepRule.COMPANIONS: "has files that belong to it",
     KeepRule.OLDER: "oldest file",
     KeepRule.NAME: "name does not say it is a copy",
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -83,6 +83,60 @@ class GroupKind(StrEnum):
     DUPLICATES = "duplicates"
     SIMILAR = "similar"
     CONTAINS = "contains"
+
+
+class Lack(StrEnum):
+    """Something that a picture has and its witness lacks: a reason not to propose its removal.
+
+    ``unmeasured``: no closer look was possible. The others name what would be lost: a place that
+    differs, other tones or colours, finer detail, more pixels, what lies outside of the shared
+    picture, a deliberate crop or orientation, a fact of the metadata, a frame, layer or second
+    picture in the file, or a file that belongs to the picture.
+    """
+
+    UNMEASURED = "unmeasured"
+    DIFFERS = "differs"
+    TONES = "tones"
+    COLOURS = "colours"
+    DETAIL = "detail"
+    SHARPNESS = "sharpness"
+    SIZE = "size"
+    AREA = "area"
+    CROP = "crop"
+    ORIENTATION = "orientation"
+    COMPLETE = "complete"
+    ORIGINAL = "original"
+    RAW = "raw"
+    LOSSLESS = "lossless"
+    DEPTH = "depth"
+    TRANSPARENCY = "transparency"
+    FRAMES = "frames"
+    LAYERS = "layers"
+    MOTION = "motion"
+    SECOND_VIEW = "second_view"
+    GAIN_MAP = "gain_map"
+    DEPTH_MAP = "depth_map"
+    AUDIO = "audio"
+    ATTACHED_DATA = "attached_data"
+    PROFILE = "profile"
+    TAKEN = "taken"
+    POSITION = "position"
+    CAMERA = "camera"
+    LENS = "lens"
+    RATING = "rating"
+    LABEL = "label"
+    KEYWORDS = "keywords"
+    TITLE = "title"
+    DESCRIPTION = "description"
+    COMMENT = "comment"
+    COPYRIGHT = "copyright"
+    PEOPLE = "people"
+    GENERATION = "generation"
+    GEOREFERENCE = "georeference"
+    CAPTION = "caption"
+    SIDECAR = "sidecar"
+    VIDEO = "video"
+    VOICE_NOTE = "voice_note"
 
 
 class FileStat(NamedTuple):
@@ -328,6 +382,98 @@ class Fingerprinted:
     fingerprints: tuple[Fingerprint, ...]
 
 
+class Box(NamedTuple):
+    """A rectangle in pixels of an upright picture at full size: left, top, width, height."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A place where two aligned pictures differ: where it lies in each, and how strongly.
+
+    ``strength`` is in units of what compression and scaling explain; 4 and more is content.
+    """
+
+    in_a: Box
+    in_b: Box
+    strength: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a closer look at two pictures measured, in colour and at up to 1,024 pixels.
+
+    ``transform`` maps pixels of a (upright, full size) to b, finer than the match that led here.
+    ``differences`` are the strongest places that differ, strongest first; ``worst`` is the
+    strength of the strongest, also where it is too weak to be listed. ``tone`` is how far one
+    global tone curve lies from the identity (largest departure in grey levels, 0 to 255),
+    ``chroma`` the ratio of b's colourfulness to a's (1.0 where neither has colour).
+    ``detail`` in decibels is how much finer detail a shows than b on the shared scene, measured
+    where the pictures are finest; negative where b is the finer one. ``coherence`` (0 to 1) is how
+    much of the fine detail of the two agrees. ``rest_a`` and ``rest_b`` are the shares (0 to 1)
+    of each canvas that lie outside of the shared picture and are no flat border or bar;
+    ``border_a`` and ``border_b`` the shares that are. ``another_shot`` tells two exposures of
+    one scene (independent noise or parallax) from two copies of one photograph. ``differing`` is
+    the share of the shared picture (0 to 1) that differs in any way beyond 4, ``recoloured`` the
+    share that differs in colour alone. ``drawing``: both are drawings (flat areas and few
+    colours: icons, emoji, sprites, charts, pages), in which one spot or one colour that differs
+    makes another picture. ``sharpened`` in decibels is how much sharpening or added grain a has
+    beyond b (negative: b beyond a): that is no detail, and neither of the two is surely worse.
+    """
+
+    transform: Transform
+    mirrored: bool = False
+    differences: tuple[Difference, ...] = ()
+    worst: float = 0.0
+    tone: float = 0.0
+    chroma: float = 1.0
+    detail: float = 0.0
+    coherence: float = 1.0
+    rest_a: float = 0.0
+    rest_b: float = 0.0
+    border_a: float = 0.0
+    border_b: float = 0.0
+    another_shot: bool = False
+    differing: float = 0.0
+    recoloured: float = 0.0
+    drawing: bool = False
+    sharpened: float = 0.0
+
+    def reversed(self) -> Look:
+        """The same look as seen from b. Raises ZeroDivisionError for a singular transform."""
+        return replace(
+            self,
+            transform=invert(self.transform),
+            differences=tuple(
+                Difference(each.in_b, each.in_a, each.strength) for each in self.differences
+            ),
+            chroma=1.0 / self.chroma if self.chroma else 1e6,
+            detail=-self.detail,
+            sharpened=-self.sharpened,
+            rest_a=self.rest_b,
+            rest_b=self.rest_a,
+            border_a=self.border_b,
+            border_b=self.border_a,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What only a full decode tells of a picture.
+
+    ``alpha_used``: some of it is transparent. ``colourful``: it has colours, not only channels
+    for them. ``bits`` per channel that its values really use, 8 or 16.
+    """
+
+    alpha_used: bool = False
+    colourful: bool = True
+    bits: int = 8
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """Verification accepted that pictures ``a`` and ``b`` (content ids) show the same thing.
@@ -390,6 +536,10 @@ class Member:
     overlap: float = 1.0
     score: float = 1.0
     selected: bool = False
+    witness: int | None = None
+    lacks: tuple[Lack, ...] = ()
+    detail: float | None = None
+    differences: tuple[Difference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,65 +550,3 @@ class Group:
     keeper: int
     reasons: tuple[str, ...]
     members: tuple[Member, ...]
-
-
-class Box(NamedTuple):
-    """A rectangle in pixels of an upright picture at full size: left, top, width, height."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A place where two aligned pictures differ: where it lies in each, and how strongly.
-
-    ``strength`` is in units of what compression and scaling explain; 4 and more is content.
-    """
-
-    in_a: Box
-    in_b: Box
-    strength: float
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What a closer look at two pictures measured, in colour and at up to 1,024 pixels.
-
-    ``transform`` maps pixels of a (upright, full size) to b, finer than the match that led here.
-    ``differences`` are the strongest places that differ, strongest first; ``worst`` is the
-    strength of the strongest, also where it is too weak to be listed. ``tone`` is how far one
-    global tone curve lies from the identity (largest departure in grey levels, 0 to 255),
-    ``chroma`` the ratio of b's colourfulness to a's (1.0 where neither has colour).
-    ``detail`` in decibels is how much finer detail a shows than b on the shared scene, measured
-    where the pictures are finest; negative where b is the finer one. ``coherence`` (0 to 1) is how
-    much of the fine detail of the two agrees. ``rest_a`` and ``rest_b`` are the shares (0 to 1)
-    of each canvas that lie outside of the shared picture and are no flat border or bar;
-    ``border_a`` and ``border_b`` the shares that are. ``another_shot`` tells two exposures of
-    one scene (independent noise or parallax) from two copies of one photograph. ``differing`` is
-    the share of the shared picture (0 to 1) that differs in any way beyond 4, ``recoloured`` the
-    share that differs in colour alone. ``drawing``: both are drawings (flat areas and few
-    colours: icons, emoji, sprites, charts, pages), in which one spot or one colour that differs
-    makes another picture. ``sharpened`` in decibels is how much sharpening or added grain a has
-    beyond b (negative: b beyond a): that is no detail, and neither of the two is surely worse.
-    """
-
-    transform: Transform
-    mirrored: bool = False
-    differences: tuple[Difference, ...] = ()
-    worst: float = 0.0
-    tone: float = 0.0
-    chroma: float = 1.0
-    detail: float = 0.0
-    coherence: float = 1.0
-    rest_a: float = 0.0
-    rest_b: float = 0.0
-    border_a: float = 0.0
-    border_b: float = 0.0
-    another_shot: bool = False
-    differing: float = 0.0
-    recoloured: float = 0.0
-    drawing: bool = False
-    sharpened: float = 0.0

@@ -12,7 +12,8 @@ from typing import Protocol
 class Step:
     """One moment of a long piece of work.
 
-    ``stage`` is one of ``discover``, ``fingerprint``, ``candidates``, ``verify``, ``group``
+    ``stage`` is one of ``discover``, ``fingerprint``, ``candidates``, ``verify``, ``look``,
+    ``group``
     for a scan, ``remove`` or ``restore`` for a removal. ``total`` is ``None`` while unknown.
     ``current`` is the folder or file at hand; ``failures`` counts files that could not be read.
     """

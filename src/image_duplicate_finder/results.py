@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from image_duplicate_finder.model import FileStat, GroupKind, ImageInfo, Relation, Transform
+from image_duplicate_finder.model import (
+    Difference,
+    FileStat,
+    GroupKind,
+    ImageInfo,
+    Lack,
+    Relation,
+    Transform,
+)
 from image_duplicate_finder.settings import ScanSettings
 
 
@@ -62,6 +70,8 @@ class MemberView:
     """A member of a group; ``transform`` maps the keeper's pixel coordinates to the member's.
 
     ``decided``: a person, not a rule of the program, said whether it is selected.
+    ``witness`` is the id of the file, one that stays, beside which the member was judged; the
+    rest as in :class:`~model.Member`.
     """
 
     file: FileView
@@ -73,6 +83,10 @@ class MemberView:
     score: float
     selected: bool
     decided: bool = False
+    witness: int | None = None
+    lacks: tuple[Lack, ...] = ()
+    detail: float | None = None
+    differences: tuple[Difference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

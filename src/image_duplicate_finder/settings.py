@@ -70,14 +70,20 @@ class KeepRule(StrEnum):
 
     PROTECTED = "protected"
     WHOLE = "whole"
+    COMPLETE = "complete"
+    ORIGINAL = "original"
+    DETAIL = "detail"
     PIXELS = "pixels"
     QUALITY = "quality"
     METADATA = "metadata"
+    COMPANIONS = "companions"
     OLDER = "older"
     NAME = "name"
 
 
 DEFAULT_KEEP_RULES: tuple[KeepRule, ...] = tuple(KeepRule)
+# What earlier versions stored where nobody had chosen an order.
+_EARLIER_DEFAULT = ("protected", "whole", "pixels", "quality", "metadata", "older", "name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +170,8 @@ class ScanSettings:
         try:
             known["mode"] = Mode(known.get("mode", Mode.STANDARD))
             known["engine"] = Engine(known.get("engine", Engine.LOCAL))
-            known["keep_rules"] = tuple(
-                KeepRule(rule) for rule in known.get("keep_rules", DEFAULT_KEEP_RULES)
-            )
+            rules = tuple(KeepRule(rule) for rule in known.get("keep_rules", DEFAULT_KEEP_RULES))
+            known["keep_rules"] = DEFAULT_KEEP_RULES if rules == _EARLIER_DEFAULT else rules
             known["limits"] = DecodeLimits(**known.get("limits", {}))
             for name in ("exclude", "protected", "compare_only"):
                 known[name] = tuple(known.get(name, ()))

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from image_duplicate_finder.composites import Composites, in_common
+from image_duplicate_finder.dominance import Evidence
 from image_duplicate_finder.grouping import Content, Describe, is_duplicate
 from image_duplicate_finder.grouping.building import Builder
 from image_duplicate_finder.grouping.contents import Apart, Ranked
@@ -41,7 +42,8 @@ def group(
     }
     windows = [id for id in apart.contents if composites.is_window(id)]
     ranked = Ranked(apart.contents, partial, windows, DEFAULT_KEEP_RULES)
-    builder = Builder(ranked, describe, DEFAULT_KEEP_RULES)
+    of_pair = {(min(m.a, m.b), max(m.a, m.b)): m for m in duplicates}
+    builder = Builder(ranked, describe, DEFAULT_KEEP_RULES, Evidence(of_pair, {}))
     stars = _stars(duplicates, ranked.place)
     alone = ranked.nodes.keys() - {id for star in stars for id in _ids(star)}
     groups = [builder.duplicates(*star) for star in stars]

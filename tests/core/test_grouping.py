@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import permutations
 from typing import Any
@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 
 from image_duplicate_finder.grouping import Content, group
 from image_duplicate_finder.keeping import KeepFacts
-from image_duplicate_finder.model import Group, GroupKind, ImageInfo, Match, Metadata, Relation
+from image_duplicate_finder.model import (
+    Group,
+    GroupKind,
+    ImageInfo,
+    Look,
+    Match,
+    Metadata,
+    Relation,
+)
 
 
 def facts(file: int, *, width: int = 400, path: str = "", protected: bool = False) -> KeepFacts:
@@ -26,9 +34,24 @@ def content(id: int, **values: object) -> Content:
     return Content(id, (facts(id, **values),))  # type: ignore[arg-type]
 
 
+def look_at(match: Match, contents: Mapping[int, Content]) -> Look:
+    """What a closer look would see of a match that is just what its relation says."""
+    one, other = (contents[id].files[0].info.width for id in (match.a, match.b))
+    scale = other / one
+    transform = match.transform or ((scale, 0.0, 0.0), (0.0, scale, 0.0))
+    return Look(transform, worst=9.0 if match.relation is Relation.EDITED else 1.0)
+
+
 def grouped(
     contents: Sequence[Content], matches: Sequence[Match], **options: object
 ) -> list[Group]:
+    of_id = {each.id: each for each in contents}
+    looks = {
+        (match.a, match.b): look_at(match, of_id)
+        for match in (match if match.a < match.b else match.reversed() for match in matches)
+        if match.a in of_id and match.b in of_id
+    }
+    options = {"looks": looks, **options}
     return group(contents, matches, describe=lambda match, _k, _m: match.relation.value, **options)  # type: ignore[arg-type]
 
 
@@ -327,6 +350,43 @@ def test_groups_do_not_depend_on_any_order(pairs: Edges, widths: list[int], seed
     assert grouped(contents, matches) == expected
     turned = [match.reversed() if shuffle.random() < 0.5 else match for match in matches]
     assert grouped(contents, turned) == expected
+
+
+@given(
+    pairs=edges,
+    worst=st.lists(st.sampled_from([1.0, 9.0]), min_size=12, max_size=12),
+    protected=st.sets(st.integers(0, 11)),
+)
+def test_what_is_selected_has_a_witness_that_stays_and_matches_it(
+    pairs: Edges, worst: list[float], protected: set[int]
+) -> None:
+    matches = build(pairs)
+    direct = {frozenset((match.a, match.b)) for match in matches}
+    contents = [
+        Content(id, (facts(id, protected=id in protected),), frozenset({id} & protected))
+        for id in range(12)
+    ]
+    looks = {
+        (match.a, match.b): Look(
+            ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)), worst=max(worst[match.a], worst[match.b])
+        )
+        for match in matches[::2]
+    }
+    groups = grouped(contents, matches, looks=looks)
+    going = {member.file for found in groups for member in found.members if member.selected}
+    assert not going & protected
+    for member in (member for found in groups for member in found.members if member.selected):
+        assert member.witness is not None
+        assert member.witness not in going
+        assert frozenset((member.witness, member.file)) in direct
+        assert not member.lacks
+        pixels_equal = any(
+            {match.a, match.b} == {member.witness, member.file}
+            and match.relation is Relation.PIXEL_IDENTICAL
+            for match in matches
+        )
+        pair = min(member.witness, member.file), max(member.witness, member.file)
+        assert pixels_equal or looks[pair].worst < 4
 
 
 @given(pairs=edges)

@@ -34,7 +34,7 @@ def photo(
         (
             photo(name="CR2"),
             photo(name="PNG", lossless=True),
-            "better format or lighter compression",
+            "camera original",
         ),
         (
             photo(),

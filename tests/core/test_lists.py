@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from image_duplicate_finder.exports.lists import delete_list, keep_list
-from image_duplicate_finder.model import FileStat, GroupKind, ImageInfo, Relation
+from image_duplicate_finder.model import FileStat, GroupKind, ImageInfo, Lack, Relation
 from image_duplicate_finder.results import FileView, GroupView, MemberView
 
 
@@ -22,9 +22,12 @@ def member(
     relation: Relation = Relation.REENCODED,
     *,
     selected: bool = False,
-    overlap: float = 1.0,
+    lacks: tuple[Lack, ...] = (),
+    witness: int | None = 1,
 ) -> MemberView:
-    return MemberView(view, relation, "", None, False, overlap, 1.0, selected)
+    return MemberView(
+        view, relation, "", None, False, 1.0, 1.0, selected, witness=witness, lacks=lacks
+    )
 
 
 def group(
@@ -56,27 +59,28 @@ def test_a_keeper_of_a_listed_file_is_not_listed_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("view", "relation", "overlap", "listed"),
+    ("view", "relation", "lacks", "listed"),
     [
-        (ZIPPED, Relation.REENCODED, 1.0, True),
-        (ZIPPED, Relation.CROPPED, 0.6, True),
-        (ZIPPED, Relation.CROPPED, 0.4, False),
-        (ZIPPED, Relation.EDITED, 1.0, False),
-        (replace(ZIPPED, info=ImageInfo("PNG", 101, 100)), Relation.RESIZED, 1.0, False),
-        (replace(ZIPPED, info=ImageInfo("GIF", 100, 100, frames=9)), Relation.ROTATED, 1.0, False),
-        (replace(ZIPPED, gone=True), Relation.REENCODED, 1.0, False),
-        (replace(ZIPPED, removable=True), Relation.REENCODED, 1.0, False),
+        (ZIPPED, Relation.REENCODED, (), True),
+        (ZIPPED, Relation.CROPPED, (), True),
+        (ZIPPED, Relation.CROPPED, (Lack.CROP,), False),
+        (ZIPPED, Relation.EDITED, (Lack.DIFFERS,), False),
+        (ZIPPED, Relation.RESIZED, (Lack.SIZE,), False),
+        (ZIPPED, Relation.ROTATED, (Lack.FRAMES,), False),
+        (replace(ZIPPED, gone=True), Relation.REENCODED, (), False),
+        (replace(ZIPPED, removable=True), Relation.REENCODED, (), False),
     ],
 )
 def test_from_places_that_are_only_read_goes_what_holds_no_more(
-    view: FileView, relation: Relation, overlap: float, listed: bool
+    view: FileView, relation: Relation, lacks: tuple[Lack, ...], listed: bool
 ) -> None:
-    groups = [group(KEEPER, member(view, relation, overlap=overlap))]
+    groups = [group(KEEPER, member(view, relation, lacks=lacks))]
     assert delete_list(groups) == ((view.path,) if listed else ())
 
 
 def test_look_alikes_and_protected_folders_are_never_listed() -> None:
-    alike = [group(KEEPER, member(ZIPPED, Relation.SIMILAR), kind=GroupKind.SIMILAR)]
+    other = member(ZIPPED, Relation.SIMILAR, witness=None)
+    alike = [group(KEEPER, other, kind=GroupKind.SIMILAR)]
     assert delete_list(alike) == ()
     guarded = file(2, "/safe/b.jpg", removable=False)
     groups = [group(KEEPER, member(guarded))]

@@ -20,6 +20,7 @@ from image_duplicate_finder.keeping import KeepFacts
 from image_duplicate_finder.model import FileStat, GroupKind, ImageInfo, Match, Metadata, Relation
 from image_duplicate_finder.results import GroupQuery, ScanState
 from image_duplicate_finder.scan.basis import verifier_name
+from image_duplicate_finder.scan.deciding import judged
 from image_duplicate_finder.scan.publish import publish_groups, publish_similar
 from image_duplicate_finder.settings import ScanSettings
 from image_duplicate_finder.store import Store
@@ -198,7 +199,7 @@ def test_a_moved_threshold_gives_what_a_scan_with_it_would(library_dir: Path) ->
     sizes = set()
     for euclidean, cosine in ((0.0, 0.99), (0.1, 0.95), (0.5, 0.9), (0.6, 0.78), (1.0, 0.7)):
         settings = ScanSettings(esimilarity_threshold=euclidean, csimilarity_threshold=cosine)
-        publish_groups(store, scan, settings, found)
+        publish_groups(store, scan, settings, judged(store, scan, found))
         expected = _similar(store, scan)
         publish_similar(store, scan, ScanSettings())
         publish_similar(store, scan, settings)
@@ -210,7 +211,7 @@ def test_a_moved_threshold_gives_what_a_scan_with_it_would(library_dir: Path) ->
 
 def test_thresholds_move_after_pictures_were_removed(library_dir: Path) -> None:
     store, scan, _, found = _library(library_dir)
-    publish_groups(store, scan, ScanSettings(), found)
+    publish_groups(store, scan, ScanSettings(), judged(store, scan, found))
     store.files.set_gone(["/p/3.jpg"], True)
     store.close()
     with Library.open(library_dir) as library:

@@ -17,6 +17,7 @@ from image_duplicate_finder.cli.choices import (
 )
 from image_duplicate_finder.cli.json_output import JsonTarget, json_option
 from image_duplicate_finder.cli.texts import shown, size
+from image_duplicate_finder.explanations import LACKS
 from image_duplicate_finder.results import GroupSort
 
 if TYPE_CHECKING:
@@ -116,6 +117,11 @@ def _lines(group: GroupView, title: str) -> Iterator[str]:
     for member in group.members:
         mark = "gone" if member.file.gone else "remove" if member.selected else "leave"
         yield f"  {mark:7} {_file(member.file)}: {member.words}"
+        if member.lacks:
+            yield f"          only here: {', '.join(LACKS[lack] for lack in member.lacks)}"
+        elif member.witness not in (None, group.keeper.id):
+            witness = next(m.file for m in group.members if m.file.id == member.witness)
+            yield f"          held by {shown(witness.path)}"
 
 
 def _file(file: FileView) -> str:

@@ -19,6 +19,7 @@ _STAGES = {
     "fingerprint": "Reading pictures",
     "candidates": "Looking for pairs",
     "verify": "Checking",
+    "look": "Looking closer",
     "group": "Grouping",
     "remove": "Moving into the backup",
     "restore": "Putting back",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
-from typing import Protocol, Self
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from typing import Protocol, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from image_duplicate_finder.executors.messages import Answer, FileTask
+from image_duplicate_finder.executors.messages import Answer, FileTask, LookAnswer, LookTask
 from image_duplicate_finder.executors.processes import ProcessExecutor, available_cores
 from image_duplicate_finder.executors.verifying import Pair, Sides, Verifiers, verify_share
 from image_duplicate_finder.fingerprint.features import Keypoints
@@ -18,15 +18,16 @@ from image_duplicate_finder.progress import Tell
 from image_duplicate_finder.search import hamming
 from image_duplicate_finder.search.hamming import HammingPairs
 from image_duplicate_finder.search.words import WordIndex, WordPairs
-from image_duplicate_finder.settings import DecodeLimits, Engine, ScanSettings
+from image_duplicate_finder.settings import DecodeLimits, Engine, Mode, ScanSettings
 
 _PAIRS_AT_ONCE = 1024
+_NO_FINGERPRINTS = Specs(Mode.QUICK, pixels=True)
 # To start a process takes as long as to verify about so many pairs.
 _WORTH_PROCESSES = 200
 
 
 class Executor(Protocol):
-    """The four kinds of work of a scan that many cores or machines can share.
+    """The five kinds of work of a scan that many cores or machines can share.
 
     Used as a context manager; what runs on other processes ends with it.
     """
@@ -43,6 +44,9 @@ class Executor(Protocol):
 
         Close the iterator to give up on the rest.
         """
+
+    def look(self, tasks: Sequence[LookTask]) -> Generator[LookAnswer, None, None]:
+        """One answer for every task, in the order in which they are ready."""
 
     def near_pairs(self, hashes: NDArray[np.uint8]) -> HammingPairs:
         """As :func:`~image_duplicate_finder.search.hamming.near_pairs`."""
@@ -93,6 +97,11 @@ class LocalExecutor:
         """See :meth:`Executor.read`."""
         with ProcessExecutor(specs, self._limits, jobs=self._jobs) as workers:
             yield from workers.map(tasks)
+
+    def look(self, tasks: Sequence[LookTask]) -> Generator[LookAnswer, None, None]:
+        """See :meth:`Executor.look`."""
+        with ProcessExecutor(_NO_FINGERPRINTS, self._limits, jobs=self._jobs) as workers:
+            yield from cast("Iterator[LookAnswer]", workers.map(tasks))
 
     def near_pairs(self, hashes: NDArray[np.uint8]) -> HammingPairs:
         """See :meth:`Executor.near_pairs`."""

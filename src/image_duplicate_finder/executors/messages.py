@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from image_duplicate_finder.model import Failure, FileStat, Fingerprinted
+from image_duplicate_finder.model import Failure, FileStat, Fingerprinted, Look, Match, Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,47 @@ class Recognised:
     content: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """A picture to compare with that of a :class:`LookTask`; ``match`` leads from it to this."""
+
+    path: str
+    content: bytes
+    match: Match
+
+
+@dataclass(frozen=True, slots=True)
+class LookTask:
+    """Decode a picture in full, and look at each partner beside it.
+
+    ``size`` in bytes is that of all files together. Contents are BLAKE3 hashes: a file that
+    holds something else by now is not looked at.
+    """
+
+    path: str
+    size: int
+    content: bytes
+    partners: tuple[Partner, ...]
+    device: int = 0
+    suspect: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a :class:`LookTask` found: by the contents of partners, and of all that were decoded.
+
+    A look that is None says that the two could not be aligned. Partners that could not be read
+    are missing.
+    """
+
+    path: str
+    content: bytes
+    looks: Mapping[bytes, Look | None]
+    seen: Mapping[bytes, Seen]
+
+
+Task = FileTask | LookTask
 TaskResult = Fingerprinted | Recognised | Failure
 Answer = tuple[TaskResult, FileStat | None]
 """What became of a file, and the stat that belongs to it."""
+LookAnswer = tuple[Looked | Failure, None]

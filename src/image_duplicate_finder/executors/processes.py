@@ -26,7 +26,7 @@ import psutil
 
 from image_duplicate_finder.errors import DecodeError, IdfError
 from image_duplicate_finder.executors import child
-from image_duplicate_finder.executors.messages import Answer, FileTask
+from image_duplicate_finder.executors.messages import Answer, Task
 from image_duplicate_finder.executors.read_ahead import ReadAhead
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.model import Failure, FileStat
@@ -56,12 +56,12 @@ class _Worker:
     """One child process, the file at hand, and what it has cost so far."""
 
     process: subprocess.Popen[bytes]
-    task: FileTask | None = None
+    task: Task | None = None
     """Set and unset by the thread that attends; None while the worker waits for this process."""
     computed: float = 0.0
     waited: float = 0.0
-    timed_out: FileTask | None = None
-    _looked_at: FileTask | None = None
+    timed_out: Task | None = None
+    _looked_at: Task | None = None
     _processor_seconds: float = 0.0
 
     def kill(self) -> None:
@@ -92,7 +92,7 @@ class _Worker:
             self.kill()
 
 
-def _most_waiting(task: FileTask, limits: DecodeLimits) -> float:
+def _most_waiting(task: Task, limits: DecodeLimits) -> float:
     return _WAITING_SECONDS + 2 * limits.seconds + max(task.size, 0) / _SLOWEST_BYTES
 
 
@@ -107,7 +107,7 @@ class ProcessExecutor:
         self._setup = pickle.dumps((specs, limits), pickle.HIGHEST_PROTOCOL)
         self._limits = limits
         self._jobs = jobs or available_cores()
-        self._batches: queue.SimpleQueue[list[FileTask] | None] = queue.SimpleQueue()
+        self._batches: queue.SimpleQueue[list[Task] | None] = queue.SimpleQueue()
         self._answers: queue.Queue[Answer | BaseException | None] = queue.Queue(_ANSWERS_AHEAD)
         self._workers: set[_Worker] = set()
         self._ahead = ReadAhead(())
@@ -129,7 +129,7 @@ class ProcessExecutor:
             for worker in self._workers:
                 worker.kill()
 
-    def map(self, tasks: Sequence[FileTask]) -> Iterator[Answer]:
+    def map(self, tasks: Sequence[Task]) -> Iterator[Answer]:
         """Answers for ``tasks``, in the order in which they are ready. To be called once."""
         batches = list(_batches(tasks))
         self._ahead = ReadAhead([task for batch in batches for task in batch])
@@ -153,7 +153,7 @@ class ProcessExecutor:
     def _attend(self) -> None:
         """One worker's life: batches in, answers out, until there is nothing left to do."""
         worker: _Worker | None = None
-        suspect: FileTask | None = None
+        suspect: Task | None = None
         try:
             while not self._closing.is_set() and (batch := self._batches.get()) is not None:
                 while batch and not self._closing.is_set():
@@ -175,7 +175,7 @@ class ProcessExecutor:
                 self._end(worker)
             self._put(None)
 
-    def _run(self, worker: _Worker, batch: list[FileTask]) -> list[FileTask]:
+    def _run(self, worker: _Worker, batch: list[Task]) -> list[Task]:
         """Files that remain because the worker ended; it was busy with the first of them."""
         assert worker.process.stdin is not None
         assert worker.process.stdout is not None
@@ -194,7 +194,7 @@ class ProcessExecutor:
         worker.task = None
         return left
 
-    def _blame(self, worker: _Worker, task: FileTask) -> Answer:
+    def _blame(self, worker: _Worker, task: Task) -> Answer:
         if worker.timed_out is task and worker.computed > self._limits.seconds:
             seconds = f"{self._limits.seconds:g}"
             failure = Failure(task.path, "timeout", f"Reading took longer than {seconds} seconds.")
@@ -284,10 +284,10 @@ def available_cores() -> int:
         return os.cpu_count() or 1
 
 
-def _batches(tasks: Sequence[FileTask]) -> Iterator[list[FileTask]]:
+def _batches(tasks: Sequence[Task]) -> Iterator[list[Task]]:
     fresh = [task for task in tasks if not task.suspect]
     large = sorted((t for t in fresh if t.size >= _LARGE), key=lambda t: -t.size)
-    batch: list[FileTask] = []
+    batch: list[Task] = []
     size = 0
     for task in [*large, *(t for t in fresh if t.size < _LARGE)]:
         if batch and (len(batch) == _BATCH_FILES or size + task.size > _BATCH_BYTES):

@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Iterable
 
-from image_duplicate_finder.executors.messages import FileTask
+from image_duplicate_finder.executors.messages import Task
 
 _BYTES_AHEAD = 48 * 1024 * 1024
 _FILES_AHEAD = 64
@@ -22,12 +22,12 @@ _MOST_OF_ONE_FILE = 16 * 1024 * 1024
 class ReadAhead:
     """Announces the files of ``tasks`` to the system, in their order, device by device."""
 
-    def __init__(self, tasks: Iterable[FileTask]) -> None:
+    def __init__(self, tasks: Iterable[Task]) -> None:
         self._changed = threading.Condition()
         self._ahead: dict[str, int] = {}
         self._bytes: dict[int, int] = {}
         self._closed = False
-        queues: dict[int, list[FileTask]] = {}
+        queues: dict[int, list[Task]] = {}
         # Not every system can be asked; without it files are just read when they are due.
         if hasattr(os, "posix_fadvise"):
             for task in tasks:
@@ -50,7 +50,7 @@ class ReadAhead:
             self._closed = True
             self._changed.notify_all()
 
-    def _run(self, tasks: list[FileTask]) -> None:
+    def _run(self, tasks: list[Task]) -> None:
         for number, task in enumerate(tasks):
             size = min(task.size, _MOST_OF_ONE_FILE)
             with self._changed:
@@ -63,7 +63,7 @@ class ReadAhead:
                 self._bytes[task.device] = self._bytes.get(task.device, 0) + size
             _announce(task.path, size)
 
-    def _has_room(self, tasks: list[FileTask], number: int) -> bool:
+    def _has_room(self, tasks: list[Task], number: int) -> bool:
         behind = tasks[max(0, number - _FILES_AHEAD)]
         few = number < _FILES_AHEAD or behind.path not in self._device
         return few and self._bytes.get(tasks[number].device, 0) < _BYTES_AHEAD

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from image_duplicate_finder.decode import decode_full
 from image_duplicate_finder.errors import DecodeError
-from image_duplicate_finder.executors.messages import Answer, FileTask, Recognised
+from image_duplicate_finder.executors.messages import (
+    Answer,
+    FileTask,
+    LookAnswer,
+    Looked,
+    LookTask,
+    Recognised,
+)
 from image_duplicate_finder.fingerprint.compute import fingerprint
 from image_duplicate_finder.fingerprint.exact import content_hash
 from image_duplicate_finder.fingerprint.specs import Specs
-from image_duplicate_finder.model import Failure, Fingerprinted
+from image_duplicate_finder.model import Failure, Fingerprinted, Look, Seen
 from image_duplicate_finder.settings import DecodeLimits
 from image_duplicate_finder.sources import read
 
@@ -34,6 +44,37 @@ def run_task(task: FileTask, specs: Specs, limits: DecodeLimits) -> Answer:
     except MemoryError:
         return _too_large(task.path, limits), stat
     return Fingerprinted(task.path, stat, content, info, fingerprints), stat
+
+
+def run_look(task: LookTask, limits: DecodeLimits) -> LookAnswer:
+    """Look closely at one picture and its partners; each is decoded once."""
+    from image_duplicate_finder.verify import closer
+
+    looks: dict[bytes, Look | None] = {}
+    seen: dict[bytes, Seen] = {}
+
+    def prepared(path: str, content: bytes) -> closer.Prepared:
+        data, _ = read(path, limits)
+        if content_hash(data) != content:
+            raise DecodeError("The file changed during the scan. Scan again.", stage="changed")
+        ready = closer.prepare(decode_full(data, limits=limits))
+        seen[content] = Seen(ready.alpha_used, ready.colourful, ready.bits_used)
+        return ready
+
+    try:
+        picture = prepared(task.path, task.content)
+    except DecodeError as error:
+        return Failure(task.path, error.stage, str(error)), None
+    except OSError as error:
+        return Failure(task.path, "read", _reason(error)), None
+    except MemoryError:
+        return _too_large(task.path, limits), None
+    for partner in task.partners:
+        # One that cannot be read now is missing in the answer: what is not shown is not claimed.
+        with suppress(DecodeError, OSError, MemoryError):
+            other = prepared(partner.path, partner.content)
+            looks[partner.content] = closer.closer_look(picture, other, partner.match)
+    return Looked(task.path, task.content, looks, seen), None
 
 
 def _too_large(path: str, limits: DecodeLimits) -> Failure:

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from image_duplicate_finder.errors import IdfError
 from image_duplicate_finder.executors import child
+from image_duplicate_finder.executors.messages import LookTask
 from image_duplicate_finder.settings import DecodeLimits
 
 
@@ -31,7 +32,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
     cv2.setNumThreads(1)
     from image_duplicate_finder.decode import hear_complaints
-    from image_duplicate_finder.executors.task import run_task
+    from image_duplicate_finder.executors.task import run_look, run_task
     from image_duplicate_finder.fingerprint.compute import warm_up
 
     # The first start on a machine compiles loops, which takes seconds: no file is to blame.
@@ -53,7 +54,9 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         except EOFError:
             return
         for task in tasks:
-            pickle.dump(run_task(task, specs, limits), answers, pickle.HIGHEST_PROTOCOL)
+            look = isinstance(task, LookTask)
+            answer = run_look(task, limits) if look else run_task(task, specs, limits)
+            pickle.dump(answer, answers, pickle.HIGHEST_PROTOCOL)
             answers.flush()
 
 

@@ -7,40 +7,29 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.errors import UsageError
-from image_duplicate_finder.grouping import holds_more
-from image_duplicate_finder.model import GroupKind, Relation
 from image_duplicate_finder.results import FileView, GroupView, MemberView
-
-_NO_MORE = frozenset(
-    {
-        Relation.BYTE_IDENTICAL,
-        Relation.PIXEL_IDENTICAL,
-        Relation.REENCODED,
-        Relation.RESIZED,
-        Relation.ROTATED,
-        Relation.CROPPED,
-    }
-)
-_LEAST_OVERLAP = 0.5
 
 
 def delete_list(groups: Iterable[GroupView], protected: Sequence[str] = ()) -> tuple[str, ...]:
     """Paths of the files that could go, sorted; no keeper of any of these files is among them.
 
     Those are the selected members, and in archives, storage and manifests, where nothing can be
-    selected, the members that show the same as their keeper and hold no more. Files below
-    ``protected`` folders never are.
+    selected, the members whose witness holds all of them. Files below ``protected`` folders never
+    are.
     """
-    going: dict[str, str] = {}
-    keepers: set[str] = set()
+    going: set[str] = set()
+    staying: set[str] = set()
     for group in groups:
+        path_of = {member.file.id: member.file.path for member in group.members}
         for member in group.members:
             if member.file.gone or _guarded(member.file, protected):
                 continue
-            if member.selected or _read_only_and_no_better(group, member):
-                going[member.file.path] = group.keeper.path
-                keepers.add(group.keeper.path)
-    return tuple(sorted(path for path in going if path not in keepers))
+            if member.selected or _is_held(member):
+                going.add(member.file.path)
+                staying.add(group.keeper.path)
+                if member.witness in path_of:
+                    staying.add(path_of[member.witness])
+    return tuple(sorted(going - staying))
 
 
 def keep_list(groups: Sequence[GroupView], protected: Sequence[str] = ()) -> tuple[str, ...]:
@@ -73,13 +62,6 @@ def _guarded(file: FileView, protected: Sequence[str]) -> bool:
     return any(is_inside(file.path, folder) for folder in protected)
 
 
-def _read_only_and_no_better(group: GroupView, member: MemberView) -> bool:
-    if member.file.removable or group.kind is not GroupKind.DUPLICATES:
-        return False
-    info, keeper = member.file.info, group.keeper.info
-    return (
-        member.relation in _NO_MORE
-        and member.overlap >= _LEAST_OVERLAP
-        and info.pixels <= keeper.pixels
-        and not holds_more(info, keeper)
-    )
+def _is_held(member: MemberView) -> bool:
+    """Whether a file that cannot be selected where it lies was shown to hold nothing of its own."""
+    return not member.file.removable and member.witness is not None and not member.lacks

@@ -31,6 +31,7 @@ PIXELS = Kind("pixels", 1)
 FACTS = Kind("facts", 1)
 """Says of which version the facts are that are stored of a content (:class:`model.ImageInfo`);
 its data is the digest of the coded data, empty where a format has none."""
+SEEN = Kind("seen", 1)
 _EMBEDDING_VERSION = 1
 
 

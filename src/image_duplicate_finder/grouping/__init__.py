@@ -4,15 +4,20 @@ A member of a group was matched directly against its keeper, so one odd match ca
 families together. Pictures that match but hang on no common keeper form groups of their own.
 """
 
-from image_duplicate_finder.grouping.building import Describe, holds_more
+from image_duplicate_finder.grouping.building import Describe
 from image_duplicate_finder.grouping.contents import Content, rank_of
-from image_duplicate_finder.grouping.grouped import group, is_duplicate, similar_groups
+from image_duplicate_finder.grouping.grouped import (
+    duplicate_groups,
+    group,
+    is_duplicate,
+    similar_groups,
+)
 
 __all__ = [
     "Content",
     "Describe",
+    "duplicate_groups",
     "group",
-    "holds_more",
     "is_duplicate",
     "rank_of",
     "similar_groups",

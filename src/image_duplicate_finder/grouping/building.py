@@ -2,63 +2,38 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
+from image_duplicate_finder.dominance import Compared, Evidence, lacking
 from image_duplicate_finder.grouping.contents import Ranked
 from image_duplicate_finder.keeping import KeepFacts, RankKey, reasons_of
-from image_duplicate_finder.model import Group, GroupKind, ImageInfo, Match, Member, Relation
+from image_duplicate_finder.model import Group, GroupKind, ImageInfo, Lack, Match, Member, Relation
 from image_duplicate_finder.settings import KeepRule
 from image_duplicate_finder.sources import is_read_only
 
 Describe = Callable[[Match, ImageInfo, ImageInfo], str]
 """Words for a match as seen from the keeper: (match from keeper to member, keeper, member)."""
 
-# Rule 9: crops that show less of the keeper than this are never preselected.
-_PRESELECTED_OVERLAP = 0.5
-# A member that resolves the same scene finer than its keeper by this factor is not worse.
-_MORE_DETAIL = 1.05
-_PRESELECTED = frozenset(
-    {
-        Relation.BYTE_IDENTICAL,
-        Relation.PIXEL_IDENTICAL,
-        Relation.REENCODED,
-        Relation.RESIZED,
-        Relation.ROTATED,
-        Relation.CROPPED,
-    }
-)
-
-
-def holds_more(member: ImageInfo, keeper: ImageInfo) -> bool:
-    """Whether a member has frames, parts, transparency or colours that its keeper lacks."""
-    if keeper.incomplete and not member.incomplete:
-        return True
-    return (
-        member.frames > keeper.frames
-        or (member.frames > 1 and not set(member.frame_digests) <= set(keeper.frame_digests))
-        or not set(member.parts) <= set(keeper.parts)
-        or (member.has_alpha and not keeper.has_alpha)
-        or (keeper.metadata.grey and not member.metadata.grey)
-        or (keeper.metadata.few_colours and not member.metadata.few_colours)
-    )
-
-
-def _detail(match: Match) -> float:
-    """How many pixels of the member's width show what one of the keeper's shows; 1 if unknown."""
-    if match.transform is None:
-        return 1.0
-    (a, b, _), (c, d, _) = match.transform[:2]
-    return math.sqrt(abs(a * d - b * c))
+# In a group of hundreds that all stay, one more is asked about beside so many of the best.
+_MOST_WITNESSES = 64
 
 
 class Builder:
     """Turns stars of contents into groups of files."""
 
-    def __init__(self, ranked: Ranked, describe: Describe, rules: Sequence[KeepRule]) -> None:
+    def __init__(
+        self,
+        ranked: Ranked,
+        describe: Describe,
+        rules: Sequence[KeepRule],
+        evidence: Evidence,
+    ) -> None:
         self._ranked = ranked
         self._describe = describe
         self._rules = rules
+        self._evidence = evidence
 
     def key_of(self, file: int) -> RankKey:
         """Sorts files as the keep rules do."""
@@ -67,32 +42,65 @@ class Builder:
     def duplicates(self, content: int, matches: Sequence[Match]) -> Group:
         """A keeper content with its matches, which start from it; all their files are members."""
         keeper, *copies = self._ranked.files(content)
-        # What stands behind a URL or in an archive cannot be checked just before a removal.
-        lasting = not is_read_only(keeper.path)
         members = [
-            Member(
-                file=copy.file,
-                relation=Relation.BYTE_IDENTICAL,
-                words="identical file",
-                selected=lasting and copy.file not in self._ranked.nodes[content].fixed,
-            )
+            Member(file=copy.file, relation=Relation.BYTE_IDENTICAL, words="identical file")
             for copy in copies
         ]
         facts = list(copies)
+        content_of = dict.fromkeys((each.file for each in (keeper, *copies)), content)
         for match in matches:
             for copy in self._ranked.files(match.b):
-                worse = lasting and self._is_worse(match, keeper, copy)
-                members.append(self._member(match, keeper, copy, worse))
+                members.append(self._member(match, keeper, copy))
                 facts.append(copy)
+                content_of[copy.file] = match.b
+        judged = self._judged([keeper, *facts], content_of)
+        members = [replace(member, **judged[member.file]) for member in members]
         return self._group(GroupKind.DUPLICATES, keeper, facts, members)
+
+    def _judged(
+        self, files: Sequence[KeepFacts], content_of: Mapping[int, int]
+    ) -> dict[int, dict[str, Any]]:
+        """What is proposed for each file of a group but its keeper, the first, and why.
+
+        The best files are asked about first, and only files that stay are witnesses.
+        """
+        keeper, *copies = files
+        staying = [keeper]
+        judged: dict[int, dict[str, Any]] = {}
+        for copy in sorted(copies, key=lambda each: self._ranked.keys[each.file]):
+            content = content_of[copy.file]
+            best: tuple[tuple[Lack, ...], KeepFacts, Compared] | None = None
+            for witness in staying[:_MOST_WITNESSES]:
+                compared = self._evidence.compared(content, content_of[witness.file])
+                if compared is None:
+                    continue
+                lacks = lacking(copy, witness, compared)
+                if best is None or len(lacks) < len(best[0]):
+                    best = lacks, witness, compared
+                if not lacks:
+                    break
+            assert best is not None, "a member matches its keeper"
+            lacks, witness, compared = best
+            # What stands behind a URL or in an archive cannot be checked just before a removal.
+            fixed = copy.file in self._ranked.nodes[content].fixed or is_read_only(witness.path)
+            if lacks or fixed:
+                staying.append(copy)
+            look = compared.look
+            judged[copy.file] = {
+                "selected": not lacks and not fixed,
+                "witness": witness.file,
+                "lacks": lacks,
+                "detail": None if look is None else look.detail,
+                "differences": look.differences if look and Lack.DIFFERS in lacks else (),
+            }
+        return judged
 
     def other(self, kind: GroupKind, content: int, matches: Sequence[Match]) -> Group:
         """The same for groups in which one file stands for each content."""
         keeper = self._ranked.files(content)[0]
         facts = [self._ranked.files(match.b)[0] for match in matches]
         members = [
-            self._member(match, keeper, copy, False)
-            for match, copy in zip(matches, facts, strict=True)
+            self._member(match, keeper, copy) for match, copy in zip(matches, facts, strict=True)
         ]
         return self._group(kind, keeper, facts, members)
 
@@ -103,7 +111,7 @@ class Builder:
         why = reasons_of(keys[keeper.file], (keys[each.file] for each in facts), self._rules)
         return Group(kind, keeper.file, why, tuple(members))
 
-    def _member(self, match: Match, keeper: KeepFacts, copy: KeepFacts, selected: bool) -> Member:
+    def _member(self, match: Match, keeper: KeepFacts, copy: KeepFacts) -> Member:
         return Member(
             file=copy.file,
             relation=match.relation,
@@ -112,19 +120,4 @@ class Builder:
             mirrored=match.mirrored,
             overlap=match.share_a,
             score=match.score,
-            selected=selected,
         )
-
-    def _is_worse(self, match: Match, keeper: KeepFacts, copy: KeepFacts) -> bool:
-        """Whether ``copy`` is surely worse than ``keeper`` (rule 9), and may be removed."""
-        if copy.file in self._ranked.nodes[match.b].fixed or match.relation not in _PRESELECTED:
-            return False
-        if holds_more(copy.info, keeper.info):
-            return False
-        if match.relation in (Relation.BYTE_IDENTICAL, Relation.PIXEL_IDENTICAL):
-            return True
-        if match.share_a < _PRESELECTED_OVERLAP:
-            return False
-        if match.relation is Relation.CROPPED and match.share_b < match.share_a:
-            return False
-        return copy.info.pixels <= keeper.info.pixels and _detail(match) <= _MORE_DETAIL

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from image_duplicate_finder.composites import NONE, Composites
+from image_duplicate_finder.dominance import NO_EVIDENCE, Evidence
 from image_duplicate_finder.grouping.building import Builder, Describe
 from image_duplicate_finder.grouping.contents import Apart, Content, Ranked
 from image_duplicate_finder.grouping.lifting import Lifting, MatchOf, across, lift_contains
 from image_duplicate_finder.grouping.stars import cover, cover_edges, neighbours
-from image_duplicate_finder.model import Group, GroupKind, Match, Relation
+from image_duplicate_finder.model import Group, GroupKind, Look, Match, Relation
 from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule
 
 if TYPE_CHECKING:  # the web app starts without numpy
@@ -33,12 +35,40 @@ def group(
     describe: Describe,
     rules: Sequence[KeepRule] = DEFAULT_KEEP_RULES,
     dismissed: Collection[tuple[int, int]] = frozenset(),
+    looks: Mapping[tuple[int, int], Look | None] = MappingProxyType({}),
 ) -> list[Group]:
     """All groups of a scan: duplicates, then contains, then similar.
 
-    ``matches`` hold content ids; ``dismissed`` pairs ``(low id, high id)`` are left out. A file
-    is in at most one duplicates group; in the other kinds its keeper stands for it.
+    ``looks`` are the closer looks at pairs ``(low id, high id)``: only what they show is
+    proposed for removal. ``matches`` hold content ids; ``dismissed`` pairs are left out. A file is
+    in at most one duplicates group; in the other kinds its keeper stands for it.
     """
+    scan = _scan_of(contents, matches, look_alikes, describe, rules, dismissed, looks)
+    return [*scan.duplicates(), *scan.contains(), *scan.similar()]
+
+
+def duplicate_groups(
+    contents: Iterable[Content],
+    matches: Iterable[Match],
+    *,
+    describe: Describe,
+    rules: Sequence[KeepRule] = DEFAULT_KEEP_RULES,
+    dismissed: Collection[tuple[int, int]] = frozenset(),
+    looks: Mapping[tuple[int, int], Look | None] = MappingProxyType({}),
+) -> list[Group]:
+    """Only the duplicates of :func:`group`."""
+    return _scan_of(contents, matches, None, describe, rules, dismissed, looks).duplicates()
+
+
+def _scan_of(
+    contents: Iterable[Content],
+    matches: Iterable[Match],
+    look_alikes: LookAlikes | None,
+    describe: Describe,
+    rules: Sequence[KeepRule],
+    dismissed: Collection[tuple[int, int]],
+    looks: Mapping[tuple[int, int], Look | None],
+) -> _Scan:
     of_pair: dict[tuple[int, int], Match] = {}
     others: list[Match] = []
     for match in matches:
@@ -54,8 +84,10 @@ def group(
     from image_duplicate_finder.grouping.links import Links
 
     links = Links.of(of_pair.values())
-    scan = _Scan(contents, links, match_of, others, look_alikes, describe, rules, dismissed)
-    return [*scan.duplicates(), *scan.contains(), *scan.similar()]
+    evidence = Evidence(of_pair, looks)
+    return _Scan(
+        contents, links, match_of, others, look_alikes, describe, rules, dismissed, evidence
+    )
 
 
 def similar_groups(
@@ -125,6 +157,7 @@ class _Scan:
         describe: Describe,
         rules: Sequence[KeepRule],
         dismissed: Collection[tuple[int, int]],
+        evidence: Evidence = NO_EVIDENCE,
     ) -> None:
         from image_duplicate_finder.grouping.links import may_meet
 
@@ -143,7 +176,7 @@ class _Scan:
         windows = composites.windows()
         self._ranked = ranked = Ranked(self._apart.contents, partial, windows, rules)
         near = neighbours(len(ranked.ids), ranked.places(links.a), ranked.places(links.b))
-        self._builder = Builder(self._ranked, describe, rules)
+        self._builder = Builder(self._ranked, describe, rules, evidence)
         self._match_of = match_of
         self._stars = [self._by_id(star) for star in cover(near)]
         keeper_of = {member: keeper for keeper, members in self._stars for member in members}

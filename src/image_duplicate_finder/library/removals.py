@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from image_duplicate_finder.additions import lacking, with_additions
@@ -36,7 +36,7 @@ from image_duplicate_finder.removal import (
     places_for,
     root_of,
 )
-from image_duplicate_finder.results import FileView, GroupQuery, GroupView, ScanRecord
+from image_duplicate_finder.results import FileView, GroupQuery, GroupView, MemberView, ScanRecord
 from image_duplicate_finder.settings import BackupMode, RemovalAction
 
 _NO_COPIES = (Relation.CONTAINS, Relation.SIMILAR)
@@ -80,7 +80,7 @@ class Removals(OpenLibrary):
 
     def _verified(self, groups: Iterable[GroupView]) -> tuple[list[Evidence], list[Refusal]]:
         """The wishes to remove the selected members of groups, and what is refused at once."""
-        wishes = evidence_of(groups)
+        wishes = evidence_of(groups, self._store.matches.relation)
         copies = self._store.matches.copies(
             (wish.file.content, wish.keeper.content)
             for wish in wishes
@@ -361,18 +361,15 @@ class Removals(OpenLibrary):
         self._store.files.restate((c.path, c.before, c.after) for c in changes)
 
 
-def evidence_of(groups: Iterable[GroupView]) -> list[Evidence]:
-    """What a removal of the selected members of ``groups`` would stand on."""
+def evidence_of(
+    groups: Iterable[GroupView], relation_of: Callable[[bytes, bytes], Relation | None]
+) -> list[Evidence]:
+    """What a removal of the selected members of ``groups`` depends on: each beside its witness.
+
+    ``relation_of`` tells what two contents were verified to be to each other.
+    """
     return [
-        Evidence(
-            file=_plan_file(member.file),
-            keeper=_plan_file(group.keeper),
-            relation=member.relation,
-            group=group.id,
-            score=member.score,
-            words=member.words,
-            chosen=member.decided and group.kind is not GroupKind.DUPLICATES,
-        )
+        _evidence(group, member, relation_of)
         for group in groups
         for member in group.members
         if member.selected and not member.file.gone
@@ -414,6 +411,28 @@ def _said_of(file: FileView, sidecars: Mapping[str, Sequence[Beside]]) -> list[M
     """What a file says of itself, and what its XMP sidecars say."""
     found = (each.metadata for each in sidecars.get(file.path, ()))
     return [file.info.metadata, *(each for each in found if each is not None)]
+
+
+def _evidence(
+    group: GroupView, member: MemberView, relation_of: Callable[[bytes, bytes], Relation | None]
+) -> Evidence:
+    witness, relation = group.keeper, member.relation
+    for other in group.members:
+        if other.file.id == member.witness and not other.selected and not other.file.gone:
+            same = other.file.content == member.file.content
+            found = Relation.BYTE_IDENTICAL if same else None
+            found = found or relation_of(member.file.content, other.file.content)
+            if found is not None:
+                witness, relation = other.file, found
+    return Evidence(
+        file=_plan_file(member.file),
+        keeper=_plan_file(witness),
+        relation=relation,
+        group=group.id,
+        score=member.score,
+        words=member.words,
+        chosen=member.decided and group.kind is not GroupKind.DUPLICATES,
+    )
 
 
 def _plan_file(file: FileView) -> PlanFile:

@@ -13,7 +13,7 @@ from image_duplicate_finder.fingerprint.specs import COLOUR, FACTS, KEYPOINTS, P
 from image_duplicate_finder.progress import Progress, Step
 from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.store import FixtureRow, Store
-from image_duplicate_finder.verify.version import VERSION
+from image_duplicate_finder.verify.version import LOOK_VERSION, VERSION
 
 # Settings that say how the work is done: no result depends on them.
 _HOW = ("jobs", "limits", "gpu", "engine", "address", "parquet")
@@ -24,7 +24,11 @@ _ROWS_AT_ONCE = 10_000
 
 def verifier_name(mode: Mode) -> str:
     """Names the verification whose results can be used again: its mode and all versions."""
-    versions = (VERSION, *(kind.version for kind in (KEYPOINTS, PERCEPTUAL, PROOF, COLOUR)))
+    versions = (
+        VERSION,
+        LOOK_VERSION,
+        *(kind.version for kind in (KEYPOINTS, PERCEPTUAL, PROOF, COLOUR)),
+    )
     return "-".join((mode.value, *map(str, versions)))
 
 

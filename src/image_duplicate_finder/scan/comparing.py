@@ -10,6 +10,7 @@ from image_duplicate_finder.grouping import rank_of
 from image_duplicate_finder.progress import CancelToken, Progress, Step
 from image_duplicate_finder.results import ScanState
 from image_duplicate_finder.scan.basis import basis_of, repeats
+from image_duplicate_finder.scan.deciding import look_closer
 from image_duplicate_finder.scan.intake import Intake
 from image_duplicate_finder.scan.matching import find_matches
 from image_duplicate_finder.scan.publish import Preview, publish_groups
@@ -48,9 +49,10 @@ def read_and_compare(
         contents = frozenset(intake.contents)
         rank = rank_of(store.scans.contents(scan), settings.keep_rules)
         matches = find_matches(store, contents, rank, settings, executor, progress, cancel)
+        found = look_closer(store, scan, settings, matches, executor, progress, cancel)
     progress(Step("group", 0, None))
     if settings.mode is not Mode.QUICK:
         find_look_alikes(store, scan, contents, settings)
-    publish_groups(store, scan, settings, matches)
+    publish_groups(store, scan, settings, found)
     store.scans.finish(scan, ScanState.DONE, basis=basis)
     store.scans.take_the_place_of_earlier(scan, CHOSEN)

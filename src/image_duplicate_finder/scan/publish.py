@@ -6,9 +6,10 @@ import time
 from collections.abc import Iterable, Sequence
 
 from image_duplicate_finder.grouping import group, similar_groups
-from image_duplicate_finder.model import Group, GroupKind, Match
+from image_duplicate_finder.model import Group, GroupKind
 from image_duplicate_finder.scan.arranged import arrange_again, arranged_in
 from image_duplicate_finder.scan.basis import verifier_name
+from image_duplicate_finder.scan.deciding import Judged, judged
 from image_duplicate_finder.scan.matching import quick_matches
 from image_duplicate_finder.scan.similar import look_alikes
 from image_duplicate_finder.settings import ScanSettings
@@ -20,25 +21,25 @@ _NOTHING_YET_SECONDS = 1.0
 _PREVIEW_GROWTH = 2.0
 
 
-def publish_groups(
-    store: Store, scan: int, settings: ScanSettings, matches: Iterable[Match]
-) -> None:
-    """Group a scan's matches, look-alikes included, and store the groups."""
+def publish_groups(store: Store, scan: int, settings: ScanSettings, found: Judged) -> None:
+    """Group what a scan found, look-alikes included, and store the groups."""
     groups = group(
-        store.scans.contents(scan),
-        matches,
+        found.contents,
+        found.matches,
         look_alikes(store, scan, settings),
         describe=describe,
         rules=settings.keep_rules,
         dismissed=store.decisions.dismissed_ids(),
+        looks=found.looks,
     )
     _replace(store, scan, groups, tuple(GroupKind))
 
 
 def publish_similar(store: Store, scan: int, settings: ScanSettings) -> None:
     """Group only the look-alikes anew: what follows when a threshold moves."""
-    contents = store.scans.contents(scan)
-    verifier, ids = verifier_name(settings.mode), {each.id for each in contents}
+    verifier = verifier_name(settings.mode)
+    ids = {each.id for each in store.scans.contents(scan)}
+    contents = judged(store, scan, store.matches.among(verifier, ids)).contents
     groups = similar_groups(
         contents,
         store.matches.links(verifier),
@@ -79,5 +80,6 @@ class Preview:
         if not matches:  # people wait for the first group, and few files cost little
             self._due = time.monotonic() + _NOTHING_YET_SECONDS
             return
-        publish_groups(self._store, self._scan, self._settings, matches)
+        found = judged(self._store, self._scan, matches)
+        publish_groups(self._store, self._scan, self._settings, found)
         self._due = time.monotonic() + _PREVIEW_GROWTH * (time.monotonic() - self._started)

@@ -74,7 +74,16 @@ def split(group: GroupView, files: Collection[int], claims: Claims) -> Regrouped
         raise UsageError(
             "All files but the kept one are chosen, so nothing would be left to split them from."
         )
-    rest = Group(group.kind, group.keeper.id, group.reasons, tuple(map(as_member, staying)))
+    here = {None, group.keeper.id, *(member.file.id for member in staying)}
+    rest = Group(
+        group.kind,
+        group.keeper.id,
+        group.reasons,
+        tuple(
+            as_member(member if member.witness in here else replace(member, selected=False))
+            for member in staying
+        ),
+    )
     apart = grouped_anew(group.kind, leaving, claims)
     held = {file for part in apart for file in files_of(part)}
     return Regrouped((rest, *apart), tuple(each for each in leaving if each.id not in held))
@@ -91,6 +100,10 @@ def as_member(view: MemberView) -> Member:
         overlap=view.overlap,
         score=view.score,
         selected=view.selected,
+        witness=view.witness,
+        lacks=view.lacks,
+        detail=view.detail,
+        differences=view.differences,
     )
 
 

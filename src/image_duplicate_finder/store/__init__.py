@@ -14,6 +14,7 @@ from image_duplicate_finder.store.decisions import DecisionStore
 from image_duplicate_finder.store.files import FileStore, KnownFile
 from image_duplicate_finder.store.groups import GroupStore
 from image_duplicate_finder.store.look_alikes import LookAlikeStore
+from image_duplicate_finder.store.looks import LookStore
 from image_duplicate_finder.store.matches import MatchStore
 from image_duplicate_finder.store.scans import FixtureRow, ScanStore
 from image_duplicate_finder.store.undoing import UndoStore
@@ -37,6 +38,7 @@ class Store:
         self.files = FileStore(self._database)
         self.contents = ContentStore(self._database)
         self.matches = MatchStore(self._database)
+        self.looks = LookStore(self._database)
         self.look_alikes = LookAlikeStore(self._database)
         self.scans = ScanStore(self._database)
         self.groups = GroupStore(self._database)

@@ -165,6 +165,17 @@ class ContentStore:
                 by_size[size] = (*by_size.get(size, ()), content_hash)
         return by_size
 
+    def sizes(self, ids: Sequence[int]) -> dict[int, int]:
+        """Bytes of contents, by id."""
+        found: dict[int, int] = {}
+        for part in slices(ids):
+            found.update(
+                self._database.connection.execute(
+                    f"SELECT id, size FROM content WHERE id IN ({marks(part)})", part
+                )
+            )
+        return found
+
     def hashes(self, ids: Sequence[int]) -> dict[int, bytes]:
         """Content hashes by id."""
         found: dict[int, bytes] = {}

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from image_duplicate_finder.model import Group
 from image_duplicate_finder.store.contents import marks, slices
+from image_duplicate_finder.store.looks import pack_places
 from image_duplicate_finder.store.matches import transform_to_json
 
 
@@ -36,7 +37,9 @@ def insert_groups(connection: sqlite3.Connection, scan: int, groups: Iterable[Gr
         ),
     )
     connection.executemany(
-        "INSERT INTO member VALUES (?,?,?,?,?,?,?,?,?,?,0)",
+        "INSERT INTO member (grouping, position, file, relation, words, transform, mirrored,"
+        " overlap, score, selected, witness, lacks, detail, differences)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         (
             (
                 id,
@@ -49,6 +52,10 @@ def insert_groups(connection: sqlite3.Connection, scan: int, groups: Iterable[Gr
                 member.overlap,
                 member.score,
                 int(member.selected),
+                member.witness,
+                ",".join(member.lacks),
+                member.detail,
+                pack_places(member.differences) or None,
             )
             for id, group in enumerate(groups, first)
             for position, member in enumerate(group.members)

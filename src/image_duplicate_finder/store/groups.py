@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from image_duplicate_finder.bulk import BulkGroup
 from image_duplicate_finder.errors import NotFound
-from image_duplicate_finder.model import FileStat, Group, GroupKind, Relation
+from image_duplicate_finder.model import FileStat, Group, GroupKind, Lack, Relation
 from image_duplicate_finder.results import (
     FileView,
     GroupPage,
@@ -29,6 +29,7 @@ from image_duplicate_finder.store.contents import INFO_COLUMNS, info_from_row, m
 from image_duplicate_finder.store.database import Database
 from image_duplicate_finder.store.group_query import OPEN, conditions_of, kinds_of, order_of
 from image_duplicate_finder.store.group_rows import insert_groups
+from image_duplicate_finder.store.looks import unpack_places
 from image_duplicate_finder.store.matches import RELATIONS, transform_from_json
 from image_duplicate_finder.store.outlines import read_outlines
 
@@ -135,7 +136,8 @@ class GroupStore:
                 heads[row[0]] = (row[1], GroupKind(row[2]), row[3], tuple(json.loads(row[4])))
             for row in connection.execute(
                 "SELECT grouping, file, relation, words, transform, mirrored, overlap, score,"
-                f" selected, decided FROM member WHERE grouping IN ({marks(part)})"
+                " selected, decided, witness, lacks, detail, differences"
+                f" FROM member WHERE grouping IN ({marks(part)})"
                 " ORDER BY grouping, position",
                 part,
             ):
@@ -343,7 +345,8 @@ def _file_view(row: Sequence[Any]) -> FileView:
 
 
 def _member(file: FileView, values: tuple[Any, ...]) -> MemberView:
-    relation, words, transform, mirrored, overlap, score, selected, decided = values
+    relation, words, transform, mirrored, overlap, score, selected, decided, *judged = values
+    witness, lacks, detail, differences = judged
     return MemberView(
         file=file,
         relation=RELATIONS[relation],
@@ -354,4 +357,8 @@ def _member(file: FileView, values: tuple[Any, ...]) -> MemberView:
         score=score,
         selected=selected != 0,
         decided=decided != 0,
+        witness=witness,
+        lacks=tuple(Lack(code) for code in lacks.split(",")) if lacks else (),
+        detail=detail,
+        differences=unpack_places(differences or b""),
     )

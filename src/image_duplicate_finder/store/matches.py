@@ -146,6 +146,17 @@ class MatchStore:
         )
         return Composites(map(_match, rows)).splits(match)
 
+    def relation(self, one: bytes, other: bytes) -> Relation | None:
+        """What two contents, by their hashes, were verified to be to each other."""
+        row = self._database.connection.execute(
+            "SELECT relation FROM match JOIN content one ON one.hash = ?1"
+            " JOIN content other ON other.hash = ?2"
+            f" WHERE a = min(one.id, other.id) AND b = max(one.id, other.id) AND {_IS_DUPLICATE}"
+            " ORDER BY verifier DESC LIMIT 1",
+            (one, other),
+        ).fetchone()
+        return None if row is None else RELATIONS[row[0]]
+
     def copies(self, pairs: Iterable[tuple[bytes, bytes]]) -> set[tuple[bytes, bytes]]:
         """Those of some pairs of content hashes that are verified to show one photograph.
 

@@ -227,4 +227,21 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (content, keeper)
     ) WITHOUT ROWID
     """,
+    # Closer looks at pairs, see store/looks.py; and what they say of a member beside its witness:
+    # codes of Lack with commas between, decibels, and the places that differ.
+    """
+    CREATE TABLE look (
+        a INTEGER NOT NULL REFERENCES content (id) ON DELETE CASCADE,
+        b INTEGER NOT NULL REFERENCES content (id) ON DELETE CASCADE,
+        version INTEGER NOT NULL,
+        data BLOB NOT NULL,
+        PRIMARY KEY (a, b),
+        CHECK (a < b)
+    ) WITHOUT ROWID;
+    CREATE INDEX look_b ON look (b);
+    ALTER TABLE member ADD COLUMN witness INTEGER REFERENCES file (id);
+    ALTER TABLE member ADD COLUMN lacks TEXT NOT NULL DEFAULT '';
+    ALTER TABLE member ADD COLUMN detail REAL;
+    ALTER TABLE member ADD COLUMN differences BLOB
+    """,
 )

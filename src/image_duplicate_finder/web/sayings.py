@@ -48,9 +48,13 @@ SAYINGS: tuple[str, ...] = (
     # Why a keeper is kept (keeping.py, scan/regroup.py)
     lazy("in a protected folder"),
     lazy("shows the whole picture"),
+    lazy("holds all that others hold, and more"),
+    lazy("camera original"),
+    lazy("shows finer detail"),
     lazy("largest picture"),
     lazy("better format or lighter compression"),
     lazy("has more metadata"),
+    lazy("has files that belong to it"),
     lazy("oldest file"),
     lazy("name does not say it is a copy"),
     lazy("first by path"),

@@ -14,7 +14,7 @@ from image_duplicate_finder.web.jobs import JobState, Kind, Snapshot
 from image_duplicate_finder.web.state import library
 
 STAGES = {
-    Kind.SCAN: ("discover", "fingerprint", "candidates", "verify", "group"),
+    Kind.SCAN: ("discover", "fingerprint", "candidates", "verify", "look", "group"),
     Kind.REMOVE: ("remove",),
     Kind.UNDO: ("restore",),
     Kind.PURGE: ("purge",),
@@ -28,6 +28,7 @@ STAGE_WORDS = {
     "fingerprint": lazy("Reading pictures"),
     "candidates": lazy("Looking for pairs"),
     "verify": lazy("Checking pairs"),
+    "look": lazy("Looking closer"),
     "group": lazy("Grouping"),
     "remove": lazy("Moving files"),
     "restore": lazy("Putting files back"),

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image_duplicate_finder.errors import IdfError, UsageError
-from image_duplicate_finder.executors.messages import Answer, FileTask
-from image_duplicate_finder.executors.on_ray.fingerprints import read_on_cluster
+from image_duplicate_finder.executors.messages import Answer, FileTask, LookAnswer, LookTask
+from image_duplicate_finder.executors.on_ray.fingerprints import look_on_cluster, read_on_cluster
 from image_duplicate_finder.executors.on_ray.parts import PartFolder
 from image_duplicate_finder.executors.on_ray.words import word_pairs_on_cluster
 from image_duplicate_finder.executors.processes import available_cores
@@ -90,6 +90,11 @@ class RayExecutor:
         """See :meth:`~image_duplicate_finder.executors.engine.Executor.read`."""
         with self._failures_in_words():
             yield from read_on_cluster(tasks, specs, self._limits, self._parts, self._cores)
+
+    def look(self, tasks: Sequence[LookTask]) -> Generator[LookAnswer, None, None]:
+        """See :meth:`~image_duplicate_finder.executors.engine.Executor.look`."""
+        with self._failures_in_words():
+            yield from look_on_cluster(tasks, self._limits, self._cores)
 
     def near_pairs(self, hashes: NDArray[np.uint8]) -> HammingPairs:
         """See :meth:`~image_duplicate_finder.executors.engine.Executor.near_pairs`."""

@@ -9,16 +9,17 @@ over and over.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
-from image_duplicate_finder.executors.messages import Answer, FileTask
+from image_duplicate_finder.executors.messages import Answer, FileTask, LookAnswer, LookTask
 from image_duplicate_finder.executors.on_ray.parts import PartFolder
 from image_duplicate_finder.executors.processes import ProcessExecutor
 from image_duplicate_finder.fingerprint.specs import Specs
-from image_duplicate_finder.settings import DecodeLimits
+from image_duplicate_finder.settings import DecodeLimits, Mode
 
 # A part takes some ten seconds: starting its process is little, and little is lost with it.
 _FILES = 512
+_LOOKS = 64
 _PARTS_PER_CORE = 4
 # Parts that are handed out: as many again as are worked on, so that no core waits for the driver.
 _HANDED_OUT_PER_CORE = 2
@@ -63,3 +64,30 @@ def _read_part(
 ) -> None:
     with ProcessExecutor(specs, limits, jobs=1) as worker:
         folder.write(name, list(worker.map(tasks)))
+
+
+def look_on_cluster(
+    tasks: Sequence[LookTask], limits: DecodeLimits, cores: int
+) -> Iterator[LookAnswer]:
+    """One answer for every task, part by part; answers are small, so they come as they are."""
+    import ray
+
+    look_part = ray.remote(_look_part)
+    size = max(1, min(_LOOKS, len(tasks) // (_PARTS_PER_CORE * cores)))
+    waiting = [
+        look_part.remote(list(tasks[start : start + size]), limits)
+        for start in range(0, len(tasks), size)
+    ]
+    try:
+        while waiting:
+            done, waiting = ray.wait(waiting, num_returns=1)
+            for part in ray.get(done):
+                yield from part
+    finally:
+        for part_left in waiting:
+            ray.cancel(part_left)
+
+
+def _look_part(tasks: Sequence[LookTask], limits: DecodeLimits) -> list[LookAnswer]:
+    with ProcessExecutor(Specs(Mode.QUICK, pixels=True), limits, jobs=1) as worker:
+        return cast("list[LookAnswer]", list(worker.map(tasks)))

@@ -21,12 +21,22 @@ blueprint = Blueprint("settings", __name__, url_prefix="/settings")
 RULES = {
     KeepRule.PROTECTED: (lazy("Protected folder"), lazy("a picture in a protected folder stays")),
     KeepRule.WHOLE: (lazy("Whole picture"), lazy("the uncut, unedited picture stays")),
+    KeepRule.COMPLETE: (
+        lazy("Holds everything"),
+        lazy("a picture that holds all of another, and more, stays"),
+    ),
+    KeepRule.ORIGINAL: (lazy("Camera original"), lazy("the file that the camera wrote stays")),
+    KeepRule.DETAIL: (lazy("Finer detail"), lazy("the sharper picture, as measured, stays")),
     KeepRule.PIXELS: (lazy("More pixels"), lazy("the larger picture stays")),
     KeepRule.QUALITY: (
         lazy("Better quality"),
         lazy("the less compressed picture stays"),
     ),
     KeepRule.METADATA: (lazy("Has metadata"), lazy("the one with date, camera or place stays")),
+    KeepRule.COMPANIONS: (
+        lazy("Files beside it"),
+        lazy("the picture with a caption, a sidecar or a film of its own stays"),
+    ),
     KeepRule.OLDER: (lazy("Older file"), lazy("the file that was there first stays")),
     KeepRule.NAME: (lazy("Plain name"), lazy("a name without “copy” or “(1)” stays")),
 }

@@ -1,0 +1,370 @@
+"""Whether one picture holds all of another: the evidence behind what is kept and preselected. Pure.
+
+A file may be proposed for removal only beside a *witness*, a file that stays and was shown to hold
+everything it holds. :func:`lacking` answers that for a pair by measurement (the closer look at
+both) and by the facts of both files; docs/how-it-decides.md tells it in plain words, with the
+measurements behind the limits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from image_duplicate_finder.companions import CompanionKind
+from image_duplicate_finder.keeping import KeepFacts, Standing, format_class, is_camera_original
+from image_duplicate_finder.model import (
+    ImageInfo,
+    Lack,
+    Look,
+    Match,
+    Metadata,
+    PartKind,
+    Relation,
+    Transform,
+    homogeneous,
+)
+
+# Strength from which a place differs, departure of the tone curve (grey levels) and ratio of
+# colourfulness from which tones and colours do, decibels from which detail does.
+DIFFERS = 4.0
+_TONES = 12.0
+_COLOURS = 1.35
+_DETAIL = 1.0
+# Of so much outside of the shared picture, rounding of the alignment is no explanation.
+_REST = 0.015
+# A crop that shows less than this of the whole is somebody's choice, not a worse copy.
+_CROP = 0.5
+# A lossless copy at this share of the witness's resolution or more is not just a smaller one.
+_AS_LARGE = 0.95
+# From this factor on a picture has more pixels than another in more than rounding.
+_LARGER = 1.1
+# Two files of one resolution whose fine detail agrees no better are both changed, or either is.
+_COHERENT = 0.9
+_QUALITY = 4
+# What was turned so much later than it was taken may have been put right by somebody.
+_LATER_NS = 60 * 10**9
+_A_QUARTER = math.radians(45)
+
+_SAME_PIXELS = (Relation.BYTE_IDENTICAL, Relation.PIXEL_IDENTICAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What is known of a member beside its witness, seen from the member.
+
+    ``match`` leads from the member (a) to the witness (b), None for files of one content;
+    ``look`` likewise, None where no closer look was possible or needed.
+    """
+
+    match: Match | None = None
+    look: Look | None = None
+
+    @property
+    def same_pixels(self) -> bool:
+        """Whether both show the same pixels exactly."""
+        return self.match is None or self.match.relation in _SAME_PIXELS
+
+
+class Evidence:
+    """The verified matches of a scan and the closer looks at them, by pairs of contents."""
+
+    def __init__(
+        self,
+        matches: Mapping[tuple[int, int], Match],
+        looks: Mapping[tuple[int, int], Look | None],
+    ) -> None:
+        """Both are keyed by ``(low id, high id)``; looks lead from low to high."""
+        self._matches = matches
+        self.looks = looks
+
+    def compared(self, member: int, witness: int) -> Compared | None:
+        """What is known of two contents; None where no match of the two was verified."""
+        if member == witness:
+            return Compared()
+        pair = min(member, witness), max(member, witness)
+        match = self._matches.get(pair)
+        if match is None:
+            return None
+        look = self.looks.get(pair)
+        if look is not None and pair[0] != member:
+            look = look.reversed()
+        return Compared(match if match.a == member else match.reversed(), look)
+
+
+NO_EVIDENCE = Evidence({}, {})
+
+
+def lacking(member: KeepFacts, witness: KeepFacts, compared: Compared) -> tuple[Lack, ...]:
+    """What ``member`` holds and ``witness`` lacks; nothing if the witness holds all of it."""
+    if compared.match is None:
+        return tuple(dict.fromkeys(_companions_lacking(member, witness)))
+    shown = () if compared.same_pixels else _picture(member, witness, compared)
+    return tuple(dict.fromkeys((*shown, *facts_lacking(member, witness))))
+
+
+def facts_lacking(member: KeepFacts, witness: KeepFacts) -> Iterator[Lack]:
+    """What the file of ``member`` tells or carries beside its pixels and ``witness`` does not."""
+    mine, theirs = member.info, witness.info
+    if theirs.incomplete and not mine.incomplete:
+        yield Lack.COMPLETE
+    if _frames_lacking(mine, theirs):
+        yield Lack.FRAMES
+    for kind in dict.fromkeys(part.kind for part in mine.parts if part not in theirs.parts):
+        yield _OF_PART[kind]
+    yield from _metadata_lacking(mine.metadata, theirs.metadata)
+    yield from _companions_lacking(member, witness)
+
+
+def _companions_lacking(member: KeepFacts, witness: KeepFacts) -> Iterator[Lack]:
+    return (_OF_COMPANION[each[0]] for each in member.beside if each not in witness.beside)
+
+
+_OF_PART = {
+    PartKind.LAYERS: Lack.LAYERS,
+    PartKind.MOTION: Lack.MOTION,
+    PartKind.VIEW: Lack.SECOND_VIEW,
+    PartKind.GAIN_MAP: Lack.GAIN_MAP,
+    PartKind.DEPTH_MAP: Lack.DEPTH_MAP,
+    PartKind.GEOREFERENCE: Lack.GEOREFERENCE,
+    PartKind.SOUND: Lack.AUDIO,
+    PartKind.DATA: Lack.ATTACHED_DATA,
+}
+
+
+_OF_COMPANION = {
+    CompanionKind.FILM: Lack.VIDEO,
+    CompanionKind.SOUND: Lack.VOICE_NOTE,
+    CompanionKind.CAPTION: Lack.CAPTION,
+    CompanionKind.MASK: Lack.CAPTION,
+    CompanionKind.WORLD: Lack.GEOREFERENCE,
+    CompanionKind.SIDECAR: Lack.SIDECAR,
+}
+
+
+def _frames_lacking(mine: ImageInfo, theirs: ImageInfo) -> bool:
+    if mine.frames == 1:
+        return False
+    if mine.frame_digests and theirs.frame_digests:
+        return not set(mine.frame_digests) <= set(theirs.frame_digests)
+    # Of several frames that nobody told apart, an equal number elsewhere says nothing.
+    return True
+
+
+_TEXTS = {
+    "taken": Lack.TAKEN,
+    "place": Lack.POSITION,
+    "camera": Lack.CAMERA,
+    "lens": Lack.LENS,
+    "rating": Lack.RATING,
+    "label": Lack.LABEL,
+    "title": Lack.TITLE,
+    "description": Lack.DESCRIPTION,
+    "comment": Lack.COMMENT,
+    "creator": Lack.COPYRIGHT,
+    "copyright": Lack.COPYRIGHT,
+    "generation": Lack.GENERATION,
+}
+_LISTS = {"keywords": Lack.KEYWORDS, "people": Lack.PEOPLE}
+
+
+def _metadata_lacking(mine: Metadata, theirs: Metadata) -> Iterator[Lack]:
+    for name, lack in _TEXTS.items():
+        value = getattr(mine, name)
+        if value and value != getattr(theirs, name):
+            yield lack
+    for name, lack in _LISTS.items():
+        if not set(getattr(mine, name)) <= set(getattr(theirs, name)):
+            yield lack
+    if mine.has_gps and not theirs.has_gps and not mine.place:
+        yield Lack.POSITION
+    if mine.profile not in (None, "sRGB", theirs.profile):
+        yield Lack.PROFILE
+
+
+def _picture(member: KeepFacts, witness: KeepFacts, compared: Compared) -> Iterator[Lack]:
+    """What the pixels show."""
+    look, match = compared.look, compared.match
+    assert match is not None
+    if look is None:
+        yield Lack.UNMEASURED
+        return
+    if look.worst >= DIFFERS:
+        yield Lack.DIFFERS
+    if look.tone > _TONES:
+        yield Lack.TONES
+    fewer = witness.info.metadata.few_colours and not member.info.metadata.few_colours
+    greyed = member.colourful and not witness.colourful
+    if _recoloured(look) or greyed or fewer:
+        yield Lack.COLOURS
+    if look.rest_a > _REST:
+        yield Lack.AREA
+    if match.share_b < _CROP:
+        yield Lack.CROP
+    later = member.mtime_ns > witness.mtime_ns + _LATER_NS
+    turned = _turned(look)
+    if (turned and later) or (look.drawing and (turned or look.mirrored)):
+        yield Lack.ORIENTATION
+    if member.transparent and not witness.transparent:
+        yield Lack.TRANSPARENCY
+    if member.bits > max(8, witness.bits):
+        yield Lack.DEPTH
+    if is_camera_original(member) and not is_camera_original(witness):
+        yield Lack.ORIGINAL
+    yield from _finer(member, witness, look)
+
+
+def _finer(member: KeepFacts, witness: KeepFacts, look: Look) -> Iterator[Lack]:
+    """Whether the member shows the shared picture better than the witness does."""
+    mine, theirs = member.info, witness.info
+    kind = format_class(mine.format, mine.lossless)
+    other = format_class(theirs.format, theirs.lossless)
+    as_large = 1 / _smallest_scale(look.transform) >= _AS_LARGE
+    if look.sharpened:
+        yield Lack.SHARPNESS
+    if _scale(look.transform) < 1 / _LARGER:
+        yield Lack.SIZE
+    if look.detail > _DETAIL or (as_large and _lighter(mine, theirs, look)):
+        yield Lack.DETAIL
+    if kind == 3 > other:
+        yield Lack.RAW
+    if kind == 2 and other < 2 and as_large and not mine.metadata.few_colours:
+        yield Lack.LOSSLESS
+
+
+def _lighter(mine: ImageInfo, theirs: ImageInfo, look: Look) -> bool:
+    """Whether the first is the JPEG in the lighter compression, and not just made of the other.
+
+    A JPEG that was saved again in lighter compression agrees with its source in all fine detail.
+    """
+    a, b = mine.metadata.jpeg_quality, theirs.metadata.jpeg_quality
+    return a is not None and b is not None and a > b + _QUALITY and look.coherence < _COHERENT
+
+
+def _turned(look: Look) -> bool:
+    """Whether the witness shows the member on its side or upside down."""
+    matrix = homogeneous(look.transform)
+    (a, b, _), (c, d, _) = matrix[:2]
+    if look.mirrored:
+        a, c = -a, -c
+    return abs(math.atan2(c - b, a + d)) > _A_QUARTER
+
+
+def _scale(transform: Transform) -> float:
+    """By how much a transform enlarges lengths, on average over all directions."""
+    (a, b, _), (c, d, _) = homogeneous(transform)[:2]
+    return math.sqrt(abs(a * d - b * c))
+
+
+def _smallest_scale(transform: Transform) -> float:
+    """The least factor by which a transform enlarges any direction."""
+    (a, b, _), (c, d, _) = homogeneous(transform)[:2]
+    mean, half = (a * a + b * b + c * c + d * d) / 2, a * d - b * c
+    return math.sqrt(max(1e-12, mean - math.sqrt(max(0.0, mean * mean - half * half))))
+
+
+def revised(match: Match, look: Look | None) -> Match:
+    """The match as the closer look at it judges: other pictures of one kind are no duplicates.
+
+    Another exposure of the scene, a drawing in which a spot or a colour differs, and a picture
+    recoloured in a part are other pictures, which only look alike. What differs in the same
+    photograph is called edited.
+    """
+    if look is None or not match.same_photograph or match.relation in _NOT_COPIES:
+        return match
+    changed = look.worst >= DIFFERS or look.tone > _TONES or _recoloured(look)
+    if look.another_shot or (look.drawing and changed) or look.recoloured > _RECOLOURED_PART:
+        return replace(match, relation=Relation.SIMILAR, same_photograph=False)
+    if changed and match.relation in _PLAIN:
+        return replace(match, relation=Relation.EDITED)
+    return match
+
+
+_NOT_COPIES = (*_SAME_PIXELS, Relation.CONTAINS, Relation.SIMILAR)
+_PLAIN = (Relation.REENCODED, Relation.RESIZED)
+_RECOLOURED_PART = 0.04
+
+
+def _recoloured(look: Look) -> bool:
+    return not 1 / _COLOURS < look.chroma < _COLOURS
+
+
+def standings(
+    best: Mapping[int, KeepFacts], pairs: Iterable[tuple[int, int]], evidence: Evidence
+) -> dict[int, Standing]:
+    """How contents stand among those that they were compared with.
+
+    ``best`` has for each content the facts of its best file. A content is dominated if another
+    holds all of it and more. Levels of detail are relative to one content of each family, and
+    carried from pair to pair.
+    """
+    dominated: set[int] = set()
+    near: dict[int, list[tuple[int, float]]] = {}
+    border: dict[int, float] = {}
+    enlarged: set[int] = set()
+    for a, b in pairs:
+        compared = evidence.compared(a, b)
+        if compared is None or (compared.look is None and not compared.same_pixels):
+            continue
+        back = evidence.compared(b, a)
+        assert back is not None
+        a_is_held = not lacking(best[a], best[b], compared)
+        b_is_held = not lacking(best[b], best[a], back)
+        if a_is_held != b_is_held:
+            dominated.add(a if a_is_held else b)
+        look = compared.look
+        detail = 0.0 if look is None else look.detail
+        if look is not None and abs(detail) <= _DETAIL:
+            lighter = _lighter(best[a].info, best[b].info, look)
+            heavier = _lighter(best[b].info, best[a].info, look)
+            detail = _STEP * (lighter - heavier)
+        near.setdefault(a, []).append((b, -detail))
+        near.setdefault(b, []).append((a, detail))
+        if look is not None:
+            scale = _scale(look.transform)
+            if abs(look.detail) <= _DETAIL and not 1 / _LARGER < scale < _LARGER:
+                enlarged.add(a if scale < 1 else b)
+            border[a] = max(border.get(a, 0.0), look.border_a)
+            border[b] = max(border.get(b, 0.0), look.border_b)
+    levels = _levels(near, best)
+    return {
+        id: Standing(
+            measured=True,
+            dominated=id in dominated,
+            level=round(levels[id] / _STEP),
+            enlarged=id in enlarged,
+            bordered=border.get(id, 0.0) > _REST,
+        )
+        for id in near
+    }
+
+
+_STEP = 2.0
+
+
+def _levels(
+    near: Mapping[int, Iterable[tuple[int, float]]], best: Mapping[int, KeepFacts]
+) -> dict[int, float]:
+    """Decibels of each content beside the finest of its family, along the pairs that were seen.
+
+    In the order of paths, not of ids: two libraries number the same contents differently.
+    """
+
+    def by_path(id: int) -> str:
+        return best[id].path
+
+    levels: dict[int, float] = {}
+    for start in sorted(near, key=by_path):
+        if start in levels:
+            continue
+        levels[start] = 0.0
+        family = [start]
+        for id in family:
+            for other, gain in sorted(near[id], key=lambda step: by_path(step[0])):
+                if other not in levels:
+                    levels[other] = levels[id] + gain
+                    family.append(other)
+        finest = max(levels[id] for id in family)
+        levels.update((id, levels[id] - finest) for id in family)
+    return levels

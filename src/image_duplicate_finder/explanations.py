@@ -1,0 +1,52 @@
+"""Codes as English phrases, for the command line; the web app translates them."""
+
+from __future__ import annotations
+
+from image_duplicate_finder.model import Lack
+
+LACKS = {
+    Lack.UNMEASURED: "could not be compared closely",
+    Lack.DIFFERS: "differs in places",
+    Lack.TONES: "other brightness or contrast",
+    Lack.COLOURS: "other colours",
+    Lack.DETAIL: "finer detail",
+    Lack.SHARPNESS: "other sharpening or grain",
+    Lack.SIZE: "more pixels",
+    Lack.AREA: "shows more of the scene",
+    Lack.CROP: "cropped to less than half",
+    Lack.ORIENTATION: "turned or mirrored",
+    Lack.COMPLETE: "complete, while the other is cut off",
+    Lack.ORIGINAL: "camera original",
+    Lack.RAW: "camera RAW",
+    Lack.LOSSLESS: "saved without loss",
+    Lack.DEPTH: "more bits per channel",
+    Lack.TRANSPARENCY: "transparency",
+    Lack.FRAMES: "more frames or pages",
+    Lack.LAYERS: "layers",
+    Lack.MOTION: "moving part",
+    Lack.SECOND_VIEW: "second view",
+    Lack.GAIN_MAP: "HDR gain map",
+    Lack.DEPTH_MAP: "depth map",
+    Lack.AUDIO: "sound",
+    Lack.ATTACHED_DATA: "data after the picture",
+    Lack.PROFILE: "colour profile",
+    Lack.TAKEN: "date taken",
+    Lack.POSITION: "GPS position",
+    Lack.CAMERA: "camera",
+    Lack.LENS: "lens",
+    Lack.RATING: "rating",
+    Lack.LABEL: "colour label",
+    Lack.KEYWORDS: "keywords",
+    Lack.TITLE: "title",
+    Lack.DESCRIPTION: "description",
+    Lack.COMMENT: "comment",
+    Lack.COPYRIGHT: "copyright",
+    Lack.PEOPLE: "people",
+    Lack.GENERATION: "generation data",
+    Lack.GEOREFERENCE: "georeference",
+    Lack.CAPTION: "caption file",
+    Lack.SIDECAR: "sidecar file",
+    Lack.VIDEO: "video file",
+    Lack.VOICE_NOTE: "voice note",
+}
+"""What a file has, or is, that its witness has not: each fits a label beside the file."""
