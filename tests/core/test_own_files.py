@@ -306,6 +306,7 @@ def test_everything_of_a_library_is_private_from_its_creation(
     assert all(path.lstat().st_mode & 0o077 == 0 for path in [folder, *folder.rglob("*")])
     (backup,) = tmp_path.rglob("manifest.jsonl")
     assert backup.parent.stat().st_mode & 0o077 == 0
+    assert backup.parent.parent.stat().st_mode & 0o022 == 0
 
 
 @posix

@@ -114,7 +114,7 @@ class RunBackup:
     def _create(cls, journal: Journal, run: int, root: str, parent: str) -> RunBackup:
         time = datetime.datetime.now().astimezone()
         with contextlib.suppress(FileExistsError):
-            fs.mkdir(parent)
+            fs.mkdir(parent, 0o755)  # whatever the umask: nobody else may move backups
         if not _is_folder(parent):
             raise Refused(
                 Reason.SYSTEM,
