@@ -181,7 +181,11 @@ def _checked_length(session: Any, name: str, card: ModelCard, path: Path) -> int
                 f"({_first_line(error)})."
             ) from error
         length = vectors.size // count
-        if vectors.shape[:1] != (count,) or length != max(vectors.shape[1:], default=0):
+        if (
+            vectors.shape[:1] != (count,)
+            or not length
+            or length != max(vectors.shape[1:], default=0)
+        ):
             raise UsageError(
                 f"The output {card.output!r} of {path} must give one vector per picture, "
                 f"not the shape {vectors.shape} for {count}."
