@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from image_duplicate_finder.bulk import BulkGroup
@@ -217,16 +218,28 @@ class GroupStore:
 
         ``removable`` where no scan that covers a file says otherwise.
         """
+        connection = self._database.connection
+        scans = [row[0] for row in connection.execute("SELECT id FROM scan WHERE same_as IS NULL")]
         found: dict[str, FileView] = {}
         for part in slices([os.fsencode(path) for path in paths]):
-            rows = self._database.connection.execute(
-                f"SELECT {_FILE_COLUMNS}, (SELECT min(removable) FROM scan JOIN scan_file"
-                " ON scan_file.scan = scan.id AND scan_file.file = file.id) AS removable"
-                " FROM file JOIN content ON content.id = file.content"
-                f" WHERE path IN ({marks(part)}) AND removable IS NOT NULL",
-                part,
+            ids = [
+                row[0]
+                for row in connection.execute(
+                    f"SELECT id FROM file WHERE path IN ({marks(part)})", part
+                )
+            ]
+            removable: dict[int, int] = {}
+            for scan in scans:
+                for id, may in connection.execute(
+                    f"SELECT file, removable FROM scan_file WHERE scan = ? AND file IN"
+                    f" ({marks(ids)})",
+                    (scan, *ids),
+                ):
+                    removable[id] = min(may, removable.get(id, 1))
+            found.update(
+                (view.path, replace(view, removable=bool(removable[view.id])))
+                for view in self.files(0, sorted(removable))
             )
-            found.update((view.path, view) for view in map(_file_view, rows))
         return found
 
     def stands(self, group: int, keeper: int, file: int) -> Standing | None:
