@@ -6,19 +6,24 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from image_duplicate_finder.errors import IdfError, NotFound, RemovalRefused
+from image_duplicate_finder.library import Library
 from image_duplicate_finder.model import BACKUP_MARKER_NAME
 from image_duplicate_finder.removal import Remover, State, find_backups
 from image_duplicate_finder.removal.backup import FOLDER_NAME, MANIFEST_NAME
 from image_duplicate_finder.removal.links import TRACE
-from image_duplicate_finder.settings import RemovalAction
+from image_duplicate_finder.settings import Mode, RemovalAction, ScanSettings
 from tests.removal.support import MEMORY, apply, content_of, evidence, plan_for, tree, write
 
 
@@ -291,6 +296,20 @@ def test_a_moved_backup_goes_back_whatever_its_manifest_says(
     assert (root / "copy.jpg").exists()
 
 
+def test_a_moved_backup_follows_pictures_that_moved_with_it(
+    quick_path: Path, remover: Remover
+) -> None:
+    root = quick_path / "drive/photos"
+    for name in ("keep.jpg", "copy.jpg"):
+        write(root / name, b"picture")
+    apply(remover, plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root))
+    now = root.parent.rename(quick_path / "same drive") / "photos"
+    folder = str(backup_of_moved(now))
+    assert remover.offer(folder).root == str(now)
+    assert remover.undo(remover.adopt(folder)).done
+    assert (now / "copy.jpg").exists() and not root.parent.exists()
+
+
 def test_a_copied_backup_is_no_moved_one(root: Path, remover: Remover, quick_path: Path) -> None:
     report = apply(remover, plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root))
     copy = Path(shutil.copytree(backup_of(root), quick_path / "copy of it"))
@@ -444,3 +463,20 @@ def test_a_damaged_line_of_a_manifest_costs_that_line(
     assert (offer.files, offer.damaged) == (1, 1)
     run = other.adopt(str(backup_of(root)), roots=[str(root)])
     assert [(i.path, i.state) for i in other.items(run)] == [(str(root / "copy.jpg"), State.MOVED)]
+
+
+def test_a_backup_in_a_place_of_its_own_is_found_without_the_journal(
+    quick_path: Path, painted: Callable[..., NDArray[np.uint8]]
+) -> None:
+    photos, vault = quick_path / "photos", quick_path / "vault"
+    photos.mkdir()
+    vault.mkdir()
+    cv2.imwrite(str(photos / "a.png"), painted(1))
+    shutil.copy(photos / "a.png", photos / "b.png")
+    with Library.open(quick_path / "library") as library:
+        scan = library.scan([photos], ScanSettings(mode=Mode.QUICK, jobs=1))
+        assert library.apply(library.plan(scan.id), backup_dir=vault).done
+        for path in (quick_path / "library").glob("journal.sqlite*"):
+            path.unlink()
+        (problem,) = library.verify_backups().problems
+    assert str(vault) in problem and "idf adopt" in problem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -40,6 +41,7 @@ from image_duplicate_finder.results import FileView, GroupQuery, GroupView, Memb
 from image_duplicate_finder.settings import BackupMode, RemovalAction
 
 _NO_COPIES = (Relation.CONTAINS, Relation.SIMILAR)
+_PLACES = "backup_places"
 
 
 class Removals(OpenLibrary):
@@ -180,6 +182,8 @@ class Removals(OpenLibrary):
             for folder in (*record.settings.protected, *record.settings.compare_only)
         }
         scanned = () if scan is None else self._to_preserve(plan, scan, mode)
+        place = None if backup_dir is None else os.path.abspath(backup_dir)
+        self._note_place(place)
         try:
             report = self._remover.apply(
                 self._told(plan),
@@ -187,7 +191,7 @@ class Removals(OpenLibrary):
                 mode=mode,
                 scanned=scanned,
                 protected=sorted(protected),
-                backup_dir=None if backup_dir is None else os.path.abspath(backup_dir),
+                backup_dir=place,
                 progress=progress,
                 cancel=cancel,
             )
@@ -323,6 +327,7 @@ class Removals(OpenLibrary):
     def verify_backups(self, progress: Progress = silent) -> VerifyReport:
         """Compare the journal and the backups with the disk; changes nothing."""
         folders = {root for record in self._store.scans.all() for root in record.roots}
+        folders.update(self._named_places())
         return self._remover.verify(progress, (*folders, *self._store.scans.recent_folders()))
 
     def full_backup(self, scan: int) -> tuple[int, int]:
@@ -355,6 +360,18 @@ class Removals(OpenLibrary):
                 if not file.gone
             }
         )
+
+    def _named_places(self) -> list[str]:
+        """Where a person had backups made; known also when the journal is lost."""
+        return [
+            str(place)
+            for place in json.loads(self._store.decisions.preference(_PLACES, "") or "[]")
+        ]
+
+    def _note_place(self, place: str | None) -> None:
+        named = self._named_places()
+        if place is not None and place not in named:
+            self._store.decisions.set_preference(_PLACES, json.dumps([*named, place]))
 
     def _note_restated(self, changes: Iterable[Restated]) -> None:
         """Spare the next scan from reading files that only got or lost a hard link."""

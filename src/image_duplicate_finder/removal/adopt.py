@@ -31,7 +31,12 @@ from image_duplicate_finder.removal.links import TRACE
 from image_duplicate_finder.removal.plan import COMPANION_KINDS
 from image_duplicate_finder.removal.plan_file import path_from_dict
 from image_duplicate_finder.removal.records import MERGED, BackupFolder, Item, RunState, State
-from image_duplicate_finder.removal.volumes import same_drive, volume_of, volumes_below
+from image_duplicate_finder.removal.volumes import (
+    recorded_for,
+    same_drive,
+    volume_of,
+    volumes_below,
+)
 from image_duplicate_finder.settings import BackupMode, RemovalAction
 
 _PLAN = "adopted"
@@ -93,7 +98,8 @@ def offer(journal: Journal, folder: str) -> Offer:
     known = _moved_from(journal, folder)
     if known is not None:
         items = [i for i in journal.items(known.run, states=_HELD) if _below(i, known)]
-        return Offer(folder, known.root, len(items), own=True)
+        root = _at(known.root, *_move(_origin(known), folder, items))
+        return Offer(folder, root, len(items), own=True)
     found = _Found.of(folder)
     below = [item for item in found.items if _is_below(item.path, found.root)]
     return Offer(
@@ -163,7 +169,11 @@ def _moved_from(journal: Journal, folder: str) -> BackupFolder | None:
 
 
 def _follow(journal: Journal, known: BackupFolder, folder: str, progress: Progress) -> int:
-    """A new run for what a moved backup holds; where it goes back to stays as it was."""
+    """A new run for what a moved backup holds.
+
+    Where it goes back to stays as it was, unless its drive is mounted elsewhere now, or the
+    pictures moved together with it.
+    """
     items = [item for item in journal.items(known.run, states=_HELD) if _below(item, known)]
     there = [
         replace(
@@ -176,12 +186,24 @@ def _follow(journal: Journal, known: BackupFolder, folder: str, progress: Progre
     held = _held(there, progress)
     if not held:
         raise NotFound(f"{folder} is no backup, or nothing is in it any more.")
-    before = journal.run(known.run)
-    run = journal.begin_run(before.plan, before.action, before.mode)
-    journal.add_backup(replace(known, run=run, folder=folder))
+    before, now = _move(_origin(known), folder, held)
+    followed = replace(known, folder=folder)
+    if before != now:
+        held = [_moved(item, before, now) for item in held]
+        root = _at(known.root, before, now)
+        followed = replace(followed, root=root, volumes=tuple(volumes_below(root)))
+    old = journal.run(known.run)
+    run = journal.begin_run(old.plan, old.action, old.mode)
+    journal.add_backup(replace(followed, run=run))
     journal.hand_over(held, run)
     journal.end_run(run, RunState.DONE)
     return run
+
+
+def _origin(known: BackupFolder) -> Origin:
+    """What the journal knows of a backup's origin."""
+    own = recorded_for(known.folder, known.volumes)
+    return Origin(known.root, known.folder, known.mark, known.volumes, own)
 
 
 def _below(item: Item, backup: BackupFolder) -> bool:
