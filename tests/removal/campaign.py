@@ -28,6 +28,7 @@ from image_duplicate_finder.errors import IdfError
 from image_duplicate_finder.removal import apply, fs, undo
 from image_duplicate_finder.settings import BackupMode, RemovalAction
 from tests.removal.faulty import ERRORS, Faults, faults, two_step_renames
+from tests.removal.powercut import cut
 from tests.removal.scene import Scene, make_scene, own_trash
 
 Work = Callable[[Scene], object]
@@ -263,6 +264,20 @@ def fail_at_each_call(
         number += every
 
 
+def cut_the_power(
+    scenario: Scenario, base: Path, rng: random.Random, states: int | None = None
+) -> int:
+    """Try states of the disk after power cuts, recover from each; returns how many there were."""
+    with fresh(scenario, base, 3) as scene:
+        marks = _marks(scene)
+
+        def look() -> None:
+            scene.recover()
+            check(scenario, scene, marks)
+
+        return cut(scene.top, scene.places, lambda: scenario.work(scene), look, rng, states)
+
+
 def _recover(scene: Scene) -> object:
     return scene.recover()
 
@@ -284,7 +299,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=300, help="random kills per scenario")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="scenarios whose names contain this")
-    parser.add_argument("--parts", default="random,calls,errors,drive")
+    parser.add_argument("--parts", default="random,calls,errors,drive,power")
     options = parser.parse_args()
     rng = random.Random(options.seed)
     total: Counter[str] = Counter()
@@ -308,6 +323,8 @@ def main() -> None:
                     counts[errno.errorcode[error]] = fail_at_each_call(scenario, base, error)
             if "drive" in options.parts:
                 counts["drive gone"] = fail_at_each_call(scenario, base, errno.EIO, onwards=True)
+            if "power" in options.parts:
+                counts["power cuts"] = cut_the_power(scenario, base, rng)
         total += counts
         print(f"{scenario.name}: " + ", ".join(f"{k} {n}" for k, n in counts.items()), flush=True)
     print("total: " + ", ".join(f"{name} {count}" for name, count in total.items()))

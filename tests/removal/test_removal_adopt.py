@@ -458,7 +458,7 @@ def test_a_damaged_line_of_a_manifest_costs_that_line(
     manifest = backup_of(root) / MANIFEST_NAME
     first, second = manifest.read_text().splitlines()
     manifest.write_text(first.replace("b.jpg", "x.jpg") + "\n" + second + "\n")
-    assert any("1 lines" in problem for problem in remover.verify().problems)
+    assert any("lacks 1 of its files" in problem for problem in remover.verify().problems)
     offer = other.offer(str(backup_of(root)))
     assert (offer.files, offer.damaged) == (1, 1)
     run = other.adopt(str(backup_of(root)), roots=[str(root)])

@@ -15,6 +15,7 @@ import pytest
 from tests.removal.campaign import (
     SCENARIOS,
     Scenario,
+    cut_the_power,
     fail_at_each_call,
     impossible,
     kill_at_each_call,
@@ -23,6 +24,7 @@ from tests.removal.campaign import (
 from tests.removal.faulty import ERRORS
 
 KILLS = 4
+STATES = 12
 
 
 @pytest.fixture(params=SCENARIOS, ids=lambda scenario: scenario.name)
@@ -63,3 +65,8 @@ def test_a_drive_that_vanishes(scenario: Scenario, quick_path: Path) -> None:
     assert fail_at_each_call(
         scenario, quick_path, errno.EIO, onwards=True, every=every, offset=offset(scenario, every)
     ) > 0  # fmt: skip
+
+
+def test_power_cuts(scenario: Scenario, quick_path: Path) -> None:
+    rng = random.Random(zlib.crc32(scenario.name.encode()))
+    assert cut_the_power(scenario, quick_path, rng, states=STATES) == STATES

@@ -10,6 +10,7 @@ import pytest
 
 from image_duplicate_finder.model import Relation
 from image_duplicate_finder.removal import Remover
+from image_duplicate_finder.removal.backup import FOLDER_NAME
 from image_duplicate_finder.settings import BackupMode
 from tests.removal.support import apply, contents, evidence, forged, plan_for, reasons, write
 
@@ -67,7 +68,8 @@ def test_two_programs_with_two_libraries_never_remove_both(quick_path: Path) -> 
             children.append(child)
         assert all(os.waitpid(child, 0)[1] == 0 for child in children)
         assert (root / "a.jpg").exists() or (root / "b.jpg").exists()
-        assert contents(root)[plans[0].items[0].evidence.file.content] == 2
+        everything = contents(root, root.parent / FOLDER_NAME)
+        assert everything[plans[0].items[0].evidence.file.content] >= 2
 
 
 def test_a_match_that_the_library_does_not_store_removes_nothing(

@@ -43,7 +43,8 @@ def test_files_outside_the_roots_and_in_backups_stay(root: Path, remover: Remove
     (root / "way").symlink_to(root.parent / "elsewhere")
     through = evidence(root / "way/copy.jpg", root / "keep.jpg")
     assert reasons(apply(remover, plan_for([through], root))) == {"copy.jpg": "outside"}
-    report = apply(remover, plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root))
+    plan = plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root)
+    report = apply(remover, plan, backup_dir=str(root))
     stored = report.done[0].stored
     assert reasons(apply(remover, plan_for([evidence(stored, root / "keep.jpg")], root))) == {
         "copy.jpg": "backup"

@@ -45,7 +45,7 @@ def become_symlink(keeper: Path, file: Path) -> None:
 def become_hard_link(keeper: Path, file: Path) -> None:
     """The keeper becomes another name of the file, wherever that is by now."""
     keeper.unlink()
-    found = [*file.parent.parent.rglob("removed/**/copy.jpg"), file]
+    found = [*file.parent.parent.parent.rglob("removed/**/copy.jpg"), file]
     os.link(next(path for path in found if path.exists()), keeper)
 
 

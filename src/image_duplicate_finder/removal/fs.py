@@ -187,6 +187,7 @@ def _rename_by_link(source: str, target: str) -> None:
             ) from error
         os.rename(source, target)
         return
+    fsync_path(os.path.dirname(target))  # else a power cut could take both names
     unlink(source)
 
 

@@ -215,6 +215,7 @@ def _entries(path: str) -> list[bytes]:
 
 def _set_entries(path: str, entries: Sequence[bytes]) -> None:
     fs.set_attribute(path, TRACE, b"".join(entry + b"\0" for entry in entries))
+    fs.fsync_path(path)
 
 
 class Targets:

@@ -16,12 +16,12 @@ from itertools import groupby
 from image_duplicate_finder.removal import checks, look
 from image_duplicate_finder.removal.actions import let_go_of_trashed, method_of
 from image_duplicate_finder.removal.apply import folders_of, give_back, sync
-from image_duplicate_finder.removal.backup import prune
+from image_duplicate_finder.removal.backup import RunBackup, prune
 from image_duplicate_finder.removal.journal import Journal
 from image_duplicate_finder.removal.look import Refused
 from image_duplicate_finder.removal.moves import Where
 from image_duplicate_finder.removal.purge import finish_purge
-from image_duplicate_finder.removal.records import Item, RunState, State
+from image_duplicate_finder.removal.records import BackupFolder, Item, RunState, State
 from image_duplicate_finder.removal.report import RecoveryReport
 from image_duplicate_finder.removal.undo import (
     Places,
@@ -29,6 +29,7 @@ from image_duplicate_finder.removal.undo import (
     put_back_with_folder_time,
     settle_unit,
 )
+from image_duplicate_finder.removal.verify import not_in_manifest
 from image_duplicate_finder.settings import RemovalAction
 
 
@@ -53,10 +54,12 @@ def recover(journal: Journal, matches: checks.Matches) -> RecoveryReport:
         settled = _settle(journal, unit, matches)
         lines += [_line(before, after) for before, after in zip(unit, settled, strict=True)]
     for run in interrupted:
-        let_go_of_trashed(journal, _with_safety_lines(journal.items(run.id)))
+        held = let_go_of_trashed(journal, _with_safety_lines(journal.items(run.id)))
+        journal.update_items(item for item in held if item.state == State.MOVED)
     for number in sorted(touched):
         for backup in journal.backups(number):
             try:
+                _complete_manifest(journal, backup)
                 prune(backup.folder)
             except OSError as error:
                 lines.append(f"{backup.folder}: could not be tidied up ({error.strerror}).")
@@ -123,6 +126,13 @@ def _drive_is_gone(journal: Journal, unit: Sequence[Item]) -> bool:
     except OSError:
         return True
     return True
+
+
+def _complete_manifest(journal: Journal, backup: BackupFolder) -> None:
+    """Write lines that a power cut tore, from what the journal knows. Raises OSError."""
+    if look.status(backup.folder) is not None:
+        lacking = not_in_manifest(backup.folder, journal.items(backup.run))
+        RunBackup(backup).record("removed", lacking)
 
 
 def _elsewhere(places: Places, unit: Sequence[Item]) -> bool:

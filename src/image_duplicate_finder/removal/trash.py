@@ -42,6 +42,7 @@ class ToTrash:
         held = look.regular(item.stored)
         if held is None or not moves.same_file(held, seen):
             raise Refused(Reason.CHANGED, "It was replaced while it was being removed.")
+        fs.fsync_path(os.path.dirname(item.stored))
         fs.trash(item.path)
         if look.status(item.path) is not None:
             raise Refused(Reason.SYSTEM, "The system's trash did not take it.")
@@ -63,6 +64,7 @@ class ToTrash:
                 Reason.GONE, "It is in the system's trash; restore it from there by hand."
             )
         moves.move(trashed, place, item, seen)
+        fs.fsync_path(os.path.dirname(place))  # without its note it would not be found again
         _forget(trashed)
 
     def settle(self, item: Item, place: str) -> Where:
@@ -94,7 +96,8 @@ def surely_in_trash(items: Iterable[Item]) -> list[Item]:
         fs.sync_all()
         return counted
     names = _names_by_identity(counted)
-    found = [(item, name) for item in counted if (name := names.get(_identity(item)))]
+    # Without its note a file cannot be found again, once the safety line is gone.
+    found = [(i, name) for i in counted if (name := names.get((*_identity(i), i.path)))]
     folders: set[str] = set()
     for _, name in found:
         folder = os.path.dirname(name)
@@ -102,7 +105,9 @@ def surely_in_trash(items: Iterable[Item]) -> list[Item]:
         for path in (name, info):
             if look.regular(path) is not None:
                 fs.fsync_path(path)
-        folders |= {folder, os.path.dirname(info), os.path.dirname(folder)}
+        folders |= {folder, os.path.dirname(info)}
+        # The first file may have brought the can and folders above it.
+        folders.update(filter(fs.writable, look.ancestors(os.path.dirname(folder))))
     for folder in sorted(folders):
         if look.status(folder) is not None:
             fs.fsync_path(folder)
@@ -118,15 +123,20 @@ def _identity(item: Item) -> tuple[int, int]:
     return FileStat.of(fs.lstat(item.stored)).identity
 
 
-def _names_by_identity(items: Iterable[Item]) -> dict[tuple[int, int], str]:
-    """All files in the trash cans that these items may have gone to; each can is listed once."""
-    cans = {can for item in items for can, _ in _cans(item.path)}
-    found: dict[tuple[int, int], str] = {}
-    for can in cans:
+def _names_by_identity(items: Iterable[Item]) -> dict[tuple[int, int, str], str]:
+    """All files in the trash cans that these items may have gone to; each can is listed once.
+
+    By device, inode and the path that the note tells.
+    """
+    cans = {can: top for item in items for can, top in _cans(item.path)}
+    wanted = {_identity(item) for item in items}
+    found: dict[tuple[int, int, str], str] = {}
+    for can, top in cans.items():
         for path in _files_in(can):
             status = look.regular(path)
-            if status is not None:
-                found[status.identity] = path
+            if status is not None and status.identity in wanted:
+                origin = _origin(can, top, os.path.basename(path))
+                found[(*status.identity, origin or "")] = path
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.model import BACKUP_MARKER_NAME
@@ -15,6 +16,7 @@ from image_duplicate_finder.removal.backup import (
     read_manifest,
 )
 from image_duplicate_finder.removal.journal import Journal
+from image_duplicate_finder.removal.plan_file import path_from_dict
 from image_duplicate_finder.removal.preserve import preserved_files
 from image_duplicate_finder.removal.records import UNSETTLED, Item, State
 from image_duplicate_finder.removal.report import VerifyReport
@@ -49,9 +51,12 @@ def verify(journal: Journal, progress: Progress, folders: tuple[str, ...]) -> Ve
     here = [backup.folder for backup in journal.backups() if look.status(backup.folder)]
     for folder in here:
         problems += _without_row(folder, known)
-        damaged = read_manifest(folder).damaged
-        if damaged:
-            problems.append(f"{folder}: {damaged} lines of its manifest are damaged.")
+        lacking = not_in_manifest(folder, items)
+        if lacking:
+            problems.append(
+                f"{folder}: its manifest lacks {len(lacking)} of its files; lines of it are "
+                "damaged. The journal knows them."
+            )
     made = {fs.realpath(folder) for folder in here}
     parents = {os.path.dirname(os.path.dirname(b.folder)) for b in journal.backups()}
     for folder in find_backups(tuple(sorted({*folders, *parents}))):
@@ -63,13 +68,30 @@ def verify(journal: Journal, progress: Progress, folders: tuple[str, ...]) -> Ve
     return VerifyReport(len(items), tuple(problems))
 
 
+def not_in_manifest(folder: str, items: Iterable[Item]) -> list[Item]:
+    """Those that a backup holds without a sound line of its manifest that says so."""
+    told = _told(folder)
+    return [
+        item
+        for item in items
+        if item.state == State.MOVED
+        and item.stored.startswith(folder + os.sep)
+        and item.stored not in told
+    ]
+
+
+def _told(folder: str) -> set[str]:
+    """The places in a backup that its manifest names for removed files."""
+    return {
+        os.path.normpath(os.path.join(folder, path_from_dict(line, "stored")))
+        for line in read_manifest(folder).sound
+        if line.get("event") == "removed" and isinstance(line.get("stored"), str)
+    }
+
+
 def _without_row(folder: str, known: set[str]) -> list[str]:
     """What lies in a backup although the journal does not know it."""
-    told = {
-        os.path.normpath(os.path.join(folder, str(line.get("stored"))))
-        for line in read_manifest(folder).sound
-        if line.get("event") == "removed"
-    }
+    told = _told(folder)
     return [
         f"{path}: lies in a backup and its manifest, but the journal lost it. To take it back: "
         f"idf adopt {folder}"
