@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import pytest
+
 from image_duplicate_finder.removal import Remover
+from image_duplicate_finder.removal.backup import FOLDER_NAME
 from tests.removal.support import apply, evidence, forged, plan_for, reasons, write
 
 
@@ -49,3 +53,44 @@ def test_files_outside_the_roots_and_in_backups_stay(root: Path, remover: Remove
     assert reasons(apply(remover, plan_for([evidence(stored, root / "keep.jpg")], root))) == {
         "copy.jpg": "backup"
     }
+
+
+@pytest.mark.parametrize("way", ["itself", "below", "link", "missing", "the folder of backups"])
+def test_no_backup_is_made_in_a_protected_folder(
+    root: Path, remover: Remover, tmp_path: Path, way: str
+) -> None:
+    safe = root / "reference"
+    write(safe / "s.jpg", b"safe")
+    places = {
+        "itself": safe,
+        "below": safe / "deep",
+        "link": tmp_path / "way",
+        "missing": safe / "new",
+        "the folder of backups": tmp_path / "other",
+    }
+    place = places[way]
+    if way == "below":
+        place.mkdir()
+    if way == "link":
+        os.symlink(safe, place)
+    if way == "the folder of backups":
+        safe = place / FOLDER_NAME
+        write(safe / "s.jpg", b"safe")
+    before = sorted(safe.rglob("*"))
+    file, keeper = write(root / "1.jpg", b"one"), write(root / "2.jpg", b"one")
+    plan = plan_for([evidence(file, keeper)], root, protected=[str(safe)])
+    report = apply(remover, plan, backup_dir=str(place))
+    assert report.done == () and set(reasons(report).values()) == {"protected"}
+    assert sorted(safe.rglob("*")) == before
+
+
+def test_where_the_place_for_backups_is_protected_another_is_taken(
+    root: Path, remover: Remover
+) -> None:
+    safe = root.parent / FOLDER_NAME
+    write(safe / "s.jpg", b"safe")
+    file, keeper = write(root / "1.jpg", b"one"), write(root / "2.jpg", b"one")
+    report = apply(remover, plan_for([evidence(file, keeper)], root, protected=[str(safe)]))
+    assert len(report.done) == 1
+    assert [path.name for path in safe.iterdir()] == ["s.jpg"]
+    assert Path(report.done[0].stored).is_relative_to(root)

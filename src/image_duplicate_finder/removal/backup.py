@@ -348,8 +348,12 @@ def places_for(
     Refused when that one is protected.
     """
     guarded = look.Folders(protected)
+
+    def is_protected(place: str) -> bool:
+        return guarded.hold(look.Above.in_folder(os.path.join(place, FOLDER_NAME)))
+
     if base is not None:
-        if guarded.hold(look.Above.of(os.path.join(base, FOLDER_NAME))):
+        if is_protected(base):
             raise Refused(
                 Reason.PROTECTED,
                 f"The backup cannot be made in {base}, which is protected: nothing is written "
@@ -365,10 +369,19 @@ def places_for(
         and fs.stat(beside).st_dev == fs.stat(root).st_dev
         and volume_of(beside).mount == volume_of(root).mount
         and fs.writable(beside)
-        and not guarded.hold(above)
+        and not is_protected(beside)
         and not above.in_backup()
     )
-    return [beside, root] if suits else [root]
+    places = [beside, root] if suits else [root]
+    if is_protected(root):
+        places.remove(root)
+    if not places:
+        raise Refused(
+            Reason.PROTECTED,
+            f"The backup cannot be made in {root}, which is protected: nothing is written there. "
+            "Name another place.",
+        )
+    return places
 
 
 def _manifest_line(event: str, item: Item, folder: str) -> dict[str, Any]:

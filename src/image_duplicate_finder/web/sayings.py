@@ -194,10 +194,6 @@ SAYINGS: tuple[str, ...] = (
     ),
     lazy("%(path)s changed at the moment when it moved, so the two may be one file."),
     lazy("%(path)s is a name of this same file."),
-    lazy(
-        "No backup is made in %(path)s, which lies in a protected folder. Name another place for "
-        "backups."
-    ),
     lazy("Files that belong to it came or went since the plan was made. Make a new plan."),
     lazy("%(path)s, which belongs to it, changed since the plan was made."),
     lazy("It was changed or replaced while it was being moved."),
