@@ -104,15 +104,14 @@ def _install(python: Path, kind: str) -> None:
         advice = "pip could not be put into the environment; remove .venv and start again."
         _run([str(python), "-m", "ensurepip"], advice)
     requirements = _requirements(kind)
-    count = sum(1 for line in requirements.read_text().splitlines() if line[:1].isalnum())
-    _say(f"Installing {count} packages (a minute or two the first time) ...")
-    _pip(python, ["--requirement", str(requirements)], count)
-    _pip(python, ["--no-deps", "--editable", str(ROOT)], 0)
+    _say("Installing (this takes a minute or two the first time) ...")
+    _pip(python, ["--requirement", str(requirements)])
+    _pip(python, ["--no-deps", "--editable", str(ROOT)])
     for included in KINDS[: KINDS.index(kind) + 1]:
         _stamp(included).write_bytes(_made_from(included))
 
 
-def _pip(python: Path, wanted: list[str], count: int) -> None:
+def _pip(python: Path, wanted: list[str]) -> None:
     """Install, with how far it is in place of what pip says; that is shown if it fails."""
     command = [str(python), "-m", "pip", "--disable-pip-version-check", "install"]
     command += ["--no-color", "--progress-bar", "off", "--root-user-action", "ignore", *wanted]
@@ -132,7 +131,7 @@ def _pip(python: Path, wanted: list[str], count: int) -> None:
             said.append(line.rstrip())
             if line.startswith(("Collecting ", "Requirement already satisfied")):
                 seen += 1
-                _progress(f"  {min(seen, count)} of {count} looked up ")
+                _progress(f"  {seen} packages looked up and fetched ...")
             elif line.startswith("Installing collected packages"):
                 _progress("  all are there; putting them in place ...")
     _progress("")

@@ -150,8 +150,7 @@ for make in (found.to_pandas, found.to_arrow, found.to_networkx):
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [
-        f"This needs {name}: pip install 'image-duplicate-finder[data]'"
-        for name in ("pandas", "pyarrow", "networkx")
+        f"This needs {name}: pip install {name}" for name in ("pandas", "pyarrow", "networkx")
     ]
 
 

@@ -80,6 +80,4 @@ def _needed(package: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise UsageError(
-            f"This needs {package}: pip install 'image-duplicate-finder[data]'"
-        ) from error
+        raise UsageError(f"This needs {package}: pip install {package}") from error

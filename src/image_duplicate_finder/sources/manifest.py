@@ -96,9 +96,7 @@ def _parquet(path: str) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
         import pyarrow
         from pyarrow import parquet
     except ImportError as error:
-        raise UsageError(
-            f"Reading {path} needs more packages: pip install 'image-duplicate-finder[data]'"
-        ) from error
+        raise UsageError(f"Reading {path} needs more packages: pip install pyarrow") from error
     try:
         opened = parquet.ParquetFile(path)
         names = opened.schema_arrow.names

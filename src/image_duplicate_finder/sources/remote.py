@@ -125,7 +125,7 @@ def _system(url: str) -> tuple[Any, str]:
         from fsspec.core import url_to_fs
     except ImportError as error:
         raise UsageError(
-            f"Reading {url} needs more packages: pip install 'image-duplicate-finder[cloud]'"
+            f"Reading {url} needs more packages: pip install fsspec s3fs gcsfs"
         ) from error
     try:
         system, name = url_to_fs(url)

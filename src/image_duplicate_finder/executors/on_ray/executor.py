@@ -148,8 +148,7 @@ def _import_ray() -> Any:
         import ray
     except ImportError as error:
         raise UsageError(
-            "The engine 'ray' is not installed. "
-            "Install it with: pip install 'image-duplicate-finder[ray]'"
+            "The engine 'ray' is not installed. Install it with: pip install ray pyarrow"
         ) from error
     return ray
 
