@@ -74,7 +74,11 @@ def _group(number: int, group: GroupView) -> dict[str, Any]:
     return {
         "id": number,
         "kind": group.kind.value,
-        "keeper": {**_file(group.keeper), "reasons": list(group.reasons)},
+        "keeper": {
+            **_file(group.keeper),
+            "reasons": list(group.reasons),
+            "facts": _facts(group.keeper),
+        },
         "members": [_member(member, path_of) for member in members],
     }
 
@@ -90,6 +94,7 @@ def _member(member: MemberView, path_of: Mapping[int, str]) -> dict[str, Any]:
         "score": member.score,
         "selected": member.selected,
         "lacks": [lack.value for lack in member.lacks],
+        "facts": _facts(member.file),
     }
     if member.witness is not None and member.witness in path_of:
         document |= path_to_dict(path_of[member.witness], "witness")
@@ -113,7 +118,6 @@ def _file(file: FileView) -> dict[str, Any]:
         "width": file.info.width,
         "height": file.info.height,
         "bytes": file.stat.size,
-        "facts": _facts(file),
     }
 
 

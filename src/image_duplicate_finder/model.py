@@ -15,6 +15,9 @@ from typing import Any, NamedTuple
 Transform = tuple[tuple[float, float, float], ...]
 """Rows of a 2 x 3 affine or 3 x 3 projective matrix that maps pixel coordinates (x, y, 1)."""
 
+IDENTITY: Transform = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
+"""The affine transform that leaves all where it is."""
+
 Row = tuple[float, float, float]
 
 

@@ -37,6 +37,24 @@ def test_equal_coded_data_need_no_second_decode(
         assert pixels.fetchone() == (0,)
 
 
+@pytest.mark.parametrize("copies", [2, 5])
+def test_plain_pictures_with_equal_data_are_copies(
+    tmp_path: Path, library_dir: Path, copies: int
+) -> None:
+    for shade in (40, 220):
+        Image.new("RGB", (320, 240), (shade, 60, 60)).save(tmp_path / f"{shade}.jpg", quality=90)
+        data = (tmp_path / f"{shade}.jpg").read_bytes()
+        for number in range(1, copies):
+            comment = b"\xff\xfe\x00\x08note %d" % number
+            (tmp_path / f"{shade} {number}.jpg").write_bytes(data[:2] + comment + data[2:])
+    groups = find_duplicates([tmp_path], QUICK, library=library_dir).duplicates
+    assert sorted(len(group.members) for group in groups) == [copies - 1, copies - 1]
+    for group in groups:
+        assert {member.relation for member in group.members} == {Relation.PIXEL_IDENTICAL}
+        shades = {Path(m.file.path).stem[:2] for m in group.members}
+        assert shades == {Path(group.keeper.path).stem[:2]}
+
+
 @pytest.mark.parametrize("older", [True, False])
 def test_a_film_behind_a_picture_is_not_given_up(
     jpeg: Path, library_dir: Path, older: bool

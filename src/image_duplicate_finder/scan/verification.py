@@ -12,7 +12,7 @@ from image_duplicate_finder.executors.messages import FileTask
 from image_duplicate_finder.executors.verifying import verify_share
 from image_duplicate_finder.fingerprint import colour, exact
 from image_duplicate_finder.fingerprint.specs import FACTS, Specs
-from image_duplicate_finder.model import Fingerprinted, Match, Relation
+from image_duplicate_finder.model import IDENTITY, Fingerprinted, Match, Relation
 from image_duplicate_finder.progress import CancelToken, Progress, Step
 from image_duplicate_finder.scan.basis import verifier_name
 from image_duplicate_finder.scan.families import Pair
@@ -81,13 +81,15 @@ class Verifier:
     def tell_pixels(self, contents: set[int]) -> None:
         """Call pixel-identical pictures so, among the stored matches of ``contents``.
 
-        Where the coded data are equal, so are the pixels. Else only pictures of one size whose
-        small pictures hardly differ are decoded in full, once, and all at the end: a start of
-        worker processes costs as much as some dozen pictures.
+        Where the coded data are equal, so are the pixels, also of pictures too plain to verify.
+        Else only pictures of one size whose small pictures hardly differ are decoded in full, once,
+        and all at the end: a start of worker processes costs as much as some dozen pictures.
         """
+        stored = self._store.matches.among(self.name, contents)
+        self._match_equal_data(contents, {(match.a, match.b) for match in stored})
         near = [
             match
-            for match in self._store.matches.among(self.name, contents)
+            for match in stored
             if match.relation is Relation.REENCODED and match.score > _NEARLY_EQUAL
         ]
         infos = self._store.contents.infos(sorted({id for m in near for id in (m.a, m.b)}))
@@ -104,6 +106,19 @@ class Verifier:
                 self.name,
                 [replace(match, relation=Relation.PIXEL_IDENTICAL) for match in equal],
             )
+
+    def _match_equal_data(self, contents: set[int], stored: set[Pair]) -> None:
+        """Store a match of each pair of contents with equal coded data that has none yet."""
+        alike = (sorted(contents.intersection(ids)) for ids in self._store.contents.alike(*FACTS))
+        new = [
+            Match(a, b, Relation.PIXEL_IDENTICAL, IDENTITY)
+            for ids in alike
+            for place, b in enumerate(ids)
+            for a in ids[: min(place, _MOST_TOLD_APART)]
+            if (a, b) not in stored
+        ]
+        with self._store.atomic():
+            self._store.matches.put(self.name, new)
 
     def _pixel_hashes(self, ids: set[int]) -> dict[int, bytes]:
         name, version = exact.PIXELS_NAME, exact.PIXELS_VERSION
@@ -179,6 +194,8 @@ def _told_by_colour(store: Store, matches: Sequence[Match]) -> list[Match]:
 
 _UNEDITED = (Relation.REENCODED, Relation.RESIZED, Relation.ROTATED, Relation.CROPPED)
 _SAME_FRAME = 0.97
+# Of many pictures with equal data, each is matched with this many of the others.
+_MOST_TOLD_APART = 100
 # The agreement of two small pictures (0 to 1) that pixel-identical ones never fall below.
 _NEARLY_EQUAL = 0.97
 

@@ -208,6 +208,15 @@ class ContentStore:
             data = self.fingerprints(name, version, part)
             yield from ((id, data[id]) for id in part if id in data)
 
+    def alike(self, name: str, version: int) -> Iterator[tuple[int, ...]]:
+        """The ids of contents with one and the same fingerprint of a kind, unless it is empty."""
+        rows = self._database.connection.execute(
+            "SELECT json_group_array(content) FROM fingerprint WHERE name = ? AND version = ?"
+            " AND length(data) > 0 GROUP BY data HAVING count(*) > 1",
+            (name, version),
+        )
+        return (tuple(json.loads(ids)) for (ids,) in rows)
+
     def fingerprints(self, name: str, version: int, ids: Sequence[int]) -> dict[int, bytes]:
         """The data of one kind of fingerprint by content id, for those that have it."""
         found: dict[int, bytes] = {}
