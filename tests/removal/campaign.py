@@ -13,6 +13,7 @@ import argparse
 import errno
 import os
 import random
+import resource
 import shutil
 import signal
 import sys
@@ -278,6 +279,49 @@ def cut_the_power(
         return cut(scene.top, scene.places, lambda: scenario.work(scene), look, rng, states)
 
 
+def stop_the_journal(scenario: Scenario, base: Path, every: int = 1, offset: int = 0) -> int:
+    """Let the system refuse each write of SQLite in turn; returns how many were refused.
+
+    A process may write files up to a size only (setrlimit(2), RLIMIT_FSIZE), so the journal's
+    log stops growing at each of its frames: a real error in the middle of a commit.
+    """
+    done, number = 0, offset
+    while True:
+        with fresh(scenario, base, 3) as scene:
+            marks = _marks(scene)
+            most = _SMALLEST + number * _FRAME
+            refused = _with_small_files(lambda scene=scene: scenario.work(scene), most)
+            scene.recover()
+            check(scenario, scene, marks)
+            if not refused:
+                return done
+            done += 1
+        number += every
+
+
+_SMALLEST, _FRAME = 40 << 10, 4096 + 24  # more than any other file of a scene; a page in the log
+
+
+def _with_small_files(work: Callable[[], object], most: int) -> bool:
+    """Do the work in a process that may write ``most`` bytes a file; whether it was refused."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+            work()
+            status = 0
+        except (IdfError, OSError):
+            status = 2
+        finally:
+            os._exit(status)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert status in (0, 2), f"the work failed with {status}"
+    return status == 2
+
+
 def _recover(scene: Scene) -> object:
     return scene.recover()
 
@@ -298,8 +342,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=300, help="random kills per scenario")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--states", type=int, help="random power cuts per scenario; else all")
     parser.add_argument("--only", default="", help="scenarios whose names contain this")
-    parser.add_argument("--parts", default="random,calls,errors,drive,power")
+    parser.add_argument("--parts", default="random,calls,errors,drive,power,journal")
     options = parser.parse_args()
     rng = random.Random(options.seed)
     total: Counter[str] = Counter()
@@ -324,7 +369,9 @@ def main() -> None:
             if "drive" in options.parts:
                 counts["drive gone"] = fail_at_each_call(scenario, base, errno.EIO, onwards=True)
             if "power" in options.parts:
-                counts["power cuts"] = cut_the_power(scenario, base, rng)
+                counts["power cuts"] = cut_the_power(scenario, base, rng, options.states)
+            if "journal" in options.parts:
+                counts["writes of the journal"] = stop_the_journal(scenario, base)
         total += counts
         print(f"{scenario.name}: " + ", ".join(f"{k} {n}" for k, n in counts.items()), flush=True)
     print("total: " + ", ".join(f"{name} {count}" for name, count in total.items()))

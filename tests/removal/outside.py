@@ -76,8 +76,8 @@ class Outside(RuleBasedStateMachine):
             (os.symlink if symbolic else os.link)(self.root / source, self.root / to)
 
     def everything(self) -> Counter[bytes]:
-        """How often each content stands in the folder and in backups in or beside it."""
-        return contents(self.root, self.top / FOLDER_NAME)
+        """How often each content stands in the folder and in backups, wherever these are."""
+        return contents(self.root, self.top / FOLDER_NAME, self.top / "Desktop")
 
     def nothing_missing(self, before: Mapping[bytes, int]) -> None:
         """Assert that every picture that was in the folder or a backup still is."""

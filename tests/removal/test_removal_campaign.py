@@ -20,6 +20,7 @@ from tests.removal.campaign import (
     impossible,
     kill_at_each_call,
     kill_at_random,
+    stop_the_journal,
 )
 from tests.removal.faulty import ERRORS
 
@@ -70,3 +71,8 @@ def test_a_drive_that_vanishes(scenario: Scenario, quick_path: Path) -> None:
 def test_power_cuts(scenario: Scenario, quick_path: Path) -> None:
     rng = random.Random(zlib.crc32(scenario.name.encode()))
     assert cut_the_power(scenario, quick_path, rng, states=STATES) == STATES
+
+
+def test_writes_of_the_journal_that_fail(scenario: Scenario, quick_path: Path) -> None:
+    every = 7
+    stop_the_journal(scenario, quick_path, every=every, offset=offset(scenario, every))
