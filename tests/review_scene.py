@@ -50,7 +50,7 @@ def _encoded(pixels: NDArray[np.uint8], name: str) -> bytes:
 
 
 @functools.cache
-def _pictures(more: int) -> dict[str, bytes]:
+def _pictures(more: int, copies: int) -> dict[str, bytes]:
     """The files of a scene by name; painted once for all tests."""
     photo, shot, third = (paint_photo(seed) for seed in (1, 2, 3))
     left, top, width, height = CROP
@@ -68,7 +68,9 @@ def _pictures(more: int) -> dict[str, bytes]:
         painted[f"m/{number:03d} large.jpg"] = picture
         painted[f"m/{number:03d} small.jpg"] = picture[::2, ::2]
     files = {name: _encoded(np.asarray(pixels, np.uint8), name) for name, pixels in painted.items()}
-    return files | {f"b/{MARKUP}": files["a/original.png"]}
+    one = _encoded(np.asarray(paint_photo(50, 120, 90), np.uint8), "x.jpg") if copies else b""
+    large = {f"n/{number:04d}.jpg": one for number in range(copies)}
+    return files | large | {f"b/{MARKUP}": files["a/original.png"]}
 
 
 def put_file(store: Store, path: Path) -> int:
@@ -82,13 +84,14 @@ def put_file(store: Store, path: Path) -> int:
     )
 
 
-def make_scene(library: Path, folder: Path, *, more: int = 0) -> Scene:
-    """Three groups of painted pictures, and ``more`` groups of a picture with a small copy.
+def make_scene(library: Path, folder: Path, *, more: int = 0, copies: int = 0) -> Scene:
+    """Three groups of painted pictures, ``more`` groups of a picture with a small copy, and,
+    if ``copies``, a group of so many equal files.
 
     The first holds a copy under a hostile name, a small copy and a crop; the second two shots
     of one scene, one of them blurred; the third a pair that a protected folder guards.
     """
-    for name, data in _pictures(more).items():
+    for name, data in _pictures(more, copies).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
 
@@ -107,7 +110,7 @@ def make_scene(library: Path, folder: Path, *, more: int = 0) -> Scene:
                 for name, id in files.items()
             ],
         )
-        groups = _groups(files, more)
+        groups = _groups(files, more, copies)
         store.groups.replace(scan, groups)
         store.matches.put(verifier_name(ScanSettings().mode), _matches(store, groups))
         store.scans.update(scan, files=len(files), decoded=len(files), failures=0)
@@ -130,7 +133,7 @@ def _matches(store: Store, groups: Iterable[Group]) -> Iterator[Match]:
                 yield Match(low, high, relation_of[other], same_photograph=same)
 
 
-def _groups(files: dict[str, int], more: int) -> list[Group]:
+def _groups(files: dict[str, int], more: int, copies: int) -> list[Group]:
     left, top, width, height = CROP
     crop = ((1.0, 0.0, -float(left)), (0.0, 1.0, -float(top)))
     half = ((0.5, 0.0, -0.25), (0.0, 0.5, -0.25))
@@ -176,4 +179,9 @@ def _groups(files: dict[str, int], more: int) -> list[Group]:
         )
         for number in range(more)
     ]
+    if copies:
+        first, *rest = (files[f"n/{number:04d}.jpg"] for number in range(copies))
+        same = Relation.BYTE_IDENTICAL
+        members = tuple(Member(file, same, "identical file", selected=True) for file in rest)
+        groups.append(Group(GroupKind.DUPLICATES, first, ("first by path",), members))
     return groups

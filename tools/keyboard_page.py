@@ -14,6 +14,7 @@ PAGE = ROOT / "docs" / "keyboard.md"
 TEMPLATES = ROOT / "src" / "image_duplicate_finder" / "web" / "templates"
 HELPS = {
     "Groups": TEMPLATES / "review" / "dialogs.html",
+    "Deciding pair after pair": TEMPLATES / "decide" / "page.html",
     "Comparing two pictures": TEMPLATES / "compare" / "page.html",
 }
 BEGIN = "<!-- begin: written by tools/keyboard_page.py -->"

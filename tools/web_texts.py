@@ -31,6 +31,7 @@ _KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "gettext": None,
     "lazy": None,
     "ngettext": (1, 2),
+    "lazy_plural": (1, 2),
 }
 
 

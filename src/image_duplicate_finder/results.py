@@ -123,6 +123,7 @@ class GroupSort(StrEnum):
     COUNT = "count"
     DATE = "date"
     SIMILARITY = "similarity"
+    PIXELS = "pixels"
     PATH = "path"
 
 
@@ -185,6 +186,22 @@ class DismissedPair:
     when: float
     first_path: str | None = None
     second_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A group's place in a list: its number, and how many files it has with its keeper."""
+
+    group: int
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """How many groups each kind and relation would show, all other filters as they are."""
+
+    kinds: dict[GroupKind, int]
+    relations: dict[Relation, int]
 
 
 class DecisionKind(StrEnum):

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.results import GroupQuery
-from tests.browser.running import THEMES, WIDTHS, Server, Visit
+from tests.browser.running import THEMES, WIDTHS, Server, Visit, wait_until
 from tests.review_scene import MARKUP, Scene, make_scene
 
 Enter = Callable[..., Visit]
@@ -39,7 +39,7 @@ def box(page: Page, name: str) -> Locator:
 
 def count(page: Page, files: int) -> None:
     words = (
-        "1 file selected" if files == 1 else f"{files} files selected" if files else "No file is"
+        "1 file selected" if files == 1 else f"{files:,} files selected" if files else "No file is"
     )
     expect(page.locator("#selection")).to_contain_text(words)
 
@@ -59,7 +59,7 @@ def test_clicks_shift_clicks_and_the_bar_that_counts(
 
     # From the first group's small copy to the third one after it, over the border of groups.
     boxes = page.locator(".pick:not(:disabled)")
-    page.get_by_role("button", name="Clear").first.click()
+    page.get_by_role("button", name="Clear", exact=True).click()
     count(page, 0)
     first = boxes.nth(0)
     first.click()
@@ -133,11 +133,12 @@ def test_the_menu_of_a_group(server: Server, enter: Enter, scene: Scene, stored:
     count(page, 2)
     menu = first.locator(".group-tools summary")
     menu.click()
-    page.get_by_role("button", name="Selected files: a group of their own").click()
+    first.get_by_role("button", name="Split into new group").click()
     expect(page.locator(".group")).to_have_count(2)
     apart = card(page, "small.jpg")
     expect(apart.locator(".tile")).to_have_count(2)
     expect(apart).not_to_contain_text("original.png")
+    apart.locator(".tile.member").hover()
     apart.locator(".tile.member").get_by_role("button", name="Keep this").click()
     expect(apart.locator(".tile.keeper")).to_contain_text("small.jpg")
     count(page, 0)
@@ -147,29 +148,9 @@ def test_the_menu_of_a_group(server: Server, enter: Enter, scene: Scene, stored:
     rest.get_by_role("button", name="Select all").click()
     count(page, 1)
     rest.locator(".group-tools summary").click()
-    rest.get_by_role("button", name="Selected files: not duplicates").click()
+    rest.get_by_role("button", name="Selected files are not duplicates").click()
     expect(page.locator(".group")).to_have_count(1)
     assert len(stored.dismissed()) == 1
-
-
-def test_keys_go_on_over_the_end_of_a_page(server: Server, enter: Enter, scene: Scene) -> None:
-    visit = enter(server)
-    page = visit.page
-    visit.open(f"/scans/{scene.scan}/")
-    expect(page.locator(".group")).to_have_count(20)
-    page.keyboard.press("k")  # from nowhere: the last group
-    page.keyboard.press("j")
-    expect(page.locator("#list-status")).to_have_text("Groups 21 to 23 of 23")
-    assert "page=2" in page.url
-    expect(page.locator(".group").first.locator("[data-stop]").first).to_be_focused()
-    page.keyboard.press("[")
-    expect(page.locator("#list-status")).to_have_text("Groups 1 to 20 of 23")
-    page.keyboard.press("g")
-    page.keyboard.type("2")
-    page.keyboard.press("Enter")
-    expect(page.locator("#list-status")).to_have_text("Groups 21 to 23 of 23")
-    page.go_back()
-    expect(page.locator("#list-status")).to_have_text("Groups 1 to 20 of 23")
 
 
 def test_filters_act_at_once_and_stand_in_the_address(
@@ -178,16 +159,265 @@ def test_filters_act_at_once_and_stand_in_the_address(
     visit = enter(server)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/")
+    page.keyboard.press("f")
     cropped = page.locator("#filters").get_by_role("checkbox", name="Cropped")
     cropped.check()
     expect(page.locator(".group")).to_have_count(1)
     assert page.url.endswith("?relation=cropped")
     cropped.uncheck()
+    expect(page.locator("#list-status")).to_have_text("23 groups")
     page.get_by_label("Sort by").select_option("count")
     page.wait_for_url("**sort=count")
     expect(page.locator(".group").first).to_contain_text("original.png")
     page.reload()
     expect(page.get_by_label("Sort by")).to_have_value("count")
+
+
+def test_back_and_forward_show_whole_pages(server: Server, enter: Enter, scene: Scene) -> None:
+    visit = enter(server)
+    page = visit.page
+    visit.open(f"/scans/{scene.scan}/")
+    status = page.locator("#list-status")
+    whole = page.locator(".review-bar")
+    expect(status).to_have_text("23 groups")
+    page.get_by_label("Search in paths").fill("original")
+    expect(status).to_have_text("1 group")
+    page.get_by_label("Search in paths").fill("nothing of that name")
+    expect(page.get_by_text("No group matches the filter.")).to_be_visible()
+    page.go_back()
+    expect(status).to_have_text("1 group")
+    expect(page.get_by_label("Search in paths")).to_have_value("original")
+    page.locator(".tile.keeper .tile-picture").first.click()
+    page.wait_for_url("**/compare/**")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(f"**/{scene.files['b/small.jpg']}/**")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(f"**/{scene.files['b/crop.png']}/**")
+    for place in (f"/{scene.files['b/small.jpg']}/", "/compare/"):
+        page.go_back()
+        page.wait_for_url(f"**{place}**")
+        expect(page.locator("header.bar").first).to_be_visible()
+        expect(page.locator("#compare .stage")).to_be_visible()
+        assert page.locator("main").count() == 1
+    page.go_back()
+    expect(status).to_have_text("1 group")
+    expect(whole).to_be_visible()
+    page.go_back()
+    expect(status).to_have_text("23 groups")
+    page.go_forward()
+    expect(status).to_have_text("1 group")
+    page.reload()
+    expect(status).to_have_text("1 group")
+    expect(whole).to_be_visible()
+    page.keyboard.press("j")  # and its keys are at work
+    expect(page.locator(".pick").first).to_be_focused()
+
+
+IN_VIEW = """() => {
+  const tile = document.activeElement.closest(".tile") ?? document.activeElement;
+  const box = tile.getBoundingClientRect();
+  const bar = (selector) => {
+    const found = document.querySelector(selector);
+    return found && ["sticky"].includes(getComputedStyle(found).position)
+      ? found.getBoundingClientRect() : null;
+  };
+  const top = Math.max(0, bar(".review-bar")?.bottom ?? 0, bar(".list-columns")?.bottom ?? 0);
+  const bottom = Math.min(innerHeight, bar(".selection-dock")?.top ?? innerHeight);
+  const fits = box.height <= bottom - top;
+  const seen = fits ? box.top >= top - 1 && box.bottom <= bottom + 1
+    : box.top >= top - 1 && box.top < bottom;
+  const ring = getComputedStyle(tile.querySelector(".tile-picture") ?? tile);
+  const row = getComputedStyle(tile);
+  const marked = ring.outlineStyle !== "none" || row.outlineStyle !== "none";
+  return document.activeElement !== document.body && seen && marked ? "" :
+    JSON.stringify([document.activeElement.className, seen, marked, box.top, box.bottom, top]);
+}"""
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(1440, 900), (1024, 700), (720, 450), (390, 844), (360, 225)]
+)
+def test_keys_that_move_bring_their_target_into_view(
+    server: Server, enter: Enter, scene: Scene, width: int, height: int
+) -> None:
+    """At every size, which a zoomed page is as well: 720 x 450 is 1440 x 900 at 200%."""
+    visit = enter(server, width=width)
+    page = visit.page
+    page.set_viewport_size({"width": width, "height": height})
+    visit.open(f"/scans/{scene.scan}/")
+    expect(page.locator("#list-status")).to_have_text("23 groups")
+    for view in "123":
+        page.keyboard.press(view)
+        page.keyboard.press("j")
+        page.keyboard.press("Home")
+        for key in (
+            *("j" * 10), "ArrowRight", "ArrowLeft", "ArrowDown", "ArrowDown", "k",
+            "ArrowUp", "ArrowUp", "ArrowUp", "End", "ArrowRight", "k", "Home", "k",
+        ):  # fmt: skip
+            page.keyboard.press(key)
+            wait_until(page, f"({IN_VIEW})() === ''", 10)
+        for _ in range(4):
+            page.keyboard.press("Tab")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_group_of_a_thousand_files(
+    server: Server, enter: Enter, library_dir: Path, tmp_path: Path
+) -> None:
+    scene = make_scene(library_dir, tmp_path / "many", copies=1200)
+    visit = enter(server)
+    page = visit.page
+    visit.open(f"/scans/{scene.scan}/?q=/n/")
+    for view in "123":
+        page.keyboard.press(view)
+        card = page.locator(".group")
+        expect(card.locator(".tile:not(.ghost)").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollHeight") < 3000
+        assert all(
+            box["width"] > 60 and box["height"] >= 19
+            for tile in card.locator(".tile").all()
+            if (box := tile.bounding_box())
+        )
+        page.keyboard.press("Home")
+        page.keyboard.press("j")
+        page.keyboard.press("e")
+        more = card.locator("[data-unfold]")
+        expect(more).to_have_attribute("aria-expanded", "true")
+        page.keyboard.press("x")
+        count(page, 2)  # those of another group
+        expect(more).to_have_attribute("aria-expanded", "true")
+        assert page.locator(".tile").count() < 400
+        page.evaluate("scrollTo(0, document.documentElement.scrollHeight * 0.7)")
+        page.wait_for_timeout(300)
+        wait_until(page, "document.querySelectorAll('.tile.ghost').length === 0")
+        assert page.locator(".tile").count() < 400
+        page.locator(".tile:not(.ghost) .pick").nth(5).click()
+        count(page, 3)
+        page.keyboard.press("ArrowRight")
+        wait_until(page, f"({IN_VIEW})() === ''", 10)
+        page.keyboard.press("a")
+        count(page, 1201)
+        page.keyboard.press("e")
+        expect(more).to_have_attribute("aria-expanded", "false")
+        page.keyboard.press("Home")
+
+
+def test_another_kept_file_says_what_it_changed(
+    server: Server, enter: Enter, scene: Scene, stored: Library
+) -> None:
+    visit = enter(server)
+    page = visit.page
+    visit.open(f"/scans/{scene.scan}/?q=original")
+    count(page, 2)
+    page.keyboard.press("j")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("p")
+    toast = page.locator(".toast")
+    expect(toast).to_contain_text("Now keeping crop.png")
+    expect(toast).to_contain_text("2 files are no longer selected")
+    count(page, 0)
+    toast.get_by_role("button", name="Undo").click()
+    count(page, 2)
+    expect(page.locator(".tile.keeper")).to_contain_text("original.png")
+
+
+def test_every_decision_is_undone_also_after_a_reload(
+    server: Server, enter: Enter, scene: Scene, stored: Library
+) -> None:
+    visit = enter(server)
+    page = visit.page
+    visit.open(f"/scans/{scene.scan}/?q=original")
+    expect(page.locator(".group")).to_have_count(1)
+    page.keyboard.press("j")
+    page.keyboard.press("Shift+N")
+    expect(page.get_by_text("No group matches")).to_be_visible()
+    visit.open(f"/scans/{scene.scan}/")
+    expect(page.locator("#list-status")).to_have_text("22 groups")
+    page.get_by_role("button", name="Clear", exact=True).click()
+    count(page, 0)
+    page.keyboard.press("k")
+    page.keyboard.press("a")
+    count(page, 1)
+    page.keyboard.press("Control+z")
+    count(page, 0)
+    page.reload()
+    count(page, 0)
+    expect(page.locator("#list-status")).to_have_text("22 groups")
+    page.keyboard.press("Control+z")
+    expect(page.locator("#list-status")).to_have_text("22 groups")
+    page.keyboard.press("Control+z")
+    expect(page.locator("#list-status")).to_have_text("23 groups")
+    count(page, 2)
+    expect(page.locator(".group[aria-current]")).to_contain_text("original.png")
+    page.keyboard.press("Control+z")
+    expect(page.locator(".toast").last).to_contain_text("nothing to undo")
+    assert stored.dismissed() == []
+
+
+def test_figures_are_true_after_every_decision_and_in_other_tabs(
+    server: Server, enter: Enter, scene: Scene
+) -> None:
+    visit = enter(server)
+    page = visit.page
+    visit.open(f"/scans/{scene.scan}/?kind=duplicates")
+    other = page.context.new_page()
+    other.goto(f"{visit.base}/scans/{scene.scan}/")
+
+    def figures(tab: Page, groups: str, copies: str, duplicates: str, similar: str) -> None:
+        expect(tab.locator("#summary")).to_contain_text(f"{groups} groups")
+        expect(tab.locator("#summary")).to_contain_text(f"{copies} extra copies")
+        for name, wanted in (("kind:duplicates", duplicates), ("kind:similar", similar)):
+            expect(tab.locator(f'[data-count="{name}"]')).to_have_text(wanted)
+
+    for tab in (page, other):
+        figures(tab, "23", "25", "22", "1")
+    page.bring_to_front()
+    page.keyboard.press("j")
+    page.keyboard.press("s")  # the two selected ones go apart
+    for tab in (page, other):
+        figures(tab, "24", "24", "23", "1")
+    expect(page.locator("#list-status")).to_have_text("23 groups")
+    expect(other.locator("#list-status")).to_have_text("24 groups")
+    page.keyboard.press("Shift+N")
+    for tab in (page, other):
+        figures(tab, "23", "23", "22", "1")
+    other.bring_to_front()
+    other.keyboard.press("Control+z")
+    for tab in (page, other):
+        figures(tab, "24", "24", "23", "1")
+
+
+def test_so_much_fits_on_a_screen(server: Server, enter: Enter, scene: Scene) -> None:
+    visit = enter(server)
+    page = visit.page
+    visit.open(f"/scans/{scene.scan}/?sort=path")
+    whole = """(selector) => {
+      const top = document.querySelector(".review-bar").getBoundingClientRect().bottom;
+      const bottom = document.querySelector(".selection-dock").getBoundingClientRect().top;
+      return [...document.querySelectorAll(selector)].filter((each) => {
+        const box = each.getBoundingClientRect();
+        return box.top >= top - 1 && box.bottom <= bottom + 1;
+      }).length;
+    }"""
+    expect(page.locator(".tile-image").first).to_be_visible()
+    assert page.evaluate(whole, ".group") >= 6
+    with page.expect_response("**/look"):
+        page.keyboard.press("1")
+    expect(page.locator(".list-columns")).to_be_visible()
+    assert page.evaluate(whole, ".tile") >= 40
+    page.reload()  # the view is remembered
+    expect(page.locator(".list-columns")).to_be_visible()
+    page.get_by_role("button", name="Date").click()
+    page.wait_for_url("**sort=date**")
+    page.get_by_role("button", name="Date").click()
+    page.wait_for_url("**reverse=1**")
+    page.keyboard.press("2")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_timeout(300)
+    assert page.evaluate(whole, ".group") >= 1
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_a_rule_is_previewed_carried_out_and_shown(
@@ -196,7 +426,7 @@ def test_a_rule_is_previewed_carried_out_and_shown(
     visit = enter(server)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/")
-    page.get_by_role("button", name="Select by rule").click()
+    page.keyboard.press("b")
     dialog = page.get_by_role("dialog", name="Select by rule")
     dialog.get_by_label("In every group, keep").select_option("smallest_file")
     dialog.get_by_role("button", name="Show what would change").click()
@@ -229,9 +459,11 @@ def test_the_best_shot_is_suggested_and_kept(server: Server, enter: Enter, scene
     visit = enter(server)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/?kind=similar")
+    expect(page.locator(".group")).to_have_count(1)
+    page.locator(".group-tools summary").click()
     page.get_by_role("button", name="Suggest the best shot").click()
-    expect(page.locator(".best-shot")).to_contain_text("Best shot: shot 2.jpg")
-    page.locator(".best-shot").get_by_role("button", name="Keep this").click()
+    expect(page.locator(".toast")).to_contain_text("Best shot: shot 2.jpg")
+    page.keyboard.press("p")
     expect(page.locator(".tile.keeper")).to_contain_text("shot 2.jpg")
 
 
@@ -241,6 +473,7 @@ def test_hostile_names_are_text(server: Server, enter: Enter, scene: Scene) -> N
     visit.open(f"/scans/{scene.scan}/?q=onerror")
     expect(page.locator(".tile-name", has_text=MARKUP)).to_be_visible()
     assert page.locator("img[src=x]").count() == 0
+    page.locator(".tile.member").first.hover()
     page.locator(".tile.member").first.get_by_role("link", name="Compare").click()
     page.wait_for_url("**/compare/**")
     expect(page.get_by_role("cell", name=MARKUP)).to_be_visible()
@@ -270,12 +503,19 @@ def test_the_page_is_accessible(
     visit = enter(server, width=width, theme=theme)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/")
-    page.locator(".review-summary summary").click()
-    page.locator(".group").first.locator(".group-tools summary").click()
-    assert axe(page) == []
-    page.keyboard.press("Escape")
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.get_by_role("button", name="Select by rule").click()
+    expect(page.locator("#list-status")).to_have_text("23 groups")
+    for view in "123":
+        page.keyboard.press(view)
+        page.wait_for_timeout(200)
+        assert axe(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.keyboard.press("2")
+    for menu in (".nav-menu > summary", "#summary > summary", ".filter-menu > summary",
+                 ".menu.more > summary", ".group-tools summary"):  # fmt: skip
+        page.locator(menu).first.click()
+        assert axe(page) == []
+        page.keyboard.press("Escape")
+    page.keyboard.press("b")
     dialog = page.get_by_role("dialog", name="Select by rule")
     dialog.get_by_label("In every group, keep").select_option("folder_order")
     assert axe(page) == []

@@ -99,6 +99,15 @@ def test_all_decisions_one_after_the_other_and_back(library: Library, scene: Sce
     assert everything(library) == states[0]
 
 
+def test_the_number_of_changes_is_that_of_the_files(library: Library, scene: Scene) -> None:
+    group = first(library, scene)
+    files = [scene.files["b/crop.png"], scene.files["b/small.jpg"]]  # one of them is selected
+    assert library.select([(group, file) for file in files]) == 1
+    assert library.select([(group, file) for file in files], False) == 2
+    latest = library.latest_decision(scene.scan)
+    assert latest is not None and latest.files == 2
+
+
 def test_what_changes_nothing_is_no_decision(library: Library, scene: Scene) -> None:
     library.select([(first(library, scene), scene.files["b/small.jpg"])])  # is selected already
     assert library.latest_decision(scene.scan) is None

@@ -139,21 +139,20 @@ def test_a_thousand_hostile_names(
 
 def _shown(page: Page, review: str) -> set[str]:
     """All paths that the review page shows, each group opened as a whole."""
-    groups: set[str] = set()
-    for number in range(1, 20):
-        found = set(re.findall(r'id="group-(\d+)"', page.text(f"{review}?per=100&page={number}")))
-        if found <= groups:
-            break
-        groups |= found
-    cards = (page.text(f"{review}groups/{group}") for group in sorted(groups))
+    outline = json.loads(page.text(f"{review}outline"))
+    parts = (
+        page.text(f"{review}groups/{group}/tiles?first={first}&count=500")
+        for group, files in zip(outline["groups"], outline["files"], strict=True)
+        for first in range(0, files, 500)
+    )
     return {
-        path for card in cards for path in re.findall(r'class="tile-name" title="(.*?)">', card)
+        path for part in parts for path in re.findall(r'class="tile-name" title="(.*?)">', part)
     }
 
 
 def _pictures_are_served(page: Page, review: str) -> None:
     """Thumbnails are fetched by ids, whatever the files are called."""
-    addresses = re.findall(r'src="(/\S*?)"', page.text(f"{review}?per=100"))
+    addresses = re.findall(r'src="(/\S*?)"', page.text(review))
     thumbnails = [address for address in addresses if "static" not in address]
     assert len(thumbnails) > PICTURES
     for address in thumbnails[:: len(thumbnails) // 40]:

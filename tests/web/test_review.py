@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import threading
+from dataclasses import replace
+from html import unescape
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 from flask import Flask
@@ -36,6 +39,11 @@ def first_group(library: Library, scene: Scene) -> int:
     return page.groups[0].id
 
 
+def shown(text: str) -> int:
+    """How many groups a page shows."""
+    return len(re.findall(r'<article class="group', text))
+
+
 def selected(library: Library, scene: Scene) -> set[str]:
     names = {id: name for name, id in scene.files.items()}
     return {
@@ -52,11 +60,11 @@ def selected(library: Library, scene: Scene) -> set[str]:
 def test_an_address_says_all_of_a_listing_and_nothing_more() -> None:
     text = "kind=similar&relation=resized&relation=cropped&q=a%26b&folder=/p&min=5&sort=date"
     pairs = [tuple(part.split("=")) for part in text.replace("%26", "!").split("&")]
-    wanted = listing(MultiDict([*pairs, ("reverse", "1"), ("page", "3"), ("per", "50")]))
+    wanted = listing(MultiDict([*pairs, ("reverse", "1"), ("at", "101")]))
     assert wanted.query.kinds == (GroupKind.SIMILAR,)
     assert wanted.query.relations == (Relation.RESIZED, Relation.CROPPED)
     assert (wanted.query.sort, wanted.query.reverse) == (GroupSort.DATE, True)
-    assert (wanted.paged.offset, wanted.paged.limit) == (100, 50)
+    assert wanted.at == 101
     again = {
         name: value if isinstance(value, list) else str(value)
         for name, value in wanted.arguments().items()
@@ -66,15 +74,10 @@ def test_an_address_says_all_of_a_listing_and_nothing_more() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["page=0", "page=-1", "page=x", "per=7", "per=1000000", "kind=none", "min=-5", "sort=?"]
+    "text", ["at=0", "at=-1", "at=x", "at=1e9", "kind=none", "min=-5", "sort=?"]
 )
 def test_what_makes_no_sense_in_an_address_counts_as_absent(text: str) -> None:
     assert listing(MultiDict([tuple(text.split("="))])) == listing(MultiDict())
-
-
-@pytest.mark.parametrize(("at", "page"), [(1, 1), (20, 1), (21, 2), (40_000, 2000)])
-def test_a_place_in_the_list_leads_to_its_page(at: int, page: int) -> None:
-    assert listing(MultiDict({"at": str(at)})).page == page
 
 
 # What is shown
@@ -84,7 +87,7 @@ def test_the_page_shows_groups_with_keepers_reasons_and_members(
     visitor: FlaskClient, scene: Scene
 ) -> None:
     text = visitor.get(f"/scans/{scene.scan}/").text
-    assert "Groups 1 to 3 of 3" in text
+    assert shown(text) == 3
     assert "original.png" in text and "largest picture" in text
     assert "half the size" in text and "cropped to 42%" in text
     assert "240&hairsp;×&hairsp;180" in text
@@ -107,7 +110,7 @@ def test_a_search_text_is_text_and_never_markup(visitor: FlaskClient, scene: Sce
 
 def test_htmx_gets_the_list_alone(visitor: FlaskClient, scene: Scene) -> None:
     text = visitor.get(f"/scans/{scene.scan}/", headers=PART).text
-    assert "<html" not in text and "Groups 1 to 3 of 3" in text
+    assert "<html" not in text and shown(text) == 3
 
 
 @pytest.mark.parametrize(
@@ -126,28 +129,85 @@ def test_filters_find_what_they_say(
     visitor: FlaskClient, scene: Scene, filter: str, count: int
 ) -> None:
     text = visitor.get(f"/scans/{scene.scan}/?{filter}", headers=PART).text
-    assert len(re.findall(r'<article class="group', text)) == count
+    assert shown(text) == count
 
 
 def test_a_folder_filter_takes_whole_names(visitor: FlaskClient, scene: Scene) -> None:
     address = f"/scans/{scene.scan}/?folder={scene.folder}"
-    assert "of 1<" in visitor.get(f"{address}/d", headers=PART).text
+    assert shown(visitor.get(f"{address}/d", headers=PART).text) == 1
     assert "No group matches" in visitor.get(f"{address}/saf", headers=PART).text
 
 
-def test_a_page_behind_the_last_one_is_the_last_one(visitor: FlaskClient, scene: Scene) -> None:
-    text = visitor.get(f"/scans/{scene.scan}/?page=99", headers=PART).text
-    assert "Groups 1 to 3 of 3" in text
+def test_a_place_behind_the_last_group_shows_the_first_ones(
+    visitor: FlaskClient, scene: Scene
+) -> None:
+    assert shown(visitor.get(f"/scans/{scene.scan}/?at=99", headers=PART).text) == 3
+    assert shown(visitor.get(f"/scans/{scene.scan}/?at=3", headers=PART).text) == 1
 
 
-def test_pages_follow_each_other(library: Library, visitor: FlaskClient, tmp_path: Path) -> None:
-    scene = make_scene(library.folder, tmp_path / "photos", more=19)
+def test_all_groups_are_in_the_outline_and_come_as_cards(
+    library: Library, visitor: FlaskClient, tmp_path: Path
+) -> None:
+    scene = make_scene(library.folder, tmp_path / "photos", more=40)
     first = visitor.get(f"/scans/{scene.scan}/", headers=PART).text
-    second = visitor.get(f"/scans/{scene.scan}/?page=2", headers=PART).text
-    shown = [re.findall(r'id="group-(\d+)" data-group', text) for text in (first, second)]
-    assert [len(ids) for ids in shown] == [20, 2]
-    assert not set(shown[0]) & set(shown[1])
-    assert "Page" in first and "of 2" in first
+    assert shown(first) == 24
+    for query in ("", "?sort=path", "?sort=pixels&reverse=1", "?q=large"):
+        outline = visitor.get(f"/scans/{scene.scan}/outline{query}").get_json()
+        wanted = listing(MultiDict(parse_qsl(query[1:]))).query
+        groups = library.groups(scene.scan, replace(wanted, limit=100)).groups
+        assert outline["groups"] == [group.id for group in groups]
+        assert outline["files"] == [len(group.members) + 1 for group in groups]
+    some = outline["groups"][5:9]
+    cards = visitor.get(f"/scans/{scene.scan}/cards?ids={','.join(map(str, some))},999,x").text
+    assert [int(each) for each in re.findall(r'data-group="(\d+)"', cards)] == some
+
+
+def test_figures_beside_the_filters_are_those_of_the_other_filters(
+    visitor: FlaskClient, scene: Scene
+) -> None:
+    def counts(query: str) -> dict[str, str]:
+        found = visitor.get(f"/scans/{scene.scan}/figures{query}").get_json()["counts"]
+        return {name: count for name, count in found.items() if count != "0"}
+
+    assert counts("") == {
+        "kind:duplicates": "2", "kind:similar": "1", "relation:byte_identical": "1",
+        "relation:resized": "2", "relation:cropped": "1", "relation:similar": "1",
+    }  # fmt: skip
+    assert counts("?kind=similar") == {
+        "kind:duplicates": "2", "kind:similar": "1", "relation:similar": "1",
+    }  # fmt: skip
+    for query in ("", "?kind=duplicates", "?q=original", "?relation=resized", "?selected=1"):
+        for name, count in counts(query).items():
+            kind, value = name.split(":")
+            without = re.sub(rf"[?&]{kind}=\w+", "", query)
+            only = f"{without}{'&' if without else '?'}{kind}={value}"
+            assert len(
+                visitor.get(f"/scans/{scene.scan}/outline{only}").get_json()["groups"]
+            ) == int(count)
+
+
+def test_the_files_of_a_large_group_come_in_parts(
+    visitor: FlaskClient, scene: Scene, library: Library
+) -> None:
+    group = first_group(library, scene)
+    address = f"/scans/{scene.scan}/groups/{group}/tiles"
+    every = re.findall(r'data-file="(\d+)"', visitor.get(f"{address}?first=0&count=99").text)
+    view = library.group(group)
+    assert every == [str(each.id) for each in (view.keeper, *(m.file for m in view.members))]
+    parts = [
+        re.findall(r'data-file="(\d+)"', visitor.get(f"{address}?first={at}&count=1").text)
+        for at in range(len(every))
+    ]
+    assert parts == [[each] for each in every]
+
+
+def test_the_view_is_remembered(visitor: FlaskClient, scene: Scene) -> None:
+    address = f"/scans/{scene.scan}/look"
+    visitor.post(address, data={"view": "list", "sizes": '{"list": 30, "grid": 400, "x": 1}'})
+    text = visitor.get(f"/scans/{scene.scan}/").text
+    assert 'data-start="list"' in text and unescape(text).count('{"list": 30, "grid": 100}') == 1
+    visitor.post(address, data={"view": "?", "sizes": "["})
+    assert 'data-start="grid"' in visitor.get(f"/scans/{scene.scan}/").text
 
 
 # Selecting
@@ -224,6 +284,23 @@ def test_a_group_is_selected_cleared_and_inverted(
     answer = visitor.post(address, data={"how": "none"}, headers=PART)
     assert selected(library, scene) == set()
     assert "No file is selected" in answer.text and f'id="group-{group}"' in answer.text
+
+
+def test_a_stretch_of_the_list_is_selected(
+    library: Library, visitor: FlaskClient, tmp_path: Path
+) -> None:
+    scene = make_scene(library.folder, tmp_path / "photos", more=40)
+    groups = library.groups(scene.scan, GroupQuery(text="large", limit=100)).groups
+    ends = [f"{groups[at].id}:{groups[at].members[0].file.id}" for at in (31, 4)]
+    data = {"first": ends[0], "last": ends[1], "selected": "1"}
+    answer = visitor.post(f"/scans/{scene.scan}/select-between?q=large", data=data)
+    assert "28 files selected for removal" in answer.text
+    assert library.selection(scene.scan).files == 30
+    visitor.post(f"/scans/{scene.scan}/undo")
+    assert library.selection(scene.scan).files == 2
+    data["last"] = "999:1"
+    visitor.post(f"/scans/{scene.scan}/select-between?q=large", data=data)
+    assert library.selection(scene.scan).files == 2
 
 
 # Changing groups
@@ -307,7 +384,7 @@ def test_the_best_shot_is_the_sharp_one(
 ) -> None:
     group = library.groups(scene.scan, GroupQuery(kinds=(GroupKind.SIMILAR,))).groups[0]
     text = visitor.get(f"/scans/{scene.scan}/groups/{group.id}/best-shot").text
-    assert "Best shot: shot 2.jpg" in text and "sharpest" in text and "Keep this" in text
+    assert "Best shot: shot 2.jpg" in text and "sharpest" in text
 
 
 def test_changes_need_a_visitor_and_the_right_method(
@@ -350,6 +427,29 @@ def test_a_rule_that_is_not_known_is_refused(visitor: FlaskClient, scene: Scene)
         assert answer.status_code == 400
 
 
+# Taking back
+
+
+def test_what_was_decided_is_said_and_taken_back(
+    visitor: FlaskClient, scene: Scene, library: Library
+) -> None:
+    group, before = first_group(library, scene), selected(library, scene)
+    kept = visitor.post(
+        f"/scans/{scene.scan}/groups/{group}/keeper",
+        data={"file": scene.files["b/crop.png"]},
+        headers=PART,
+    ).text
+    assert "Now keeping crop.png" in kept and "2 files are no longer selected" in kept
+    number = re.search(r'data-decision="(\d+)"', kept)
+    assert number is not None
+    undone = visitor.post(f"/scans/{scene.scan}/undo", data={"decision": number[1]}).text
+    assert "Undone: Now keeping crop.png" in undone and f'data-groups="{group}"' in undone
+    assert first_group(library, scene) == group and selected(library, scene) == before
+    assert "nothing to undo" in visitor.post(f"/scans/{scene.scan}/undo").text
+    stale = visitor.post(f"/scans/{scene.scan}/undo", data={"decision": number[1]}, headers=PART)
+    assert "nothing to undo" in stale.text
+
+
 # Languages
 
 
@@ -357,7 +457,7 @@ def test_the_page_speaks_german(visitor: FlaskClient, scene: Scene) -> None:
     german = {"Accept-Language": "de"}
     text = visitor.get(f"/scans/{scene.scan}/", headers=german).text
     assert 'lang="de"' in text
-    assert "Gruppen 1 bis 3 von 3" in text and "Duplikate" in text
+    assert "3 Gruppen" in text and "Duplikate" in text
 
 
 # While the scan runs
@@ -383,7 +483,7 @@ def test_the_page_follows_a_running_scan_to_its_end(
     assert ended.headers["HX-Trigger"] == "scan-ended"
     assert 'id="scan-notice" hx-get' not in ended.get_data(as_text=True)
     page = visitor.get(f"/scans/{scene.scan}/").get_data(as_text=True)
-    assert "The scan has ended" in page and 'hx-trigger="every' not in page.split("<h1>")[1]
+    assert "The scan has ended" in page and 'hx-trigger="every 3s' not in page
 
 
 def test_a_group_that_is_gone_is_told_in_plain_words(visitor: FlaskClient, scene: Scene) -> None:

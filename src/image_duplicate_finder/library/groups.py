@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,10 +13,12 @@ from image_duplicate_finder.in_memory import as_paths
 from image_duplicate_finder.library.scans import Scans
 from image_duplicate_finder.results import (
     ExampleHit,
+    Facets,
     FileView,
     GroupPage,
     GroupQuery,
     GroupView,
+    Listed,
     Pair,
     ScanRecord,
     Summary,
@@ -37,6 +39,24 @@ class Groups(Scans):
     def group(self, group: int) -> GroupView:
         """One group. Raises NotFound."""
         return self._store.groups.get(group)
+
+    def groups_of(self, scan: int, numbers: Sequence[int]) -> list[GroupView]:
+        """The groups of a scan with these numbers, in this order; others are left out."""
+        return [view for view in self._store.groups.get_many(numbers) if view.scan == scan]
+
+    def listed(self, scan: int, query: GroupQuery | None = None) -> list[Listed]:
+        """All groups that a query finds in its order, without paging and without their files."""
+        return self._store.groups.listed(scan, query or GroupQuery())
+
+    def facets(self, scan: int, query: GroupQuery) -> Facets:
+        """How many groups each kind and each relation would show beside the other filters."""
+        return self._store.groups.facets(scan, query)
+
+    def members_between(
+        self, scan: int, query: GroupQuery, first: tuple[int, int], last: tuple[int, int]
+    ) -> list[tuple[int, int]]:
+        """The members (group, file) from one to another in the list that a query gives."""
+        return self._store.groups.members_between(scan, query, first, last)
 
     def neighbours(self, scan: int, query: GroupQuery, group: int) -> tuple[int | None, int | None]:
         """The groups before and after one in the list that a query gives; None at its ends."""

@@ -28,6 +28,7 @@ _REFINE_LEAST_PIXELS = 2_000
 _REFINE_MOST_PIXELS = 12.0
 _REFINE_LEAST_GAIN = 0.0005
 _SAME_PLACE = 0.01
+_MOST_REGIONS = 12
 _QUARTER_TURN: Matrix = np.array([[0.0, -1.0, 1.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 _MIRROR: Matrix = np.array([[-1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
 
@@ -38,12 +39,14 @@ class Difference:
 
     ``picture`` is RGB uint8 in the keeper's frame: its grey, the hotter the larger the
     difference. ``share`` (0 to 1) of the common area differs by more than 12 of 255 levels,
-    ``mean`` is the mean difference in levels.
+    ``mean`` is the mean difference in levels. ``regions`` are boxes (left, top, right, bottom, as
+    shares of the picture) around what differs, the largest first.
     """
 
     picture: Pixels
     share: float
     mean: float
+    regions: tuple[tuple[float, float, float, float], ...] = ()
 
 
 def normalised(
@@ -158,6 +161,23 @@ def difference(keeper: Pixels, member: Pixels, inside: NDArray[np.bool_]) -> Dif
         picture=np.clip(picture, 0, 255).astype(np.uint8),
         share=float(np.count_nonzero(levels > _VISIBLE_LEVELS)) / area,
         mean=float(levels.sum()) / area,
+        regions=_regions(levels > _VISIBLE_LEVELS),
+    )
+
+
+def _regions(differs: NDArray[np.bool_]) -> tuple[tuple[float, float, float, float], ...]:
+    """Boxes around what differs, neighbours joined, the largest first."""
+    height, width = differs.shape
+    reach = max(3, round(max(height, width) / 60) | 1)
+    joined = cv2.dilate(differs.astype(np.uint8), np.ones((reach, reach), np.uint8))
+    count, _labels, stats, _centres = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    boxes = [
+        (int(stats[label, cv2.CC_STAT_AREA]), tuple(int(each) for each in stats[label, :4]))
+        for label in range(1, count)
+    ]
+    return tuple(
+        (x / width, y / height, (x + across) / width, (y + down) / height)
+        for _area, (x, y, across, down) in sorted(boxes, reverse=True)[:_MOST_REGIONS]
     )
 
 

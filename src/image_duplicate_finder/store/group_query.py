@@ -14,6 +14,10 @@ _ORDER = {
     GroupSort.COUNT: "members",
     GroupSort.DATE: "newest",
     GroupSort.SIMILARITY: "score",
+    GroupSort.PIXELS: (
+        "(SELECT width * height FROM content JOIN file ON file.content = content.id"
+        " WHERE file.id = keeper)"
+    ),
     GroupSort.PATH: "(SELECT path FROM file WHERE file.id = keeper)",
 }
 

@@ -12,10 +12,12 @@ from image_duplicate_finder.bulk import BulkGroup
 from image_duplicate_finder.errors import NotFound
 from image_duplicate_finder.model import FileStat, Group, GroupKind, Lack, Relation
 from image_duplicate_finder.results import (
+    Facets,
     FileView,
     GroupPage,
     GroupQuery,
     GroupView,
+    Listed,
     MemberView,
     Selection,
     Summary,
@@ -97,6 +99,58 @@ class GroupStore:
         )
         ids = [row[0] for row in rows]
         return GroupPage(tuple(self.get_many(ids)), int(total.fetchone()[0]))
+
+    def listed(self, scan: int, query: GroupQuery) -> list[Listed]:
+        """All groups that a query finds in its order, whatever its page, without their files."""
+        where, values = conditions_of(scan, query)
+        rows = self._database.connection.execute(
+            f"SELECT id, members FROM grouping WHERE {where} ORDER BY {order_of(query)}", values
+        )
+        return [Listed(group, members + 1) for group, members in rows]
+
+    def facets(self, scan: int, query: GroupQuery) -> Facets:
+        """How many groups each kind and each relation would show beside the other filters."""
+        connection = self._database.connection
+        where, values = conditions_of(scan, replace(query, kinds=()))
+        kinds = connection.execute(
+            f"SELECT kind, count(*) FROM grouping WHERE {where} GROUP BY kind", values
+        )
+        where, values = conditions_of(scan, replace(query, relations=()))
+        relations = connection.execute(
+            "SELECT relation, count(DISTINCT grouping) FROM member WHERE grouping IN"
+            f" (SELECT id FROM grouping WHERE {where}) GROUP BY relation",
+            values,
+        )
+        return Facets(
+            kinds={GroupKind(kind): count for kind, count in kinds},
+            relations={Relation(relation): count for relation, count in relations},
+        )
+
+    def members_between(
+        self, scan: int, query: GroupQuery, first: tuple[int, int], last: tuple[int, int]
+    ) -> list[tuple[int, int]]:
+        """The members (group, file) from one to another in the list that a query gives.
+
+        Nothing where one of the two is not in the list.
+        """
+        ends = [first, last]
+        groups = [listed.group for listed in self.listed(scan, query)]
+        places = [groups.index(group) for group, _file in ends if group in groups]
+        if len(places) < len(ends):
+            return []
+        between = groups[min(places) : max(places) + 1]
+        found: list[tuple[int, int]] = []
+        for part in slices(between):
+            members: dict[int, list[tuple[int, int]]] = {}
+            for group, file in self._database.connection.execute(
+                f"SELECT grouping, file FROM member WHERE grouping IN ({marks(part)})"
+                " ORDER BY grouping, position",
+                part,
+            ):
+                members.setdefault(group, []).append((group, file))
+            found += [member for group in part for member in members.get(group, [])]
+        at = sorted(found.index(end) for end in ends if end in found)
+        return found[at[0] : at[1] + 1] if len(at) == len(ends) else []
 
     def ids(self, scan: int, query: GroupQuery) -> list[int]:
         """The ids of all groups that a query finds, whatever its page, oldest id first."""
@@ -265,6 +319,7 @@ class GroupStore:
             " WHERE grouping.id = member.grouping AND scan_file.file = member.file AND removable)"
         )
         with self._database.atomic() as connection:
+            # Not total_changes, which also counts what triggers write.
             return connection.executemany(
                 "UPDATE member SET selected = ?, decided = 1"
                 " WHERE grouping = ? AND file = ? AND selected <> ?"

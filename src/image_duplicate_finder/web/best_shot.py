@@ -75,6 +75,18 @@ def rank_shots(pictures: Sequence[tuple[ImageInfo, NDArray[np.uint8]]]) -> list[
     ]
 
 
+def sharpness_of(pictures: Sequence[bytes]) -> list[float | None]:
+    """How sharp encoded pictures of one scene are, as shares of the sharpest; None: unreadable."""
+    measured = [
+        None
+        if (pixels := cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)) is None
+        else _measure(np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8))[0]
+        for data in pictures
+    ]
+    most = max((each for each in measured if each is not None), default=0.0) or 1.0
+    return [None if each is None else each / most for each in measured]
+
+
 def _measure(picture: NDArray[np.uint8]) -> tuple[float, float]:
     height, width = picture.shape[:2]
     scale = _SIDE / max(height, width)

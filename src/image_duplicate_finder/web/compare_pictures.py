@@ -7,6 +7,7 @@ without it.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 from blake3 import blake3
@@ -22,7 +23,7 @@ from image_duplicate_finder.web.sources import LIMITS, decoding_slot, read_scann
 _ALIGNED_SIDE = 6000
 _DIFFERENCE_SIDE = 2000
 _QUALITY = 92
-_VERSION = 2
+_VERSION = 3
 
 
 def geometry(view: GroupView, member: MemberView) -> dict[str, object]:
@@ -58,8 +59,19 @@ def aligned(view: GroupView, member: MemberView) -> bytes:
     return view_cache().get(_key("aligned", view, member), make)
 
 
-def difference(view: GroupView, member: MemberView) -> tuple[tuple[float, float], bytes] | None:
-    """Share and mean of the difference, and the heat map as JPEG; None where nothing is aligned.
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """How two pictures differ: share and mean as :class:`overlay.Difference` has them, the boxes
+    around what differs, and the heat map as JPEG."""
+
+    share: float
+    mean: float
+    regions: list[list[float]]
+    picture: bytes
+
+
+def difference(view: GroupView, member: MemberView) -> Differing | None:
+    """Where the two differ, in the keeper's frame; None where nothing is aligned.
 
     Raises NotFound or DecodeError.
     """
@@ -76,12 +88,12 @@ def difference(view: GroupView, member: MemberView) -> tuple[tuple[float, float]
             exact = overlay.refined(keeper, other, matrix)
             drawn, inside = overlay.align(other, exact, (keeper.shape[1], keeper.shape[0]))
         found = overlay.difference(keeper, drawn, inside)
-        figures = json.dumps([found.share, found.mean]).encode()
+        figures = json.dumps([found.share, found.mean, found.regions]).encode()
         return figures + b"\n" + encode_jpeg(found.picture, _QUALITY)
 
     figures, data = view_cache().get(_key("difference", view, member), make).split(b"\n", 1)
-    share, mean = json.loads(figures)
-    return (share, mean), data
+    share, mean, regions = json.loads(figures)
+    return Differing(share, mean, regions, data)
 
 
 def _matrix(view: GroupView, member: MemberView) -> Matrix | None:

@@ -81,6 +81,11 @@ def lazy(message: str) -> str:
     return message
 
 
+def lazy_plural(singular: str, plural: str) -> tuple[str, str]:
+    """Mark the two forms of a text; :func:`ngettext` translates them where they are shown."""
+    return singular, plural
+
+
 def gettext_plain(message: str) -> str:
     """The translation alone; Jinja fills in the values and escapes them."""
     return str(catalogue(language()).ugettext(message))

@@ -6,16 +6,17 @@ import datetime
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from babel.dates import format_date
+from babel.dates import format_date, format_timedelta
 from flask import Flask
 
 from image_duplicate_finder.model import GroupKind, ImageInfo, Metadata, PartKind, Relation
 from image_duplicate_finder.origin import Origin, origin_of
-from image_duplicate_finder.results import DecisionRecord, FileView, GroupSort
+from image_duplicate_finder.results import DecisionKind, DecisionRecord, FileView, GroupSort
 from image_duplicate_finder.sources import library_of
-from image_duplicate_finder.web.formats import moment, name, number
+from image_duplicate_finder.web.formats import decimal, moment, name, number
+from image_duplicate_finder.web.formats import size as formats_size
 from image_duplicate_finder.web.i18n import gettext as _
-from image_duplicate_finder.web.i18n import lazy, locale, ngettext
+from image_duplicate_finder.web.i18n import lazy, lazy_plural, locale, ngettext
 
 RELATIONS = {
     Relation.BYTE_IDENTICAL: lazy("Identical files"),
@@ -35,10 +36,11 @@ KINDS = {
 }
 _MOST_NAMED = 3
 SORTS = {
-    GroupSort.SPACE: lazy("Space to win"),
+    GroupSort.SPACE: lazy("Size of the copies"),
     GroupSort.COUNT: lazy("Number of files"),
     GroupSort.DATE: lazy("Date"),
     GroupSort.SIMILARITY: lazy("Similarity"),
+    GroupSort.PIXELS: lazy("Pixels"),
     GroupSort.PATH: lazy("Path"),
 }
 
@@ -62,6 +64,45 @@ ORIGINS = {
 }
 
 
+_NOTEWORTHY = 1.05
+_NOTEWORTHY_SECONDS = 60.0
+
+_DECISIONS = {
+    DecisionKind.SELECTED: lazy_plural(
+        "%(num)s file selected for removal",
+        "%(num)s files selected for removal",
+    ),
+    DecisionKind.UNSELECTED: lazy_plural(
+        "%(num)s file no longer selected",
+        "%(num)s files no longer selected",
+    ),
+    DecisionKind.INVERTED: lazy_plural(
+        "Selection inverted for %(num)s file",
+        "Selection inverted for %(num)s files",
+    ),
+    DecisionKind.SPLIT: lazy_plural(
+        "%(num)s file split off",
+        "%(num)s files split off",
+    ),
+    DecisionKind.NOT_DUPLICATES: lazy_plural(
+        "%(num)s file marked as not a duplicate",
+        "%(num)s files marked as not duplicates",
+    ),
+    DecisionKind.RULE: lazy_plural(
+        "Rule applied to %(num)s group",
+        "Rule applied to %(num)s groups",
+    ),
+}
+
+
+def said_of(decision: DecisionRecord) -> str:
+    """What a person decided, in a few words."""
+    if decision.kind is DecisionKind.KEPT:
+        return _("Now keeping %(name)s", name=name(decision.name))
+    one, many = _DECISIONS[decision.kind]
+    return ngettext(one, many, decision.files, num=number(decision.files))
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """One line of a metadata table; ``differs`` when the two pictures do not agree on it."""
@@ -79,6 +120,43 @@ def facts(keeper: FileView, member: FileView) -> list[Fact]:
         for (name, mine), (_name, theirs) in zip(_lines(keeper), _lines(member), strict=True)
         if mine or theirs
     ]
+
+
+def contrast(one: FileView, other: FileView) -> list[str]:
+    """What one picture has over another, in a few words each, the weightiest first."""
+    mine, theirs = one.info.metadata, other.info.metadata
+    words = []
+    if (times := one.info.pixels / max(1, other.info.pixels)) >= _NOTEWORTHY:
+        words.append(_("%(factor)s times the pixels", factor=decimal(times, 1)))
+    if one.info.lossless and not other.info.lossless:
+        words.append(_("lossless"))
+    elif (mine.jpeg_quality or 0) > (theirs.jpeg_quality or 100):
+        words.append(_("higher quality (%(quality)s of 100)", quality=mine.jpeg_quality))
+    if one.info.bit_depth > other.info.bit_depth:
+        words.append(_("%(bits)s bits per channel", bits=one.info.bit_depth))
+    if mine.has_gps and not theirs.has_gps:
+        words.append(_("has GPS"))
+    if mine.taken and not theirs.taken:
+        words.append(_("has the date taken"))
+    if mine.has_exif and not theirs.has_exif:
+        words.append(_("has camera data"))
+    if mine.rating is not None and theirs.rating is None:
+        words.append(_("has a rating"))
+    if mine.keywords and not theirs.keywords:
+        words.append(_("has keywords"))
+    if one.info.has_alpha and not other.info.has_alpha:
+        words.append(_("has transparency"))
+    if besides := {part.kind for part in set(one.info.parts) - set(other.info.parts)}:
+        words.append(_("holds %(parts)s besides", parts=_parts(besides)))
+    if one.info.frames > other.info.frames:
+        words.append(_("%(frames)s frames", frames=one.info.frames))
+    age = (other.stat.mtime_ns - one.stat.mtime_ns) / 1e9
+    if age >= _NOTEWORTHY_SECONDS:
+        words.append(_("%(span)s older", span=format_timedelta(round(age), locale=locale())))
+    if (times := one.stat.size / max(1, other.stat.size)) >= _NOTEWORTHY:
+        more = formats_size(one.stat.size - other.stat.size)
+        words.append(_("%(size)s larger", size=more))
+    return words
 
 
 def differences(keeper: FileView, member: FileView) -> list[str]:
@@ -189,6 +267,7 @@ def install(app: Flask) -> None:
     app.add_template_filter(lambda kind: _(KINDS[kind]), "kind_name")
     app.add_template_filter(lambda sort: _(SORTS[sort]), "sort_name")
     app.add_template_filter(library_of)
+    app.add_template_filter(said_of)
     app.add_template_global(differences)
 
 

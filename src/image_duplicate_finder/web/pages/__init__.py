@@ -15,6 +15,7 @@ AREAS = (
     "images",
     "desktop",
     "compare",
+    "decide",
     "bulk",
     "removal",
     "history",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Blueprint, Response, abort, make_response, render_template, request
 
 from image_duplicate_finder.bulk import RULED, BulkOrder, BulkRule
@@ -46,7 +48,7 @@ def dialog(scan: int) -> str:
         "review/bulk_form.html",
         scan=scan,
         listing=wanted,
-        total=library().groups(scan, wanted.paged).total,
+        total=library().groups(scan, replace(wanted.query, limit=1)).total,
         roots=library().scan_record(scan).roots,
         rules=RULES,
         order=BulkOrder(BulkRule.PRESENT),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, abort, flash, make_response, render_template, url_for
 
@@ -16,6 +16,9 @@ from image_duplicate_finder.web.pages.review import current_listing, group_of
 from image_duplicate_finder.web.query import Listing
 from image_duplicate_finder.web.state import library
 from image_duplicate_finder.web.words import facts, left_behind
+
+if TYPE_CHECKING:
+    from image_duplicate_finder.web.compare_pictures import Differing
 
 blueprint = Blueprint(
     "compare", __name__, url_prefix="/scans/<int:scan>/compare/<int:group>/<int:file>"
@@ -73,10 +76,10 @@ def difference(scan: int, group: int, file: int) -> Response:
     """The heat map of where the two differ, in the keeper's frame."""
     view, member = _pair(scan, group, file)
     try:
-        _figures, data = _difference(view, member)
+        found = _difference(view, member)
     except (NotFound, DecodeError):
         return missing()
-    return picture_response(data, "image/jpeg", member.file)
+    return picture_response(found.picture, "image/jpeg", member.file)
 
 
 @blueprint.get("/difference/words")
@@ -84,10 +87,20 @@ def difference_words(scan: int, group: int, file: int) -> str:
     """How large the difference is, in words."""
     view, member = _pair(scan, group, file)
     try:
-        (share, mean), _data = _difference(view, member)
+        found = _difference(view, member)
     except DecodeError as error:
         raise NotFound(str(error)) from error
-    return render_template("compare/difference.html", share=share, mean=mean)
+    return render_template("compare/difference.html", share=found.share, mean=found.mean)
+
+
+@blueprint.get("/regions")
+def regions(scan: int, group: int, file: int) -> dict[str, Any]:
+    """Boxes around what differs, as shares of the kept picture, the largest first."""
+    view, member = _pair(scan, group, file)
+    try:
+        return {"regions": _difference(view, member).regions}
+    except DecodeError as error:
+        raise NotFound(str(error)) from error
 
 
 @blueprint.post("/keep")
@@ -159,8 +172,8 @@ def _end(group: int | None, place: int) -> tuple[int, int] | None:
     return group, library().group(group).members[place].file.id
 
 
-def _difference(view: GroupView, member: MemberView) -> tuple[tuple[float, float], bytes]:
-    """Share and mean of the difference, and the heat map. Aborts where nothing is aligned."""
+def _difference(view: GroupView, member: MemberView) -> Differing:
+    """Where the two differ. Aborts where nothing is aligned."""
     from image_duplicate_finder.web import compare_pictures
 
     found = compare_pictures.difference(view, member)

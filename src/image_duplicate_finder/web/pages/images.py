@@ -16,7 +16,7 @@ from image_duplicate_finder.web.thumbnails import PictureCache
 
 blueprint = Blueprint("images", __name__, url_prefix="/scans/<int:scan>/images")
 
-THUMBNAIL_SIDES = (160, 320, 640)
+THUMBNAIL_SIDES = (160, 320, 640, 1600)
 _VERSION = 1
 _THUMBNAIL_BYTES = 512 * 1024**2
 _FULL_BYTES = 512 * 1024**2

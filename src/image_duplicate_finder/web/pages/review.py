@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import cast
 from urllib.parse import parse_qsl, urlsplit
 
@@ -12,14 +13,18 @@ from werkzeug.datastructures import MultiDict
 
 from image_duplicate_finder.errors import NotFound, UsageError
 from image_duplicate_finder.model import GroupKind, Relation
-from image_duplicate_finder.results import GroupQuery, GroupSort, GroupView, ScanState
+from image_duplicate_finder.results import DecisionKind, GroupQuery, GroupSort, GroupView, ScanState
 from image_duplicate_finder.settings import Mode
 from image_duplicate_finder.web import words
+from image_duplicate_finder.web.formats import number
 from image_duplicate_finder.web.i18n import gettext as _
+from image_duplicate_finder.web.i18n import lazy
 from image_duplicate_finder.web.layout import is_partial
+from image_duplicate_finder.web.look import LOOK_PREFERENCE, Look, View, look
 from image_duplicate_finder.web.pages.images import thumbnail_or_none
-from image_duplicate_finder.web.query import PAGE_SIZES, Listing, listing
+from image_duplicate_finder.web.query import Listing, listing
 from image_duplicate_finder.web.state import library, state
+from image_duplicate_finder.web.words import said_of
 
 blueprint = Blueprint("review", __name__, url_prefix="/scans/<int:scan>")
 
@@ -29,10 +34,21 @@ def _install(setup: BlueprintSetupState) -> None:
     words.install(cast(Flask, setup.app))
 
 
-SHOWN_MEMBERS = 12
+SHOWN_MEMBERS = 24
 """A larger group shows the others on demand."""
 
+_FIRST_GROUPS = 24
+"""What the page brings with it; the others come as they are scrolled to."""
+
+_MOST_GROUPS = 200
+_MOST_TILES = 500
 _MAX_SELECTED_AT_ONCE = 20_000
+
+VIEWS = {
+    View.LIST: lazy("List"),
+    View.GRID: lazy("Grid"),
+    View.LARGE: lazy("Large"),
+}
 
 
 @blueprint.get("/")
@@ -48,9 +64,59 @@ def page(scan: int) -> str:
         record=record,
         job=state().jobs.of_scan(scan),
         can_tune=record.settings.mode is not Mode.QUICK,
+        look=look(),
+        views=VIEWS,
         **_summary(scan),
         **_list(scan, wanted),
     )
+
+
+@blueprint.get("/outline")
+def outline(scan: int) -> dict[str, object]:
+    """All groups that the filter finds, by number and size, with the figures beside them."""
+    query = listing(request.args).query
+    found = library().listed(scan, query)
+    return {
+        "groups": [each.group for each in found],
+        "files": [each.files for each in found],
+    } | figures(scan, query)
+
+
+@blueprint.get("/figures")
+def current_figures(scan: int) -> dict[str, object]:
+    """The figures beside the list, for what another page has changed."""
+    return figures(scan, listing(request.args).query)
+
+
+@blueprint.get("/cards")
+def cards(scan: int) -> str:
+    """The cards of the groups that ``ids`` names, in this order."""
+    numbers = [int(word) for word in request.args.get("ids", "").split(",") if word.isdecimal()]
+    return _cards(scan, library().groups_of(scan, numbers[:_MOST_GROUPS]))
+
+
+@blueprint.get("/groups/<int:group>/tiles")
+def tiles(scan: int, group: int) -> str:
+    """Some of a large group's files: ``count`` from ``first`` on, the keeper is 0."""
+    view = group_of(scan, group)
+    first = max(0, request.args.get("first", 0, type=int))
+    count = min(_MOST_TILES, max(0, request.args.get("count", 0, type=int)))
+    return render_template(
+        "review/tiles.html",
+        scan=scan,
+        group=view,
+        listing=current_listing(),
+        with_keeper=first == 0,
+        members=view.members[max(0, first - 1) : max(0, first + count - 1)],
+    )
+
+
+@blueprint.post("/look")
+def remember_look(scan: int) -> Response:  # noqa: ARG001
+    """Remember in which view, and how large, groups are shown."""
+    chosen = Look.of(request.form.get("view", ""), request.form.get("sizes", ""))
+    library().set_preference(LOOK_PREFERENCE, chosen.to_text())
+    return make_response("", 204)
 
 
 @blueprint.get("/notice")
@@ -69,8 +135,8 @@ def notice(scan: int) -> Response:
 
 @blueprint.get("/groups/<int:group>")
 def group(scan: int, group: int) -> str:
-    """One group's card with all its members."""
-    return _cards(scan, [group_of(scan, group)], all_members=True)
+    """One group's card."""
+    return _cards(scan, [group_of(scan, group)])
 
 
 @blueprint.post("/select")
@@ -81,7 +147,23 @@ def select(scan: int) -> str:
         abort(413)
     _check_groups(scan, {number for number, _ in pairs})
     library().select(pairs, request.form.get("selected") == "1")
-    return _selection_bar(scan)
+    return _selection_bar(scan) + _said(scan)
+
+
+@blueprint.post("/select-between")
+def select_between(scan: int) -> str:
+    """Select or unselect all members from one ("group:file") to another, in the list's order."""
+    first, last = _pair(request.form.get("first", "")), _pair(request.form.get("last", ""))
+    members = library().members_between(scan, listing(request.args).query, first, last)
+    library().select(members, request.form.get("selected") == "1")
+    return _selection_bar(scan) + _said(scan)
+
+
+@blueprint.post("/undo")
+def undo(scan: int) -> str:
+    """Take back the latest decision; ``decision`` says which one the person means."""
+    undone = library().undo_decision(scan, request.form.get("decision", type=int))
+    return render_template("review/undone.html", scan=scan, undone=undone) + overview(scan)
 
 
 @blueprint.post("/select-found")
@@ -89,7 +171,7 @@ def select_found(scan: int) -> str:
     """Select, unselect or invert (``how``) all members of the groups that the filter finds."""
     wanted = listing(request.args)
     library().select_groups(scan, wanted.query, _how())
-    return _results(scan, wanted) + _selection_bar(scan, swap=True)
+    return _results(scan, wanted) + overview(scan) + _said(scan)
 
 
 @blueprint.post("/groups/<int:group>/select")
@@ -103,24 +185,28 @@ def select_group(scan: int, group: int) -> str:
     members = [
         (member.file.id, not member.selected if how is None else how) for member in view.members
     ]
-    for value in (True, False):
-        library().select(((group, file) for file, wanted in members if wanted is value), value)
-    return _cards(scan, [group_of(scan, group)]) + _selection_bar(scan, swap=True)
+    kinds = {True: DecisionKind.SELECTED, False: DecisionKind.UNSELECTED}
+    with library().one_decision(scan, DecisionKind.INVERTED if how is None else kinds[how]):
+        for value in (True, False):
+            library().select(((group, file) for file, wanted in members if wanted is value), value)
+    return _cards(scan, [group_of(scan, group)]) + overview(scan) + _said(scan)
 
 
 @blueprint.post("/groups/<int:group>/keeper")
 def keeper(scan: int, group: int) -> str:
     """Keep another file (``file``) of a group."""
-    group_of(scan, group)
+    before = {member.file.id for member in group_of(scan, group).members if member.selected}
     changed = library().choose_keeper(group, _file())
-    return _left_behind(scan) + _changed(scan, [changed] if changed else [])
+    kept = [library().group(changed)] if changed else []
+    after = {member.file.id for view in kept for member in view.members if member.selected}
+    return _changed(scan, [changed] if changed else [], unselected=len(before - after - {_file()}))
 
 
 @blueprint.post("/groups/<int:group>/split")
 def split(scan: int, group: int) -> str:
     """Make the selected members a group of their own."""
     made = library().split(group, _selected(group_of(scan, group)))
-    return _left_behind(scan) + _changed(scan, made)
+    return _changed(scan, made)
 
 
 @blueprint.post("/groups/<int:group>/dismiss")
@@ -132,7 +218,7 @@ def dismiss(scan: int, group: int) -> str:
 
 
 @blueprint.post("/thresholds")
-def thresholds(scan: int) -> str:
+def thresholds(scan: int) -> Response:
     """Move the two thresholds; the similar groups follow."""
     try:
         euclidean = float(request.form["esimilarity_threshold"])
@@ -140,7 +226,11 @@ def thresholds(scan: int) -> str:
     except (KeyError, ValueError):
         abort(400)
     library().set_thresholds(scan, esimilarity_threshold=euclidean, csimilarity_threshold=cosine)
-    return _results(scan, listing(request.args)) + overview(scan)
+    response = make_response(
+        render_template("review/tune_status.html", summary=library().summary(scan))
+    )
+    response.headers["HX-Trigger"] = "groups-changed"
+    return response
 
 
 @blueprint.get("/groups/<int:group>/best-shot")
@@ -163,20 +253,32 @@ def _results(scan: int, wanted: Listing) -> str:
 
 
 def _list(scan: int, wanted: Listing) -> dict[str, object]:
-    found = library().groups(scan, wanted.paged)
-    inside = wanted.within(found.total)
-    if inside != wanted:
-        found = library().groups(scan, inside.paged)
-    nothing = not found.total and not inside.filtered
+    first = replace(wanted.query, offset=wanted.at - 1, limit=_FIRST_GROUPS)
+    found = library().groups(scan, first)
+    if wanted.at > 1 and not found.groups:
+        wanted = Listing(wanted.query)
+        found = library().groups(scan, replace(wanted.query, limit=_FIRST_GROUPS))
+    nothing = not found.total and not wanted.filtered
     return {
-        "listing": inside,
+        "listing": wanted,
         "all_done": nothing and library().groups(scan, GroupQuery(limit=1)).total > 0,
         "groups": found.groups,
         "total": found.total,
-        "pages": inside.pages(found.total),
-        "page_sizes": PAGE_SIZES,
         "sorts": tuple(GroupSort),
         "shown_members": SHOWN_MEMBERS,
+    }
+
+
+def figures(scan: int, query: GroupQuery) -> dict[str, object]:
+    """The figures that follow every decision: counts beside the filters, summary, selection."""
+    facets = library().facets(scan, query)
+    latest = library().latest_decision(scan)
+    counts = {f"kind:{kind.value}": facets.kinds.get(kind, 0) for kind in GroupKind}
+    counts |= {f"relation:{each.value}": facets.relations.get(each, 0) for each in Relation}
+    return {
+        "counts": {name: number(count) for name, count in counts.items()},
+        "parts": overview(scan),
+        "undo": None if latest is None else said_of(latest),
     }
 
 
@@ -189,41 +291,50 @@ def _summary(scan: int) -> dict[str, object]:
     }
 
 
-def _cards(scan: int, groups: Iterable[GroupView], *, all_members: bool = False) -> str:
+def _cards(scan: int, groups: Iterable[GroupView]) -> str:
     return "".join(
         render_template(
             "review/group.html",
             scan=scan,
             group=each,
             listing=current_listing(),
-            shown_members=None if all_members else SHOWN_MEMBERS,
+            shown_members=SHOWN_MEMBERS,
         )
         for each in groups
     )
 
 
-def _changed(scan: int, groups: Sequence[int]) -> str:
+def _changed(scan: int, groups: Sequence[int], *, unselected: int = 0) -> str:
     """The cards that take the place of a changed group, and the figures that follow."""
-    return _cards(scan, [library().group(each) for each in groups]) + overview(scan)
-
-
-def _left_behind(scan: int) -> str:
-    """What the decision just made took out of the group, for the place of its card."""
-    told = words.left_behind(library().latest_decision(scan))
-    return render_template("review/left.html", told=told) if told else ""
+    return (
+        _cards(scan, [library().group(each) for each in groups])
+        + overview(scan)
+        + _said(scan, unselected)
+    )
 
 
 def overview(scan: int) -> str:
-    """The summary and the selection bar anew, for htmx to put in their places."""
+    """The summary and the selection bar anew, for the page to put in their places."""
     values = _summary(scan)
     return render_template("review/summary.html", scan=scan, swap=True, **values) + render_template(
         "review/selection.html", scan=scan, swap=True, **values
     )
 
 
-def _selection_bar(scan: int, *, swap: bool = False) -> str:
+def _selection_bar(scan: int) -> str:
     return render_template(
-        "review/selection.html", scan=scan, swap=swap, selection=library().selection(scan)
+        "review/selection.html", scan=scan, swap=True, selection=library().selection(scan)
+    )
+
+
+def _said(scan: int, unselected: int = 0) -> str:
+    """What the latest decision was, in words, with the way back."""
+    decision = library().latest_decision(scan)
+    return render_template(
+        "review/said.html",
+        decision=decision,
+        unselected=unselected,
+        told=words.left_behind(decision),
     )
 
 

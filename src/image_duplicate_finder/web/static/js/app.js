@@ -33,7 +33,7 @@ document.addEventListener("click", (event) => {
 /* The server's own words for what could not be done. */
 document.addEventListener("htmx:responseError", (event) => {
   const answer = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
-  toast(answer.body.textContent.trim().slice(0, 300) || event.detail.xhr.statusText, 8);
+  toast(answer.body.textContent.trim().slice(0, 300) || event.detail.xhr.statusText, { seconds: 8 });
 });
 
 /* The theme changes at once and is remembered by the server. */

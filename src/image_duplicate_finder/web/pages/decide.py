@@ -1,0 +1,178 @@
+"""Decide mode: one pair after the other, full screen, or all files of a group side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Blueprint, abort, render_template, request, url_for
+
+from image_duplicate_finder.errors import UsageError
+from image_duplicate_finder.results import DecisionKind, FileView, GroupView, MemberView
+from image_duplicate_finder.web import formats
+from image_duplicate_finder.web.pages.images import full_url, thumbnail_or_none, thumbnail_url
+from image_duplicate_finder.web.pages.review import figures, group_of
+from image_duplicate_finder.web.query import listing
+from image_duplicate_finder.web.sayings import said
+from image_duplicate_finder.web.state import library
+from image_duplicate_finder.web.words import contrast, day, left_behind, said_of
+
+blueprint = Blueprint("decide", __name__, url_prefix="/scans/<int:scan>/decide")
+
+SCREEN_SIDE = 1600
+"""Pictures come at this size; the whole one follows when someone zooms in."""
+
+_MOST_IN_SURVEY = 60
+_MOST_DETAILS = 30
+
+
+@blueprint.get("/")
+def page(scan: int) -> str:
+    """The page, for the groups that the filter finds; ``group`` says where to begin."""
+    wanted = listing(request.args)
+    found = library().listed(scan, wanted.query)
+    return render_template(
+        "decide/page.html",
+        scan=scan,
+        listing=wanted,
+        groups=[each.group for each in found],
+        files=[each.files for each in found],
+        begin=request.args.get("group", 0, type=int),
+    )
+
+
+@blueprint.get("/groups/<int:group>")
+def group(scan: int, group: int) -> dict[str, Any]:
+    """A group with its pairs: addresses, words, and how each lies on the kept file.
+
+    Of a large group only the first ones, or those that ``files`` names.
+    """
+    wanted = [int(word) for word in request.args.get("files", "").split(",") if word.isdecimal()]
+    return _group(scan, group_of(scan, group), wanted[:_MOST_DETAILS])
+
+
+@blueprint.get("/groups/<int:group>/sharpness")
+def sharpness(scan: int, group: int) -> dict[str, Any]:
+    """How sharp the files of a group are beside each other: 1 for the sharpest."""
+    from image_duplicate_finder.web.best_shot import sharpness_of
+
+    view = group_of(scan, group)
+    files = [view.keeper, *(member.file for member in view.members)][:_MOST_IN_SURVEY]
+    pictures = [
+        (file.id, data) for file in files if (data := thumbnail_or_none(file, 640)) is not None
+    ]
+    found = sharpness_of([data for _id, data in pictures])
+    return {
+        str(id): {"share": share, "words": formats.percent(share)}
+        for (id, _data), share in zip(pictures, found, strict=True)
+        if share is not None
+    }
+
+
+@blueprint.post("/groups/<int:group>/<int:file>")
+def decide(scan: int, group: int, file: int) -> dict[str, Any]:
+    """Decide about a pair: keep ``left`` (the kept file), ``right``, ``both``, or part them."""
+    view = group_of(scan, group)
+    member = next((each for each in view.members if each.file.id == file), None)
+    if member is None:
+        abort(404)
+    left: list[int] = [group]
+    changed = request.form.get("choice") in ("right", "not_duplicates")
+    match request.form.get("choice"):
+        case "left":
+            if not member.file.removable:
+                raise UsageError(f"{member.file.path} lies in a folder that is protected.")
+            library().select([(group, file)], True)
+        case "right":
+            with library().one_decision(scan, DecisionKind.KEPT):
+                kept = library().choose_keeper(group, file)
+                left = [kept] if kept else []
+                library().select([(each, view.keeper.id) for each in left], True)
+        case "both":
+            library().select([(group, file)], False)
+        case "not_duplicates":
+            left = library().dismiss(group, [file])
+        case _:
+            abort(400)
+    latest = library().latest_decision(scan)
+    return {
+        "gone": not left,
+        "group": _group(scan, library().group(left[0])) if left and changed else None,
+        "decision": None if latest is None else latest.id,
+        "said": "" if latest is None else said_of(latest),
+        "told": left_behind(latest) if changed else "",
+        "selected": library().selection(scan).files,
+    }
+
+
+@blueprint.post("/undo")
+def undo(scan: int) -> dict[str, Any]:
+    """Take back the latest decision."""
+    undone = library().undo_decision(scan)
+    groups = () if undone is None else undone.groups[:1]
+    return {
+        "groups": [_group(scan, library().group(each)) for each in groups],
+        "said": "" if undone is None else said_of(undone.decision),
+    }
+
+
+@blueprint.get("/summary")
+def summary(scan: int) -> dict[str, Any]:
+    """What is selected now, in words."""
+    selection = library().selection(scan)
+    return figures(scan, listing(request.args).query) | {
+        "files": formats.number(selection.files),
+        "bytes": formats.size(selection.bytes),
+    }
+
+
+def _group(scan: int, view: GroupView, wanted: Sequence[int] = ()) -> dict[str, Any]:
+    detailed = set(wanted)
+    members = [member for member in view.members if member.file.id in detailed]
+    return {
+        "id": view.id,
+        "keeper": _file(scan, view.keeper)
+        | {"why": ", ".join(said(reason) for reason in view.reasons)},
+        "order": [member.file.id for member in view.members if not member.file.gone],
+        "members": [
+            _member(scan, view, member) for member in (members or view.members[:_MOST_DETAILS])
+        ],
+    }
+
+
+def _member(scan: int, view: GroupView, member: MemberView) -> dict[str, Any]:
+    from image_duplicate_finder.web.compare_pictures import geometry
+
+    return _file(scan, member.file) | {
+        "what": said(member.words or member.relation.value),
+        "selected": member.selected,
+        "matrix": geometry(view, member)["matrix"],
+        "left": contrast(view.keeper, member.file),
+        "right": contrast(member.file, view.keeper),
+        "regions": url_for("compare.regions", scan=scan, group=view.id, file=member.file.id),
+        "compare": url_for("compare.page", scan=scan, group=view.id, file=member.file.id),
+    }
+
+
+def _file(scan: int, file: FileView) -> dict[str, Any]:
+    return {
+        "file": file.id,
+        "gone": file.gone,
+        "removable": file.removable and not file.gone,
+        "name": formats.name(file.path),
+        "folder": formats.folder(file.path),
+        "width": file.info.width,
+        "height": file.info.height,
+        "bytes": file.stat.size,
+        "facts": " · ".join(
+            (
+                f"{file.info.width} × {file.info.height}",
+                file.info.format,
+                formats.size(file.stat.size),
+                day(file.stat.mtime_ns / 1e9),
+            )
+        ),
+        "screen": thumbnail_url(scan, file, SCREEN_SIDE),
+        "full": full_url(scan, file),
+        "small": thumbnail_url(scan, file, 320),
+    }
