@@ -327,7 +327,7 @@ def test_every_decision_is_undone_also_after_a_reload(
 ) -> None:
     visit = enter(server)
     page = visit.page
-    visit.open(f"/scans/{scene.scan}/?q=original")
+    visit.open(f"/scans/{scene.scan}/?q=shot")
     expect(page.locator(".group")).to_have_count(1)
     page.keyboard.press("j")
     page.keyboard.press("Shift+N")
@@ -349,7 +349,7 @@ def test_every_decision_is_undone_also_after_a_reload(
     page.keyboard.press("Control+z")
     expect(page.locator("#list-status")).to_have_text("23 groups")
     count(page, 2)
-    expect(page.locator(".group[aria-current]")).to_contain_text("original.png")
+    expect(page.locator(".group[aria-current]")).to_contain_text("shot 1.jpg")
     page.keyboard.press("Control+z")
     expect(page.locator(".toast").last).to_contain_text("nothing to undo")
     assert stored.dismissed() == []

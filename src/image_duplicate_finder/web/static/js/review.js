@@ -183,6 +183,7 @@ function selectFound(how) {
   const count = list.ids.length;
   const question = words.ask.replace("{num}", count.toLocaleString(document.documentElement.lang));
   if (how !== "none" && count > 1 && !confirm(question)) return;
+  list.tick((box) => (how === "invert" ? !box.checked : how === "all"));
   inTurn(async () => {
     putAnswer(await post(address("select-found"), { how }));
     await list.refresh();

@@ -93,6 +93,16 @@ export class GroupList {
     }
   }
 
+  /** Give all boxes that are at hand a state at once; the server's answer has the last word. */
+  tick(state) {
+    for (const tiles of this.tiles.values()) {
+      for (const tile of tiles.values()) {
+        const box = tile.querySelector(".pick:not(:disabled)");
+        if (box) box.checked = state(box);
+      }
+    }
+  }
+
   /** Whether a card says what a fresh one says; what is selected is taken over from that. */
   #alike(id, fresh) {
     const card = this.cards.get(id);
