@@ -258,3 +258,19 @@ def test_a_pair_that_a_person_dismissed_is_no_copy(library: Library, photos: Pat
     (group,) = library.all_groups(scan)
     library.dismiss(group.id)
     assert library.apply(plan, mode=BackupMode.REMOVED).done == ()
+
+
+def test_plain_pictures_with_equal_data_stay_copies_of_each_other(
+    library: Library, tmp_path: Path
+) -> None:
+    Image.new("RGB", (320, 240), (40, 60, 60)).save(tmp_path / "a.jpg", quality=90)
+    data = (tmp_path / "a.jpg").read_bytes()
+    for number in range(3):
+        note = b"\xff\xfe\x00\x08note %d" % number
+        (tmp_path / f"b{number}.jpg").write_bytes(data[:2] + note + data[2:])
+    scan = library.scan([tmp_path], QUICK).id
+    (group,) = library.all_groups(scan)
+    library._store._database.connection.execute("DELETE FROM match")  # as of too many to store
+    new = library.group(library.choose_keeper(group.id, group.members[-1].file.id))
+    assert {member.relation for member in new.members} == {Relation.PIXEL_IDENTICAL}
+    assert len(new.members) == 3
