@@ -307,8 +307,8 @@ class ImageInfo:
     channel. ``lossless`` tells how the pixels are compressed, as far as known. ``parts`` are what
     the file holds besides, without doubles. ``frame_digests`` has a digest for each frame or page
     where there are several: equal ones look equal, whatever their duration; where there are more
-    than 255, the last stands for all the rest, and where a format's frames are not told apart it
-    is empty. ``incomplete``: the file ends before its picture does, though it can be decoded.
+    than 255, the last stands for all the rest, and where a format's frames are not told apart one
+    stands for all. ``incomplete``: the file ends before its picture does, though it can be decoded.
     """
 
     format: str

@@ -88,6 +88,20 @@ def test_very_many_frames_end_in_one_digest() -> None:
     assert first.frame_digests[255] != second.frame_digests[255]
 
 
+@pytest.mark.parametrize("big", [False, True])
+def test_pages_of_big_tiff_files(big: bool) -> None:
+    def pages(*photos: Image.Image) -> ImageInfo:
+        stream = BytesIO()
+        first, *others = (photo.copy() for photo in photos)
+        first.save(stream, "TIFF", save_all=True, append_images=others, big_tiff=big)
+        return info_of(stream.getvalue())
+
+    one, other = pages(*PHOTOS[:3]), pages(PHOTOS[0], *PHOTOS[3:])
+    assert one.frames == other.frames == len(one.frame_digests) == 3
+    assert one.frame_digests[0] == other.frame_digests[0]
+    assert not set(one.frame_digests[1:]) & set(other.frame_digests)
+
+
 def test_previews_in_a_tiff_are_no_pages() -> None:
     stream = BytesIO()
     small = PHOTOS[0].resize((40, 30))

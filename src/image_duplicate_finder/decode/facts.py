@@ -110,8 +110,6 @@ def coded_data(data: bytes, info: ImageInfo) -> Iterator[bytes]:
             if kind in (b"VP8 ", b"VP8L", b"ALPH", b"ICCP"):
                 yield kind + bytes((flags or 0,)) + data[start : start + size]
     elif name == "TIFF":
-        if data[2:4] in (b"+\0", b"\0+"):
-            raise IndexError
         order = byte_order(data) or "<"
         page, _ = read_directory(data, order, start_offset(data, order))
         yield from _tiff_page(data, page)
@@ -281,8 +279,6 @@ def _colour_table(flags: int) -> int:
 
 def _tiff(data: bytes) -> Facts:
     order = byte_order(data) or "<"
-    if data[2:4] in (b"+\0", b"\0+"):
-        return Facts(lossless=True)
     at = start_offset(data, order)
     first, _ = read_directory(data, order, at)
     seen: set[int] = set()
@@ -447,7 +443,10 @@ def _psd(data: bytes) -> Facts:
 
 def _jxl(data: bytes) -> Facts:
     header = read_jxl_header(data)
-    return Facts(bit_depth=header.bit_depth, frames=2 if header.animated else 1)
+    if not header.animated:
+        return Facts(bit_depth=header.bit_depth)
+    # Its frames are not told apart here: all of them stand or fall together.
+    return Facts(bit_depth=header.bit_depth, frames=2, frame_digests=(digest_of(data),))
 
 
 _READERS = {

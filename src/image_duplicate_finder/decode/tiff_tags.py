@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _MOST_ENTRIES = 1000
 _MOST_VALUES = 64
@@ -67,36 +68,61 @@ class Entry:
 Directory = dict[int, Entry]
 
 
+class _Layout(NamedTuple):
+    """How a directory is written, as codes of :mod:`struct` and sizes in bytes."""
+
+    number: str
+    number_size: int
+    entry: str
+    entry_size: int
+    offset: str
+    offset_size: int
+
+
+_CLASSIC = _Layout("H", 2, "HHI4s", 12, "I", 4)
+_BIG = _Layout("Q", 8, "HHQ8s", 20, "Q", 8)
+
+
 def byte_order(data: bytes) -> str | None:
     """``<`` or ``>`` for data that starts like a TIFF structure, else None."""
     return {b"II": "<", b"MM": ">"}.get(data[:2])
 
 
+def is_big(data: bytes) -> bool:
+    """Whether it is a BigTIFF, whose offsets have 8 bytes."""
+    return data[2:4] in (b"+\0", b"\0+")
+
+
 def start_offset(data: bytes, order: str) -> int:
     """Where the first directory stands; 0 where the data is too short to say."""
+    if is_big(data):
+        return int(struct.unpack_from(order + "Q", data, 8)[0]) if len(data) >= 16 else 0
     return int(struct.unpack_from(order + "I", data, 4)[0]) if len(data) >= 8 else 0
 
 
 def read_directory(data: bytes, order: str, at: int) -> tuple[Directory, int]:
     """The entries of the directory at that offset and the offset of the next one (0: none)."""
-    if not 0 < at <= len(data) - 2:
+    layout = _BIG if is_big(data) else _CLASSIC
+    if not 0 < at <= len(data) - layout.number_size:
         return {}, 0
-    count = min(struct.unpack_from(order + "H", data, at)[0], _MOST_ENTRIES)
-    end = at + 2 + 12 * count
-    table = data[at + 2 : end]
+    count = min(struct.unpack_from(order + layout.number, data, at)[0], _MOST_ENTRIES)
+    first = at + layout.number_size
+    end = first + layout.entry_size * count
+    table = data[first:end]
     entries: Directory = {}
     for tag, kind, number, inline in struct.iter_unpack(
-        order + "HHI4s", table[: len(table) // 12 * 12]
+        order + layout.entry, table[: len(table) // layout.entry_size * layout.entry_size]
     ):
         size = _TYPE_SIZES.get(kind, 0) * number
-        if size <= 4:
+        if size <= layout.offset_size:
             value = inline[:size]
         else:
-            start = struct.unpack(order + "I", inline)[0]
+            start = struct.unpack(order + layout.offset, inline)[0]
             value = data[start : start + size]
         entries.setdefault(tag, Entry(kind, value, order))
-    following = struct.unpack_from(order + "I", data, end)[0] if end + 4 <= len(data) else 0
-    return entries, following
+    if end + layout.offset_size > len(data):
+        return entries, 0
+    return entries, struct.unpack_from(order + layout.offset, data, end)[0]
 
 
 def first_number(entry: Entry | None) -> int | None:
