@@ -53,7 +53,7 @@ install -m 644 "$root/src/image_duplicate_finder/web/static/icon.svg" \
     echo "Upstream-Name: ImageDuplicateFinder"
     echo
     echo "Files: *"
-    echo "Copyright: The ImageDuplicateFinder authors"
+    echo "Copyright: $(sed -n 's/^Copyright (c) //p' "$root/LICENSE")"
     echo "License: MIT"
     sed -n '/^Permission/,$s/^/ /p' "$root/LICENSE" | sed 's/^ $/ ./'
     echo "Comment: The packages below $home have licences of their own:"
@@ -62,9 +62,9 @@ install -m 644 "$root/src/image_duplicate_finder/web/static/icon.svg" \
 printf '%s (%s) unstable; urgency=low\n\n  * See /usr/share/doc/%s/CHANGELOG.md.gz.\n\n -- The ImageDuplicateFinder authors <nobody@localhost>  %s\n' \
     "$name" "$version" "$name" "$(date -R)" | gzip --best --no-name > "$tree/usr/share/doc/$name/changelog.gz"
 gzip --best --no-name --stdout "$root/CHANGELOG.md" > "$tree/usr/share/doc/$name/CHANGELOG.md.gz"
-sed "s/^/$name: /" "$root/packaging/debian/lintian-overrides" > "$tree/usr/share/lintian/overrides/$name"
+sed "/^#/!s/^/$name: /" "$root/packaging/debian/lintian-overrides" > "$tree/usr/share/lintian/overrides/$name"
 chmod 644 "$tree/usr/share/lintian/overrides/$name" "$tree/usr/share/doc/$name/"*
-find "$tree$home" -type f -name '*.so*' -exec chmod 644 {} +
+find "$tree$home/lib" -type f -exec chmod 644 {} +
 chmod -R u+w,go-w,a+rX "$tree"
 
 cat > "$tree/DEBIAN/control" <<EOF
@@ -77,9 +77,9 @@ Priority: optional
 Depends: python3 (>= $series), python3 (<< $next), libc6 (>= 2.28), libstdc++6
 Installed-Size: $(du -sk "$tree" | cut -f1)
 Description: find duplicate images and remove them without losing a picture
- Finds duplicate images in folders and data sets, also cropped, turned, mirrored,
- framed or pasted into another picture, shows them side by side in the browser,
- and removes what is chosen into a backup that one click restores.
+ Finds duplicate images in folders and data sets, also cropped, turned,
+ mirrored, framed or pasted into another picture, shows them side by side in
+ the browser, and removes what is chosen into a backup that one click restores.
 EOF
 (cd "$tree" && find opt usr -type f -print0 | sort -z | xargs -0 md5sum > DEBIAN/md5sums)
 dpkg-deb --root-owner-group -Zxz -z2 --build "$tree" "$out/${name}_${version}_$architecture.deb"
