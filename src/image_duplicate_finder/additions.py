@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from image_duplicate_finder.model import Metadata
+from image_duplicate_finder.model import Lack, Metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,20 @@ class Additions:
         return cls(**texts, **lists, rating=rating, place=place)  # type: ignore[arg-type]
 
 
+MERGEABLE = frozenset(
+    {
+        Lack.TAKEN,
+        Lack.POSITION,
+        Lack.RATING,
+        Lack.LABEL,
+        Lack.KEYWORDS,
+        Lack.TITLE,
+        Lack.DESCRIPTION,
+        Lack.COPYRIGHT,
+        Lack.PEOPLE,
+    }
+)
+"""What a witness may lack and yet hold all once it has taken over metadata."""
 _TEXTS = ("taken", "label", "title", "description", "creator", "copyright")
 _LISTS = ("keywords", "people")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[+-]\d\d:\d\d)?")
@@ -94,6 +108,20 @@ def lacking(keeper: Metadata, others: Iterable[Metadata]) -> Additions:
         copyright=first("copyright"),
         keywords=united("keywords"),
         people=united("people"),
+    )
+
+
+def holds_then(keeper: Metadata, other: Metadata) -> bool:
+    """Whether a keeper that took over from ``other`` lacks none of what can be taken over.
+
+    It does where both say something and something else.
+    """
+    then = with_additions(keeper, lacking(keeper, [other]))
+    return all(
+        set(getattr(other, each.name)) <= set(getattr(then, each.name))
+        if each.name in _LISTS
+        else not getattr(other, each.name) or getattr(other, each.name) == getattr(then, each.name)
+        for each in fields(Additions)
     )
 
 

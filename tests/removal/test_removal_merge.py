@@ -24,7 +24,7 @@ from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.model import Metadata, Relation
 from image_duplicate_finder.removal import Merge, Plan, Remover, plan_from_dict, plan_to_dict
 from image_duplicate_finder.removal.plan import identified
-from image_duplicate_finder.settings import BackupMode, DecodeLimits
+from image_duplicate_finder.settings import BackupMode, DecodeLimits, RemovalAction
 from tests.decode.picture_files import with_segment, with_xmp
 from tests.decode.test_decode_facts import FILM, camera_exif
 from tests.painting import paint_photo
@@ -334,3 +334,37 @@ def test_a_plan_of_a_scan_lets_keepers_take_over(quick_path: Path) -> None:
         assert sorted(path.name for path in folder.glob("*.*")) == ["large.jpg"]
         library.undo(report.run)
     assert tree(folder) == before
+
+
+@pytest.mark.parametrize("more", ["", "other title", "decided"])
+def test_what_only_lacked_a_merge_is_worthless_then(quick_path: Path, more: str) -> None:
+    folder = quick_path / "photos"
+    folder.mkdir()
+    title = Additions(title="Harbour") if more == "other title" else Additions(label="Red")
+    large = written_into(encoded("JPEG", PHOTO.resize((640, 480)), quality=95), title, LIMITS)
+    small = written_into(
+        encoded("JPEG", PHOTO.resize((320, 240))), Additions(rating=5, title="Sea"), LIMITS
+    )
+    assert large is not None
+    assert small is not None
+    (folder / "large.jpg").write_bytes(large)
+    (folder / "small.jpg").write_bytes(small)
+    with Library.open(quick_path / "library") as library:
+        scan = library.scan([folder], ScanSettings(mode=Mode.QUICK))
+        (group,) = library.all_groups(scan.id)
+        assert not group.members[0].selected
+        if more == "decided":
+            for selected in (True, False):
+                library.select([(group.id, group.members[0].file.id)], selected)
+        assert library.plan(scan.id).items == ()
+        plan = library.plan(scan.id, merge_metadata=True)
+        links = library.plan(scan.id, merge_metadata=True, action=RemovalAction.HARDLINK)
+        assert links.items == ()
+        if more:
+            assert plan.items == () and plan.merges == ()
+            return
+        (item,) = plan.items
+        assert Path(item.path).name == "small.jpg"
+        assert not library.apply(plan).skipped
+        metadata = read_info((folder / "large.jpg").read_bytes(), limits=LIMITS).metadata
+        assert (metadata.rating, metadata.title, metadata.label) == (5, "Sea", "Red")

@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Let keepers take over what they lack from the files that go: date, place, rating, "
     "keywords, title, description, people. Written as XMP into JPEG, PNG and WebP files, else "
-    "into a sidecar; the pixels stay as they are, and idf undo takes it back.",
+    "into a sidecar; the pixels stay as they are, and idf undo takes it back. Files that hold "
+    "nothing else that their keeper lacks go then, too.",
 )
 @json_option
 @click.pass_context

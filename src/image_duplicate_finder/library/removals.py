@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from image_duplicate_finder.additions import lacking, with_additions
+from image_duplicate_finder.additions import MERGEABLE, holds_then, lacking, with_additions
 from image_duplicate_finder.discover import clean_roots
 from image_duplicate_finder.discover.beside import Beside, beside
 from image_duplicate_finder.errors import UsageError
@@ -37,6 +37,7 @@ from image_duplicate_finder.removal import (
     places_for,
     root_of,
 )
+from image_duplicate_finder.removal.plan import LINKS
 from image_duplicate_finder.results import FileView, GroupQuery, GroupView, MemberView, ScanRecord
 from image_duplicate_finder.settings import BackupMode, RemovalAction
 
@@ -62,12 +63,17 @@ class Removals(OpenLibrary):
         has no verified match of its own with its keeper is refused; so is what only contains
         another picture or looks like it, unless a person selected just that file. With
         ``merge_metadata`` keepers take over dates, places, ratings, keywords, titles, descriptions
-        and names of people that they lack, from the files that go and from their sidecars.
+        and names of people that they lack, from the files that go and from their sidecars; members
+        that hold nothing else that their keeper lacks go then, too.
         Nothing is touched.
         """
         record = self._store.scans.get(scan)
-        chosen = replace(query or GroupQuery(), selected_only=True)
+        merge_metadata = merge_metadata and action not in LINKS
+        chosen = replace(query or GroupQuery(), selected_only=not merge_metadata)
         groups = self._store.groups.get_many(self._store.groups.ids(scan, chosen))
+        if merge_metadata:
+            told = map(worthless_then, groups)
+            groups = [each for each in told if any(member.selected for member in each.members)]
         evidence, refused = self._verified(groups)
         return make_plan(
             evidence,
@@ -391,6 +397,30 @@ def evidence_of(
         for member in group.members
         if member.selected and not member.file.gone
     ]
+
+
+def worthless_then(group: GroupView) -> GroupView:
+    """The group with those members selected, too, that only lacked a merge to be worthless.
+
+    What a person decided of a file stays.
+    """
+    if group.kind is not GroupKind.DUPLICATES or group.keeper.gone:
+        return group
+
+    def worthless(member: MemberView) -> bool:
+        return (
+            not (member.selected or member.decided or member.file.gone)
+            and member.file.removable
+            and member.witness == group.keeper.id
+            and bool(member.lacks)
+            and MERGEABLE.issuperset(member.lacks)
+            and holds_then(group.keeper.info.metadata, member.file.info.metadata)
+        )
+
+    members = tuple(
+        replace(each, selected=True) if worthless(each) else each for each in group.members
+    )
+    return replace(group, members=members)
 
 
 def merges_of(groups: Iterable[GroupView]) -> list[Merge]:
