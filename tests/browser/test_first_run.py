@@ -90,7 +90,7 @@ def test_the_whole_path(
     page.get_by_role("heading", name=f"Remove {len(selected) - 1} files?").wait_for()
     page.get_by_role("button", name="into the backup").click()
     page.wait_for_url(re.compile(r"/history/\d+"))
-    page.get_by_text(f"{len(selected) - 1} files are done.").wait_for()
+    page.get_by_text(f"{len(selected) - 1} files moved to the backup.").wait_for()
 
     after = _tree(collection.folder)
     gone = before.keys() - after.keys()

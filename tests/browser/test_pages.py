@@ -440,17 +440,17 @@ def test_a_removal_goes_on_without_its_tab(server: Server, enter: Enter, photos:
     tab.wait_for_url(re.compile(r"/scans/\d+/"))
     scan = re.findall(r"/scans/(\d+)/", tab.url)[0]
     tab.goto(f"{visit.base}/scans/{scan}/remove/")
-    tab.get_by_text("Remove in another way").click()
+    tab.get_by_text("Other options").click()
     with tab.expect_navigation():
         tab.get_by_label("Only what is removed").click()
     expect(tab.get_by_label("Only what is removed")).to_be_checked()
     tab.get_by_role("button", name="into the backup").click()
     tab.wait_for_url(re.compile(r"/history/\d+"))
-    expect(tab.get_by_text("8 files are done.")).to_be_visible()
+    expect(tab.get_by_text("8 files moved to the backup.")).to_be_visible()
 
     # One file alone, then the rest, then for good: nothing is left to purge.
     tab.locator("input[name=item]").first.check()
-    tab.get_by_role("button", name="Put the ticked files back").click()
+    tab.get_by_role("button", name="Restore selected").click()
     tab.wait_for_url(re.compile(r"job="))
     expect(tab.get_by_text("1 file is done.")).to_be_visible()
     tab.get_by_text("Free the space for good").click()

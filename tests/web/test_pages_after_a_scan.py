@@ -121,10 +121,12 @@ def test_what_was_selected_and_stayed_is_accounted_for(
     assert nothing_ticked.status_code == 303
     assert "Choose the files to put back first." in visitor.get(f"/history/{now.run}").text
     report = visitor.get(f"/history/{now.run}?job={now.id}").text
-    assert f"{selected - 1} files are done" in report and "1 file was left alone" in report
+    assert (
+        f"{selected - 1} files moved to the backup" in report and "1 file was left alone" in report
+    )
     review = visitor.get(f"/scans/{scan}/").text
-    assert review.count("Left alone:") == 1
-    assert visitor.get(f"/scans/{scan}/").text.count("Left alone:") == 1  # also later
+    assert review.count("Skipped:") == 1
+    assert visitor.get(f"/scans/{scan}/").text.count("Skipped:") == 1  # also later
 
 
 def test_remove_report_undo(app: Flask, visitor: FlaskClient, scan: int, photos: Path) -> None:
@@ -134,7 +136,8 @@ def test_remove_report_undo(app: Flask, visitor: FlaskClient, scan: int, photos:
     now = _finish(app, visitor.post(f"/scans/{scan}/remove/", data={"plan": _plan_id(page.text)}))
     assert len(_files(photos)) == len(before) - 3
     report = visitor.get(f"/history/{now.run}?job={now.id}")
-    assert "3 files are done." in report.text and "Undo: put 3 files back" in report.text
+    assert "3 files moved to the backup." in report.text and "Undo: put 3 files back" in report.text
+    assert "will be free when you empty it" in report.text and 'id="free" open' in report.text
     assert "Moved into a backup" in visitor.get("/history/").text
     assert str(photos.parent / "ImageDuplicateFinder-backup") in visitor.get("/backups/").text
 

@@ -6,6 +6,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from image_duplicate_finder.removal import PurgeReport, Report, Run, State
+from image_duplicate_finder.results import GroupQuery
 from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.jobs import Job, Kind
 from image_duplicate_finder.web.state import library, state
@@ -14,6 +15,7 @@ blueprint = Blueprint("history", __name__, url_prefix="/history")
 
 RESTORABLE = (State.MOVED, State.TRASHED, State.MISSING)
 _PAGE = 200
+_OPEN_GROUPS = GroupQuery(open_only=True, limit=1)
 
 
 @blueprint.get("/")
@@ -42,6 +44,8 @@ def run(run: int) -> str:
         held=[item for item in items if item.state is State.MOVED],
         folders=[info for info in library().backups() if info.backup.run == run],
         outcome=_outcome(run),
+        removed=(removed := _scan_of_removal()),
+        groups_left=0 if removed is None else library().groups(removed, _OPEN_GROUPS).total,
         RESTORABLE=RESTORABLE,
     )
 
@@ -81,6 +85,12 @@ def purge(run: int) -> BaseResponse:
 
     job = state().jobs.start(Job(Kind.PURGE, run=run), work)
     return redirect(url_for("work.page", job=job.id), 303)
+
+
+def _scan_of_removal() -> int | None:
+    """The scan whose files the removal named in the address has just taken away."""
+    job = state().jobs.get(request.args.get("job", ""))
+    return job.snapshot().scan if job is not None and job.kind is Kind.REMOVE else None
 
 
 def _record(run: int) -> Run:
