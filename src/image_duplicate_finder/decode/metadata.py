@@ -48,7 +48,8 @@ _EDITORS = re.compile(
     r"|instagram|imagemagick|graphicsmagick|digikam|shotwell|gthumb|krita|polarr|fotor|pixlr"
     r"|meitu|facetune|lensa|nik collection|topaz|\bon1\b|aftershot|bibble|silkypix|capture nx"
     r"|digital photo professional|imaging edge|iphoto|aperture|^photos \d|^preview|acorn|skitch"
-    r"|lavc|ffmpeg|qimage|zoner|corel|photofiltre|photodirector|movavi|befunky|photopea|nx studio",
+    r"|lavc|ffmpeg|qimage|zoner|corel|photofiltre|photodirector|movavi|befunky|photopea"
+    r"|nx studio|noise ninja|neat image",
     re.IGNORECASE,
 )
 
