@@ -2,7 +2,7 @@
 
 The small grey proofs of verification find copies; they cannot see one digit, a lamp's colour or a
 retouched spot. What decides whether a file is worth nothing beside another is measured here, on
-pictures of up to 1,024 pixels, and, for fine detail, at full size. Pure.
+pictures of about 1,024 pixels on the long side, and, for fine detail, at full size. Pure.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from image_duplicate_finder.verify.detail import compare_detail
 from image_duplicate_finder.verify.geometry import Matrix
 from image_duplicate_finder.verify.registration import refine
 
-SIDE = 1024
-"""What pictures are compared at: the long side of the smaller one in pixels, at most."""
+AREA = 1024 * 800
+"""How many pixels pictures are compared at, at most: so a long strip is compared as finely."""
 
 CONTENT = 4.0
 """A difference of this strength is content: compression and scaling explain less."""
@@ -43,7 +43,7 @@ class Prepared:
     """What a picture is reduced to after one full decode.
 
     ``width``, ``height``: the upright picture at full size. ``small``: RGB (h, w, 3) of at most
-    1,024 pixels on the long side; ``luma``: grey at the size it was decoded. ``alpha`` belongs to
+    :data:`AREA` pixels; ``luma``: grey at the size it was decoded. ``alpha`` belongs to
     ``small``; None if everything is opaque. ``colourful``: colour can be seen in it.
     ``drawing``: flat areas in few colours. ``lossless``: nothing was lost in the file.
     ``bits_used``: the bits per channel that its values need.
@@ -79,10 +79,10 @@ def prepare(picture: Picture) -> Prepared:
     info = picture.info
     grey = pixels.ndim == 2
     luma = pixels if grey else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-    small = _at_most(pixels, SIDE)
+    small = _at_most(pixels)
     if grey:
         small = np.repeat(small[:, :, None], 3, axis=2)
-    alpha = None if picture.alpha is None else _at_most(picture.alpha, SIDE)
+    alpha = None if picture.alpha is None else _at_most(picture.alpha)
     if alpha is not None and int(alpha.min()) == 255:
         alpha = None
     small = np.ascontiguousarray(small)
@@ -100,9 +100,9 @@ def prepare(picture: Picture) -> Prepared:
     )
 
 
-def _at_most(pixels: Bytes, side: int) -> Bytes:
+def _at_most(pixels: Bytes) -> Bytes:
     height, width = pixels.shape[:2]
-    factor = side / max(height, width)
+    factor = float(np.sqrt(AREA / (height * width)))
     if factor >= 1:
         return pixels
     new = max(1, round(width * factor)), max(1, round(height * factor))
