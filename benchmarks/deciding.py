@@ -1,11 +1,13 @@
 """How well a closer look decides: what differs, what is a plain copy, and which shows more detail.
 
     python -m benchmarks.deciding --photos DIR... [--limit 30] [--half second] [--only KIND...]
+    python -m benchmarks.deciding --only drawings --drawings DIR [--limit 1500]
 
 Each pair is made from a photo, and laid over each other as roughly as matching on the small
 proofs does. ``one thing`` counts pairs that differ in one small thing and were taken for copies,
 ``copies`` plain copies that were not, ``detail`` edits that lost detail of which the wrong side
-(or neither) was said to have more.
+(or neither) was said to have more. ``drawings`` takes the drawings of a folder and others that it
+makes, each with those that are most like it, and counts pairs that are taken for copies.
 """
 
 # ruff: noqa: ARG001, ARG005 - all makers have the same call, though few need all of it
@@ -24,8 +26,9 @@ from PIL import ImageDraw
 
 from benchmarks.drawing import font
 from benchmarks.photos import Half, Image, digest, generator, list_photos
-from image_duplicate_finder.decode import Picture
+from image_duplicate_finder.decode import Picture, decode_full
 from image_duplicate_finder.model import ImageInfo, Look, Match, Metadata, Relation
+from image_duplicate_finder.settings import DecodeLimits
 from image_duplicate_finder.verify.closer import CONTENT, closer_look, prepare
 
 # The small proofs are 192 pixels wide; alignments on them are good to about this many of those.
@@ -114,7 +117,12 @@ def clock(image: Image, rng: np.random.Generator, other: Image) -> tuple[Image, 
     for value in (second, second + 2):
         canvas = Pil.fromarray(image.copy())
         ImageDraw.Draw(canvas).text(
-            (12, 10), f"2024-03-1{rng.integers(0, 1)} 14:07:{value}", "white", font(15)
+            (12, 10),
+            f"2024-03-1{rng.integers(0, 1)} 14:07:{value}",
+            "white",
+            font(15),
+            stroke_width=1,
+            stroke_fill="black",
         )
         pair.append(np.array(canvas))
     return pair[0], pair[1]
@@ -311,7 +319,8 @@ def _picture(side: Side) -> Picture:
     metadata = Metadata(jpeg_quality=side.quality, few_colours=side.few_colours)
     kind = "PNG" if side.quality is None else "JPEG"
     height, width = side.image.shape[:2]
-    return Picture(side.image, ImageInfo(kind, width, height, metadata=metadata))
+    info = ImageInfo(kind, width, height, lossless=side.quality is None, metadata=metadata)
+    return Picture(side.image, info)
 
 
 def photos_of(folders: list[Path], half: Half, limit: int) -> Iterator[tuple[str, Image]]:
@@ -329,16 +338,119 @@ def _row(name: str, values: list[float], wrong: int) -> str:
     return f"| {name} | {cells} | {wrong} of {len(values)} |"
 
 
+# Drawings: every one is another picture than the others.
+
+
+def code(rng: np.random.Generator) -> Image:
+    """A QR code of a ticket."""
+    text = f"https://tickets.example/v/2024?seat={rng.integers(1, 99)}&key={rng.integers(1e9)}"
+    drawn = cv2.QRCodeEncoder.create().encode(text)
+    return np.repeat(np.kron(drawn, np.ones((4, 4), np.uint8))[..., None], 3, axis=2)
+
+
+def sprite(rng: np.random.Generator) -> Image:
+    """One of a few figures of 16 x 16 pixels, in colours of its own, three times enlarged."""
+    shape = np.random.default_rng(int(rng.integers(0, 12))).integers(0, 4, (16, 8))
+    figure = np.concatenate([shape, shape[:, ::-1]], axis=1)
+    colours = np.vstack([[255, 255, 255], rng.integers(0, 256, (3, 3))]).astype(np.uint8)
+    return np.kron(colours[figure], np.ones((3, 3, 1), np.uint8))
+
+
+def chart(rng: np.random.Generator) -> Image:
+    """A curve within axes that all charts share."""
+    canvas = np.full((240, 320, 3), 255, np.uint8)
+    cv2.rectangle(canvas, (40, 20), (300, 210), (0, 0, 0), 1)
+    cv2.putText(canvas, "validation loss", (100, 15), 0, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
+    heights = 110 + np.cumsum(rng.normal(0, 8, 27)).clip(-85, 90)
+    points = np.stack([np.arange(40, 310, 10), heights], axis=1).astype(np.int32)
+    cv2.polylines(canvas, [points], False, (31, 119, 180), 2, cv2.LINE_AA)
+    return canvas
+
+
+def receipt(rng: np.random.Generator) -> Image:
+    """A slip of one shop: date, number and sums of its own."""
+    canvas = Pil.new("RGB", (260, 200), "white")
+    draw = ImageDraw.Draw(canvas)
+    lines = ["CORNER SHOP", f"2024-0{rng.integers(1, 10)}-1{rng.integers(0, 10)}"]
+    lines += [f"no. {rng.integers(1000, 9999)}", "bread  2.40", "milk  1.15"]
+    lines += [f"total  {rng.integers(4, 90)}.{rng.integers(10, 99)}", "thank you"]
+    for k, line in enumerate(lines):
+        draw.text((30, 10 + 26 * k), line, "black", font(16))
+    return np.array(canvas)
+
+
+def board(rng: np.random.Generator) -> Image:
+    """A chess board with a few pieces, drawn as discs and triangles."""
+    squares = (np.add.outer(np.arange(8), np.arange(8)) % 2)[..., None]
+    colours = np.where(squares, (181, 136, 99), (240, 217, 181)).astype(np.uint8)
+    canvas = np.kron(colours, np.ones((30, 30, 1), np.uint8))
+    kind = np.random.default_rng(int(rng.integers(0, 6)))
+    places = kind.permutation(64)[:14]
+    places[int(rng.integers(0, 14))] = int(rng.integers(0, 64))
+    for k, place in enumerate(places):
+        x, y = int(place % 8) * 30 + 15, int(place // 8) * 30 + 15
+        shade = (250, 250, 250) if k % 2 else (30, 30, 30)
+        cv2.circle(canvas, (x, y), 8 + k % 4, shade, -1, cv2.LINE_AA)
+        cv2.circle(canvas, (x, y), 8 + k % 4, (90, 90, 90), 1, cv2.LINE_AA)
+    return canvas
+
+
+DRAWN = {"code": code, "sprite": sprite, "chart": chart, "receipt": receipt, "board": board}
+_EACH = 60
+_NEAREST = 4
+
+
+def drawings(folder: Path | None, limit: int) -> None:
+    """Compare every drawing with those most like it; print how many pairs pass for copies."""
+    groups: dict[str, list[Picture]] = {}
+    for kind, draw in DRAWN.items():
+        made = (draw(generator("drawing", kind, k)) for k in range(_EACH))
+        groups[kind] = [_picture(Side(image)) for image in made]
+    if folder is not None:
+        paths = sorted(folder.iterdir(), key=lambda path: digest("drawing", path.name))
+        limits = DecodeLimits()
+        groups["from the folder"] = [
+            decode_full(path.read_bytes(), limits=limits) for path in paths[:limit]
+        ]
+    print("| drawings | files | pairs most alike | taken for copies |")
+    for kind, pictures in groups.items():
+        ready = [prepare(picture) for picture in pictures]
+        small = np.stack([scaled_to(p.small, 16).ravel().astype(np.float32) for p in ready])
+        same = [(p.small.tobytes(), b"" if p.alpha is None else p.alpha.tobytes()) for p in ready]
+        pairs = set()
+        for k in range(len(ready)):
+            far = np.abs(small - small[k]).mean(axis=1)
+            pairs |= {(min(k, int(j)), max(k, int(j))) for j in np.argsort(far)[: _NEAREST + 1]}
+        taken, tried = 0, 0
+        for i, j in sorted(pairs):
+            if same[i] == same[j] or ready[i].luma.shape != ready[j].luma.shape:
+                continue
+            found = closer_look(ready[i], ready[j], Match(1, 2, Relation.EDITED))
+            tried += 1
+            taken += found is not None and found.worst < CONTENT
+        print(f"| {kind} | {len(ready)} | {tried} | {taken} |", flush=True)
+
+
+def scaled_to(image: Image, side: int) -> Image:
+    """At ``side`` x ``side`` pixels."""
+    return cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+
+
 def main() -> None:
     """Measure all kinds and print tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--photos", nargs="+", type=Path, required=True)
+    parser.add_argument("--photos", nargs="+", type=Path, default=[])
+    parser.add_argument("--drawings", type=Path)
     parser.add_argument("--limit", type=int, default=30)
     parser.add_argument("--half", choices=("first", "second"), default="second")
     parser.add_argument("--only", nargs="*", default=["one", "copies", "detail"])
     options = parser.parse_args()
     cv2.setNumThreads(1)
     photos = list(photos_of(options.photos, options.half, options.limit))
+    if "drawings" in options.only:
+        drawings(options.drawings, options.limit)
+    if not photos:
+        return
     started, looks = time.process_time(), 0
     if "one" in options.only:
         print("| one thing differs | 5% | median | 95% | max | taken for a copy |")

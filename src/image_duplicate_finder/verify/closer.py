@@ -32,6 +32,7 @@ _SMALLEST_OVERLAP = 64
 _CLOSE_SCALE = 0.98
 _FLAT = 3.0
 _GREY, _COLOUR_SHARE = 10, 0.002
+_SAMPLED, _VERY_FEW = 4096, 32
 _FEW_COLOURS, _FLAT_STEP, _FLAT_SHARE = 0.6, 1, 0.3
 
 Plane = NDArray[np.float32]
@@ -117,7 +118,10 @@ def _is_colourful(small: Bytes) -> bool:
 
 
 def _is_drawing(small: Bytes) -> bool:
-    """Whether the picture is made of flat areas in few colours."""
+    """Whether the picture is made of flat areas in few colours, or of very few colours alone."""
+    pixels = small.reshape(-1, 3)[:: max(1, small.size // 3 // _SAMPLED)].astype(np.uint32)
+    if len(np.unique((pixels[:, 0] << 16) | (pixels[:, 1] << 8) | pixels[:, 2])) <= _VERY_FEW:
+        return True
     red, green, blue = (channel.astype(np.uint16) >> 4 for channel in cv2.split(small))
     codes = (red << 8) | (green << 4) | blue
     counts = np.sort(np.bincount(codes.ravel(), minlength=4096))[::-1]
