@@ -241,38 +241,49 @@ def _rows(matrix: Matrix) -> Transform:
 
 def _aligned(target: Prepared, source: Prepared, matrix: Matrix, negative: bool) -> _Aligned | None:
     """The source brought to the target's frame; the target is the coarser picture."""
-    scale = geometry.scale_of(matrix)
-    height, width = source.small.shape[:2]
-    to_new, new = np.eye(3), (width, height)
-    if scale < _CLOSE_SCALE:
-        new = max(1, round(width * scale)), max(1, round(height * scale))
-        to_new = geometry.frame_change(width, height, *new)
-    one, other = _ycc(target.small), _ycc(_resized(source.small, new))
-    if new != (width, height):
-        # From full size in one step: a picture that was resized twice is less sharp.
-        other[..., 0] = _resized(source.luma, new)
-    if negative:
-        other[..., 0] = 255 - other[..., 0]
-        other[..., 1:] = 255 - other[..., 1:]
-    alphas: tuple[Plane, Plane] | None = None
-    if target.alpha is not None and source.alpha is not None:
-        alphas = target.alpha.astype(np.float32), _resized(source.alpha, new).astype(np.float32)
+    one = _ycc(target.small)
+    other, alpha, to_new = _shrunk(source, matrix, negative)
     planes = one[..., 0], other[..., 0]
-    if alphas is not None and float(planes[0].std()) < _FLAT:
+    if target.alpha is not None and alpha is not None and float(planes[0].std()) < _FLAT:
         # White on transparent ground: the alpha channel is the picture.
-        planes = alphas
+        planes = target.alpha.astype(np.float32), alpha
     start = matrix @ geometry.inverse(to_new)
     found = refine(np.ascontiguousarray(planes[0]), np.ascontiguousarray(planes[1]), start)
-    if not geometry.is_sound(found, *new):
+    if not geometry.is_sound(found, other.shape[1], other.shape[0]):
         return None
+    # At the size that it has by the finer alignment: a copy of half the size needs no other step.
+    matrix = found @ to_new
+    other, alpha, to_new = _shrunk(source, matrix, negative)
+    found = matrix @ geometry.inverse(to_new)
     size = target.small.shape[1], target.small.shape[0]
     moved, mask = _warped(other, found, size)
     if np.count_nonzero(mask) < min(_SMALLEST_OVERLAP, mask.size // 2):
         return None
-    if alphas is not None:
-        alphas = alphas[0], _warped(alphas[1], found, size)[0]
-    exact = new == source.luma.shape[1::-1] and _keeps_pixels(found)
-    return _Aligned(one, moved, mask, found @ to_new, alphas, exact)
+    alphas: tuple[Plane, Plane] | None = None
+    if target.alpha is not None and alpha is not None:
+        alphas = target.alpha.astype(np.float32), _warped(alpha, found, size)[0]
+    exact = other.shape[:2] == source.luma.shape and _keeps_pixels(found)
+    return _Aligned(one, moved, mask, matrix, alphas, exact)
+
+
+def _shrunk(
+    picture: Prepared, matrix: Matrix, negative: bool
+) -> tuple[Plane, Plane | None, Matrix]:
+    """The picture (YCrCb), its alpha, and the change of frame, at about the size it will have."""
+    height, width = picture.small.shape[:2]
+    to_new, new = np.eye(3), (width, height)
+    if geometry.scale_of(matrix) < _CLOSE_SCALE:
+        across, down = np.minimum(np.linalg.norm(matrix[:2, :2], axis=0), 1.0)
+        new = max(1, round(width * across)), max(1, round(height * down))
+        to_new = geometry.frame_change(width, height, *new)
+    shown = _ycc(_resized(picture.small, new))
+    if new != (width, height):
+        # From full size in one step: a picture that was resized twice is less sharp.
+        shown[..., 0] = _resized(picture.luma, new)
+    if negative:
+        shown = np.float32(255) - shown
+    alpha = None if picture.alpha is None else _resized(picture.alpha, new).astype(np.float32)
+    return shown, alpha, to_new
 
 
 def _resized(pixels: Bytes, size: tuple[int, int]) -> Bytes:
@@ -295,11 +306,14 @@ def _keeps_pixels(matrix: Matrix) -> bool:
 
 
 def _warped(source: Plane, matrix: Matrix, size: tuple[int, int]) -> tuple[Plane, Bytes]:
+    flags = cv2.INTER_CUBIC
+    if _keeps_pixels(matrix):
+        # At whole places, to the last bit: right beside them, nearest pixels are chosen by chance.
+        matrix, flags = np.rint(matrix), cv2.INTER_LINEAR
     height, width = source.shape[:2]
     mask = cv2.warpPerspective(
         np.ones((height, width), np.uint8), matrix, size, flags=cv2.INTER_NEAREST
     )
-    flags = cv2.INTER_NEAREST if _keeps_pixels(matrix) else cv2.INTER_CUBIC
     moved = cv2.warpPerspective(source, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(moved, np.float32), np.asarray(mask, np.uint8)
 
