@@ -73,3 +73,65 @@ def test_a_small_spot_differs_and_is_outlined(painted: Painter) -> None:
     x, y, width, height = found.differences[0].in_a
     assert x <= 196 and x + width >= 205 and y <= 146 and y + height >= 155
     assert width < 40 and height < 40
+
+
+def test_the_original_of_an_enlarged_blurred_or_ruined_copy_shows_more_detail(
+    painted: Painter,
+) -> None:
+    image = painted(6, 640, 480)
+    half = resized(image, 0.5)
+    assert look(image, half, ((0.5, 0, -0.25), (0, 0.5, -0.25))).detail > 1
+    assert look(image, resized(half, 2, cv2.INTER_CUBIC)).detail > 1
+    assert look(image, np.asarray(cv2.GaussianBlur(image, (0, 0), 1.5), np.uint8)).detail > 1
+    ruined = jpeg(jpeg(image, 8), 97)
+    assert look(image, ruined).detail > 1
+    assert look(ruined, image).detail < -1
+
+
+def test_an_enlargement_has_no_more_detail_than_its_source(painted: Painter) -> None:
+    image = painted(7, 480, 360)
+    enlarged = resized(image, 2, cv2.INTER_CUBIC)
+    assert look(enlarged, image, ((0.5, 0, -0.25), (0, 0.5, -0.25))).detail < 1
+
+
+def test_a_black_and_white_version_lost_its_colour_and_a_bright_one_its_tone(
+    painted: Painter,
+) -> None:
+    image = painted(8, 480, 360)
+    grey = np.repeat(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    assert look(image, np.asarray(grey, np.uint8)).chroma < 0.1
+    lifted = np.clip(image * 0.8 + 45, 0, 255).astype(np.uint8)
+    assert look(image, lifted).tone > 15
+
+
+def test_a_drawing_in_other_colours_differs_though_its_shape_is_the_same() -> None:
+    icon = np.full((64, 64, 3), 255, np.uint8)
+    cv2.circle(icon, (32, 32), 20, (220, 40, 40), -1)
+    other = np.full((64, 64, 3), 255, np.uint8)
+    cv2.circle(other, (32, 32), 20, (40, 40, 220), -1)
+    found = look(icon, other)
+    assert found.drawing
+    assert found.worst >= CONTENT
+
+
+def test_two_nearly_equal_colours_differ_in_drawings_without_loss() -> None:
+    def plain(colour: tuple[int, int, int]) -> Prepared:
+        image = np.full((64, 64, 3), colour, np.uint8)
+        return prepare(Picture(image, ImageInfo("PNG", 64, 64, lossless=True)))
+
+    match = Match(1, 2, Relation.EDITED, transform=IDENTITY)
+    found = closer_look(plain((255, 0, 0)), plain((255, 0, 2)), match)
+    assert found is not None
+    assert found.worst >= CONTENT
+
+
+def test_a_bar_with_words_is_content_and_a_plain_border_is_not(painted: Painter) -> None:
+    image = painted(9, 480, 360)
+    barred = np.full((420, 480, 3), 255, np.uint8)
+    barred[60:] = image
+    down: Transform = ((1.0, 0.0, 0.0), (0.0, 1.0, -60.0))
+    plain = look(barred, image, down)
+    assert plain.border_a > 0.1
+    assert plain.rest_a == 0
+    cv2.putText(barred, "SOME WORDS", (20, 45), 0, 1.4, (0, 0, 0), 4)
+    assert look(barred, image, down).rest_a > 0.01
