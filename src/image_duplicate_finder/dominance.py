@@ -43,8 +43,11 @@ _LARGER = 1.1
 # Two files of one resolution whose fine detail agrees no better are both changed, or either is.
 _COHERENT = 0.9
 _QUALITY = 4
-# What was turned so much later than it was taken may have been put right by somebody.
-_LATER_NS = 60 * 10**9
+# Softer than its witness by so many decibels at its size, and not by compression: smoothed.
+_SOFTENED = 3.0
+_STRONG_COMPRESSION, _FEWER_BYTES = 90, 0.75
+# Of two that were written longer apart, either may have been turned the right way by somebody.
+_MOMENT_NS = 60 * 10**9
 _A_QUARTER = math.radians(45)
 
 _SAME_PIXELS = (Relation.BYTE_IDENTICAL, Relation.PIXEL_IDENTICAL)
@@ -202,9 +205,9 @@ def _picture(member: KeepFacts, witness: KeepFacts, compared: Compared) -> Itera
         yield Lack.AREA
     if match.share_b < _CROP:
         yield Lack.CROP
-    later = member.mtime_ns > witness.mtime_ns + _LATER_NS
     turned = _turned(look)
-    if (turned and later) or (look.drawing and (turned or look.mirrored)):
+    apart = abs(member.mtime_ns - witness.mtime_ns) > _MOMENT_NS
+    if (turned and apart) or (look.drawing and (turned or look.mirrored)):
         yield Lack.ORIENTATION
     if member.transparent and not witness.transparent:
         yield Lack.TRANSPARENCY
@@ -221,7 +224,8 @@ def _finer(member: KeepFacts, witness: KeepFacts, look: Look) -> Iterator[Lack]:
     kind = format_class(mine.format, mine.lossless)
     other = format_class(theirs.format, theirs.lossless)
     as_large = 1 / _smallest_scale(look.transform) >= _AS_LARGE
-    if look.sharpened:
+    changed = look.sharpened or (as_large and look.detail < -_SOFTENED)
+    if changed and not _compressed(member, witness):
         yield Lack.SHARPNESS
     if _scale(look.transform) < 1 / _LARGER:
         yield Lack.SIZE
@@ -231,6 +235,19 @@ def _finer(member: KeepFacts, witness: KeepFacts, look: Look) -> Iterator[Lack]:
         yield Lack.RAW
     if kind == 2 and other < 2 and as_large and not mine.metadata.few_colours:
         yield Lack.LOSSLESS
+
+
+def _compressed(member: KeepFacts, witness: KeepFacts) -> bool:
+    """Whether the member is in the stronger compression, which changes grain and fine detail."""
+    a, b = (each.info.metadata.jpeg_quality for each in (member, witness))
+    if a is not None and b is not None:
+        return a < b - _QUALITY
+    if member.info.lossless:
+        return False
+    if a is not None and witness.info.lossless:
+        return a < _STRONG_COMPRESSION
+    one, other = (each.bytes / max(1, each.info.pixels) for each in (member, witness))
+    return one < other * _FEWER_BYTES
 
 
 def _lighter(mine: ImageInfo, theirs: ImageInfo, look: Look) -> bool:

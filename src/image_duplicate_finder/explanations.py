@@ -10,7 +10,7 @@ LACKS = {
     Lack.TONES: "other brightness or contrast",
     Lack.COLOURS: "other colours",
     Lack.DETAIL: "finer detail",
-    Lack.SHARPNESS: "other sharpening or grain",
+    Lack.SHARPNESS: "sharpened, smoothed or with grain",
     Lack.SIZE: "more pixels",
     Lack.AREA: "shows more of the scene",
     Lack.CROP: "cropped to less than half",

@@ -306,3 +306,43 @@ def test_a_third_of_a_picture_is_a_crop_of_it(painted: Painter) -> None:
         match = verify(side(1, original), side(2, third))
         assert match is not None
         assert match.relation is Relation.CROPPED
+
+
+def saved(image: Image, quality: int) -> Image:
+    return np.asarray(
+        cv2.imdecode(cv2.imencode(".jpg", image, [1, quality])[1], cv2.IMREAD_COLOR), np.uint8
+    )
+
+
+def night_sky(seed: int) -> Image:
+    random = np.random.default_rng(seed)
+    sky = random.normal(9, 2.5, (320, 480)).clip(0, 255)
+    for x, y in random.integers(5, (475, 315), (140, 2)):
+        sky[y : y + 3, x : x + 3] += random.uniform(40, 200)
+    return np.repeat(sky.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def one_word(word: str) -> Image:
+    ground = np.full((540, 960, 3), 6, np.uint8)
+    cv2.putText(ground, word, (380, 290), 0, 1.4, (210, 210, 210), 3)
+    return ground
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_frames_too_plain_for_blocks_are_told_by_their_fine_structure(quick: bool) -> None:
+    for picture, unlike in (
+        (night_sky(1), night_sky(2)),
+        (one_word("BREATHE"), one_word("BALANCE")),
+    ):
+        original = side(1, picture, quick=quick)
+        again = verify(original, side(2, saved(picture, 70), quick=quick))
+        assert again is not None
+        assert again.relation is Relation.REENCODED
+        small = verify(
+            original, side(3, cv2.resize(picture, None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA))
+        )
+        assert small is not None
+        assert small.relation is Relation.RESIZED
+        assert verify(original, side(4, unlike, quick=quick)) is None
+    flat = np.full((300, 400, 3), 90, np.uint8)
+    assert verify(side(1, flat), side(2, flat + 1)) is None

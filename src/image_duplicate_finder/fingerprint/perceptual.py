@@ -90,7 +90,7 @@ def _structure(small: NDArray[np.float32]) -> int:
     return min(100, int(total / 90))
 
 
-MIN_STRUCTURE = 12
+MIN_STRUCTURE = 8
 
 
 def encode(grey: NDArray[np.uint8]) -> bytes:

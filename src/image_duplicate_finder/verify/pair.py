@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +21,9 @@ from image_duplicate_finder.verify.pixels import Comparison, compare
 _LEAST_SUPPORT = 5
 _LEAST_SUPPORT_THOROUGH = 4
 _BITS_OF_A_COPY = 64
+# See _plain_copy.
+_SAME_SHAPE, _PLAIN, _LEAST_FINE = 0.01, 40, 1.0
+_FINE_AGREEMENT, _PLAIN_DIFFERENCE, _SPOT = 0.88, 4.5, 5
 # With such an agreement no other alignment needs to be tried.
 _SETTLED = 0.9
 # The sine of two degrees.
@@ -116,8 +120,50 @@ def verify(a: Side, b: Side, *, thorough: bool = False) -> Match | None:
             return _match(a, b, found)
         judged.append(found)
     if not judged:
-        return None
+        return _plain_copy(a, b)
     return _match(a, b, max(judged, key=lambda found: found.worth))
+
+
+def _plain_copy(a: Side, b: Side) -> Match | None:
+    """The match of two frames too plain for blocks and keypoints: a night sky, one word on black.
+
+    Their fine structure must agree as a whole, and nowhere may they differ by more than what
+    compression leaves: copies differ by up to 3.2 grey levels over 5 x 5 pixels, other words on
+    one ground by 7.5 and more.
+    """
+    if abs(a.width * b.height / (a.height * b.width) - 1) > _SAME_SHAPE:
+        return None
+    if max(side.perceptual[-1] for side in (a, b)) > _PLAIN:
+        return None
+    height, width = (
+        min(one, other) for one, other in zip(a.proof.shape, b.proof.shape, strict=True)
+    )
+    one, other = (_fine(side.proof, width, height) for side in (a, b))
+    contrast = float(min(one.std(), other.std()))
+    if contrast < _LEAST_FINE:
+        return None
+    agreement = float((one * other).mean() / (one.std() * other.std()))
+    difference = float(cv2.blur(cv2.absdiff(one, other), (_SPOT, _SPOT)).max())
+    if agreement < _FINE_AGREEMENT or difference > _PLAIN_DIFFERENCE:
+        return None
+    scale = np.diag([b.width / a.width, b.height / a.height, 1.0])
+    scale[:2, 2] = (np.diag(scale)[:2] - 1) / 2
+    same_size = (a.width, a.height) == (b.width, b.height)
+    return Match(
+        a=a.content,
+        b=b.content,
+        relation=Relation.REENCODED if same_size else Relation.RESIZED,
+        transform=_rows(scale),
+        score=agreement,
+        brightness=float(b.proof.mean()) - float(a.proof.mean()),
+    )
+
+
+def _fine(proof: NDArray[np.uint8], width: int, height: int) -> NDArray[np.float32]:
+    """What lies between noise and shading, at the size of the smaller of two proofs."""
+    small = cv2.resize(proof, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
+    fine = cv2.GaussianBlur(small, (0, 0), 1) - cv2.GaussianBlur(small, (0, 0), 8)
+    return np.asarray(fine, np.float32)
 
 
 def _comes_after(a: Side, b: Side) -> bool:
