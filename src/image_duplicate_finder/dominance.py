@@ -281,8 +281,8 @@ def _smallest_scale(transform: Transform) -> float:
     return math.sqrt(max(1e-12, mean - math.sqrt(max(0.0, mean * mean - half * half))))
 
 
-def revised(match: Match, look: Look | None) -> Match:
-    """The match as the closer look at it judges: other pictures of one kind are no duplicates.
+def revised(match: Match, look: Look | None, a: ImageInfo, b: ImageInfo) -> Match:
+    """The match of a with b as the closer look at it judges: other pictures are no duplicates.
 
     Another exposure of the scene, a drawing in which a spot or a colour differs, and a picture
     recoloured in a part are other pictures, which only look alike. What differs in the same
@@ -291,16 +291,31 @@ def revised(match: Match, look: Look | None) -> Match:
     if look is None or not match.same_photograph or match.relation in _NOT_COPIES:
         return match
     changed = look.worst >= DIFFERS or look.tone > _TONES or _recoloured(look)
-    if look.another_shot or (look.drawing and changed) or look.recoloured > _RECOLOURED_PART:
+    in_part = _RECOLOURED_PART < look.recoloured < _RECOLOURED_WHOLE and not _recoloured(look)
+    if _another_shot(look, a, b) or (look.drawing and changed) or in_part:
         return replace(match, relation=Relation.SIMILAR, same_photograph=False)
-    if changed and match.relation in _PLAIN:
+    if changed and look.differing > _VISIBLE and match.relation in _PLAIN:
         return replace(match, relation=Relation.EDITED)
     return match
 
 
 _NOT_COPIES = (*_SAME_PIXELS, Relation.CONTAINS, Relation.SIMILAR)
 _PLAIN = (Relation.REENCODED, Relation.RESIZED)
-_RECOLOURED_PART = 0.04
+# Of so much a part was recoloured, of so much all of it.
+_RECOLOURED_PART, _RECOLOURED_WHOLE = 0.04, 0.5
+_VISIBLE = 0.002
+
+
+def _another_shot(look: Look, a: ImageInfo, b: ImageInfo) -> bool:
+    """Whether the two are exposures of their own; the times that cameras wrote have the last word.
+
+    Strong compression by another codec leaves noise of its own too, so without times only files
+    of one format count.
+    """
+    taken = [(each.metadata.taken, each.metadata.subsecond) for each in (a, b)]
+    if None not in (taken[0][0], taken[1][0]):
+        return look.another_shot and taken[0] != taken[1]
+    return look.another_shot and a.format == b.format
 
 
 def _recoloured(look: Look) -> bool:

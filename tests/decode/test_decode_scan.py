@@ -30,6 +30,7 @@ QUICK = ScanSettings(mode=Mode.QUICK, jobs=2)
 # What Pillow's writers leave exactly as it is in these formats.
 EXACT = frozenset({"BMP", "DDS", "DIB", "JPEG2000", "PCX", "PNG", "PPM", "QOI", "SGI", "TGA",
                    "TIFF"})  # fmt: skip
+GREY = frozenset({"1", "L", "LA", "I", "I16", "F"})
 THUMBNAILS = frozenset({"ICO", "ICNS"})
 
 
@@ -68,7 +69,10 @@ def test_one_picture_in_every_format_is_one_group(others: Path, library_dir: Pat
             continue  # the keeper, or its twin
         exact = name in EXACT and f"photo.{name.lower()}" not in bytes_alike
         assert not exact or relation is Relation.PIXEL_IDENTICAL, name
-        assert relation in (Relation.PIXEL_IDENTICAL, Relation.REENCODED), name
+        if name == "SPIDER":  # keeps no colours
+            assert relation is Relation.EDITED
+        else:
+            assert relation in (Relation.PIXEL_IDENTICAL, Relation.REENCODED), name
     for name in ("jpeg", "webp", "avif", "mpo"):
         assert relations[f"photo.{name}"] is Relation.REENCODED, name
 
@@ -87,7 +91,9 @@ def test_one_picture_in_every_mode_is_one_group(others: Path, library_dir: Path)
     assert os.path.basename(group.keeper.path).startswith("photo RGB")
     for member in group.members:
         _, mode, name = re.split("[ .]", os.path.basename(member.file.path).upper())
-        if mode == "1":
+        if mode in ("LAB", "P"):  # what their few colours or their rounding change may be seen
+            continue
+        if mode in GREY or name == "SPIDER":
             expected = Relation.EDITED
         elif mode in ("RGB", "RGBA") and name in EXACT:
             expected = Relation.PIXEL_IDENTICAL

@@ -339,7 +339,8 @@ def test_frames_too_plain_for_blocks_are_told_by_their_fine_structure(quick: boo
         assert again is not None
         assert again.relation is Relation.REENCODED
         small = verify(
-            original, side(3, cv2.resize(picture, None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA))
+            original,
+            side(3, cv2.resize(picture, None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA)),
         )
         assert small is not None
         assert small.relation is Relation.RESIZED

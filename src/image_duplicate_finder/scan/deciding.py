@@ -132,11 +132,13 @@ def look_closer(
         if not todo:
             return now
         looks = _look(store, todo, executor, progress, cancel)
+        infos = store.contents.infos(_ids(todo))
         failed.update(_pair(match) for match in todo if _pair(match) not in looks)
         changed = {
             pair: after
             for pair, look in looks.items()
-            if (after := revised(of_pair[pair], look)) != of_pair[pair]
+            if (match := of_pair[pair])
+            and (after := revised(match, look, infos[match.a], infos[match.b])) != match
         }
         of_pair |= changed
         with store.atomic():

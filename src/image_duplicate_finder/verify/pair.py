@@ -22,7 +22,8 @@ _LEAST_SUPPORT = 5
 _LEAST_SUPPORT_THOROUGH = 4
 _BITS_OF_A_COPY = 64
 # See _plain_copy.
-_SAME_SHAPE, _PLAIN, _LEAST_FINE = 0.01, 40, 1.0
+_SAME_SHAPE, _PLAIN, _LEAST_FINE = 0.01, 70, 1.0
+_RIM = 12
 _FINE_AGREEMENT, _PLAIN_DIFFERENCE, _SPOT = 0.88, 4.5, 5
 # With such an agreement no other alignment needs to be tried.
 _SETTLED = 0.9
@@ -163,7 +164,9 @@ def _fine(proof: NDArray[np.uint8], width: int, height: int) -> NDArray[np.float
     """What lies between noise and shading, at the size of the smaller of two proofs."""
     small = cv2.resize(proof, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
     fine = cv2.GaussianBlur(small, (0, 0), 1) - cv2.GaussianBlur(small, (0, 0), 8)
-    return np.asarray(fine, np.float32)
+    # At the rim a smooth slope seems to bend.
+    rim = min(_RIM, width // 4, height // 4)
+    return np.asarray(fine[rim : height - rim, rim : width - rim], np.float32)
 
 
 def _comes_after(a: Side, b: Side) -> bool:
