@@ -9,14 +9,22 @@ from dataclasses import dataclass
 from babel.dates import format_date, format_timedelta
 from flask import Flask
 
+from image_duplicate_finder.explanations import LACKS
 from image_duplicate_finder.model import GroupKind, ImageInfo, Metadata, PartKind, Relation
 from image_duplicate_finder.origin import Origin, origin_of
-from image_duplicate_finder.results import DecisionKind, DecisionRecord, FileView, GroupSort
+from image_duplicate_finder.results import (
+    DecisionKind,
+    DecisionRecord,
+    FileView,
+    GroupSort,
+    GroupView,
+    MemberView,
+)
 from image_duplicate_finder.sources import library_of
 from image_duplicate_finder.web.formats import decimal, moment, name, number
 from image_duplicate_finder.web.formats import size as formats_size
 from image_duplicate_finder.web.i18n import gettext as _
-from image_duplicate_finder.web.i18n import lazy, lazy_plural, locale, ngettext
+from image_duplicate_finder.web.i18n import gettext_plain, lazy, lazy_plural, locale, ngettext
 
 RELATIONS = {
     Relation.BYTE_IDENTICAL: lazy("Identical files"),
@@ -159,6 +167,17 @@ def contrast(one: FileView, other: FileView) -> list[str]:
     return words
 
 
+def member_note(group: GroupView, member: MemberView) -> str:
+    """Why a member is not proposed for removal, or which file but the keeper holds all of it."""
+    if member.lacks:
+        held = ", ".join(gettext_plain(LACKS[lack]) for lack in member.lacks)
+        return _("only here: %(what)s", what=held)
+    witness = next((each.file for each in group.members if each.file.id == member.witness), None)
+    if witness is not None:
+        return _("all of it is in %(name)s", name=name(witness.path))
+    return ""
+
+
 def differences(keeper: FileView, member: FileView) -> list[str]:
     """In which of its metadata a member is unlike its keeper, in a few words each."""
     mine, theirs = keeper.info.metadata, member.info.metadata
@@ -269,6 +288,7 @@ def install(app: Flask) -> None:
     app.add_template_filter(library_of)
     app.add_template_filter(said_of)
     app.add_template_global(differences)
+    app.add_template_global(member_note)
 
 
 def left_behind(decision: DecisionRecord | None) -> str:
