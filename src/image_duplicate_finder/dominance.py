@@ -29,7 +29,7 @@ from image_duplicate_finder.model import (
 # Strength from which a place differs, departure of the tone curve (grey levels) and ratio of
 # colourfulness from which tones and colours do, decibels from which detail does.
 DIFFERS = 4.0
-_TONES = 12.0
+_TONES = 5.0
 _COLOURS = 1.35
 _DETAIL = 1.0
 # Of so much outside of the shared picture, rounding of the alignment is no explanation.
