@@ -51,8 +51,17 @@ class Judged:
     looks: Mapping[Pair, Look | None]
 
 
-def judged(store: Store, scan: int, matches: Sequence[Match]) -> Judged:
-    """What is known by now of a scan's contents and ``matches``, without another look."""
+def judged(
+    store: Store,
+    scan: int,
+    matches: Sequence[Match],
+    companions: dict[str, tuple[Beside, ...]] | None = None,
+) -> Judged:
+    """What is known by now of a scan's contents and ``matches``, without another look.
+
+    ``companions`` remembers what lies beside files from one call to the next.
+    """
+    companions = {} if companions is None else companions
     contents = store.scans.contents(scan)
     of_pair = {_pair(match): match for match in matches if is_duplicate(match)}
     meeting = sorted({id for pair in of_pair for id in pair})
@@ -63,7 +72,8 @@ def judged(store: Store, scan: int, matches: Sequence[Match]) -> Judged:
         for id, data in store.contents.fingerprints(SEEN.name, SEEN.version, meeting).items()
     }
     met = set(meeting)
-    companions = _companions(each for each in contents if each.id in met or len(each.files) > 1)
+    several = (each for each in contents if each.id in met or len(each.files) > 1)
+    _find_companions([facts.path for each in several for facts in each.files], companions)
     for id in met & best.keys():
         best[id] = _told(best[id], seen.get(id), companions)
     compared = [pair for pair in of_pair if pair[0] in best and pair[1] in best]
@@ -86,10 +96,11 @@ def _told(
     return replace(facts, seen=seen, beside=tuple((each.kind, each.digest) for each in found))
 
 
-def _companions(contents: Iterable[Content]) -> dict[str, tuple[Beside, ...]]:
-    """What lies beside the files of these contents and belongs to them, by path."""
-    paths = [facts.path for content in contents for facts in content.files]
-    return beside(path for path in paths if not is_read_only(path))
+def _find_companions(paths: Iterable[str], known: dict[str, tuple[Beside, ...]]) -> None:
+    """What lies beside files and belongs to them, for those not known yet."""
+    new = [path for path in paths if path not in known and not is_read_only(path)]
+    known.update(dict.fromkeys(new, ()))
+    known.update(beside(new))
 
 
 def look_closer(
@@ -110,8 +121,9 @@ def look_closer(
     verifier = Verifier(store, settings, executor, progress, cancel)
     of_pair = {_pair(match): match for match in matches}
     failed: set[Pair] = set()
+    companions: dict[str, tuple[Beside, ...]] = {}
     for _ in range(_MOST_ROUNDS):
-        now = judged(store, scan, list(of_pair.values()))
+        now = judged(store, scan, list(of_pair.values()), companions)
         groups = duplicate_groups(
             now.contents,
             now.matches,
@@ -143,7 +155,7 @@ def look_closer(
         of_pair |= changed
         with store.atomic():
             store.matches.put(verifier.name, changed.values())
-    return judged(store, scan, list(of_pair.values()))
+    return judged(store, scan, list(of_pair.values()), companions)
 
 
 def _pair(match: Match) -> Pair:
