@@ -43,9 +43,10 @@ _LARGER = 1.1
 # Two files of one resolution whose fine detail agrees no better are both changed, or either is.
 _COHERENT = 0.9
 _QUALITY = 4
-# Softer than its witness by so many decibels at its size, and not by compression: smoothed.
-_SOFTENED = 3.0
-_STRONG_COMPRESSION, _FEWER_BYTES = 90, 0.75
+# Softer than its witness by so many decibels at its size: smoothed. Compression explains some of
+# that, and strong compression any of it.
+_SOFTENED, _SOFTENED_TOO = 3.0, 8.0
+_STRONG_COMPRESSION, _FEWER_BYTES = 75, 0.75
 # Of two that were written longer apart, either may have been turned the right way by somebody.
 _MOMENT_NS = 60 * 10**9
 _A_QUARTER = math.radians(45)
@@ -197,7 +198,8 @@ def _picture(member: KeepFacts, witness: KeepFacts, compared: Compared) -> Itera
         yield Lack.DIFFERS
     if look.tone > _TONES:
         yield Lack.TONES
-    fewer = witness.info.metadata.few_colours and not member.info.metadata.few_colours
+    few = [each.info.metadata.few_colours for each in (member, witness)]
+    fewer = few[1] and not few[0] and not look.drawing
     greyed = member.colourful and not witness.colourful
     if _recoloured(look) or greyed or fewer:
         yield Lack.COLOURS
@@ -224,8 +226,10 @@ def _finer(member: KeepFacts, witness: KeepFacts, look: Look) -> Iterator[Lack]:
     kind = format_class(mine.format, mine.lossless)
     other = format_class(theirs.format, theirs.lossless)
     as_large = 1 / _smallest_scale(look.transform) >= _AS_LARGE
-    changed = look.sharpened or (as_large and look.detail < -_SOFTENED)
-    if changed and not _compressed(member, witness):
+    compressed = _compressed(member, witness)
+    softened = as_large and look.detail < -(_SOFTENED_TOO if compressed else _SOFTENED)
+    strongly = compressed and (mine.metadata.jpeg_quality or 100) <= _STRONG_COMPRESSION
+    if (look.sharpened and not compressed) or (softened and not strongly):
         yield Lack.SHARPNESS
     if _scale(look.transform) < 1 / _LARGER:
         yield Lack.SIZE
@@ -240,12 +244,12 @@ def _finer(member: KeepFacts, witness: KeepFacts, look: Look) -> Iterator[Lack]:
 def _compressed(member: KeepFacts, witness: KeepFacts) -> bool:
     """Whether the member is in the stronger compression, which changes grain and fine detail."""
     a, b = (each.info.metadata.jpeg_quality for each in (member, witness))
-    if a is not None and b is not None:
-        return a < b - _QUALITY
     if member.info.lossless:
         return False
-    if a is not None and witness.info.lossless:
-        return a < _STRONG_COMPRESSION
+    if witness.info.lossless:
+        return True
+    if a is not None and b is not None:
+        return a < b - _QUALITY
     one, other = (each.bytes / max(1, each.info.pixels) for each in (member, witness))
     return one < other * _FEWER_BYTES
 

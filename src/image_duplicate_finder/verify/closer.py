@@ -219,7 +219,8 @@ def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
         another_shot=fine.own_noise,
         differing=float(np.count_nonzero(beyond)) / area,
         recoloured=float(np.count_nonzero(only_colour)) / area,
-        drawing=drawing,
+        # Strong compression makes a drawing look like none.
+        drawing=a.drawing or b.drawing,
         sharpened=fine.sharpened,
     )
 
