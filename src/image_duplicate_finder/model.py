@@ -424,8 +424,9 @@ class Look:
     the share of the shared picture (0 to 1) that differs in any way beyond 4, ``recoloured`` the
     share that differs in colour alone. ``drawing``: one of them at least is a drawing
     (flat areas and few colours: icons, emoji, sprites, charts, pages), in which one spot or one
-    colour that differs makes another picture. ``sharpened`` in decibels is how much sharpening or added grain a has
-    beyond b (negative: b beyond a): that is no detail, and neither of the two is surely worse.
+    colour that differs makes another picture. ``sharpened`` in decibels is how much sharpening or
+    added grain a has beyond b (negative: b beyond a): that is no detail, and neither of the two is
+    surely worse.
     """
 
     transform: Transform
