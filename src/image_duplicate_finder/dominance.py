@@ -9,6 +9,7 @@ measurements behind the limits.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -47,8 +48,6 @@ _QUALITY = 4
 # that, and strong compression any of it.
 _SOFTENED, _SOFTENED_TOO = 3.0, 8.0
 _STRONG_COMPRESSION, _FEWER_BYTES = 75, 0.75
-# Of two that were written longer apart, either may have been turned the right way by somebody.
-_MOMENT_NS = 60 * 10**9
 _A_QUARTER = math.radians(45)
 
 _SAME_PIXELS = (Relation.BYTE_IDENTICAL, Relation.PIXEL_IDENTICAL)
@@ -196,7 +195,7 @@ def _picture(member: KeepFacts, witness: KeepFacts, compared: Compared) -> Itera
         return
     if look.worst >= DIFFERS:
         yield Lack.DIFFERS
-    if look.tone > _TONES:
+    if look.tone > _TONES or match.negative:
         yield Lack.TONES
     few = [each.info.metadata.few_colours for each in (member, witness)]
     fewer = few[1] and not few[0] and not look.drawing
@@ -207,9 +206,8 @@ def _picture(member: KeepFacts, witness: KeepFacts, compared: Compared) -> Itera
         yield Lack.AREA
     if match.share_b < _CROP:
         yield Lack.CROP
-    turned = _turned(look)
-    apart = abs(member.mtime_ns - witness.mtime_ns) > _MOMENT_NS
-    if (turned and apart) or (look.drawing and (turned or look.mirrored)):
+    turned = _turned(look) and not _derived(member, witness, look)
+    if turned or (look.drawing and (_turned(look) or look.mirrored)):
         yield Lack.ORIENTATION
     if member.transparent and not witness.transparent:
         yield Lack.TRANSPARENCY
@@ -263,6 +261,18 @@ def _lighter(mine: ImageInfo, theirs: ImageInfo, look: Look) -> bool:
     return a is not None and b is not None and a > b + _QUALITY and look.coherence < _COHERENT
 
 
+def _derived(member: KeepFacts, witness: KeepFacts, look: Look) -> bool:
+    """Whether the member was evidently made of the witness: smaller, softer, or lossy of lossless.
+
+    Of two that are as good, either may be the one that somebody turned the right way up.
+    """
+    return (
+        _scale(look.transform) > _LARGER
+        or look.detail < -_DETAIL
+        or (witness.info.lossless and not member.info.lossless)
+    )
+
+
 def _turned(look: Look) -> bool:
     """Whether the witness shows the member on its side or upside down."""
     matrix = homogeneous(look.transform)
@@ -288,15 +298,13 @@ def _smallest_scale(transform: Transform) -> float:
 def revised(match: Match, look: Look | None, a: ImageInfo, b: ImageInfo) -> Match:
     """The match of a with b as the closer look at it judges: other pictures are no duplicates.
 
-    Another exposure of the scene, a drawing in which a spot or a colour differs, and a picture
-    recoloured in a part are other pictures, which only look alike. What differs in the same
-    photograph is called edited.
+    Another exposure of the scene, and a drawing in which a spot or a colour differs, are other
+    pictures, which only look alike. What differs in the same photograph is called edited.
     """
     if look is None or not match.same_photograph or match.relation in _NOT_COPIES:
         return match
-    changed = look.worst >= DIFFERS or look.tone > _TONES or _recoloured(look)
-    in_part = _RECOLOURED_PART < look.recoloured < _RECOLOURED_WHOLE and not _recoloured(look)
-    if _another_shot(look, a, b) or (look.drawing and changed) or in_part:
+    changed = _changed(look)
+    if _another_shot(look, a, b) or (look.drawing and changed):
         return replace(match, relation=Relation.SIMILAR, same_photograph=False)
     if changed and look.differing > _VISIBLE and match.relation in _PLAIN:
         return replace(match, relation=Relation.EDITED)
@@ -305,9 +313,9 @@ def revised(match: Match, look: Look | None, a: ImageInfo, b: ImageInfo) -> Matc
 
 _NOT_COPIES = (*_SAME_PIXELS, Relation.CONTAINS, Relation.SIMILAR)
 _PLAIN = (Relation.REENCODED, Relation.RESIZED)
-# Of so much a part was recoloured, of so much all of it.
-_RECOLOURED_PART, _RECOLOURED_WHOLE = 0.04, 0.5
 _VISIBLE = 0.002
+# Exposures of one scene are about as sharp; what one lost beside the other, an edit took.
+_AS_SHARP = 3.0
 
 
 def _another_shot(look: Look, a: ImageInfo, b: ImageInfo) -> bool:
@@ -319,7 +327,12 @@ def _another_shot(look: Look, a: ImageInfo, b: ImageInfo) -> bool:
     taken = [(each.metadata.taken, each.metadata.subsecond) for each in (a, b)]
     if None not in (taken[0][0], taken[1][0]):
         return look.another_shot and taken[0] != taken[1]
-    return look.another_shot and a.format == b.format
+    return look.another_shot and a.format == b.format and abs(look.detail) < _AS_SHARP
+
+
+def _changed(look: Look) -> bool:
+    """Whether anything but size, compression and detail tells the two apart."""
+    return look.worst >= DIFFERS or look.tone > _TONES or _recoloured(look)
 
 
 def _recoloured(look: Look) -> bool:
@@ -336,8 +349,9 @@ def standings(
     carried from pair to pair.
     """
     dominated: set[int] = set()
+    holds: Counter[int] = Counter()
     near: dict[int, list[tuple[int, float]]] = {}
-    border: dict[int, float] = {}
+    bordered: set[int] = set()
     enlarged: set[int] = set()
     for a, b in pairs:
         compared = evidence.compared(a, b)
@@ -347,35 +361,45 @@ def standings(
         assert back is not None
         a_is_held = not lacking(best[a], best[b], compared)
         b_is_held = not lacking(best[b], best[a], back)
+        holds.update({a: b_is_held, b: a_is_held})
         if a_is_held != b_is_held:
             dominated.add(a if a_is_held else b)
-        look = compared.look
-        detail = 0.0 if look is None else look.detail
-        if look is not None and abs(detail) <= _DETAIL:
+        look, match = compared.look, compared.match
+        if look is None or match is None:
+            near.setdefault(a, []).append((b, 0.0))
+            near.setdefault(b, []).append((a, 0.0))
+            continue
+        # Noise is no detail, and a filter can look like any: only equal pictures are compared.
+        if _changed(look) or look.sharpened:
+            continue
+        detail = look.detail
+        if abs(detail) <= _DETAIL:
             lighter = _lighter(best[a].info, best[b].info, look)
             heavier = _lighter(best[b].info, best[a].info, look)
             detail = _STEP * (lighter - heavier)
         near.setdefault(a, []).append((b, -detail))
         near.setdefault(b, []).append((a, detail))
-        if look is not None:
+        if min(match.share_a, match.share_b) >= _SAME_FRAME:
             scale = _scale(look.transform)
             if abs(look.detail) <= _DETAIL and not 1 / _LARGER < scale < _LARGER:
                 enlarged.add(a if scale < 1 else b)
-            border[a] = max(border.get(a, 0.0), look.border_a)
-            border[b] = max(border.get(b, 0.0), look.border_b)
+        elif match.relation is not Relation.CROPPED:
+            bordered.update([a] * (look.border_a > _REST) + [b] * (look.border_b > _REST))
     levels = _levels(near, best)
     return {
         id: Standing(
-            measured=True,
+            measured=id in levels,
             dominated=id in dominated,
-            level=round(levels[id] / _STEP),
+            holds=count,
+            level=round(levels.get(id, 0.0) / _STEP),
             enlarged=id in enlarged,
-            bordered=border.get(id, 0.0) > _REST,
+            bordered=id in bordered,
         )
-        for id in near
+        for id, count in holds.items()
     }
 
 
+_SAME_FRAME = 0.97
 _STEP = 2.0
 
 

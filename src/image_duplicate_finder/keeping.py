@@ -20,13 +20,14 @@ class Standing:
     """How a picture stands among those that it was compared with, see :mod:`.dominance`.
 
     ``measured``: detail was compared, so what headers say of quality no longer counts.
-    ``dominated``: another one holds all of it and more. ``level`` of measured detail, in steps
+    ``holds`` counts those of which it was shown to hold all. ``dominated``: another one holds all of it and more. ``level`` of measured detail, in steps
     that are no measurement noise; higher is finer. ``enlarged``: it has more pixels than another
     and shows no more. ``bordered``: a flat border or bar surrounds what it shares with others.
     """
 
     measured: bool = False
     dominated: bool = False
+    holds: int = 0
     level: int = 0
     enlarged: bool = False
     bordered: bool = False
@@ -137,7 +138,7 @@ _UNKNOWN = "~"
 _VALUES: dict[KeepRule, Callable[[KeepFacts], tuple[Any, ...]]] = {
     KeepRule.PROTECTED: lambda facts: (not facts.protected,),
     KeepRule.WHOLE: lambda facts: (facts.partial,),
-    KeepRule.COMPLETE: lambda facts: (facts.standing.dominated,),
+    KeepRule.COMPLETE: lambda facts: (facts.standing.dominated, -facts.standing.holds),
     KeepRule.ORIGINAL: lambda facts: (not is_camera_original(facts),),
     KeepRule.DETAIL: lambda facts: (
         -facts.standing.level,

@@ -30,7 +30,7 @@ from image_duplicate_finder.verify.wording import describe
 
 Pair = tuple[int, int]
 
-_MOST_ROUNDS = 5
+_MOST_ROUNDS = 8
 # A picture is decoded once more for each so many of its partners.
 _PARTNERS = 8
 # Other files that a member is compared with where its keeper lacks something.

@@ -33,6 +33,7 @@ _CLOSE_SCALE = 0.98
 _FLAT = 3.0
 _GREY, _COLOUR_SHARE = 10, 0.002
 _SAMPLED, _VERY_FEW = 4096, 32
+_HARDLY_MORE = 0.5
 _FEW_COLOURS, _FLAT_STEP, _FLAT_SHARE = 0.6, 1, 0.3
 
 Plane = NDArray[np.float32]
@@ -46,8 +47,8 @@ class Prepared:
     ``width``, ``height``: the upright picture at full size. ``small``: RGB (h, w, 3) of at most
     :data:`AREA` pixels; ``luma``: grey at the size it was decoded. ``alpha`` belongs to
     ``small``; None if everything is opaque. ``colourful``: colour can be seen in it.
-    ``drawing``: flat areas in few colours. ``lossless``: nothing was lost in the file.
-    ``bits_used``: the bits per channel that its values need.
+    ``drawing``: flat areas in few colours; ``few`` is the share of the most common ones.
+    ``lossless``: nothing was lost in the file. ``bits_used``: the bits per channel that its values need.
     """
 
     width: int
@@ -57,6 +58,7 @@ class Prepared:
     alpha: Bytes | None = None
     colourful: bool = True
     drawing: bool = False
+    few: float = 0.0
     few_colours: bool = False
     lossless: bool = False
     bits_used: int = 8
@@ -95,6 +97,7 @@ def prepare(picture: Picture) -> Prepared:
         alpha=alpha,
         colourful=_is_colourful(small),
         drawing=_is_drawing(small),
+        few=_few_share(small),
         few_colours=info.metadata.few_colours,
         lossless=info.lossless,
         bits_used=info.bit_depth,
@@ -122,15 +125,19 @@ def _is_drawing(small: Bytes) -> bool:
     pixels = small.reshape(-1, 3)[:: max(1, small.size // 3 // _SAMPLED)].astype(np.uint32)
     if len(np.unique((pixels[:, 0] << 16) | (pixels[:, 1] << 8) | pixels[:, 2])) <= _VERY_FEW:
         return True
-    red, green, blue = (channel.astype(np.uint16) >> 4 for channel in cv2.split(small))
-    codes = (red << 8) | (green << 4) | blue
-    counts = np.sort(np.bincount(codes.ravel(), minlength=4096))[::-1]
-    few = float(counts[:8].sum()) / codes.size
-    if few <= _FEW_COLOURS:
+    if _few_share(small) <= _FEW_COLOURS:
         return False
     steps = cv2.split(cv2.morphologyEx(small, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
     flat = cv2.max(cv2.max(steps[0], steps[1]), steps[2]) <= _FLAT_STEP
     return float(np.mean(flat)) > _FLAT_SHARE
+
+
+def _few_share(small: Bytes) -> float:
+    """The share of pixels in the eight most common of 4,096 colours."""
+    red, green, blue = (channel.astype(np.uint16) >> 4 for channel in cv2.split(small))
+    codes = (red << 8) | (green << 4) | blue
+    counts = np.sort(np.bincount(codes.ravel(), minlength=4096))[::-1]
+    return float(counts[:8].sum()) / codes.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +226,8 @@ def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
         another_shot=fine.own_noise,
         differing=float(np.count_nonzero(beyond)) / area,
         recoloured=float(np.count_nonzero(only_colour)) / area,
-        # Strong compression makes a drawing look like none.
-        drawing=a.drawing or b.drawing,
+        # Strong compression blurs a drawing's few colours, but does not make many of them.
+        drawing=(a.drawing and b.few > _HARDLY_MORE) or (b.drawing and a.few > _HARDLY_MORE),
         sharpened=fine.sharpened,
     )
 
