@@ -24,6 +24,7 @@ from image_duplicate_finder.grouping import rank_of
 from image_duplicate_finder.model import FileStat, Fingerprint, GroupKind, ImageInfo
 from image_duplicate_finder.progress import CancelToken
 from image_duplicate_finder.results import GroupQuery, ScanState
+from image_duplicate_finder.scan.deciding import judged
 from image_duplicate_finder.scan.matching import find_matches
 from image_duplicate_finder.scan.publish import publish_groups
 from image_duplicate_finder.settings import ScanSettings
@@ -124,7 +125,7 @@ def match_and_group(library: Path) -> dict[str, Any]:
     with LocalExecutor(settings.limits) as executor:
         matches = find_matches(store, contents, rank, settings, executor, clock, CancelToken())
     clock("group")
-    publish_groups(store, scan, settings, matches)
+    publish_groups(store, scan, settings, judged(store, scan, matches))
     costs = clock.costs()
     store.scans.finish(scan, ScanState.DONE)
     return {"stages": costs, **_found(store, scan, truth["pairs"])}

@@ -24,6 +24,7 @@ from image_duplicate_finder.library import Library
 from image_duplicate_finder.model import GroupKind, Match, Relation
 from image_duplicate_finder.results import GroupQuery, ScanState
 from image_duplicate_finder.scan.basis import verifier_name
+from image_duplicate_finder.scan.deciding import judged
 from image_duplicate_finder.scan.publish import publish_groups
 from image_duplicate_finder.settings import SIMILARITY_PRESETS, ScanSettings
 from image_duplicate_finder.store import Store
@@ -55,7 +56,7 @@ def fill(folder: Path, pictures: int, pairs: int, *, apart: bool = False, seed: 
         store.look_alikes.replace(scan, a, b, cosine.astype(np.float32))
         store.scans.update(scan, files=pictures, decoded=pictures, failures=0)
         matches = store.matches.among(verifier_name(settings.mode), set(contents))
-        publish_groups(store, scan, settings, matches)
+        publish_groups(store, scan, settings, judged(store, scan, matches))
         store.scans.finish(scan, ScanState.DONE)
     store.close()
     return scan

@@ -19,10 +19,11 @@ from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule
 class Standing:
     """How a picture stands among those that it was compared with, see :mod:`.dominance`.
 
-    ``measured``: detail was compared, so what headers say of quality no longer counts.
-    ``holds`` counts those of which it was shown to hold all. ``dominated``: another one holds all of it and more. ``level`` of measured detail, in steps
-    that are no measurement noise; higher is finer. ``enlarged``: it has more pixels than another
-    and shows no more. ``bordered``: a flat border or bar surrounds what it shares with others.
+    ``measured``: detail was compared, so what headers say of quality no longer counts. ``holds``
+    counts those of which it was shown to hold all. ``dominated``: another one holds all of it and
+    more. ``level`` of measured detail, in steps that are no measurement noise; higher is finer.
+    ``enlarged``: it has more pixels than another and shows no more. ``bordered``: a flat border or
+    bar surrounds what it shares with others.
     """
 
     measured: bool = False

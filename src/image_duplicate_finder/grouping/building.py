@@ -69,20 +69,22 @@ class Builder:
         judged: dict[int, dict[str, Any]] = {}
         for copy in sorted(copies, key=lambda each: self._ranked.keys[each.file]):
             content = content_of[copy.file]
-            best: tuple[tuple[Lack, ...], KeepFacts, Compared] | None = None
+            best: tuple[tuple[int, bool], tuple[Lack, ...], KeepFacts, Compared] | None = None
             for witness in staying[:_MOST_WITNESSES]:
                 compared = self._evidence.compared(content, content_of[witness.file])
                 if compared is None:
                     continue
                 lacks = lacking(copy, witness, compared)
-                if best is None or len(lacks) < len(best[0]):
-                    best = lacks, witness, compared
-                if not lacks:
+                # What is behind a URL or in an archive cannot be checked just before a removal.
+                lasting = not is_read_only(witness.path)
+                worth = len(lacks), not lasting
+                if best is None or worth < best[0]:
+                    best = worth, lacks, witness, compared
+                if not lacks and lasting:
                     break
             assert best is not None, "a member matches its keeper"
-            lacks, witness, compared = best
-            # What stands behind a URL or in an archive cannot be checked just before a removal.
-            fixed = copy.file in self._ranked.nodes[content].fixed or is_read_only(witness.path)
+            (_, fleeting), lacks, witness, compared = best
+            fixed = copy.file in self._ranked.nodes[content].fixed or fleeting
             if lacks or fixed:
                 staying.append(copy)
             look = compared.look

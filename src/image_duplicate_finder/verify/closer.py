@@ -34,7 +34,9 @@ _FLAT = 3.0
 _GREY, _COLOUR_SHARE = 10, 0.002
 _SAMPLED, _VERY_FEW = 4096, 32
 _HARDLY_MORE = 0.5
-_FEW_COLOURS, _FLAT_STEP, _FLAT_SHARE = 0.6, 1, 0.3
+# Of photos with a wide sky up to 0.77 lie in eight colours, but more than 50 colours are seen.
+_SEEN, _MANY_COLOURS = 0.001, 50
+_FEW_COLOURS, _FLAT_STEP, _FLAT_SHARE = 0.75, 1, 0.3
 
 Plane = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -48,7 +50,8 @@ class Prepared:
     :data:`AREA` pixels; ``luma``: grey at the size it was decoded. ``alpha`` belongs to
     ``small``; None if everything is opaque. ``colourful``: colour can be seen in it.
     ``drawing``: flat areas in few colours; ``few`` is the share of the most common ones.
-    ``lossless``: nothing was lost in the file. ``bits_used``: the bits per channel that its values need.
+    ``lossless``: nothing was lost in the file. ``bits_used``: the bits per channel that its
+    values need.
     """
 
     width: int
@@ -97,7 +100,7 @@ def prepare(picture: Picture) -> Prepared:
         alpha=alpha,
         colourful=_is_colourful(small),
         drawing=_is_drawing(small),
-        few=_few_share(small),
+        few=float(_colour_shares(small)[:8].sum()),
         few_colours=info.metadata.few_colours,
         lossless=info.lossless,
         bits_used=info.bit_depth,
@@ -125,19 +128,19 @@ def _is_drawing(small: Bytes) -> bool:
     pixels = small.reshape(-1, 3)[:: max(1, small.size // 3 // _SAMPLED)].astype(np.uint32)
     if len(np.unique((pixels[:, 0] << 16) | (pixels[:, 1] << 8) | pixels[:, 2])) <= _VERY_FEW:
         return True
-    if _few_share(small) <= _FEW_COLOURS:
+    shares = _colour_shares(small)
+    if shares[:8].sum() <= _FEW_COLOURS or np.count_nonzero(shares > _SEEN) > _MANY_COLOURS:
         return False
     steps = cv2.split(cv2.morphologyEx(small, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
     flat = cv2.max(cv2.max(steps[0], steps[1]), steps[2]) <= _FLAT_STEP
     return float(np.mean(flat)) > _FLAT_SHARE
 
 
-def _few_share(small: Bytes) -> float:
-    """The share of pixels in the eight most common of 4,096 colours."""
+def _colour_shares(small: Bytes) -> NDArray[np.float64]:
+    """The shares of pixels in each of 4,096 colours, the most common first."""
     red, green, blue = (channel.astype(np.uint16) >> 4 for channel in cv2.split(small))
     codes = (red << 8) | (green << 4) | blue
-    counts = np.sort(np.bincount(codes.ravel(), minlength=4096))[::-1]
-    return float(counts[:8].sum()) / codes.size
+    return np.asarray(np.sort(np.bincount(codes.ravel(), minlength=4096))[::-1] / codes.size)
 
 
 @dataclass(frozen=True, slots=True)
