@@ -134,16 +134,27 @@ class RunBackup:
             except FileExistsError:
                 continue
             break
-        origin = Origin(root, folder, made.backup.mark, volumes, volume_of(folder))
-        made._write(BACKUP_MARKER_NAME, f"{_MARKER}\n{json.dumps(origin.to_dict())}\n")
+        try:
+            made._furnish(f"{time:%Y-%m-%d %H:%M:%S}")
+        except OSError:
+            # Another place is tried, and the journal forgets this one: nothing is left in it.
+            with contextlib.suppress(OSError):
+                prune(folder)
+            raise
+        return made
+
+    def _furnish(self, time: str) -> None:
+        """Write the files that a backup has from the start. Raises OSError."""
+        folder, root, mark = self.backup.folder, self.backup.root, self.backup.mark
+        origin = Origin(root, folder, mark, self.backup.volumes, volume_of(folder))
+        self._write(BACKUP_MARKER_NAME, f"{_MARKER}\n{json.dumps(origin.to_dict())}\n")
         for own, text in KEEP_OUT.items():
-            made._write(own, text)
-        readme = _README.format(time=f"{time:%Y-%m-%d %H:%M:%S}", root=root, run=run)
-        made._write(README_NAME, readme)
-        made._write(MANIFEST_NAME, "")
+            self._write(own, text)
+        self._write(README_NAME, _README.format(time=time, root=root, run=self.backup.run))
+        self._write(MANIFEST_NAME, "")
+        parent = os.path.dirname(folder)
         for path in (folder, parent, os.path.dirname(parent)):
             fs.fsync_path(path)
-        return made
 
     def place_for(self, path: str, tree: str = "removed") -> str:
         """A free place for the file of this path; its folders are made. Raises OSError."""
