@@ -36,6 +36,7 @@ _SAMPLED, _VERY_FEW = 4096, 32
 _HARDLY_MORE = 0.5
 # Of photos with a wide sky up to 0.77 lie in eight colours, but more than 50 colours are seen.
 _SEEN, _MANY_COLOURS = 0.001, 50
+_ICON, _FEW_IN_AN_ICON = 160 * 160, 0.6
 _FEW_COLOURS, _FLAT_STEP, _FLAT_SHARE = 0.75, 1, 0.3
 
 Plane = NDArray[np.float32]
@@ -129,7 +130,11 @@ def _is_drawing(small: Bytes) -> bool:
     if len(np.unique((pixels[:, 0] << 16) | (pixels[:, 1] << 8) | pixels[:, 2])) <= _VERY_FEW:
         return True
     shares = _colour_shares(small)
-    if shares[:8].sum() <= _FEW_COLOURS or np.count_nonzero(shares > _SEEN) > _MANY_COLOURS:
+    few = float(shares[:8].sum())
+    if small.shape[0] * small.shape[1] <= _ICON:
+        if few <= _FEW_IN_AN_ICON:
+            return False
+    elif few <= _FEW_COLOURS or np.count_nonzero(shares > _SEEN) > _MANY_COLOURS:
         return False
     steps = cv2.split(cv2.morphologyEx(small, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
     flat = cv2.max(cv2.max(steps[0], steps[1]), steps[2]) <= _FLAT_STEP
