@@ -67,6 +67,7 @@ def test_clicks_shift_clicks_and_the_bar_that_counts(
     boxes.nth(6).click(modifiers=["Shift"])
     count(page, 7)
     assert stored.selection(scene.scan).files == 7
+    expect(first).to_be_checked(timeout=15_000)
     # The picture takes the shift key as well, and takes the boxes off again.
     page.locator("label.tile-picture:has(.pick:not(:disabled)) img").nth(0).click(
         modifiers=["Shift"]
