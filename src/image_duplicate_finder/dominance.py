@@ -50,7 +50,7 @@ _SOFTENED, _SOFTENED_TOO = 3.0, 8.0
 _STRONG_COMPRESSION, _FEWER_BYTES = 75, 0.75
 _A_QUARTER = math.radians(45)
 
-_SAME_PIXELS = (Relation.BYTE_IDENTICAL, Relation.PIXEL_IDENTICAL)
+SAME_PIXELS = (Relation.BYTE_IDENTICAL, Relation.PIXEL_IDENTICAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Compared:
     @property
     def same_pixels(self) -> bool:
         """Whether both show the same pixels exactly."""
-        return self.match is None or self.match.relation in _SAME_PIXELS
+        return self.match is None or self.match.relation in SAME_PIXELS
 
 
 class Evidence:
@@ -311,7 +311,7 @@ def revised(match: Match, look: Look | None, a: ImageInfo, b: ImageInfo) -> Matc
     return match
 
 
-_NOT_COPIES = (*_SAME_PIXELS, Relation.CONTAINS, Relation.SIMILAR)
+_NOT_COPIES = (*SAME_PIXELS, Relation.CONTAINS, Relation.SIMILAR)
 _PLAIN = (Relation.REENCODED, Relation.RESIZED)
 _VISIBLE = 0.002
 # Exposures of one scene are about as sharp; what one lost beside the other, an edit took.

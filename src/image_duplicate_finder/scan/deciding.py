@@ -13,13 +13,19 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from image_duplicate_finder.discover.beside import Beside, beside
-from image_duplicate_finder.dominance import Evidence, facts_lacking, revised, standings
+from image_duplicate_finder.dominance import (
+    SAME_PIXELS,
+    Evidence,
+    facts_lacking,
+    revised,
+    standings,
+)
 from image_duplicate_finder.executors.engine import Executor
 from image_duplicate_finder.executors.messages import LookAnswer, Looked, LookTask, Partner
 from image_duplicate_finder.fingerprint.specs import SEEN
 from image_duplicate_finder.grouping import Content, duplicate_groups, is_duplicate
 from image_duplicate_finder.keeping import NO_STANDING, KeepFacts
-from image_duplicate_finder.model import Fingerprint, Group, Look, Match, Relation, Seen
+from image_duplicate_finder.model import Fingerprint, Group, Look, Match, Seen
 from image_duplicate_finder.progress import CancelToken, Progress, Step
 from image_duplicate_finder.scan.verification import Verifier, stop_if_asked
 from image_duplicate_finder.settings import ScanSettings
@@ -36,7 +42,6 @@ _PARTNERS = 8
 # Other files that a member is compared with where its keeper lacks something.
 _OTHER_WITNESSES = 3
 _ANSWERS_AT_ONCE = 64
-_SAME_PIXELS = (Relation.BYTE_IDENTICAL, Relation.PIXEL_IDENTICAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +144,7 @@ def look_closer(
             of_pair[pair]
             for pair in wanted
             if pair in of_pair and pair not in now.looks and pair not in failed
-            if is_duplicate(of_pair[pair]) and of_pair[pair].relation not in _SAME_PIXELS
+            if is_duplicate(of_pair[pair]) and of_pair[pair].relation not in SAME_PIXELS
         ]
         if not todo:
             return now

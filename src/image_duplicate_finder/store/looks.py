@@ -92,12 +92,3 @@ class LookStore:
             )
             found.update(((a, b), unpack(data)) for a, b, data in rows if b in wanted)
         return found
-
-    def between(self, version: int, pairs: Sequence[Pair]) -> dict[Pair, Look | None]:
-        """The looks of this version at these pairs ``(low id, high id)``, those that exist."""
-        wanted = set(pairs)
-        return {
-            pair: look
-            for pair, look in self.known(version, {id for pair in pairs for id in pair}).items()
-            if pair in wanted
-        }
