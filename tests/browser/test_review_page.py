@@ -487,6 +487,7 @@ def test_every_thumbnail_is_there_and_nothing_jumps(
     visit = enter(server)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/?q=original")
+    expect(page.locator(".tile-image").first).to_be_visible()
     before = page.locator(".tile-image").evaluate_all("all => all.map(one => one.clientHeight)")
     for image in page.locator(".tile-image").all():
         image.scroll_into_view_if_needed()
