@@ -1,9 +1,10 @@
-"""Make ``library-1.zip``: a library as this version of the program writes it.
+"""Make a ``library-N.zip``: a library as this version of the program writes it.
 
     python -m tests.core.old_library.make ZIP
 
-Run once for a version whose libraries people have; later versions must open what it made. The
-pictures themselves are not kept: their folder is gone when the library is opened again.
+Run once for a version whose libraries people have; later versions must open what it made. Of the
+pictures only the backup of the removed one is kept: the scanned folder is gone when the library is
+opened again.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from image_duplicate_finder import Library
+from image_duplicate_finder.removal import BACKUP_FOLDER_NAME
 from image_duplicate_finder.results import GroupQuery, GroupView
 from image_duplicate_finder.settings import BackupMode, ScanSettings
 from tests.painting import paint_photo
@@ -56,6 +58,11 @@ def paint() -> None:
     page[460:640, 620:860] = cv2.resize(paint_photo(16), half, interpolation=cv2.INTER_AREA)
     _save("fifth.jpg", fifth, quality=90)
     _save("page with the fifth.jpg", page, quality=90)
+    sixth = paint_photo(17)
+    _save("sixth.jpg", sixth, quality=95)
+    _save("sixth smaller.jpg", cv2.resize(sixth, (360, 270), interpolation=cv2.INTER_AREA))
+    _save("sixth half.jpg", cv2.resize(sixth, half, interpolation=cv2.INTER_AREA), quality=90)
+    _save("sixth paler.jpg", np.uint8(30 + sixth // 2), quality=90)
     (FOLDER / "photos/broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
 
 
@@ -73,6 +80,11 @@ def described(groups: list[GroupView]) -> list[dict[str, object]]:
         }
         for group in groups
     ]
+
+
+def history(library: Library) -> list[list[object]]:
+    """What a person sees of removals, as JSON has it."""
+    return [[r.id, r.action, r.mode, r.state, dict(r.counts), r.held] for r in library.history()]
 
 
 def _group_of(library: Library, name: str) -> GroupView:
@@ -105,10 +117,15 @@ def main(target: str) -> None:
         library.select(
             (group.id, m.file.id) for m in group.members if m.file.path.endswith("half.jpg")
         )
+        sixth_group = _group_of(library, "sixth.jpg")
+        before = described(library.all_groups(1))
+        library.split(sixth_group.id, [m.file.id for m in sixth_group.members[:2]])
         seen = {
+            "before_the_last_decision": before,
             "groups": described(library.all_groups(1)),
             "dismissed": [[p.first_path, p.second_path] for p in library.dismissed()],
-            "failures": [each.path for each in library.failures(1)],
+            "failures": [[e.path, e.stage, e.message] for e in library.failures(1)],
+            "history": history(library),
             "removed": [[i.path, i.state] for i in library.run_items(1)],
         }
     with zipfile.ZipFile(target, "w", zipfile.ZIP_LZMA) as archive:
@@ -119,6 +136,8 @@ def main(target: str) -> None:
             database.execute("PRAGMA journal_mode = DELETE")
             database.close()
             archive.write(FOLDER / "library" / name, name)
+        for path in sorted((FOLDER / BACKUP_FOLDER_NAME).rglob("*")):
+            archive.write(path, path.relative_to(FOLDER))
         archive.writestr("seen.json", json.dumps(seen, indent=1))
     shutil.rmtree(FOLDER)
 
