@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-_LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "faiss-cpu", "onnxruntime", "numba")
+_LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "onnxruntime", "numba")
 
 
 def describe() -> dict[str, Any]:

@@ -72,7 +72,7 @@ def unsupported() -> str | None:
         return "On a Mac with an Intel processor Python 3.11, 3.12 or 3.13 is needed (Numba)."
     if sys.platform == "linux" and platform.libc_ver()[0] != "glibc":
         return (
-            "This Linux has no glibc (Alpine?), and OpenCV, Numba, FAISS and ONNX Runtime have "
+            "This Linux has no glibc (Alpine?), and OpenCV, Numba and ONNX Runtime have "
             "no packages for it: use the container (docs/install.md)."
         )
     return None

@@ -45,7 +45,6 @@ _SAID_PLAINLY = {
 """SPDX names where a package's own metadata have none."""
 
 _LINKED_IN = {
-    "faiss-cpu": ("FAISS (MIT)",),
     "llvmlite": ("LLVM (Apache-2.0 WITH LLVM-exception)",),
     "pylibjxl": (
         "libjxl (BSD-3-Clause)",

@@ -42,7 +42,6 @@ _LARGEST_DIFFERENCE = 16.0
 _PARTS = {
     "rawpy": ("camera RAW files", "rawpy"),
     "onnxruntime": ("look-alikes (CNN features)", "onnxruntime"),
-    "faiss-cpu": ("search among feature vectors", "faiss"),
     "numba": ("fast candidate search", "numba"),
     "opencv-python-headless": ("keypoints and alignment", "cv2"),
     "send2trash": ("the system's trash", "send2trash"),

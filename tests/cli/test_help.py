@@ -10,7 +10,7 @@ import pytest
 
 from image_duplicate_finder.cli.app import VERBS, idf
 
-HEAVY = ("numpy", "cv2", "PIL", "flask", "rich", "sqlite3", "faiss", "numba", "onnxruntime")
+HEAVY = ("numpy", "cv2", "PIL", "flask", "rich", "sqlite3", "numba", "onnxruntime")
 
 
 def _verb(name: str) -> click.Command:

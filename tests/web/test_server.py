@@ -74,7 +74,7 @@ def test_the_app_starts_without_what_only_pictures_need() -> None:
         "from image_duplicate_finder.library import Library\n"
         "from image_duplicate_finder.web import create_app, server\n"
         "create_app(Library.open(tempfile.mkdtemp()))\n"
-        "heavy = {'numpy', 'cv2', 'PIL', 'faiss', 'onnxruntime', 'numba'}\n"
+        "heavy = {'numpy', 'cv2', 'PIL', 'onnxruntime', 'numba'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
     answer = subprocess.run(

@@ -1,6 +1,6 @@
 """Nearest neighbours and similar pairs among L2-normalised vectors.
 
-Exact up to :data:`EXACT_UP_TO` vectors, by faiss; beyond, each vector looks at the cells nearest
+Exact up to :data:`EXACT_UP_TO` vectors; beyond, each vector looks at the cells nearest
 to it (:mod:`image_duplicate_finder.search.cells`).
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image_duplicate_finder.model import UNCALIBRATED, Calibration
-from image_duplicate_finder.search.cells import Cells
+from image_duplicate_finder.search.cells import Cells, largest
 
 EXACT_UP_TO = 20_000
 MOST_NEIGHBOURS = 64
@@ -21,6 +21,8 @@ MOST_NEIGHBOURS = 64
 
 # Vectors that ask at a time: this bounds the memory that the answers take.
 _BLOCK = 32_768
+# Vectors that are multiplied with all others at a time: 40 MB of products for EXACT_UP_TO vectors.
+_COMPARED_AT_ONCE = 512
 # With how many others each vector is compared, about, where not with all.
 _COMPARED = 6_000
 
@@ -135,7 +137,7 @@ def _neighbour_blocks(vectors: Vectors, k: int, limit: float) -> Iterator[_Block
     for start in range(0, count, _BLOCK):
         if cells is None:
             numbers = np.arange(start, min(start + _BLOCK, count))
-            rows, cosines = _exact(vectors, numbers, k)
+            rows, cosines = _exact(vectors, numbers, k, limit)
         else:
             numbers = cells.order[start : start + _BLOCK]
             rows, cosines = cells.nearest(numbers, k, limit)
@@ -143,22 +145,15 @@ def _neighbour_blocks(vectors: Vectors, k: int, limit: float) -> Iterator[_Block
 
 
 def _exact(
-    vectors: Vectors, numbers: NDArray[np.int64], k: int
+    vectors: Vectors, numbers: NDArray[np.int64], k: int, limit: float
 ) -> tuple[NDArray[np.int64], Vectors]:
     """Rows and cosines of the ``k`` nearest others of ``numbers``, by comparing with all."""
-    import faiss
-
-    index = faiss.IndexFlatIP(vectors.shape[1])
-    index.add(np.ascontiguousarray(vectors, np.float32))
-    cosines, rows = index.search(np.ascontiguousarray(vectors[numbers], np.float32), k + 1)
-    return _without_self(numbers, rows, cosines)
-
-
-def _without_self(
-    numbers: NDArray[np.int64], rows: NDArray[np.int64], cosines: Vectors
-) -> tuple[NDArray[np.int64], Vectors]:
-    """Take each query's own row out, or its last answer where equal vectors pushed it out."""
-    own = rows == numbers[:, None]
-    own[~own.any(1), -1] = True
-    shape = (len(rows), rows.shape[1] - 1)
-    return rows[~own].reshape(shape), cosines[~own].reshape(shape)
+    rows = np.empty((len(numbers), k), np.int64)
+    cosines = np.empty((len(numbers), k), np.float32)
+    for start in range(0, len(numbers), _COMPARED_AT_ONCE):
+        part = slice(start, start + _COMPARED_AT_ONCE)
+        asked = numbers[part]
+        products = vectors[asked] @ vectors.T
+        products[np.arange(len(asked)), asked] = -np.inf
+        rows[part], cosines[part] = largest(products, k, limit)
+    return rows, cosines
