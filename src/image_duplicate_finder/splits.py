@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from image_duplicate_finder.discover import Discovery, clean_roots, discover, is_inside
-from image_duplicate_finder.discover.elsewhere import listing
+from image_duplicate_finder.discover.walk import listing
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.model import Failure, GroupKind, Relation

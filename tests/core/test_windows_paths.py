@@ -12,7 +12,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from image_duplicate_finder.discover import roots
+from image_duplicate_finder.discover import walk
 from image_duplicate_finder.sources import names
 from image_duplicate_finder.web import paths
 
@@ -26,33 +26,33 @@ LONG = "\\\\?\\C:\\" + "\\".join(["a folder with quite a long name"] * 12)
 def windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the functions see Windows' rules in place of this system's."""
     rules = SimpleNamespace(**{**vars(os), "name": "nt", "sep": "\\", "path": ntpath})
-    modules: tuple[ModuleType, ...] = (roots, names, paths)
+    modules: tuple[ModuleType, ...] = (walk, names, paths)
     for module in modules:
         monkeypatch.setattr(module, "os", rules)
 
 
 @pytest.mark.parametrize("folder", [DRIVE, FOLDER, SHARE, LONG])
 def test_what_lies_in_a_folder_is_told_from_what_only_begins_like_it(folder: str) -> None:
-    assert roots.is_inside(folder, folder)
-    assert roots.is_inside(ntpath.join(folder, "a.jpg"), folder)
-    assert roots.is_inside(ntpath.join(folder, "2024", "a.jpg"), folder)
-    assert not roots.is_inside("D:\\a.jpg", folder)
+    assert walk.is_inside(folder, folder)
+    assert walk.is_inside(ntpath.join(folder, "a.jpg"), folder)
+    assert walk.is_inside(ntpath.join(folder, "2024", "a.jpg"), folder)
+    assert not walk.is_inside("D:\\a.jpg", folder)
     if folder != DRIVE:
-        assert not roots.is_inside(folder + " old\\a.jpg", folder)
+        assert not walk.is_inside(folder + " old\\a.jpg", folder)
 
 
 @pytest.mark.parametrize("root", [FOLDER, SHARE + "\\2024", LONG])
 def test_every_folder_above_is_found_with_the_drive_or_share(root: str) -> None:
-    above = set(roots._above(root))
+    above = set(walk._above(root))
     wanted = {str(parent) for parent in PureWindowsPath(root).parents}
     assert {place.rstrip("\\") for place in wanted} <= {place.rstrip("\\") for place in above}
     assert root not in above
 
 
 def test_a_drive_holds_its_folders_and_no_others() -> None:
-    assert DRIVE in roots._above(FOLDER)
-    assert DRIVE not in roots._above("D:\\Pictures")
-    assert SHARE + "\\" in roots._above(SHARE + "\\2024")
+    assert DRIVE in walk._above(FOLDER)
+    assert DRIVE not in walk._above("D:\\Pictures")
+    assert SHARE + "\\" in walk._above(SHARE + "\\2024")
 
 
 @pytest.mark.parametrize("archive", ["C:\\trip.zip", SHARE + "\\trip.ZIP", LONG + "\\trip.cbz"])
@@ -60,7 +60,7 @@ def test_members_of_archives_are_told_from_folders(archive: str) -> None:
     member = archive + "!/day 1/a.jpg"
     assert names.split_member(member) == (archive, "day 1/a.jpg")
     assert names.parent(member) == ntpath.dirname(archive)
-    assert roots.is_inside(member, archive)
+    assert walk.is_inside(member, archive)
     assert names.split_member(archive) is None
 
 

@@ -6,9 +6,15 @@ inode) are one file: the first path in sorted order stands for all. Archives, ma
 storage are looked into where they are named as roots.
 """
 
-from image_duplicate_finder.discover.names import OTHER_EXTENSIONS, Discovery, may_be_image
-from image_duplicate_finder.discover.roots import clean_roots, is_inside, one_picture
-from image_duplicate_finder.discover.walk import discover
+from image_duplicate_finder.discover.walk import (
+    OTHER_EXTENSIONS,
+    Discovery,
+    clean_roots,
+    discover,
+    is_inside,
+    may_be_image,
+    one_picture,
+)
 
 __all__ = [
     "OTHER_EXTENSIONS",

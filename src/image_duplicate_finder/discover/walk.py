@@ -2,20 +2,210 @@
 
 from __future__ import annotations
 
+import glob
 import os
-from collections.abc import Callable, Sequence
+import stat as stat_bits
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from image_duplicate_finder.discover import elsewhere, folders
-from image_duplicate_finder.discover.names import Choice, Discovery
-from image_duplicate_finder.model import Failure, FoundFile
-from image_duplicate_finder.sources import is_archive, is_url, split_member
-from image_duplicate_finder.sources.manifest import is_manifest
-from image_duplicate_finder.sources.remote import is_wild
+from image_duplicate_finder.errors import DecodeError, UsageError
+from image_duplicate_finder.model import Failure, FileStat, FoundFile
+from image_duplicate_finder.own_files import (
+    LIBRARY_NAME,
+    NAME_PREFIX,
+    is_below_own_folder,
+    is_library_file,
+    is_passed_over,
+    is_unmarked_entry,
+    own_among,
+)
+from image_duplicate_finder.sources import (
+    archives,
+    is_archive,
+    is_read_only,
+    is_url,
+    library_of,
+    remote,
+    split_member,
+    within,
+)
+from image_duplicate_finder.sources import stat as source_stat
+from image_duplicate_finder.sources.manifest import is_manifest, read_manifest
+from image_duplicate_finder.sources.names import MEMBER_MARK, outer, parent
+from image_duplicate_finder.sources.remote import check, is_wild
 
 if TYPE_CHECKING:
     import pathspec
+
+_LOCAL_URL = "file://"
+
+
+def clean_roots(roots: Iterable[str | os.PathLike[str]]) -> tuple[str, ...]:
+    """Absolute, real paths or URLs without repeats; a root inside another one is dropped.
+
+    A path with wildcards that is no file itself becomes all that it fits, ``**`` for any folders
+    between. Raises UsageError for what does not exist, or when nothing is given.
+    """
+    real = {path for root in roots for path in _real(os.fspath(root))}
+    if not real:
+        raise UsageError("Name at least one folder to search.")
+    return tuple(
+        path
+        for path in sorted(real, key=os.fsencode)
+        if not any(above in real for above in _holders(path))
+    )
+
+
+def one_picture(path: str | os.PathLike[str]) -> str:
+    """The real path or URL of what is named as a single picture.
+
+    Raises UsageError for what is not there, and for what is no single file that may be one.
+    """
+    found = clean_roots([path])
+    named = os.fspath(path)
+    if len(found) > 1:
+        raise UsageError(f"{named!r} fits {len(found)} files. Name one picture.")
+    (real,) = found
+    if is_url(real):
+        several, odd = is_archive(real), False
+    elif not os.path.exists(real):  # a member of an archive
+        several, odd = False, False
+    else:
+        several = os.path.isdir(real) or is_archive(real) or is_manifest(real)
+        odd = not os.path.isfile(real)
+    if several:
+        raise UsageError(f"{named!r} holds or lists files. Name one picture.")
+    if odd:
+        raise UsageError(f"{named!r} is no regular file. Name a picture.")
+    return real
+
+
+def _real(root: str) -> Iterator[str]:
+    root = root.removeprefix(_LOCAL_URL)
+    if is_url(root):
+        check(root)
+        yield root.rstrip("/")
+        return
+    path = outer(root, lambda place: os.path.realpath(os.path.expanduser(place)))
+    if os.path.exists(path) or _is_member(path):
+        yield path
+        return
+    fitting = glob.glob(os.path.expanduser(root), recursive=True) if glob.has_magic(root) else []
+    if not fitting:
+        raise UsageError(f"There is no folder or file {root!r}. Check the spelling.")
+    for each in fitting:
+        yield os.path.realpath(each)
+
+
+def _is_member(path: str) -> bool:
+    """Whether ``path`` names a member that is there in its archive."""
+    if split_member(path) is None:
+        return False
+    try:
+        source_stat(path)
+    except (OSError, DecodeError):
+        return False
+    return True
+
+
+def _holders(path: str) -> Iterator[str]:
+    """Other roots in which a walk would come upon ``path``; folders' archives are not opened."""
+    member = split_member(path)
+    if member is not None:
+        return iter(member[:1])
+    return iter(()) if is_archive(path) or is_manifest(path) else _above(path)
+
+
+def _above(path: str) -> Iterator[str]:
+    """The folders that a root lies in, innermost first."""
+    separator = "/" if is_url(path) else os.sep
+    while (cut := path.rstrip(separator).rfind(separator)) >= 0:
+        # The root folder keeps its separator: "/", "C:\\".
+        above = path[:cut]
+        yield above
+        yield above + separator
+        path = above
+
+
+def is_inside(path: str, folder: str) -> bool:
+    """Whether ``path`` is ``folder`` or lies below it or in it; both absolute and normalised.
+
+    ``folder`` may be an archive, whose members lie in it.
+    """
+    return path == folder or path.startswith((within(folder), folder + MEMBER_MARK))
+
+
+# What these names say is believed; every other file is looked into by content.
+OTHER_EXTENSIONS = frozenset(
+    """
+    .txt .md .html .htm .css .js .json .jsonl .xml .xmp .aae .csv .tsv .pdf .doc .docx .xls
+    .xlsx .ppt .pptx .odt .ods .odp .zip .tar .gz .bz2 .xz .7z .rar .cbz .cbr .mp3 .m4a
+    .flac .wav .ogg .opus .mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .3gp .wmv .mts .m2ts
+    .thm .lrv .py .pyc .c .h .cpp .rs .java .go .sh .bat .exe .dll .so .dylib .o .a .db
+    .sqlite .sqlite3 .log .ini .cfg .toml .yaml .yml .lock .iso .img .dmg .deb .rpm .apk
+    .svg .svgz .eps .ai .ttf .otf .woff .woff2 .npy .npz .parquet .h5 .pt .onnx .srt .vtt
+    .ics .eml .torrent .lnk .url .part .tmp .crdownload .swp .bak .pickle .pkl .ds_store
+    """.split()
+)
+
+# Fields of WebDataset shards that are no pictures and have no other use as an extension.
+_SHARD_FIELDS = frozenset(".cls .cls2 .id .inx .index .idx .ten .tb .pth .mp .msg .box".split())
+
+SYSTEM_FOLDERS = frozenset(
+    {"__MACOSX", "$RECYCLE.BIN", "System Volume Information", "@eaDir", "#recycle", "lost+found"}
+)
+
+
+def may_be_image(name: str) -> bool:
+    """Whether a file of this name is looked into: not if its extension says something else."""
+    return _extension(name) not in OTHER_EXTENSIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which of the files that a walk meets are wanted; see :func:`discover`."""
+
+    recursive: bool = True
+    hidden: bool = False
+    patterns: pathspec.GitIgnoreSpec | None = None
+
+    def passes_over(self, name: str, relative: str) -> bool:
+        """Whether a folder's entry is passed over; a folder's ``relative`` path ends with /."""
+        if name.startswith(".") and not self.hidden:
+            return True
+        if name in SYSTEM_FOLDERS or name.startswith(NAME_PREFIX):
+            return True
+        return self.patterns is not None and self.patterns.match_file(relative)
+
+    def takes(self, relative: str) -> bool:
+        """Whether a file of an archive or storage is wanted, by its whole name with slashes."""
+        parts = relative.split("/")
+        if len(parts) > 1 and not self.recursive:
+            return False
+        if not may_be_image(parts[-1]) or _extension(parts[-1]) in _SHARD_FIELDS:
+            return False
+        return not any(self.passes_over(part, relative) for part in parts)
+
+
+def _extension(name: str) -> str:
+    # As os.path.splitext, which takes six times as long: it looks for folders too.
+    dot = name.rfind(".")
+    return name[dot:].lower() if dot > 0 else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What a walk found: ``files`` sorted by path; ``failures`` of folders and files.
+
+    ``aliases`` are further paths of files already listed (hard links, bind mounts), as
+    (path, listed path).
+    """
+
+    files: tuple[FoundFile, ...]
+    failures: tuple[Failure, ...]
+    aliases: tuple[tuple[str, str], ...]
 
 
 def discover(
@@ -73,13 +263,195 @@ def _without_doubles(found: list[FoundFile]) -> tuple[list[FoundFile], list[tupl
     return files, aliases
 
 
-def _found_at(root: str, choice: Choice) -> folders.Found:
+def _found_at(root: str, choice: Choice) -> Found:
     if is_url(root) and (is_wild(root) or not is_archive(root)):
-        return elsewhere.in_storage(root, choice)
+        return in_storage(root, choice)
     if split_member(root) is not None and not os.path.lexists(root):
-        return elsewhere.listed([root])
+        return listed([root])
     if is_archive(root) and not os.path.isdir(root):
-        return elsewhere.in_archive(root, choice)
+        return in_archive(root, choice)
     if is_manifest(root) and not os.path.isdir(root):
-        return elsewhere.in_manifest(root)
-    return folders.walk(root, choice)
+        return in_manifest(root)
+    return walk(root, choice)
+
+
+OWN = "Pictures that this program keeps for itself lie here: a backup, or what it shows in pages."
+
+Found = Iterator[FoundFile | Failure | str]
+"""Files and failures, and each folder's path as it is entered."""
+
+
+def walk(root: str, choice: Choice) -> Found:
+    """What lies below ``root``, a folder or a single file."""
+    if is_below_own_folder(os.path.dirname(root)):
+        yield Failure(root, "discover", OWN)
+        return
+    if not os.path.isdir(root):
+        try:
+            status = os.stat(root, follow_symlinks=False)
+        except OSError as error:
+            yield Failure(root, "discover", reason(error, "file"))
+            return
+        if stat_bits.S_ISREG(status.st_mode):
+            free = library_of(root) is None
+            yield FoundFile(root, FileStat.of(status), os.path.dirname(root), free)
+        return
+    waiting = [root]
+    while waiting:
+        folder = waiting.pop()
+        yield folder
+        try:
+            with os.scandir(folder) as listing:
+                entries = list(listing)
+        except OSError as error:
+            yield Failure(folder, "discover", reason(error, "folder"))
+            continue
+        names = {entry.name for entry in entries}
+        if is_passed_over(folder, names):
+            if folder == root:
+                yield Failure(root, "discover", OWN)
+            continue
+        name = os.path.basename(folder)
+        if LIBRARY_NAME in names:
+            entries = [entry for entry in entries if not is_library_file(entry.name)]
+        below: list[str] = []
+        free = library_of(os.path.join(folder, "")) is None
+        for entry in entries:
+            try:
+                if _passed_over(entry, root, choice):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    if choice.recursive:
+                        below.append(entry.path)
+                elif (
+                    entry.is_file(follow_symlinks=False)
+                    and may_be_image(entry.name)
+                    and not is_unmarked_entry(name, entry.name)
+                ):
+                    # As FoundFile(...), which takes three times as long.
+                    yield tuple.__new__(FoundFile, (entry.path, _entry_stat(entry), root, free))
+            except OSError as error:
+                yield Failure(entry.path, "discover", reason(error, "file"))
+        waiting.extend(sorted(below, reverse=True, key=os.fsencode))
+
+
+def _passed_over(entry: os.DirEntry[str], root: str, choice: Choice) -> bool:
+    relative = ""
+    if choice.patterns is not None:  # nothing else asks for it, and it takes its time
+        relative = os.path.relpath(entry.path, root)
+        if entry.is_dir(follow_symlinks=False):
+            relative += "/"
+    return choice.passes_over(entry.name, relative)
+
+
+def _entry_stat(entry: os.DirEntry[str]) -> FileStat:
+    # On Windows scandir's own stat lacks device and inode.
+    if os.name == "nt":
+        return FileStat.of(os.stat(entry.path, follow_symlinks=False))
+    return FileStat.of(entry.stat(follow_symlinks=False))
+
+
+def reason(error: OSError, what: str) -> str:
+    """Why a file or folder (``what``) cannot be looked at, in words for people."""
+    if isinstance(error, PermissionError):
+        return f"You have no permission to read this {what}. Change its permissions and scan again."
+    if isinstance(error, FileNotFoundError):
+        return f"This {what} vanished while it was being looked at. Scan again."
+    return f"The system cannot read this {what}: {error.strerror or error}."
+
+
+# How many files are listed between two signs of life.
+_REPORT_EVERY = 500
+_ASKED_AT_ONCE = 16
+
+
+def in_archive(archive: str, choice: Choice) -> Found:
+    """The pictures in an archive on this machine or behind a URL."""
+    yield archive
+    try:
+        found = archives.members(archive)
+    except OSError as error:
+        yield Failure(archive, "discover", reason(error, "file"))
+        return
+    except DecodeError as error:
+        yield Failure(archive, "discover", str(error))
+        return
+    own = own_among(found)
+    for name, stat in found.items():
+        if name not in own and choice.takes(name.removeprefix("./")):
+            yield FoundFile(archive + MEMBER_MARK + name, stat, parent(archive), removable=False)
+
+
+def in_storage(url: str, choice: Choice) -> Found:
+    """The pictures at or below a URL, or that its wildcards fit; archives among those too."""
+    yield url
+    try:
+        objects = list(remote.objects(url, recursive=choice.recursive))
+        own = own_among(relative for _, relative, _ in objects)
+        for number, (place, relative, stat) in enumerate(objects):
+            if number % _REPORT_EVERY == 0:
+                yield place
+            if relative in own:
+                continue
+            if is_archive(place) and remote.is_wild(url):
+                yield from in_archive(place, choice)
+            elif choice.takes(relative):
+                yield FoundFile(place, stat, url, removable=False)
+    except OSError as error:
+        yield Failure(url, "discover", reason(error, "folder"))
+
+
+def in_manifest(path: str) -> Found:
+    """The files that a manifest lists, which are offered for removal by no scan of it.
+
+    What else refers to them (labels, splits) lies outside what this program knows. Raises
+    UsageError for a manifest that cannot be read.
+    """
+    yield from listed(row.path for row in read_manifest(path))
+
+
+def listed(paths: Iterable[str]) -> Found:
+    """Files that were named one by one, each a failure where it is not there."""
+    every = list(paths)
+    for start in range(0, len(every), _REPORT_EVERY):
+        part = every[start : start + _REPORT_EVERY]
+        yield parent(part[0])
+        yield from _all(part)
+
+
+def listing(paths: Iterable[str]) -> Discovery:
+    """Files that were named one by one, in the order of their paths."""
+    found = _all(sorted(set(paths), key=os.fsencode))
+    return Discovery(
+        files=tuple(each for each in found if isinstance(each, FoundFile)),
+        failures=tuple(each for each in found if isinstance(each, Failure)),
+        aliases=(),
+    )
+
+
+def _all(paths: Sequence[str]) -> list[FoundFile | Failure]:
+    """What is known of each path; storage is asked about several at once, as answers take long."""
+    if not any(map(is_url, paths)):
+        return [_one(path) for path in paths]
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
+        return list(pool.map(_one, paths))
+
+
+def _one(path: str) -> FoundFile | Failure:
+    try:
+        if is_read_only(path):
+            return FoundFile(path, source_stat(path), parent(path), removable=False)
+        # Data sets are often made of links; what is read is the file that one leads to.
+        real = os.path.realpath(path)
+        status = os.stat(real)
+    except OSError as error:
+        return Failure(path, "discover", reason(error, "file"))
+    except DecodeError as error:
+        return Failure(path, "discover", str(error))
+    if is_below_own_folder(parent(real)):
+        return Failure(path, "discover", OWN)
+    if not stat_bits.S_ISREG(status.st_mode):
+        return Failure(path, "discover", "This is no regular file.")
+    return FoundFile(real, FileStat.of(status), parent(real), removable=False)

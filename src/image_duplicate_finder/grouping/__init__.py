@@ -4,9 +4,9 @@ A member of a group was matched directly against its keeper, so one odd match ca
 families together. Pictures that match but hang on no common keeper form groups of their own.
 """
 
-from image_duplicate_finder.grouping.building import Describe
 from image_duplicate_finder.grouping.contents import Content, rank_of
 from image_duplicate_finder.grouping.grouped import (
+    Describe,
     duplicate_groups,
     group,
     is_duplicate,
