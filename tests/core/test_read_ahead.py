@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from image_duplicate_finder.executors.messages import FileTask
-from image_duplicate_finder.executors.read_ahead import ReadAhead
+from image_duplicate_finder.executors.processes import ReadAhead
 from tests.patience import wait_until
 
 FILES = 200
