@@ -16,7 +16,7 @@ from image_duplicate_finder.settings import DecodeLimits, Mode
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal to send")
 def test_ctrl_c_while_a_worker_starts_is_left_to_its_parent() -> None:
-    worker = child.start("image_duplicate_finder.executors.worker")
+    worker = child.start(child.Work.FILES)
     try:
         os.kill(worker.pid, signal.SIGINT)
         assert worker.stdin is not None

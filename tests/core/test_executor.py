@@ -101,7 +101,7 @@ def test_killed_workers_lose_no_file(tmp_path: Path, painted: Painter) -> None:
         nonlocal kills
         while kills < 8 and not done.wait(pauses.uniform(0.1, 0.5)):
             for child in psutil.Process().children():
-                if "executors.worker" in " ".join(child.cmdline()):
+                if "executors.child files" in " ".join(child.cmdline()):
                     os.kill(child.pid, signal.SIGKILL)
                     kills += 1
 
@@ -125,7 +125,7 @@ def test_leaving_early_ends_the_workers(tmp_path: Path, painted: Painter) -> Non
         workers = [
             child
             for child in psutil.Process().children()
-            if "executors.worker" in " ".join(child.cmdline())
+            if "executors.child files" in " ".join(child.cmdline())
         ]
     gone, alive = psutil.wait_procs(workers, timeout=PATIENCE)
     assert not alive

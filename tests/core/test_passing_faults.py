@@ -122,7 +122,7 @@ def workers() -> list[psutil.Process]:
     return [
         child
         for child in psutil.Process().children()
-        if "executors.worker" in " ".join(child.cmdline())
+        if "executors.child files" in " ".join(child.cmdline())
     ]
 
 

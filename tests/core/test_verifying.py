@@ -12,8 +12,8 @@ import numpy as np
 import psutil
 import pytest
 
-from image_duplicate_finder.executors.engine import LocalExecutor
-from image_duplicate_finder.executors.verifying import Sides, Verifiers, verify_share
+from image_duplicate_finder.executors.engine import LocalExecutor, Verifiers
+from image_duplicate_finder.executors.task import Sides, verify_share
 from image_duplicate_finder.fingerprint import keypoints, perceptual, proof
 from image_duplicate_finder.settings import DecodeLimits
 from image_duplicate_finder.verify.pair import StoredSide
@@ -27,7 +27,7 @@ def children() -> list[psutil.Process]:
     found = []
     for each in psutil.Process().children():
         with contextlib.suppress(psutil.NoSuchProcess):
-            if "executors.verifying" in " ".join(each.cmdline()):
+            if "executors.child pairs" in " ".join(each.cmdline()):
                 found.append(each)
     return found
 

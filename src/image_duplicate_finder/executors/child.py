@@ -1,6 +1,6 @@
-"""Child processes of ours: how they are started, and how they begin.
+"""Child processes: how they start and end, and the two kinds of work that they serve.
 
-Started as ``python -m MODULE``, not through multiprocessing, so that a script which calls the
+Started as ``python -m`` this module, not through multiprocessing, so that a script which calls the
 library without an ``if __name__ == "__main__"`` guard is not run again in every child, and no
 thread of the caller is forked. Messages are pickles between two processes of one program. A
 child ends when its input ends: with its parent, always.
@@ -9,27 +9,40 @@ child ends when its input ends: with its parent, always.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
+import pickle
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from enum import StrEnum
 from typing import BinaryIO
 
-# A terminal sends them to every process; the parent decides what comes of them.
+from image_duplicate_finder.errors import IdfError
+from image_duplicate_finder.settings import DecodeLimits
+
+# A terminal sends them to every process; the parent decides what to do about them.
 _TERMINAL_SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTSTP") if hasattr(signal, name)
 ]
 
 READY = "ready"
-"""The first answer of every child: from here on its work is to blame for what happens."""
+"""The first answer of a child that reads files: from here on a file is to blame."""
 
 
-def start(module: str) -> subprocess.Popen[bytes]:
-    """A child that runs ``module``, with pipes for requests and answers."""
+class Work(StrEnum):
+    """What a child is started for."""
+
+    FILES = "files"
+    PAIRS = "pairs"
+
+
+def start(work: Work) -> subprocess.Popen[bytes]:
+    """A child with pipes for requests and answers."""
     with _terminal_signals_held():
         return subprocess.Popen(
-            [sys.executable, "-m", module],
+            [sys.executable, "-m", __name__, work],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=_environment(),
@@ -46,11 +59,30 @@ def end(process: subprocess.Popen[bytes]) -> None:
                 pipe.close()
 
 
+@contextlib.contextmanager
+def _terminal_signals_held() -> Iterator[None]:
+    """Block these signals in a child that starts, until it ignores them."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINAL_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _environment() -> dict[str, str]:
+    """Children run in parallel already: a thread pool in each library would only get in the way."""
+    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    return {**os.environ, **dict.fromkeys(threads, "1"), "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
 def run(serve: Callable[[BinaryIO, BinaryIO], None]) -> None:
     """The child's side: call ``serve`` with requests and answers.
 
-    The answers' pipe is kept to ourselves: what a library prints must not get into it. What it
-    writes (compiled loops, temporary files) is for nobody else to read or change.
+    The pipe for answers is kept away from libraries, whose output must not get into it. Files
+    that the child writes (compiled loops, temporary files) are private to the user.
     """
     os.umask(os.umask(0o077) | 0o077)
     for number in _TERMINAL_SIGNALS:
@@ -65,20 +97,71 @@ def run(serve: Callable[[BinaryIO, BinaryIO], None]) -> None:
         os._exit(0)
 
 
-@contextlib.contextmanager
-def _terminal_signals_held() -> Iterator[None]:
-    """Let a child that starts inherit that these signals wait: it has yet to ignore them."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINAL_SIGNALS)
+def serve_files(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Say READY, then answer each request (a list of tasks) with one message per task.
+
+    The first request holds the specs and limits. What makes all work impossible, such as a model
+    that does not fit, is answered instead of READY.
+    """
+    specs, limits = pickle.load(requests)
+    import cv2
+
+    cv2.setNumThreads(1)
+    from image_duplicate_finder.decode import hear_complaints
+    from image_duplicate_finder.executors.messages import LookTask
+    from image_duplicate_finder.executors.task import run_look, run_task
+    from image_duplicate_finder.fingerprint.compute import warm_up
+
+    # The first start on a machine compiles loops, which takes seconds: no file is to blame.
     try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        warm_up(specs)
+    except IdfError as error:
+        _send(error, answers)
+        return
+    hear_complaints()
+    _limit_memory(limits)
+    # Values made until here live as long as the process; later collections skip them.
+    gc.freeze()
+    _send(READY, answers)
+    while True:
+        try:
+            tasks = pickle.load(requests)
+        except EOFError:
+            return
+        for task in tasks:
+            look = isinstance(task, LookTask)
+            _send(run_look(task, limits) if look else run_task(task, specs, limits), answers)
 
 
-def _environment() -> dict[str, str]:
-    """Children are parallel already: a thread pool in each library would only get in the way."""
-    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    return {**os.environ, **dict.fromkeys(threads, "1"), "PYTHONPATH": os.pathsep.join(sys.path)}
+def serve_pairs(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Answer each request, the arguments of :func:`.task.verify_share`, with its matches."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    from image_duplicate_finder.executors.task import verify_share
+
+    while True:
+        try:
+            pairs, sides, thorough = pickle.load(requests)
+        except EOFError:
+            return
+        _send(verify_share(pairs, sides, thorough), answers)
+
+
+def _send(answer: object, answers: BinaryIO) -> None:
+    pickle.dump(answer, answers, pickle.HIGHEST_PROTOCOL)
+    answers.flush()
+
+
+def _limit_memory(limits: DecodeLimits) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit for a process from inside.
+        return
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    wanted = limits.memory if hard == resource.RLIM_INFINITY else min(limits.memory, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
+
+
+if __name__ == "__main__":
+    run(serve_pairs if sys.argv[1] == Work.PAIRS else serve_files)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import pickle
+import queue
+import subprocess
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from image_duplicate_finder.executors.messages import Answer, FileTask, LookAnswer, LookTask
+from image_duplicate_finder.executors import child
+from image_duplicate_finder.executors.messages import (
+    Answer,
+    FileTask,
+    LookAnswer,
+    LookTask,
+)
 from image_duplicate_finder.executors.processes import ProcessExecutor, available_cores
-from image_duplicate_finder.executors.verifying import Pair, Sides, Verifiers, verify_share
+from image_duplicate_finder.executors.task import Pair, Sides, verify_share
 from image_duplicate_finder.fingerprint.features import Keypoints
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.model import Match
@@ -19,11 +29,14 @@ from image_duplicate_finder.search import hamming
 from image_duplicate_finder.search.hamming import HammingPairs
 from image_duplicate_finder.search.words import WordIndex, WordPairs
 from image_duplicate_finder.settings import DecodeLimits, Engine, Mode, ScanSettings
+from image_duplicate_finder.verify.pair import StoredSide
 
 _PAIRS_AT_ONCE = 1024
 _NO_FINGERPRINTS = Specs(Mode.QUICK, pixels=True)
 # To start a process takes as long as to verify about so many pairs.
 _WORTH_PROCESSES = 200
+# Pairs that a child verifies at a time.
+_SHARE = 32
 
 
 class Executor(Protocol):
@@ -122,3 +135,60 @@ class LocalExecutor:
         if self._jobs == 1 or self._verified < _WORTH_PROCESSES:
             return verify_share(pairs, sides, thorough)
         return list(self._verifiers.verify(pairs, sides, thorough=thorough))
+
+
+def shares_of(
+    pairs: Sequence[Pair], sides: Sides, size: int
+) -> Iterator[tuple[Sequence[Pair], dict[int, StoredSide]]]:
+    """Parts of ``size`` pairs, each with the sides that it needs and no others."""
+    for start in range(0, len(pairs), size):
+        share = pairs[start : start + size]
+        yield share, {id: sides[id] for pair in share for id in pair if id in sides}
+
+
+class Verifiers:
+    """``jobs`` processes that verify: this one, and children that start when they are needed."""
+
+    def __init__(self, jobs: int) -> None:
+        self._jobs = jobs
+        # Whoever is free to work; None is this process, which would only wait otherwise.
+        self._idle: queue.SimpleQueue[subprocess.Popen[bytes] | None] = queue.SimpleQueue()
+        self._idle.put(None)
+
+    def close(self) -> None:
+        """End the children."""
+        while not self._idle.empty():
+            if (worker := self._idle.get()) is not None:
+                child.end(worker)
+        self._idle.put(None)
+
+    def verify(self, pairs: Sequence[Pair], sides: Sides, *, thorough: bool) -> Iterator[Match]:
+        """The matches among ``pairs``, in their order."""
+        shares = shares_of(pairs, sides, _SHARE)
+        with ThreadPoolExecutor(self._jobs) as pool:
+            answers = pool.map(lambda share: self._hand_out(share[0], share[1], thorough), shares)
+            for found in answers:
+                yield from found
+
+    def _hand_out(self, pairs: Sequence[Pair], sides: Sides, thorough: bool) -> list[Match]:
+        """One share's matches by a child; by this process if the child dies of it."""
+        try:
+            worker = self._idle.get_nowait()
+        except queue.Empty:
+            worker = child.start(child.Work.PAIRS)
+        if worker is None:
+            try:
+                return verify_share(pairs, sides, thorough)
+            finally:
+                self._idle.put(None)
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        try:
+            pickle.dump((pairs, sides, thorough), worker.stdin, pickle.HIGHEST_PROTOCOL)
+            worker.stdin.flush()
+            found: list[Match] = pickle.load(worker.stdout)
+        except (EOFError, OSError, pickle.UnpicklingError):
+            child.end(worker)
+            return verify_share(pairs, sides, thorough)
+        self._idle.put(worker)
+        return found

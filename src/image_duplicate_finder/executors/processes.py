@@ -221,7 +221,7 @@ class ProcessExecutor:
         Raises OSError when none comes up, and IdfError when it says that it cannot do what is
         wanted: that is no fault of any file.
         """
-        process = child.start("image_duplicate_finder.executors.worker")
+        process = child.start(child.Work.FILES)
         worker = _Worker(process)
         with self._lock:
             self._workers.add(worker)

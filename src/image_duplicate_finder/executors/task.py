@@ -1,8 +1,10 @@
-"""The work on one file: read it once, fingerprint it, or say why not. Runs in a worker."""
+"""The work of a child process: fingerprint a file, look closely at pictures, verify pairs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from image_duplicate_finder.decode import decode_full
 from image_duplicate_finder.errors import DecodeError
@@ -17,9 +19,16 @@ from image_duplicate_finder.executors.messages import (
 from image_duplicate_finder.fingerprint.compute import fingerprint
 from image_duplicate_finder.fingerprint.exact import content_hash
 from image_duplicate_finder.fingerprint.specs import Specs
-from image_duplicate_finder.model import Failure, Fingerprinted, Look, Seen
+from image_duplicate_finder.model import Failure, Fingerprinted, Look, Match, Seen
 from image_duplicate_finder.settings import DecodeLimits
 from image_duplicate_finder.sources import read
+
+if TYPE_CHECKING:  # loaded where it is needed: children that read files do without
+    from image_duplicate_finder.verify.pair import Side, StoredSide
+
+Pair = tuple[int, int]
+Sides = Mapping[int, "StoredSide"]
+"""What verification looks at, by content id."""
 
 _MEGABYTE = 1024 * 1024
 
@@ -75,6 +84,23 @@ def run_look(task: LookTask, limits: DecodeLimits) -> LookAnswer:
             other = prepared(partner.path, partner.content)
             looks[partner.content] = closer.closer_look(picture, other, partner.match)
     return Looked(task.path, task.content, looks, seen), None
+
+
+def verify_share(pairs: Sequence[Pair], sides: Sides, thorough: bool) -> list[Match]:
+    """The matches among ``pairs``, in their order, on one core."""
+    from image_duplicate_finder.verify.pair import verify
+
+    decoded: dict[int, Side] = {}
+
+    def side(id: int) -> Side:
+        if id not in decoded:
+            decoded[id] = sides[id].decoded()
+        return decoded[id]
+
+    found = (
+        verify(side(a), side(b), thorough=thorough) for a, b in pairs if a in sides and b in sides
+    )
+    return [match for match in found if match is not None]
 
 
 def _too_large(path: str, limits: DecodeLimits) -> Failure:

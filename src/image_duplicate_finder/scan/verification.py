@@ -9,7 +9,7 @@ from dataclasses import replace
 from image_duplicate_finder.errors import Interrupted
 from image_duplicate_finder.executors.engine import Executor
 from image_duplicate_finder.executors.messages import FileTask
-from image_duplicate_finder.executors.verifying import verify_share
+from image_duplicate_finder.executors.task import verify_share
 from image_duplicate_finder.fingerprint import colour, exact
 from image_duplicate_finder.fingerprint.specs import FACTS, Specs
 from image_duplicate_finder.model import IDENTITY, Fingerprinted, Match, Relation

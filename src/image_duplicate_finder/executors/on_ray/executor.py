@@ -14,12 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image_duplicate_finder.errors import IdfError, UsageError
-from image_duplicate_finder.executors.messages import Answer, FileTask, LookAnswer, LookTask
+from image_duplicate_finder.executors.engine import shares_of
+from image_duplicate_finder.executors.messages import (
+    Answer,
+    FileTask,
+    LookAnswer,
+    LookTask,
+)
 from image_duplicate_finder.executors.on_ray.fingerprints import look_on_cluster, read_on_cluster
 from image_duplicate_finder.executors.on_ray.parts import PartFolder
 from image_duplicate_finder.executors.on_ray.words import word_pairs_on_cluster
 from image_duplicate_finder.executors.processes import available_cores
-from image_duplicate_finder.executors.verifying import Pair, Sides, shares_of, verify_share
+from image_duplicate_finder.executors.task import Pair, Sides, verify_share
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.model import Match
 from image_duplicate_finder.progress import Tell
