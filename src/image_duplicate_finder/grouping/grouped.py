@@ -7,7 +7,6 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from image_duplicate_finder.composites import NONE, Composites
 from image_duplicate_finder.dominance import NO_EVIDENCE, Compared, Evidence, lacking
 from image_duplicate_finder.grouping.contents import Apart, Content, Ranked
 from image_duplicate_finder.grouping.stars import cover, cover_edges, neighbours
@@ -22,6 +21,7 @@ from image_duplicate_finder.model import (
     Member,
     Relation,
 )
+from image_duplicate_finder.relations import NONE, Composites
 from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule
 from image_duplicate_finder.sources import is_read_only
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from image_duplicate_finder.composites import NONE, shows_more
 from image_duplicate_finder.grouping.contents import Apart
 from image_duplicate_finder.model import Match, Relation
+from image_duplicate_finder.relations import NONE, shows_more
 
 Ids = NDArray[np.int64]
 
@@ -20,7 +20,7 @@ class Links:
     """Which contents (ids) match as duplicates: what is needed to choose keepers.
 
     ``partial`` tells for each pair which of the two is a crop of the other, ``whole`` of which of
-    the two the other shows only a part (:func:`~composites.shows_more`): its id, or -1.
+    the two the other shows only a part (:func:`~relations.shows_more`): its id, or -1.
     ``edited`` says whether the pair is called edited.
     """
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from image_duplicate_finder.composites import in_common
 from image_duplicate_finder.grouping.contents import Apart, Ranked
 from image_duplicate_finder.grouping.links import LookAlikes, may_meet
 from image_duplicate_finder.grouping.stars import cover, neighbours
 from image_duplicate_finder.model import Match, Relation, compose
+from image_duplicate_finder.relations import in_common
 
 MatchOf = Callable[[int, int], Match]
 """The match of two contents that matched, from the first one to the second."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from image_duplicate_finder.composites import Composites
 from image_duplicate_finder.model import Match, Relation
+from image_duplicate_finder.relations import Composites
 
 Pair = tuple[int, int]
 

@@ -7,9 +7,9 @@ from array import array
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
-from image_duplicate_finder.composites import NONE, WHOLE, Composites, shows_more
 from image_duplicate_finder.grouping import is_duplicate
 from image_duplicate_finder.model import Match, Relation, Transform
+from image_duplicate_finder.relations import NONE, WHOLE, Composites, shows_more
 from image_duplicate_finder.store.contents import READ_JSON, ContentStore, slices
 from image_duplicate_finder.store.database import Database
 
