@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from image_duplicate_finder.keeping import format_class
 from image_duplicate_finder.model import Relation
+from image_duplicate_finder.relations import PRESELECTABLE
 
 
 class BulkRule(StrEnum):
@@ -30,10 +31,6 @@ class BulkRule(StrEnum):
     SHORTEST_NAME = "shortest_name"
     LONGEST_NAME = "longest_name"
     SHORTEST_PATH = "shortest_path"
-
-
-RULED = frozenset(set(Relation) - {Relation.CONTAINS, Relation.SIMILAR})
-"""The relations that a rule may select: a person chooses the other files one by one."""
 
 
 class BulkFile(NamedTuple):
@@ -71,12 +68,12 @@ class BulkOrder:
     """A rule with what it needs: ``folders`` in order of preference for FOLDER_ORDER.
 
     ``relations`` are those whose members are selected; others keep their state. What only
-    contains another picture or looks like it is never selected by a rule (:data:`RULED`).
+    contains another picture or looks like it is never selected by a rule (:data:`PRESELECTABLE`).
     """
 
     rule: BulkRule
     folders: tuple[str, ...] = ()
-    relations: frozenset[Relation] = RULED - {Relation.EDITED}
+    relations: frozenset[Relation] = PRESELECTABLE - {Relation.EDITED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +148,7 @@ def change(group: BulkGroup, order: BulkOrder) -> BulkChange:
     """What a rule does to a group. Equal files: the present keeper wins, then the first path."""
     rank = _RANKS.get(order.rule) or _by_folder(order.folders)
     best = min(group.files, key=lambda file: (rank(file), file.relation is not None, file.path))
-    relations = order.relations & RULED
+    relations = order.relations & PRESELECTABLE
     surely = best.relation is None or best.relation in relations
     select = tuple(
         file.file
@@ -165,7 +162,7 @@ def change(group: BulkGroup, order: BulkOrder) -> BulkChange:
 
 def select_beside(wanted: BulkChange, group: BulkGroup, order: BulkOrder) -> tuple[int, ...]:
     """What a rule selects in ``group``, which its new keeper leads by matches of its own."""
-    relations = order.relations & RULED
+    relations = order.relations & PRESELECTABLE
     return tuple(
         file.file
         for file in group.files

@@ -26,6 +26,7 @@ from image_duplicate_finder.model import (
     Transform,
     homogeneous,
 )
+from image_duplicate_finder.relations import ONE_FRAME, SAME_FRAME, SAME_PIXELS, is_duplicate
 
 # Strength from which a place differs, departure of the tone curve (grey levels) and ratio of
 # colourfulness from which tones and colours do, decibels from which detail does.
@@ -49,8 +50,6 @@ _QUALITY = 4
 _SOFTENED, _SOFTENED_TOO = 3.0, 8.0
 _STRONG_COMPRESSION, _FEWER_BYTES = 75, 0.75
 _A_QUARTER = math.radians(45)
-
-SAME_PIXELS = (Relation.BYTE_IDENTICAL, Relation.PIXEL_IDENTICAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,18 +300,16 @@ def revised(match: Match, look: Look | None, a: ImageInfo, b: ImageInfo) -> Matc
     Another exposure of the scene, and a drawing in which a spot or a colour differs, are other
     pictures, which only look alike. What differs in the same photograph is called edited.
     """
-    if look is None or not match.same_photograph or match.relation in _NOT_COPIES:
+    if look is None or not is_duplicate(match) or match.relation in SAME_PIXELS:
         return match
     changed = _changed(look)
     if _another_shot(look, a, b) or (look.drawing and changed):
         return replace(match, relation=Relation.SIMILAR, same_photograph=False)
-    if changed and look.differing > _VISIBLE and match.relation in _PLAIN:
+    if changed and look.differing > _VISIBLE and match.relation in SAME_FRAME:
         return replace(match, relation=Relation.EDITED)
     return match
 
 
-_NOT_COPIES = (*SAME_PIXELS, Relation.CONTAINS, Relation.SIMILAR)
-_PLAIN = (Relation.REENCODED, Relation.RESIZED)
 _VISIBLE = 0.002
 # Exposures of one scene are about as sharp; what one lost beside the other, an edit took.
 _AS_SHARP = 3.0
@@ -379,7 +376,7 @@ def standings(
             detail = _STEP * (lighter - heavier)
         near.setdefault(a, []).append((b, -detail))
         near.setdefault(b, []).append((a, detail))
-        if min(match.share_a, match.share_b) >= _SAME_FRAME:
+        if min(match.share_a, match.share_b) >= ONE_FRAME:
             scale = _scale(look.transform)
             if abs(look.detail) <= _DETAIL and not 1 / _LARGER < scale < _LARGER:
                 enlarged.add(a if scale < 1 else b)
@@ -399,7 +396,6 @@ def standings(
     }
 
 
-_SAME_FRAME = 0.97
 _STEP = 2.0
 
 

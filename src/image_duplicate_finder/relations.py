@@ -1,23 +1,86 @@
-"""Tells pictures that show others amid something else: collages, windows, frames. Pure.
+"""What one picture is to another: the table of relations, and what all matches together say. Pure.
+
+Whatever asks whether a relation is one of duplicates, how strong it is, or whether a file may be
+preselected for it, asks :data:`RELATIONS`. The conditions for SQL are made of the same table; they
+are about rows of ``match``.
 
 Verification sees two pictures at a time. Where a cell of a collage has no seam that it can see, or
 another picture ends just there, it calls the collage an edited copy of what the cell shows. All
 matches of a picture together know better: what holds others, with a seam around each of them, is
-no copy of any of its parts.
+no copy of any of its parts (:class:`Composites`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
-from image_duplicate_finder.model import Match, Relation
+from image_duplicate_finder.model import GroupKind, Match, Relation
+
+
+class Rule(NamedTuple):
+    """What holds for every match of one relation.
+
+    ``kind``: the groups that such matches make. ``preselectable``: a rule, not only a person, may
+    select such a member for removal. ``same_pixels``: the decoded pictures are equal.
+    ``same_frame``: both show the whole picture upright, so scaling lays one over the other.
+    """
+
+    kind: GroupKind
+    preselectable: bool = False
+    same_pixels: bool = False
+    same_frame: bool = False
+
+
+_DUPLICATES = Rule(GroupKind.DUPLICATES, preselectable=True)
+
+RELATIONS: Mapping[Relation, Rule] = {
+    Relation.BYTE_IDENTICAL: _DUPLICATES._replace(same_pixels=True, same_frame=True),
+    Relation.PIXEL_IDENTICAL: _DUPLICATES._replace(same_pixels=True, same_frame=True),
+    Relation.REENCODED: _DUPLICATES._replace(same_frame=True),
+    Relation.RESIZED: _DUPLICATES._replace(same_frame=True),
+    Relation.CROPPED: _DUPLICATES,
+    Relation.ROTATED: _DUPLICATES,
+    Relation.EDITED: _DUPLICATES,
+    Relation.CONTAINS: Rule(GroupKind.CONTAINS),
+    Relation.SIMILAR: Rule(GroupKind.SIMILAR),
+}
+"""All relations, the strongest first."""
+
+PRESELECTABLE = frozenset(name for name, rule in RELATIONS.items() if rule.preselectable)
+SAME_PIXELS = frozenset(name for name, rule in RELATIONS.items() if rule.same_pixels)
+SAME_FRAME = frozenset(name for name, rule in RELATIONS.items() if rule.same_frame)
+_OF_DUPLICATES = [name for name, rule in RELATIONS.items() if rule.kind is GroupKind.DUPLICATES]
+_STRENGTH = {name: strength for strength, name in enumerate(RELATIONS)}
+
+
+def is_duplicate(match: Match) -> bool:
+    """Whether the two pictures show the same photograph, whole or cropped."""
+    return match.same_photograph and RELATIONS[match.relation].kind is GroupKind.DUPLICATES
+
+
+def strength(relation: Relation) -> int:
+    """Sorts relations, the strongest first."""
+    return _STRENGTH[relation]
+
+
+def weakest(relations: Iterable[Relation]) -> Relation:
+    """The weakest of several relations."""
+    return max(relations, key=strength)
+
 
 NONE = -1
-"""Stands for no content where content ids stand."""
+"""In place of a content id: no content."""
 
-# Of which the other shows this share holds nothing else.
-WHOLE = 0.9
+# A picture of which the other shows this share holds nothing else.
+_WHOLE = 0.9
+# Two pictures that show this share of each other have one frame: neither is cropped.
+ONE_FRAME = 0.97
+# A hub that matches this share of its family directly needs no others beside it, and a keeper
+# must reach this share of what the best-connected picture of its family reaches: the largest file
+# is no good keeper when it is an odd edit that few others match directly.
+REACH = 0.75
 # Above this agreement no piece is large enough to be another picture pasted over the two
 # (verify.decide): that one lies within the other was told by its outline.
 _BY_OUTLINE = 0.92
@@ -76,7 +139,7 @@ class Composites:
 
         A photo of which a crop was framed by accident of its lines has more crops that were not.
         """
-        if not match.same_photograph or match.relation in (Relation.CONTAINS, Relation.SIMILAR):
+        if not is_duplicate(match):
             return False
         whole = shows_more(match)
         return whole != NONE and 0 < self._seams[whole] >= self._parts[whole]
@@ -96,11 +159,35 @@ def in_common(keeper_share: float, share: float) -> bool:
     What two pictures show of a third overlaps where it is more than half of it for each. Smaller
     parts may lie side by side, and a small one on a large one.
     """
-    return keeper_share >= WHOLE or min(keeper_share, share) >= _MORE_THAN_HALF
+    return keeper_share >= _WHOLE or min(keeper_share, share) >= _MORE_THAN_HALF
 
 
 def shows_more(match: Match) -> int:
     """The content of which the other shows only a part; NONE for copies of one frame."""
-    if min(match.share_a, match.share_b) >= WHOLE or match.share_a == match.share_b:
+    if min(match.share_a, match.share_b) >= _WHOLE or match.share_a == match.share_b:
         return NONE
     return match.a if match.share_a < match.share_b else match.b
+
+
+def crop_of_other(match: Match) -> int:
+    """The content that is a crop of the other; NONE where neither is."""
+    if match.relation is not Relation.CROPPED or match.share_a == match.share_b:
+        return NONE
+    return match.a if match.share_a > match.share_b else match.b
+
+
+_LISTED = ", ".join(f"'{name}'" for name in _OF_DUPLICATES)
+IS_DUPLICATE_SQL = f"(same_photograph AND relation IN ({_LISTED}))"
+""":func:`is_duplicate` as a condition."""
+
+SHOWS_MORE_SQL = (
+    f"CASE WHEN min(share_a, share_b) >= {_WHOLE} OR share_a = share_b THEN {NONE}"
+    " WHEN share_a < share_b THEN a ELSE b END"
+)
+""":func:`shows_more` as an expression."""
+
+CROP_OF_OTHER_SQL = (
+    f"CASE WHEN relation <> '{Relation.CROPPED}' OR share_a = share_b THEN {NONE}"
+    " WHEN share_a > share_b THEN a ELSE b END"
+)
+""":func:`crop_of_other` as an expression."""

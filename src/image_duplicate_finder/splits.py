@@ -17,6 +17,7 @@ from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.model import Failure, GroupKind, Relation
 from image_duplicate_finder.progress import CancelToken, Progress, silent
+from image_duplicate_finder.relations import weakest
 from image_duplicate_finder.results import FileView, GroupView
 from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.sources.manifest import is_manifest, read_manifest
@@ -27,8 +28,6 @@ Places = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 Homes = Mapping[tuple[int, int], Mapping[str, str]]
 """For each file, by its identity, the splits that it stands in and its path in each."""
-
-_RELATIONS = tuple(Relation)
 
 # A leak that is missed costs more than a longer scan.
 _DEFAULT = ScanSettings(mode=Mode.THOROUGH)
@@ -228,21 +227,17 @@ def _pairs(
     """All pairs of files that a group ties together, with the relation between them."""
     if group.kind is GroupKind.DUPLICATES:
         for (one, a), (other, b) in combinations(_family(group), 2):
-            yield one, other, _weaker((a, b))
+            yield one, other, weakest((a, b))
         return
     keepers = families.get(group.keeper.id, _alone(group.keeper))
     for member in group.members:
         for one, a in keepers:
             for other, b in families.get(member.file.id, _alone(member.file)):
-                yield one, other, _weaker((a, member.relation, b))
+                yield one, other, weakest((a, member.relation, b))
 
 
 def _alone(file: FileView) -> _Family:
     return ((file, Relation.BYTE_IDENTICAL),)
-
-
-def _weaker(relations: Iterable[Relation]) -> Relation:
-    return max(relations, key=_RELATIONS.index)
 
 
 def _leaks(

@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from image_duplicate_finder.dominance import Evidence
-from image_duplicate_finder.grouping import Content, Describe, is_duplicate
+from image_duplicate_finder.grouping import Content, Describe
 from image_duplicate_finder.grouping.contents import Apart, Ranked
 from image_duplicate_finder.grouping.grouped import Builder
 from image_duplicate_finder.model import Group, GroupKind, Match, Relation, compose
-from image_duplicate_finder.relations import Composites, in_common
+from image_duplicate_finder.relations import Composites, in_common, is_duplicate
 from image_duplicate_finder.settings import DEFAULT_KEEP_RULES
 
 _REACH = 0.75

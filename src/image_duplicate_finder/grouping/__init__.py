@@ -9,7 +9,6 @@ from image_duplicate_finder.grouping.grouped import (
     Describe,
     duplicate_groups,
     group,
-    is_duplicate,
     similar_groups,
 )
 
@@ -18,7 +17,6 @@ __all__ = [
     "Describe",
     "duplicate_groups",
     "group",
-    "is_duplicate",
     "rank_of",
     "similar_groups",
 ]

@@ -21,20 +21,13 @@ from image_duplicate_finder.model import (
     Member,
     Relation,
 )
-from image_duplicate_finder.relations import NONE, Composites
+from image_duplicate_finder.relations import NONE, Composites, is_duplicate
 from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule
 from image_duplicate_finder.sources import is_read_only
 
 if TYPE_CHECKING:  # the web app starts without numpy
     from image_duplicate_finder.grouping.links import Links, LookAlikes
     from image_duplicate_finder.grouping.projection import MatchOf
-
-_NO_DUPLICATES = (Relation.CONTAINS, Relation.SIMILAR)
-
-
-def is_duplicate(match: Match) -> bool:
-    """Whether the two pictures show the same photograph, whole or cropped."""
-    return match.same_photograph and match.relation not in _NO_DUPLICATES
 
 
 def group(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from image_duplicate_finder.grouping.contents import Apart
 from image_duplicate_finder.model import Match, Relation
-from image_duplicate_finder.relations import NONE, shows_more
+from image_duplicate_finder.relations import crop_of_other, shows_more
 
 Ids = NDArray[np.int64]
 
@@ -33,14 +33,8 @@ class Links:
     @classmethod
     def of(cls, matches: Collection[Match]) -> Links:
         """The links that matches are."""
-
-        def crop(match: Match) -> int:
-            if match.relation is not Relation.CROPPED or match.share_a == match.share_b:
-                return NONE
-            return match.a if match.share_a > match.share_b else match.b
-
         edited = np.fromiter((match.relation is Relation.EDITED for match in matches), bool)
-        rows = [(match.a, match.b, crop(match), shows_more(match)) for match in matches]
+        rows = [(match.a, match.b, crop_of_other(match), shows_more(match)) for match in matches]
         a, b, partial, whole = np.array(rows, np.int64).reshape(-1, 4).T
         return cls(a, b, partial, whole, edited)
 

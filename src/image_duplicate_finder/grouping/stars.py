@@ -10,13 +10,11 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from image_duplicate_finder.relations import REACH
+
 if TYPE_CHECKING:  # the web app starts without numpy
     import numpy as np
     from numpy.typing import NDArray
-
-# A keeper must reach nearly as many of its family as the best-connected picture does: the
-# largest file is no good keeper when it is an odd edit that few others match directly.
-_REACH = 0.75
 
 Near = Sequence[Sequence[int]]
 """For each picture the others that match it, in ascending order."""
@@ -81,7 +79,7 @@ def _cover_family(
     able: list[int] = []  # a heap
     poured = most + 1
     while most > 0:
-        least = math.ceil(_REACH * most)
+        least = math.ceil(REACH * most)
         while poured > least:
             poured -= 1
             for id in waiting[poured]:

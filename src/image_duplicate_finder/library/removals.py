@@ -14,6 +14,7 @@ from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.library.opened import OpenLibrary, Paths
 from image_duplicate_finder.model import GroupKind, Metadata, Relation
 from image_duplicate_finder.progress import CancelToken, Progress, silent
+from image_duplicate_finder.relations import PRESELECTABLE
 from image_duplicate_finder.removal import (
     BACKUP_FOLDER_NAME,
     BackupInfo,
@@ -41,7 +42,6 @@ from image_duplicate_finder.removal.plan import LINKS
 from image_duplicate_finder.results import FileView, GroupQuery, GroupView, MemberView, ScanRecord
 from image_duplicate_finder.settings import BackupMode, RemovalAction
 
-_NO_COPIES = (Relation.CONTAINS, Relation.SIMILAR)
 _PLACES = "backup_places"
 
 
@@ -100,7 +100,7 @@ class Removals(OpenLibrary):
             contents = wish.file.content, wish.keeper.content
             if wish.chosen or contents[0] == contents[1] or contents in copies:
                 kept.append(wish)
-            elif wish.relation in _NO_COPIES:
+            elif wish.relation not in PRESELECTABLE:
                 refused.append(
                     Refusal(
                         wish.file.path,

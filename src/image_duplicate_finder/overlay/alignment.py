@@ -13,13 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image_duplicate_finder.model import ImageInfo, Relation, Transform, homogeneous
+from image_duplicate_finder.relations import SAME_FRAME
 
 Pixels = NDArray[np.uint8]
 Matrix = NDArray[np.float64]
 
-_SAME_FRAME = frozenset(
-    {Relation.BYTE_IDENTICAL, Relation.PIXEL_IDENTICAL, Relation.REENCODED, Relation.RESIZED}
-)
 _PLAIN_GREY = 128
 _VISIBLE_LEVELS = 12.0
 _HOTTEST_LEVELS = 64.0
@@ -54,7 +52,7 @@ def normalised(
 ) -> Matrix | None:
     """The mapping from keeper to member in shares of their sizes; None where it is not known."""
     if transform is None:
-        return np.eye(3) if relation in _SAME_FRAME else None
+        return np.eye(3) if relation in SAME_FRAME else None
     matrix = np.array(homogeneous(transform), np.float64)
     # Pixel coordinates name centres of pixels: x = share * width - 1/2.
     return (

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 
 from image_duplicate_finder.discover.beside import Beside, beside
 from image_duplicate_finder.dominance import (
-    SAME_PIXELS,
     Evidence,
     facts_lacking,
     revised,
@@ -23,10 +22,11 @@ from image_duplicate_finder.dominance import (
 from image_duplicate_finder.executors.engine import Executor
 from image_duplicate_finder.executors.messages import LookAnswer, Looked, LookTask, Partner
 from image_duplicate_finder.fingerprint.specs import SEEN
-from image_duplicate_finder.grouping import Content, duplicate_groups, is_duplicate
+from image_duplicate_finder.grouping import Content, duplicate_groups
 from image_duplicate_finder.keeping import NO_STANDING, KeepFacts
 from image_duplicate_finder.model import Fingerprint, Group, Look, Match, Seen
 from image_duplicate_finder.progress import CancelToken, Progress, Step
+from image_duplicate_finder.relations import SAME_PIXELS, is_duplicate
 from image_duplicate_finder.scan.verification import Verifier, stop_if_asked
 from image_duplicate_finder.settings import ScanSettings
 from image_duplicate_finder.sources import is_read_only

@@ -14,6 +14,7 @@ from image_duplicate_finder.executors.processes import ProcessExecutor
 from image_duplicate_finder.fingerprint import embedding, keypoints, perceptual
 from image_duplicate_finder.fingerprint.specs import Specs, keypoint_name
 from image_duplicate_finder.model import Failure, Fingerprinted, Match, Relation
+from image_duplicate_finder.relations import strength
 from image_duplicate_finder.scan.sides import side_of, stored_sides
 from image_duplicate_finder.scan.similar import stored_vectors
 from image_duplicate_finder.search.words import WordIndex
@@ -79,10 +80,7 @@ def find_like(store: Store, scan: int, path: str, settings: ScanSettings) -> lis
         if match is not None:
             words = describe(match, example.info, infos[id])
             hits[id] = Hit(id, match.relation, words, match.score)
-    return sorted(hits.values(), key=lambda hit: (_ORDER.index(hit.relation), -hit.score))
-
-
-_ORDER = tuple(Relation)
+    return sorted(hits.values(), key=lambda hit: (strength(hit.relation), -hit.score))
 
 
 def _read(path: str, settings: ScanSettings) -> Fingerprinted:

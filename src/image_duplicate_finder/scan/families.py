@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from image_duplicate_finder.model import Match, Relation
-from image_duplicate_finder.relations import Composites
+from image_duplicate_finder.model import Match
+from image_duplicate_finder.relations import REACH, Composites, is_duplicate
 
 Pair = tuple[int, int]
 
-_LOOSE = (Relation.CONTAINS, Relation.SIMILAR)
 # A candidate this much weaker than the best one is no guess for the keeper.
 _STRONG = 0.4
 # How many of a picture's candidates each wave verifies, beyond the guess at its keeper.
 _WAVES = (1, 4, 1_000_000)
-# A hub that matches this share of its family directly makes further ones needless.
-_REACH = 0.75
 _MOST_HUBS = 4
 
 
@@ -41,11 +38,7 @@ class Families:
         self._composites.learn(matches)
         for match in matches:
             self._tried.add(_ordered(match.a, match.b))
-            if (
-                not match.same_photograph
-                or match.relation in _LOOSE
-                or self._composites.splits(match)
-            ):
+            if not is_duplicate(match) or self._composites.splits(match):
                 self._loose.add(_ordered(match.a, match.b))
                 if match.same_photograph:
                     self._held.add(_ordered(match.a, match.b))
@@ -140,7 +133,7 @@ class Families:
             pairs = [_ordered(hub, id) for id in family if id != hub]
             if untried := [pair for pair in pairs if pair not in self._tried]:
                 return untried
-            reached = len(self._near[hub]) >= _REACH * len(pairs)
+            reached = len(self._near[hub]) >= REACH * len(pairs)
             if reached and not self._composites.is_window(hub):
                 return []
             left.discard(hub)

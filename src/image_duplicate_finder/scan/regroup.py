@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 from image_duplicate_finder.companions import Shot, one_shot
 from image_duplicate_finder.errors import UsageError
-from image_duplicate_finder.grouping import is_duplicate
 from image_duplicate_finder.grouping.links import LookAlikes
 from image_duplicate_finder.model import Group, GroupKind, Match, Member, Relation
+from image_duplicate_finder.relations import RELATIONS, is_duplicate
 from image_duplicate_finder.results import FileView, GroupView, MemberView, ScanRecord
 from image_duplicate_finder.scan.basis import verifier_name
 from image_duplicate_finder.scan.similar import look_alikes
@@ -233,10 +233,9 @@ class MeasuredClaims:
 
     def _kind_of(self, verifier: str, match: Match) -> GroupKind | None:
         """The kind of group that a match holds together."""
-        if match.relation is Relation.SIMILAR:
-            return GroupKind.SIMILAR
-        if match.relation is Relation.CONTAINS:
-            return GroupKind.CONTAINS
+        kind = RELATIONS[match.relation].kind
+        if kind is not GroupKind.DUPLICATES:
+            return kind
         if not is_duplicate(match):
             return None
         composite = self._store.matches.is_composite(verifier, match)

@@ -14,6 +14,7 @@ from image_duplicate_finder.fingerprint import colour, exact
 from image_duplicate_finder.fingerprint.specs import FACTS, Specs
 from image_duplicate_finder.model import IDENTITY, Fingerprinted, Match, Relation
 from image_duplicate_finder.progress import CancelToken, Progress, Step
+from image_duplicate_finder.relations import ONE_FRAME, SAME_PIXELS, is_duplicate
 from image_duplicate_finder.scan.basis import verifier_name
 from image_duplicate_finder.scan.families import Pair
 from image_duplicate_finder.scan.sides import stored_sides
@@ -191,21 +192,20 @@ def _told_by_colour(store: Store, matches: Sequence[Match]) -> list[Match]:
     colours = store.contents.fingerprints(colour.NAME, colour.VERSION, ids)
     return [
         replace(match, relation=Relation.EDITED)
-        if match.relation in _UNEDITED
+        if is_duplicate(match)
+        and match.relation not in SAME_PIXELS
         and match.a in colours
         and match.b in colours
         and colour.recoloured(
             colours[match.a],
             colours[match.b],
-            same_frame=min(match.share_a, match.share_b) >= _SAME_FRAME,
+            same_frame=min(match.share_a, match.share_b) >= ONE_FRAME,
         )
         else match
         for match in matches
     ]
 
 
-_UNEDITED = (Relation.REENCODED, Relation.RESIZED, Relation.ROTATED, Relation.CROPPED)
-_SAME_FRAME = 0.97
 # Of many pictures with equal data, each is matched with this many of the others.
 _MOST_TOLD_APART = 100
 # The agreement of two small pictures (0 to 1) that pixel-identical ones never fall below.

@@ -33,7 +33,7 @@ from image_duplicate_finder.store.database import Database
 from image_duplicate_finder.store.group_query import OPEN, conditions_of, kinds_of, order_of
 from image_duplicate_finder.store.group_rows import insert_groups
 from image_duplicate_finder.store.looks import unpack_places
-from image_duplicate_finder.store.matches import RELATIONS, transform_from_json
+from image_duplicate_finder.store.matches import RELATION_OF, transform_from_json
 from image_duplicate_finder.store.outlines import read_outlines
 
 _FILE_COLUMNS = (
@@ -417,7 +417,7 @@ def _member(file: FileView, values: tuple[Any, ...]) -> MemberView:
     witness, lacks, detail, differences = judged
     return MemberView(
         file=file,
-        relation=RELATIONS[relation],
+        relation=RELATION_OF[relation],
         words=words,
         transform=transform_from_json(transform),
         mirrored=mirrored != 0,

@@ -7,18 +7,23 @@ from array import array
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
-from image_duplicate_finder.grouping import is_duplicate
 from image_duplicate_finder.model import Match, Relation, Transform
-from image_duplicate_finder.relations import NONE, WHOLE, Composites, shows_more
+from image_duplicate_finder.relations import (
+    CROP_OF_OTHER_SQL,
+    IS_DUPLICATE_SQL,
+    NONE,
+    SHOWS_MORE_SQL,
+    Composites,
+    is_duplicate,
+    shows_more,
+)
 from image_duplicate_finder.store.contents import READ_JSON, ContentStore, slices
 from image_duplicate_finder.store.database import Database
 
 if TYPE_CHECKING:  # the web app starts without numpy
     from image_duplicate_finder.grouping.links import Links
 
-# What :func:`.is_duplicate` says of a match, in SQL.
-_IS_DUPLICATE = "(same_photograph AND relation NOT IN ('contains', 'similar'))"
-RELATIONS = {relation.value: relation for relation in Relation}
+RELATION_OF = {relation.value: relation for relation in Relation}
 """Relations by how they are stored: a call of the enumeration takes four times as long."""
 _COLUMNS = (
     "a, b, relation, transform, mirrored, negative, share_a, share_b, score, agreement,"
@@ -83,12 +88,9 @@ class MatchStore:
         from image_duplicate_finder.grouping.links import Links
 
         rows = self._database.connection.execute(
-            "SELECT a, b, CASE WHEN relation <> 'cropped' OR share_a = share_b THEN -1"
-            " WHEN share_a > share_b THEN a ELSE b END,"
-            " CASE WHEN min(share_a, share_b) >= ? OR share_a = share_b THEN -1"
-            " WHEN share_a < share_b THEN a ELSE b END,"
-            f" relation = 'edited' FROM match WHERE verifier = ? AND {_IS_DUPLICATE}",
-            (WHOLE, verifier),
+            f"SELECT a, b, {CROP_OF_OTHER_SQL}, {SHOWS_MORE_SQL}, relation = 'edited' FROM match"
+            f" WHERE verifier = ? AND {IS_DUPLICATE_SQL}",
+            (verifier,),
         )
         columns = [(name, np.int64) for name in ("a", "b", "partial", "whole")]
         pairs = np.fromiter(rows, [*columns, ("edited", np.bool_)])
@@ -97,7 +99,7 @@ class MatchStore:
     def no_links(self, verifier: str, contents: set[int]) -> list[Match]:
         """The other matches among ``contents``, ordered by pair."""
         rows = self._database.connection.execute(
-            f"SELECT {_COLUMNS} FROM match WHERE verifier = ? AND NOT {_IS_DUPLICATE}"
+            f"SELECT {_COLUMNS} FROM match WHERE verifier = ? AND NOT {IS_DUPLICATE_SQL}"
             " ORDER BY a, b",
             (verifier,),
         )
@@ -151,11 +153,11 @@ class MatchStore:
         row = self._database.connection.execute(
             "SELECT relation FROM match JOIN content one ON one.hash = ?1"
             " JOIN content other ON other.hash = ?2"
-            f" WHERE a = min(one.id, other.id) AND b = max(one.id, other.id) AND {_IS_DUPLICATE}"
+            f" WHERE a = min(one.id, other.id) AND b = max(one.id, other.id) AND {IS_DUPLICATE_SQL}"
             " ORDER BY verifier DESC LIMIT 1",
             (one, other),
         ).fetchone()
-        return None if row is None else RELATIONS[row[0]]
+        return None if row is None else RELATION_OF[row[0]]
 
     def copies(self, pairs: Iterable[tuple[bytes, bytes]]) -> set[tuple[bytes, bytes]]:
         """Those of some pairs of content hashes that are verified to show one photograph.
@@ -241,7 +243,7 @@ def _match(row: tuple[Any, ...]) -> Match:
     return Match(
         a,
         b,
-        RELATIONS[relation],
+        RELATION_OF[relation],
         transform_from_json(transform),
         mirrored != 0,
         negative != 0,

@@ -10,7 +10,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from image_duplicate_finder.bulk import BulkFile, BulkGroup
-from image_duplicate_finder.model import Relation
+from image_duplicate_finder.store.matches import RELATION_OF
 
 _KEEPERS = (
     "(SELECT id AS grouping, keeper AS file, NULL AS relation, 0 AS selected, 0 AS position"
@@ -20,7 +20,6 @@ _MEMBERS = (
     "(SELECT grouping, file, relation, selected, position FROM member"
     " WHERE grouping IN (SELECT value FROM json_each(?2)))"
 )
-_RELATIONS = {relation.value: relation for relation in Relation}
 
 
 def read_outlines(
@@ -63,7 +62,7 @@ def _file(
     _, file, relation, path, size, pixels, mtime, format, lossless, selected, removable = row
     return BulkFile(
         file,
-        None if relation is None else _RELATIONS[relation],
+        None if relation is None else RELATION_OF[relation],
         os.fsdecode(path),
         size,
         pixels,

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image_duplicate_finder.model import Relation
+from image_duplicate_finder.relations import ONE_FRAME
 from image_duplicate_finder.verify import geometry
 from image_duplicate_finder.verify.outline import flat_outside, is_pasted
 from image_duplicate_finder.verify.pixels import AGREES, Comparison
@@ -24,7 +25,6 @@ _LEAST_STRONG, _LEAST_STRONG_SHARE = 14, 0.2
 _SAME_PHOTOGRAPH = 0.88
 # One picture lies within the other if so much of it does.
 _WITHIN = 0.7
-_SAME_FRAME = 0.97
 _CLEAN_AGREEMENT, _CLEAN_SCORE = 0.97, 0.95
 # So much of a picture in one piece is no sticker any more but another picture.
 _PASTED_OVER = 0.08
@@ -119,7 +119,7 @@ def _is_proof(
 ) -> bool:
     """Whether agreement means anything for pictures of this character."""
     if worst <= _NOTHING_DIFFERS and (
-        share >= _SAME_FRAME or self_difference(found.target, found.mask) >= _UNIQUE
+        share >= ONE_FRAME or self_difference(found.target, found.mask) >= _UNIQUE
     ):
         # A part of a pattern does not prove itself so: it would agree at every period.
         return True
@@ -130,7 +130,7 @@ def _is_proof(
     needed = _PLAIN_AGREEMENT + (1 - _PLAIN_AGREEMENT) * plain**2
     if not strict and plain >= 0 and agreement < needed:
         return False
-    if strict and share >= _SAME_FRAME and not page and worst <= _SPOTLESS:
+    if strict and share >= ONE_FRAME and not page and worst <= _SPOTLESS:
         return True
     repeats = repetition(found.target, found.mask)
     return repeats < (_PAGE_REPETITION if page else _PATTERN_REPETITION)
@@ -155,7 +155,7 @@ def _worst_difference(found: Comparison) -> float:
 
 def _framing(found: Comparison, a: Grey, b: Grey, shares: tuple[float, float]) -> Relation:
     """EDITED for the same frame (or one with a border), CROPPED or CONTAINS for a part."""
-    if min(shares) >= _SAME_FRAME:
+    if min(shares) >= ONE_FRAME:
         return Relation.EDITED
     # The picture of which the smaller share is seen in the other is the container.
     if shares[1] < shares[0]:

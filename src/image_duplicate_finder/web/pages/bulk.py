@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from flask import Blueprint, Response, abort, make_response, render_template, request
 
-from image_duplicate_finder.bulk import RULED, BulkOrder, BulkRule
+from image_duplicate_finder.bulk import BulkOrder, BulkRule
 from image_duplicate_finder.model import Relation
+from image_duplicate_finder.relations import PRESELECTABLE
 from image_duplicate_finder.results import DecisionKind
 from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.i18n import lazy
@@ -52,7 +53,7 @@ def dialog(scan: int) -> str:
         roots=library().scan_record(scan).roots,
         rules=RULES,
         order=BulkOrder(BulkRule.PRESENT),
-        relations=[relation for relation in Relation if relation in RULED],
+        relations=[relation for relation in Relation if relation in PRESELECTABLE],
     )
 
 
