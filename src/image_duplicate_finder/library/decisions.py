@@ -21,7 +21,7 @@ from image_duplicate_finder.results import (
     Undone,
 )
 from image_duplicate_finder.sources import is_url
-from image_duplicate_finder.store.undoing import Facts
+from image_duplicate_finder.store.decisions import Facts
 
 if TYPE_CHECKING:  # loads NumPy and OpenCV, for which nobody waits who only looks
     from image_duplicate_finder.scan.regroup import MeasuredClaims

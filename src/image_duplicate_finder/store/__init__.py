@@ -8,16 +8,12 @@ from sqlite3 import Connection
 
 from image_duplicate_finder.errors import LibraryDamaged
 from image_duplicate_finder.own_files import LIBRARY_NAME, make_folder, secure_library
-from image_duplicate_finder.store.contents import ContentStore
 from image_duplicate_finder.store.database import Database
-from image_duplicate_finder.store.decisions import DecisionStore
-from image_duplicate_finder.store.files import FileStore, KnownFile
+from image_duplicate_finder.store.decisions import DecisionStore, UndoStore
+from image_duplicate_finder.store.files import ContentStore, FileStore, KnownFile
 from image_duplicate_finder.store.groups import GroupStore
-from image_duplicate_finder.store.look_alikes import LookAlikeStore
-from image_duplicate_finder.store.looks import LookStore
-from image_duplicate_finder.store.matches import MatchStore
+from image_duplicate_finder.store.matches import LookAlikeStore, LookStore, MatchStore
 from image_duplicate_finder.store.scans import FixtureRow, ScanStore
-from image_duplicate_finder.store.undoing import UndoStore
 
 __all__ = ["FixtureRow", "KnownFile", "Store"]
 

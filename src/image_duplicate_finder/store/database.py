@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from image_duplicate_finder.errors import LibraryBusy, LibraryDamaged, LibraryUnavailable
 from image_duplicate_finder.own_files import make_file
-from image_duplicate_finder.store.packed import PackPairs
-from image_duplicate_finder.store.schema import MIGRATIONS
+from image_duplicate_finder.store.schema import MIGRATIONS, PackPairs
+
+T = TypeVar("T")
 
 _BUSY_SECONDS = 30.0
+_SLICE = 900
 
 
 class _Connection(sqlite3.Connection):
@@ -156,3 +158,14 @@ class Database:
                     if statement.strip():
                         connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {number}")
+
+
+def slices(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """``values`` in parts that fit into one SQL statement."""
+    for start in range(0, len(values), _SLICE):
+        yield values[start : start + _SLICE]
+
+
+def marks(values: Sequence[object]) -> str:
+    """Question marks for an SQL IN (...)."""
+    return ",".join("?" * len(values))

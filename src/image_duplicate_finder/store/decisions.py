@@ -1,13 +1,24 @@
-"""What a person decided: pairs that are not duplicates, and preferences of the page."""
+"""What a person decided, and how to undo it.
+
+While a decision about groups is carried out, triggers of this connection write down the statement
+that reverts each changed row (Hipp, "Automatic Undo/Redo Using SQLite"). So whatever a decision
+does is undone whole, and no decision has to know its own inverse.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import sqlite3
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
-from image_duplicate_finder.results import DismissedPair
-from image_duplicate_finder.store.database import Database
+from image_duplicate_finder.errors import UsageError
+from image_duplicate_finder.results import DecisionKind, DecisionRecord, DismissedPair, Undone
+from image_duplicate_finder.store.database import Database, marks, slices
 
 
 class DecisionStore:
@@ -91,3 +102,199 @@ class DecisionStore:
         self._database.connection.execute(
             "INSERT OR REPLACE INTO preference VALUES (?,?)", (name, value)
         )
+
+
+_KEYS = {"grouping": ("id",), "member": ("grouping", "position"), "dismissed": ("first", "second")}
+"""The tables that decisions change, with the columns that name a row."""
+
+_GROUP = {"grouping": "id", "member": "grouping", "dismissed": None}
+_MOST_STEPS = 2_000_000
+
+
+@dataclass(slots=True)
+class Facts:
+    """What is remembered of a decision beside its kind; filled in while it is carried out."""
+
+    number: int
+    files: int = 0
+    name: str = ""
+    left: list[str] = field(default_factory=list)
+
+
+class UndoStore:
+    """Reads and writes ``decision`` and ``decision_step``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._running = threading.local()
+
+    @contextmanager
+    def recorded(
+        self, scan: int, kind: DecisionKind, *, onto: int | None = None
+    ) -> Iterator[Facts]:
+        """Record what happens to groups in this block, one transaction, as one decision.
+
+        Within another one it is a part of that. With ``onto`` it goes on with an earlier
+        decision, if that is the latest one. What changes nothing is no decision.
+        """
+        outer: Facts | None = getattr(self._running, "facts", None)
+        if outer is not None:
+            yield outer
+            return
+        with self._database.atomic() as connection:
+            latest = self._latest(connection, scan)
+            if latest is not None and latest.id == onto:
+                facts = Facts(latest.id, latest.files, latest.name, list(latest.left))
+            else:
+                facts = Facts(_begin(connection, scan, kind))
+            self._running.facts = facts
+            try:
+                _install(connection, facts.number)
+                yield facts
+                _uninstall(connection)
+            finally:
+                self._running.facts = None
+            _end(connection, facts)
+
+    def latest(self, scan: int) -> DecisionRecord | None:
+        """The decision about a scan that can be taken back now."""
+        return self._latest(self._database.connection, scan)
+
+    def undo(self, scan: int, decision: int | None = None) -> Undone | None:
+        """Take back the latest decision about a scan; None where there is none.
+
+        Raises UsageError where ``decision`` is not the latest one, or its groups have been
+        changed by something else since.
+        """
+        with self._database.atomic() as connection:
+            latest = self._latest(connection, scan)
+            if latest is None:
+                return None
+            if decision is not None and latest.id != decision:
+                raise UsageError("Other decisions followed this one. Undo those first.")
+            connection.execute("PRAGMA defer_foreign_keys = ON")
+            touched: set[int] = set()
+            try:
+                for group, way_back in connection.execute(
+                    "SELECT grouping, way_back FROM decision_step WHERE decision = ?"
+                    " ORDER BY id DESC",
+                    (latest.id,),
+                ).fetchall():
+                    connection.execute(way_back)
+                    if group is not None:
+                        touched.add(group)
+                connection.execute("DELETE FROM decision WHERE id = ?", (latest.id,))
+            except sqlite3.IntegrityError as error:
+                raise UsageError(
+                    "The groups have changed since, so this can no longer be undone."
+                ) from error
+            return Undone(latest, _existing(connection, touched))
+
+    def _latest(self, connection: sqlite3.Connection, scan: int) -> DecisionRecord | None:
+        row = connection.execute(
+            "SELECT id, at, kind, facts FROM decision WHERE scan = ? ORDER BY id DESC LIMIT 1",
+            (scan,),
+        ).fetchone()
+        return None if row is None else _record(scan, row)
+
+
+def _record(scan: int, row: tuple[int, float, str, str]) -> DecisionRecord:
+    facts = json.loads(row[3])
+    return DecisionRecord(
+        id=row[0],
+        scan=scan,
+        when=row[1],
+        kind=DecisionKind(row[2]),
+        files=int(facts.get("files", 0)),
+        name=str(facts.get("name", "")),
+        left=tuple(facts.get("left", ())),
+    )
+
+
+def _begin(connection: sqlite3.Connection, scan: int, kind: DecisionKind) -> int:
+    found = connection.execute(
+        "INSERT INTO decision (scan, at, kind, facts) VALUES (?,?,?,'{}') RETURNING id",
+        (scan, time.time(), kind.value),
+    ).fetchone()
+    return int(found[0])
+
+
+def _end(connection: sqlite3.Connection, facts: Facts) -> None:
+    held = connection.execute(
+        "SELECT 1 FROM decision_step WHERE decision = ? LIMIT 1", (facts.number,)
+    ).fetchone()
+    if held is None:
+        connection.execute("DELETE FROM decision WHERE id = ?", (facts.number,))
+        return
+    connection.execute(
+        "UPDATE decision SET facts = ? WHERE id = ?",
+        (
+            json.dumps({"files": facts.files, "name": facts.name, "left": facts.left}),
+            facts.number,
+        ),
+    )
+    # What was decided long ago goes, so that a library does not grow for ever.
+    connection.execute(
+        "DELETE FROM decision WHERE id <> ?1 AND id <= (SELECT decision FROM decision_step"
+        " WHERE id <= (SELECT max(id) FROM decision_step) - ?2 ORDER BY id DESC LIMIT 1)",
+        (facts.number, _MOST_STEPS),
+    )
+
+
+def _install(connection: sqlite3.Connection, number: int) -> None:
+    """Triggers that write down the way back of every change to groups."""
+    for table, keys in _KEYS.items():
+        columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+        one_of = {when: _where(keys, when) for when in ("NEW", "OLD")}
+        old = " || ',' || ".join(f"quote(OLD.{column})" for column in columns)
+        sets = " || ".join(
+            f"CASE WHEN OLD.{column} IS NOT NEW.{column}"
+            f" THEN ', {column} = ' || quote(OLD.{column}) ELSE '' END"
+            for column in columns
+        )
+        ways = {
+            "INSERT": ("NEW", f"'DELETE FROM {table} WHERE ' || {one_of['NEW']}"),
+            "DELETE": (
+                "OLD",
+                f"'INSERT INTO {table} ({', '.join(columns)}) VALUES (' || {old} || ')'",
+            ),
+            "UPDATE": (
+                "NEW",
+                f"'UPDATE {table} SET {keys[0]} = {keys[0]}' || {sets} || ' WHERE ' ||"
+                f" {one_of['NEW']}",
+            ),
+        }
+        for event, (row, way_back) in ways.items():
+            group = _GROUP[table]
+            connection.execute(
+                f"CREATE TEMP TRIGGER {_trigger(table, event)} AFTER {event} ON main.{table} BEGIN"
+                " INSERT INTO decision_step (decision, grouping, way_back) VALUES"
+                f" ({number}, {'NULL' if group is None else f'{row}.{group}'}, {way_back}); END"
+            )
+
+
+def _uninstall(connection: sqlite3.Connection) -> None:
+    for table in _KEYS:
+        for event in ("INSERT", "DELETE", "UPDATE"):
+            connection.execute(f"DROP TRIGGER {_trigger(table, event)}")
+
+
+def _trigger(table: str, event: str) -> str:
+    return f"decision_{table}_{event.lower()}"
+
+
+def _where(keys: tuple[str, ...], row: str) -> str:
+    """SQL text that names a row, as an SQL expression."""
+    return " || ' AND ' || ".join(f"'{key} = ' || quote({row}.{key})" for key in keys)
+
+
+def _existing(connection: sqlite3.Connection, groups: set[int]) -> tuple[int, ...]:
+    found: list[int] = []
+    for part in slices(sorted(groups)):
+        found += [
+            row[0]
+            for row in connection.execute(
+                f"SELECT id FROM grouping WHERE id IN ({marks(part)})", part
+            )
+        ]
+    return tuple(found)

@@ -1,13 +1,22 @@
-"""Matches between contents, and which pairs were verified at all."""
+"""Pairs of contents: matches, what was verified at all, closer looks, and what looks similar."""
 
 from __future__ import annotations
 
 import json
+import struct
 from array import array
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from image_duplicate_finder.model import Match, Relation, Transform
+from image_duplicate_finder.model import (
+    Box,
+    Difference,
+    Look,
+    Match,
+    Relation,
+    Transform,
+    homogeneous,
+)
 from image_duplicate_finder.relations import (
     CROP_OF_OTHER_SQL,
     IS_DUPLICATE_SQL,
@@ -17,11 +26,15 @@ from image_duplicate_finder.relations import (
     is_duplicate,
     shows_more,
 )
-from image_duplicate_finder.store.contents import READ_JSON, ContentStore, slices
-from image_duplicate_finder.store.database import Database
+from image_duplicate_finder.store.database import Database, marks, slices
+from image_duplicate_finder.store.files import READ_JSON, ContentStore
 
 if TYPE_CHECKING:  # the web app starts without numpy
-    from image_duplicate_finder.grouping.links import Links
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from image_duplicate_finder.grouping.links import Links, LookAlikes
+
 
 RELATION_OF = {relation.value: relation for relation in Relation}
 """Relations by how they are stored: a call of the enumeration takes four times as long."""
@@ -254,3 +267,144 @@ def _match(row: tuple[Any, ...]) -> Match:
         brightness,
         same != 0,
     )
+
+
+Pair = tuple[int, int]
+
+_FIGURES = (
+    *("worst", "tone", "chroma", "detail", "coherence", "rest_a", "rest_b"),
+    *("border_a", "border_b", "differing", "recoloured", "sharpened"),
+)
+_HEAD = struct.Struct(f"<B9f{len(_FIGURES)}f")
+_PLACE = struct.Struct("<8If")
+_MOST_PLACES = 5
+_MIRRORED, _ANOTHER_SHOT, _DRAWING = 1, 2, 4
+
+
+def pack_places(differences: Sequence[Difference]) -> bytes:
+    """The strongest differences as stored."""
+    return b"".join(
+        _PLACE.pack(*each.in_a, *each.in_b, each.strength) for each in differences[:_MOST_PLACES]
+    )
+
+
+def unpack_places(data: bytes) -> tuple[Difference, ...]:
+    """Differences from how they are stored."""
+    return tuple(
+        Difference(Box(*values[:4]), Box(*values[4:8]), values[8])
+        for values in _PLACE.iter_unpack(data)
+    )
+
+
+def pack(look: Look | None) -> bytes:
+    """A look as stored, in version 1.
+
+    Little-endian: flags (1 mirrored, 2 another shot, 4 drawing), nine numbers of the 3 x 3
+    transform (float32), the figures of :class:`~model.Look` in the order of ``_FIGURES`` (float32),
+    and the strongest differences: two boxes (four uint32 each) and a strength (float32). Below 300
+    bytes. An empty row says that the two could not be aligned.
+    """
+    if look is None:
+        return b""
+    flags = look.mirrored * _MIRRORED + look.another_shot * _ANOTHER_SHOT + look.drawing * _DRAWING
+    matrix = [value for row in homogeneous(look.transform) for value in row]
+    head = _HEAD.pack(flags, *matrix, *(getattr(look, name) for name in _FIGURES))
+    return head + pack_places(look.differences)
+
+
+def unpack(data: bytes) -> Look | None:
+    """A look from how it is stored."""
+    if not data:
+        return None
+    flags, *numbers = _HEAD.unpack_from(data)
+    rows = tuple((numbers[at], numbers[at + 1], numbers[at + 2]) for at in (0, 3, 6))
+    return Look(
+        transform=rows[:2] if rows[2] == (0.0, 0.0, 1.0) else rows,
+        mirrored=bool(flags & _MIRRORED),
+        differences=unpack_places(data[_HEAD.size :]),
+        another_shot=bool(flags & _ANOTHER_SHOT),
+        drawing=bool(flags & _DRAWING),
+        **dict(zip(_FIGURES, numbers[9:], strict=True)),
+    )
+
+
+class LookStore:
+    """Reads and writes ``look``: one row for each pair of contents ``(low id, high id)``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, version: int, looks: Mapping[Pair, Look | None]) -> None:
+        """Store looks from the first to the second content of each pair."""
+        self._database.connection.executemany(
+            "INSERT OR REPLACE INTO look (a, b, version, data) VALUES (?,?,?,?)",
+            [(a, b, version, pack(look)) for (a, b), look in looks.items()],
+        )
+
+    def known(self, version: int, contents: Iterable[int]) -> dict[Pair, Look | None]:
+        """All looks of this version among ``contents``."""
+        wanted = set(contents)
+        found: dict[Pair, Look | None] = {}
+        for part in slices(sorted(wanted)):
+            rows = self._database.connection.execute(
+                f"SELECT a, b, data FROM look WHERE version = ? AND a IN ({marks(part)})",
+                (version, *part),
+            )
+            found.update(((a, b), unpack(data)) for a, b, data in rows if b in wanted)
+        return found
+
+
+# Parts bound the memory that storing them takes: 12 bytes a pair.
+_PAIRS_OF_A_PART = 1 << 17
+_DTYPE = [("a", "<i4"), ("b", "<i4"), ("cosine", "<f4")]
+
+
+class LookAlikeStore:
+    """Reads and writes ``look_alikes``: a scan's pairs that look similar, packed.
+
+    There are dozens for each picture. As rows they would take longer to store than to find, and
+    most of a library's space.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def replace(
+        self,
+        scan: int,
+        a: NDArray[np.int64],
+        b: NDArray[np.int64],
+        cosine: NDArray[np.float32],
+    ) -> None:
+        """Store a scan's look-alikes in place of earlier ones.
+
+        ``a`` and ``b`` are content ids, ``a < b``, each pair once and ordered by pair.
+        """
+        import numpy as np
+
+        with self._database.atomic() as connection:
+            connection.execute("DELETE FROM look_alikes WHERE scan = ?", (scan,))
+            for part, start in enumerate(range(0, len(a), _PAIRS_OF_A_PART)):
+                span = slice(start, start + _PAIRS_OF_A_PART)
+                packed = np.empty(len(a[span]), _DTYPE)
+                packed["a"], packed["b"], packed["cosine"] = a[span], b[span], cosine[span]
+                connection.execute(
+                    "INSERT INTO look_alikes VALUES (?,?,?)", (scan, part, packed.tobytes())
+                )
+
+    def of(self, scan: int, min_cosine: float) -> LookAlikes:
+        """A scan's look-alikes of at least this cosine, ordered by pair."""
+        import numpy as np
+
+        from image_duplicate_finder.grouping.links import LookAlikes
+
+        parts = [np.empty(0, _DTYPE)]
+        for (packed,) in self._database.connection.execute(
+            "SELECT pairs FROM look_alikes WHERE scan = ? ORDER BY part", (scan,)
+        ):
+            pairs = np.frombuffer(packed, _DTYPE)
+            parts.append(pairs[pairs["cosine"] >= min_cosine])
+        found = np.concatenate(parts)
+        return LookAlikes(
+            found["a"].astype(np.int64), found["b"].astype(np.int64), found["cosine"].astype(float)
+        )

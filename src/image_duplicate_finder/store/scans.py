@@ -14,8 +14,8 @@ from image_duplicate_finder.model import Failure
 from image_duplicate_finder.results import ScanRecord, ScanState
 from image_duplicate_finder.settings import ScanSettings
 from image_duplicate_finder.sources import is_read_only
-from image_duplicate_finder.store.contents import INFO_COLUMNS, info_from_row
 from image_duplicate_finder.store.database import Database
+from image_duplicate_finder.store.files import INFO_COLUMNS, info_from_row
 
 _COLUMNS = "id, roots, settings, state, started, finished, files, decoded, failures, message"
 

@@ -6,6 +6,8 @@ UTF-8; ``shown`` is the same path as readable text, for search.
 
 from __future__ import annotations
 
+import struct
+
 MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE content (
@@ -227,7 +229,7 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (content, keeper)
     ) WITHOUT ROWID
     """,
-    # Closer looks at pairs, see store/looks.py; and what they say of a member beside its witness:
+    # Closer looks at pairs, see store/matches.py; and what they say of a member beside its witness:
     # codes of Lack with commas between, decibels, and the places that differ.
     """
     CREATE TABLE look (
@@ -245,3 +247,24 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE member ADD COLUMN differences BLOB
     """,
 )
+
+
+_RECORD = struct.Struct("<iif")
+
+
+class PackPairs:
+    """An SQL aggregate for a migration: ``pack_pairs(a, b, cosine)``.
+
+    Records of two int32 and a float32, ordered by pair.
+    """
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[int, int, float]] = []
+
+    def step(self, a: int, b: int, cosine: float) -> None:
+        """Take one row."""
+        self._rows.append((a, b, cosine))
+
+    def finalize(self) -> bytes:
+        """The records of all rows."""
+        return b"".join(_RECORD.pack(*row) for row in sorted(self._rows))
