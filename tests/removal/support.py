@@ -22,8 +22,8 @@ from image_duplicate_finder.removal import (
     make_plan,
 )
 from image_duplicate_finder.removal.backup import FOLDER_NAME
+from image_duplicate_finder.removal.checks import look_around
 from image_duplicate_finder.removal.plan import Surroundings, identified
-from image_duplicate_finder.removal.surroundings import look_around
 from image_duplicate_finder.settings import BackupMode, RemovalAction
 
 MEMORY = Path("/dev/shm")

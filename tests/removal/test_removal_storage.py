@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from image_duplicate_finder.removal import Remover
-from image_duplicate_finder.removal import look as looking
+from image_duplicate_finder.removal import Remover, fs, probe
 from image_duplicate_finder.settings import RemovalAction
 from tests.removal.support import MEMORY, apply, contents, evidence, plan_for, reasons, write
 
@@ -120,10 +119,10 @@ def test_files_of_two_volumes_are_told_apart(tmp_path: Path) -> None:
     one = write(tmp_path / "a.jpg", b"a picture")
     other = write(tmp_path / "b.jpg", b"a picture")
     before = os.lstat(other).st_ctime_ns
-    assert looking.touched_together(one, other) is False
+    assert probe.touched_together(one, other) is False
     assert os.lstat(other).st_ctime_ns == before
     os.link(one, tmp_path / "c.jpg")
-    assert looking.touched_together(one, str(tmp_path / "c.jpg")) is True
+    assert probe.touched_together(one, str(tmp_path / "c.jpg")) is True
 
 
 def test_a_touch_never_follows_a_link(tmp_path: Path) -> None:
@@ -131,7 +130,7 @@ def test_a_touch_never_follows_a_link(tmp_path: Path) -> None:
     os.chmod(target, 0o600)
     os.symlink(target, tmp_path / "link.jpg")
     with pytest.raises(OSError):
-        looking.fs.touch(str(tmp_path / "link.jpg"))
+        fs.touch(str(tmp_path / "link.jpg"))
     assert os.lstat(target).st_mode & 0o777 == 0o600
 
 
@@ -142,15 +141,15 @@ def test_without_the_right_to_touch_a_change_at_the_move_counts(
     """Where the experiment is not allowed, the keeper must not change while its copy leaves."""
     file, keeper = (write(tmp_path / "in" / n, b"a picture") for n in ("a.jpg", "b.jpg"))
     plan = plan_for([evidence(file, keeper)], tmp_path / "in")
-    monkeypatch.setattr(looking.fs, "touch", lambda _path: False)
-    real = looking.fs.rename
+    monkeypatch.setattr(fs, "touch", lambda _path: False)
+    real = fs.rename
 
     def rename(source: str, target: str) -> None:
         real(source, target)
         if source == file:
             os.utime(keeper, ns=(1, os.stat(keeper).st_mtime_ns))
 
-    monkeypatch.setattr(looking.fs, "rename", rename)
+    monkeypatch.setattr(fs, "rename", rename)
     report = apply(Remover(tmp_path / "library"), plan)
     assert report.done == () and reasons(report) == {"a.jpg": "same_file"}
     assert Path(file).read_bytes() == b"a picture"

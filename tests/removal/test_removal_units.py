@@ -10,7 +10,7 @@ import pytest
 from image_duplicate_finder.companions import Folder
 from image_duplicate_finder.model import Relation
 from image_duplicate_finder.removal import Evidence, Remover, look_around, make_plan
-from image_duplicate_finder.removal.quicktime import content_identifier
+from image_duplicate_finder.removal.checks import content_identifier
 from image_duplicate_finder.settings import BackupMode, RemovalAction
 from tests.removal.support import (
     any_match,

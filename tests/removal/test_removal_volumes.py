@@ -15,7 +15,7 @@ import pytest
 from image_duplicate_finder.removal import Remover, State
 from image_duplicate_finder.removal.backup import FOLDER_NAME
 from image_duplicate_finder.removal.journal import Journal
-from image_duplicate_finder.removal.volumes import Same, Volume, same, volume_of
+from image_duplicate_finder.removal.probe import Same, Volume, same, volume_of
 from tests.removal.support import apply, evidence, plan_for, reasons, write
 
 EXT4 = Volume("/usb", 7, "ext4", "/dev/sdb1", "/", "", 123)

@@ -4,9 +4,11 @@
 recovers. No other module of the package moves or deletes a file of the user.
 """
 
-from image_duplicate_finder.removal.adopt import Offer
+from image_duplicate_finder.removal.adopt import Offer, VerifyReport, find_backups
 from image_duplicate_finder.removal.backup import FOLDER_NAME as BACKUP_FOLDER_NAME
-from image_duplicate_finder.removal.backup import places_for
+from image_duplicate_finder.removal.backup import Restated, places_for
+from image_duplicate_finder.removal.checks import look_around
+from image_duplicate_finder.removal.journal import BackupFolder, Item, Run, RunState, State
 from image_duplicate_finder.removal.plan import (
     Companion,
     Evidence,
@@ -22,18 +24,8 @@ from image_duplicate_finder.removal.plan import (
     root_of,
 )
 from image_duplicate_finder.removal.plan_file import plan_from_dict, plan_to_dict
-from image_duplicate_finder.removal.records import BackupFolder, Item, Run, RunState, State
-from image_duplicate_finder.removal.remover import Remover
-from image_duplicate_finder.removal.report import (
-    BackupInfo,
-    PurgeReport,
-    RecoveryReport,
-    Report,
-    Restated,
-    VerifyReport,
-)
-from image_duplicate_finder.removal.surroundings import look_around
-from image_duplicate_finder.removal.verify import find_backups
+from image_duplicate_finder.removal.remover import BackupInfo, RecoveryReport, Remover, Report
+from image_duplicate_finder.removal.undo import PurgeReport
 
 __all__ = [
     "BACKUP_FOLDER_NAME",

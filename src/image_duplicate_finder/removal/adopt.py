@@ -1,12 +1,12 @@
-"""Takes a backup folder into the journal that another library made, or one that was moved.
+"""Backups against the journal: verify those that it knows, adopt those that it does not.
 
-A manifest can come from anyone, on a stick or in a download, so it is believed in nothing that
-could do harm: files come back only below folders that the person confirmed, never through or
-over links, without set-user-ID bits, foreign owners or privileged attributes, and what programs
-start by themselves is confirmed by name. Every file is read and compared first.
+A manifest can come from anyone, on a stick or in a download, so nothing in it that could do harm
+is trusted: files come back only below folders that the person confirmed, never through or over
+links, without set-user-ID bits, foreign owners or privileged attributes, and what programs start by
+themselves is confirmed by name. Every file is read and compared first.
 
 A backup of this journal that a person moved is another matter: there the journal says where the
-files came from, and the manifest is not asked.
+files came from, and the manifest is not used.
 """
 
 from __future__ import annotations
@@ -22,26 +22,44 @@ from image_duplicate_finder.companions import FILM_EXTENSIONS, SIDECAR_EXTENSION
 from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.errors import NotFound, RemovalRefused
 from image_duplicate_finder.formats import PICTURE_EXTENSIONS
-from image_duplicate_finder.model import Relation
+from image_duplicate_finder.model import BACKUP_MARKER_NAME, Relation
 from image_duplicate_finder.progress import Progress, Step
-from image_duplicate_finder.removal import fs, look
-from image_duplicate_finder.removal.backup import Origin, origin_of, read_manifest, stored_in
-from image_duplicate_finder.removal.journal import Journal
+from image_duplicate_finder.removal import fs, probe
+from image_duplicate_finder.removal.backup import (
+    FOLDER_NAME,
+    MANIFEST_NAME,
+    Origin,
+    named_in_manifest,
+    not_in_manifest,
+    origin_of,
+    preserved_files,
+    read_manifest,
+    stored_in,
+)
+from image_duplicate_finder.removal.journal import (
+    MERGED,
+    UNSETTLED,
+    BackupFolder,
+    Item,
+    Journal,
+    RunState,
+    State,
+)
 from image_duplicate_finder.removal.links import TRACE
 from image_duplicate_finder.removal.plan import COMPANION_KINDS
 from image_duplicate_finder.removal.plan_file import path_from_dict
-from image_duplicate_finder.removal.records import MERGED, BackupFolder, Item, RunState, State
-from image_duplicate_finder.removal.volumes import (
-    recorded_for,
-    same_drive,
-    volume_of,
-    volumes_below,
-)
+from image_duplicate_finder.removal.probe import recorded_for, same_drive, volume_of, volumes_below
 from image_duplicate_finder.settings import BackupMode, RemovalAction
 
 _PLAN = "adopted"
+
+
 _KINDS = frozenset({"picture", *COMPANION_KINDS})
+
+
 _MOST = 2**63 - 1
+
+
 _KEEPERS_ASKED = 50
 
 _STARTED = frozenset(
@@ -53,6 +71,9 @@ _STARTED = frozenset(
 """Folders whose files programs start or obey by themselves, case-folded."""
 
 _EXPECTED = PICTURE_EXTENSIONS | FILM_EXTENSIONS | SIDECAR_EXTENSIONS
+
+
+_HELD = (State.MOVED, State.MISSING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +174,6 @@ def adopt(journal: Journal, folder: str, consent: Consent, progress: Progress) -
     return run
 
 
-_HELD = (State.MOVED, State.MISSING)
-
-
 def _moved_from(journal: Journal, folder: str) -> BackupFolder | None:
     """The backup of this journal that stands in ``folder`` now and no longer where it was."""
     origin = origin_of(folder)
@@ -163,7 +181,7 @@ def _moved_from(journal: Journal, folder: str) -> BackupFolder | None:
         return None
     for known in reversed(journal.backups()):
         same = origin.mark == known.mark if known.mark else origin.folder == known.folder
-        if same and fs.realpath(known.folder) != folder and look.status(known.folder) is None:
+        if same and fs.realpath(known.folder) != folder and probe.status(known.folder) is None:
             return known
     return None
 
@@ -226,7 +244,7 @@ def _held(items: Sequence[Item], progress: Progress) -> list[Item]:
 
 def _holds(item: Item) -> bool:
     try:
-        return look.holds(item.stored, item.content)
+        return probe.holds(item.stored, item.content)
     except OSError:  # it cannot be read: not this one, then
         return False
 
@@ -306,7 +324,7 @@ def _keepers_stand(items: Sequence[Item], before: str, now: str) -> bool:
     }
     asked = list(islice(kept.items(), _KEEPERS_ASKED))
     try:
-        return bool(asked) and all(look.holds(path, content) for path, content in asked)
+        return bool(asked) and all(probe.holds(path, content) for path, content in asked)
     except OSError:
         return False
 
@@ -396,3 +414,131 @@ def _harmless(values: dict[str, Any]) -> dict[str, Any]:
         "links": max(1, _number(values.get("links", 1))),
         "xattrs": attributes,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What the journal says against what the disk says; ``problems`` is empty when they agree."""
+
+    checked: int
+    problems: tuple[str, ...]
+
+
+def verify(journal: Journal, progress: Progress, folders: tuple[str, ...]) -> VerifyReport:
+    """Read every file in the backups and compare it with the journal; changes nothing.
+
+    Also told are rows that are damaged, and what lies on the disk without a row, in backups and
+    as whole backups in or beside ``folders``.
+    """
+    problems: list[str] = []
+    items = journal.items(states=(State.MOVED, State.MISSING, *UNSETTLED))
+    for number, item in enumerate(items):
+        problem = _problem(item)
+        if problem:
+            problems.append(problem)
+        progress(Step("check", number + 1, len(items), item.path, len(problems)))
+    problems += [
+        f"{row.path or 'a file'}: its row in the journal (run {row.run}, number {row.id}) is "
+        "damaged. The manifest of its backup may still know it: idf adopt takes it from there."
+        for row in journal.damaged()
+    ]
+    problems += [
+        f"{folder}: the journal's row of this backup is damaged. Its files are known each by "
+        "itself."
+        for folder in journal.damaged_backups()
+    ]
+    known = {item.stored for item in journal.items()}
+    for backup in journal.backups():
+        known |= {stored for stored, _ in preserved_files(backup)}
+    here = [backup.folder for backup in journal.backups() if probe.status(backup.folder)]
+    for folder in here:
+        problems += _without_row(folder, known)
+        lacking = not_in_manifest(folder, items)
+        if lacking:
+            problems.append(
+                f"{folder}: its manifest lacks {len(lacking)} of its files; lines of it are "
+                "damaged. The journal knows them."
+            )
+    made = {fs.realpath(folder) for folder in here}
+    parents = {os.path.dirname(os.path.dirname(b.folder)) for b in journal.backups()}
+    for folder in find_backups(tuple(sorted({*folders, *parents}))):
+        if fs.realpath(folder) not in made:
+            problems.append(
+                f"{folder}: a backup that the journal does not know: another library made it, or "
+                f"the journal was lost or replaced. To take it over: idf adopt {folder}"
+            )
+    return VerifyReport(len(items), tuple(problems))
+
+
+def _without_row(folder: str, known: set[str]) -> list[str]:
+    """What lies in a backup although the journal does not know it."""
+    told = named_in_manifest(folder)
+    return [
+        f"{path}: lies in a backup and its manifest, but the journal lost it. To take it back: "
+        f"idf adopt {folder}"
+        if path in told
+        else f"{path}: lies in a backup but is not in the journal; another program put it there."
+        for path in _files_below(folder)
+        if path not in known and os.path.dirname(path) != folder
+    ]
+
+
+def _problem(item: Item) -> str | None:
+    """What is wrong with one item, or None."""
+    try:
+        if item.state in UNSETTLED:
+            return f"{item.path}: unsettled ({item.state}). {item.note or 'Start again to settle.'}"
+        if probe.regular(item.stored) is None:
+            where = "is neither in its place nor" if probe.status(item.path) is None else "is not"
+            return f"{item.path}: {where} in the backup as {item.stored}."
+        if not probe.holds(item.stored, item.content):
+            return f"{item.path}: its file in the backup, {item.stored}, has changed."
+    except OSError as error:
+        return f"{item.path}: its file in the backup cannot be read: {error.strerror}."
+    return None
+
+
+def _files_below(folder: str) -> list[str]:
+    """All entries below a folder that are no folders, but for the program's own at its top."""
+    found: list[str] = []
+    for name in fs.names(folder):
+        path = os.path.join(folder, name)
+        if (fs.lstat(path).st_mode & 0o170000) == 0o040000:
+            found += _files_below(path)
+        else:
+            found.append(path)
+    return found
+
+
+def find_backups(roots: tuple[str, ...]) -> list[str]:
+    """Backup folders in ``roots`` or among them, known to a journal or not, sorted.
+
+    Also those that stand beside a root, or further up, and were made for files in it.
+    """
+    found: set[str] = set()
+    for root in roots:
+        found.update(folder for folder in (root, *_backups_in(root)) if _is_backup(folder))
+        for above in probe.ancestors(os.path.dirname(root)):
+            for folder in _backups_in(above):
+                origin = origin_of(folder) if _is_backup(folder) else None
+                if origin is not None and is_inside(fs.realpath(origin.root), fs.realpath(root)):
+                    found.add(folder)
+    return sorted(found)
+
+
+def _backups_in(folder: str) -> list[str]:
+    parent = folder
+    if os.path.basename(folder) != FOLDER_NAME:
+        parent = os.path.join(folder, FOLDER_NAME)
+    try:
+        return [os.path.join(parent, name) for name in fs.names(parent)]
+    except OSError:  # not there, not a folder, or not to be looked at
+        return []
+
+
+def _is_backup(folder: str) -> bool:
+    try:
+        own = (MANIFEST_NAME, BACKUP_MARKER_NAME)
+        return all(probe.status(os.path.join(folder, name)) is not None for name in own)
+    except OSError:
+        return False

@@ -1,12 +1,17 @@
 """Backup folders that a person understands without this program.
 
-``ImageDuplicateFinder-backup/2026-11-22_10-28-15/`` stands beside the scanned folder, where photo
+``ImageDuplicateFinder-backup/2026-11-22_10-28-15/`` lies beside the scanned folder, where photo
 servers and galleries that watch that folder do not see it, but on the same volume, so that
-removal is a rename. Where there is no such place it stands in the scanned folder. Inside,
+removal is a rename. Where that is not possible it lies in the scanned folder. Inside,
 ``removed/`` repeats the folders of the scanned one, and ``preserved/`` holds what the run kept
 beyond that. No place is used twice: a run's folder is new, every path occurs once in a run,
 moves never replace, and two names that a careless volume would take for one ("a.jpg", "A.JPG")
 go into different trees (``removed-2/``).
+
+What is preserved depends on the mode. ``auto``: what stays of the groups that something is
+removed from, as long as that takes no space: a reflink clone, else a hard link. ``full``: every
+scanned file of such a root, as clones, else as copies, since a hard link would change together with
+its original. ``removed``: nothing more. The caller says which files these are.
 """
 
 from __future__ import annotations
@@ -20,29 +25,42 @@ import os
 import secrets
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from blake3 import blake3
 
 from image_duplicate_finder.discover import is_inside
-from image_duplicate_finder.model import BACKUP_MARKER_NAME
-from image_duplicate_finder.removal import fs, look
-from image_duplicate_finder.removal.journal import Journal, now
-from image_duplicate_finder.removal.look import Refused
+from image_duplicate_finder.errors import RemovalRefused
+from image_duplicate_finder.model import BACKUP_MARKER_NAME, FileStat
+from image_duplicate_finder.progress import CancelToken
+from image_duplicate_finder.removal import fs, moves, probe
+from image_duplicate_finder.removal.journal import BackupFolder, Item, Journal, State, now
 from image_duplicate_finder.removal.plan import Reason
 from image_duplicate_finder.removal.plan_file import path_from_dict, path_to_dict
-from image_duplicate_finder.removal.records import BackupFolder, Item
-from image_duplicate_finder.removal.volumes import Volume, volume_of, volumes_below
+from image_duplicate_finder.removal.probe import Refused, Volume, volume_of, volumes_below
+from image_duplicate_finder.settings import BackupMode
 
 FOLDER_NAME = "ImageDuplicateFinder-backup"
+
+
 MANIFEST_NAME = "manifest.jsonl"
+
+
 README_NAME = "README.txt"
+
+
 PRESERVED = "preserved"
+
+
 _LONG = "long-paths"
+
+
 UNFINISHED = ".idf-moving-unfinished"
 """The name of a copy or second name that is being made; its original is never touched."""
+
+
 KEEP_OUT = {
     ".nomedia": "",  # Android, Nextcloud, GNOME
     ".noimage": "",  # Nextcloud Photos
@@ -125,7 +143,7 @@ class RunBackup:
         for number in itertools.count(1):
             name = f"{time:%Y-%m-%d_%H-%M-%S}" + (f"-{number}" if number > 1 else "") + _ENDING
             folder = os.path.join(parent, name)
-            if look.status(folder) is not None:
+            if probe.status(folder) is not None:
                 continue
             made = cls(BackupFolder(run, root, folder, 0, secrets.token_hex(16), volumes))
             journal.add_backup(made.backup)
@@ -165,7 +183,7 @@ class RunBackup:
             if self._take(place):
                 try:
                     self._make_folders(os.path.dirname(place), os.path.dirname(path))
-                    if look.status(place) is None:
+                    if probe.status(place) is None:
                         return place
                 except (FileExistsError, NotADirectoryError):
                     continue  # a file of the run has the name of this folder
@@ -193,12 +211,12 @@ class RunBackup:
     def _make_folders(self, folder: str, model: str) -> None:
         """Make a folder and those above it, as private as the folders they stand for."""
         missing = []
-        while look.status(folder) is None:
+        while probe.status(folder) is None:
             missing.append((folder, model))
             folder, model = os.path.dirname(folder), os.path.dirname(model)
         for path, like in reversed(missing):
             fs.mkdir(path, 0o700)
-            found = look.status(like)
+            found = probe.status(like)
             if found is not None and like.startswith(self.backup.root):
                 fs.chmod(path, (found.st_mode & 0o7777) | 0o700)
             self.new_folders.add(os.path.dirname(path))
@@ -240,7 +258,11 @@ def append_lines(path: str, lines: Iterable[dict[str, Any]]) -> None:
 
 
 _SUM = "checksum"
+
+
 _LONGEST_LINE = 1 << 20
+
+
 _MOST_BYTES = 1 << 30
 
 
@@ -266,7 +288,7 @@ def read_manifest(folder: str) -> Lines:
     path = os.path.join(folder, MANIFEST_NAME)
     sound: list[dict[str, Any]] = []
     damaged = 0
-    if look.regular(path) is None:
+    if probe.regular(path) is None:
         return Lines(sound)
     with open(fs.open_read(path), "rb") as manifest:
         while manifest.tell() < _MOST_BYTES and (text := manifest.readline(_LONGEST_LINE)):
@@ -302,6 +324,27 @@ def stored_in(line: dict[str, Any], folder: str) -> str:
     return place
 
 
+def not_in_manifest(folder: str, items: Iterable[Item]) -> list[Item]:
+    """Those that a backup holds without a sound line of its manifest that says so."""
+    told = named_in_manifest(folder)
+    return [
+        item
+        for item in items
+        if item.state == State.MOVED
+        and item.stored.startswith(folder + os.sep)
+        and item.stored not in told
+    ]
+
+
+def named_in_manifest(folder: str) -> set[str]:
+    """The places in a backup that its manifest names for removed files."""
+    return {
+        os.path.normpath(os.path.join(folder, path_from_dict(line, "stored")))
+        for line in read_manifest(folder).sound
+        if line.get("event") == "removed" and isinstance(line.get("stored"), str)
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where a backup was made: ``folder`` is its own path then, for the files of ``root``.
@@ -330,7 +373,7 @@ class Origin:
 def origin_of(folder: str) -> Origin | None:
     """What the marker of a backup says of its origin; None where it does not say it."""
     marker = os.path.join(folder, BACKUP_MARKER_NAME)
-    if look.regular(marker) is None:
+    if probe.regular(marker) is None:
         return None
     with open(fs.open_read(marker), "rb") as file:
         texts = file.read(_LONGEST_LINE).splitlines()
@@ -358,10 +401,10 @@ def places_for(
     protected; else in ``root``. ``base`` is the place that a person named instead. Raises
     Refused when that one is protected.
     """
-    guarded = look.Folders(protected)
+    guarded = probe.Folders(protected)
 
     def is_protected(place: str) -> bool:
-        return guarded.hold(look.Above.in_folder(os.path.join(place, FOLDER_NAME)))
+        return guarded.hold(probe.Above.in_folder(os.path.join(place, FOLDER_NAME)))
 
     if base is not None:
         if is_protected(base):
@@ -374,7 +417,7 @@ def places_for(
     beside = os.path.dirname(root)
     while any(beside == other or is_inside(beside, other) for other in roots):
         beside = os.path.dirname(beside)
-    above = look.Above.of(os.path.join(beside, FOLDER_NAME))
+    above = probe.Above.of(os.path.join(beside, FOLDER_NAME))
     suits = (
         beside != os.path.dirname(beside)  # nobody wants it in /
         and fs.stat(beside).st_dev == fs.stat(root).st_dev
@@ -425,7 +468,7 @@ def prune(folder: str) -> bool:
 
     Only files that this program writes itself are unlinked, and only when nothing else is left.
     """
-    if look.status(folder) is None:
+    if probe.status(folder) is None:
         _remove_parent_if_empty(folder)
         return True
     _drop_unfinished(folder)
@@ -457,7 +500,7 @@ def _remove_if_empty(folder: str) -> None:
 
 
 def _is_folder(path: str) -> bool:
-    found = look.status(path)
+    found = probe.status(path)
     return found is not None and (found.st_mode & 0o170000) == 0o040000
 
 
@@ -473,3 +516,218 @@ def _prune_empty(folder: str) -> None:
         if _is_folder(path):
             _prune_empty(path)
     _remove_if_empty(folder)
+
+
+_NOT_HERE = frozenset(
+    {errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.EXDEV, errno.ENOSYS, errno.ENOTTY}
+)
+
+
+_LINES = 1000
+
+
+_SPARE = 64 << 20
+"""Bytes that a full backup leaves free on the volume."""
+
+Way = Callable[[str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Restated:
+    """A file whose stat changed with the hard link that a backup holds to it, and nothing else.
+
+    Whoever knows the content of the file with stat ``before`` knows it with ``after``.
+    """
+
+    path: str
+    before: FileStat
+    after: FileStat
+
+
+@dataclass(frozen=True, slots=True)
+class Preserved:
+    """How many files were preserved, what their links changed, and a sentence or ""."""
+
+    count: int = 0
+    restated: tuple[Restated, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Coming:
+    """A file that is about to be preserved as ``stored``."""
+
+    path: str
+    stored: str
+    before: FileStat
+
+
+def preserve(
+    backup: RunBackup, paths: Sequence[str], mode: BackupMode, cancel: CancelToken
+) -> Preserved:
+    """Preserve files of one root.
+
+    Raises RemovalRefused when the disk fails, or a full backup cannot be made; nothing of it
+    is left then.
+    """
+    if mode == BackupMode.REMOVED or not paths:
+        return Preserved()
+    made: list[str] = []
+    try:
+        return _preserve(backup, paths, mode, cancel, made)
+    except (OSError, Refused) as error:
+        for stored in made:  # made a moment ago of files that were not touched
+            with contextlib.suppress(OSError):
+                fs.unlink(stored)
+        raise RemovalRefused(
+            f"The backup could not be made, so nothing was removed: {error}."
+        ) from error
+
+
+def _preserve(
+    backup: RunBackup,
+    paths: Sequence[str],
+    mode: BackupMode,
+    cancel: CancelToken,
+    made: list[str],
+) -> Preserved:
+    """See :func:`preserve`; ``made`` gets the places of what was preserved."""
+    tried: dict[str, FileStat | None] = {}
+    ways = _ways(backup, paths, mode, tried)
+    if not ways:
+        return Preserved(
+            note="This volume keeps copies only at the cost of space, so none were made."
+        )
+    if mode == BackupMode.FULL and ways == [_copy]:
+        _check_space(backup, paths)
+    restated: list[Restated] = []
+    missed = 0
+    for start in range(0, len(paths), _LINES):
+        coming, refused = _coming(backup, paths[start : start + _LINES], mode, tried)
+        missed += refused
+        # The manifest first: nothing is to stand in a backup that it does not tell of.
+        backup.record_preserved(_line(one, backup.backup.folder, ways[0]) for one in coming)
+        for one in coming:
+            if cancel.cancelled:
+                break
+            try:
+                _make(one, ways[0])
+            except OSError:
+                if mode == BackupMode.FULL:
+                    raise
+                missed += 1
+                continue
+            made.append(one.stored)
+            if ways == [fs.link]:
+                restated += restated_by_link(one.path, one.before)
+    note = f"{missed} files could not be preserved as well." if missed else ""
+    return Preserved(len(made), tuple(restated), note)
+
+
+def restated_by_link(path: str, before: FileStat | None) -> list[Restated]:
+    """What a hard link that came or went since ``before`` changed in the stat of ``path``.
+
+    Empty where nothing stands any more, or something else. Raises OSError.
+    """
+    after = probe.regular(path)
+    if before is None or after is None or not moves.same_file(before, after):
+        return []
+    return [Restated(path, before, after)]
+
+
+def _ways(
+    backup: RunBackup, paths: Sequence[str], mode: BackupMode, tried: dict[str, FileStat | None]
+) -> list[Way]:
+    """The ways to keep a second name or copy that this volume knows, tried on one file.
+
+    ``tried`` gets the stat that each file it was tried on had before.
+    """
+    cheap: list[Way] = [fs.reflink] if mode == BackupMode.FULL else [fs.reflink, fs.link]
+    found: list[Way] = []
+    for way in cheap:
+        trial = os.path.join(backup.backup.folder, UNFINISHED)
+        for path in paths:
+            try:
+                tried.setdefault(path, probe.regular(path))
+                way(path, trial)
+            except OSError as error:
+                if error.errno in _NOT_HERE:
+                    break
+                continue  # this one file is the trouble: ask with the next
+            fs.unlink(trial)
+            found.append(way)
+            break
+        if found:
+            return found
+    return [_copy] if mode == BackupMode.FULL else []
+
+
+def _copy(path: str, stored: str) -> None:
+    """A copy on the disk, compared with what was read."""
+    content, _ = probe.read_content(path)
+    moves.copy(path, stored, content, fs.metadata(path))
+
+
+def _coming(
+    backup: RunBackup,
+    paths: Sequence[str],
+    mode: BackupMode,
+    tried: dict[str, FileStat | None],
+) -> tuple[list[_Coming], int]:
+    """Places for some files, and how many of them have gone or can have none. Raises OSError."""
+    found: list[_Coming] = []
+    for path in paths:
+        try:
+            before = tried.get(path) or probe.regular(path)
+            if before is not None:  # else deleted since the scan, or no file any more
+                found.append(_Coming(path, backup.place_for(path, PRESERVED), before))
+        except OSError:
+            if mode == BackupMode.FULL:
+                raise
+    return found, len(paths) - len(found)
+
+
+def _make(one: _Coming, way: Way) -> None:
+    """Keep one file under another name until it is whole. Raises Refused and OSError."""
+    unfinished = os.path.join(os.path.dirname(one.stored), UNFINISHED)
+    try:
+        way(one.path, unfinished)
+        if way is fs.reflink:
+            fs.set_metadata(unfinished, fs.metadata(one.path), one.path)
+        fs.rename(unfinished, one.stored)
+    except (OSError, Refused):
+        with contextlib.suppress(OSError):
+            fs.unlink(unfinished)
+        raise
+
+
+def _line(one: _Coming, folder: str, way: Way) -> dict[str, Any]:
+    """What the manifest says of a preserved file."""
+    return {
+        "event": "preserved",
+        "time": now(),
+        **path_to_dict(one.path),
+        **path_to_dict(os.path.relpath(one.stored, folder), "stored"),
+        "bytes": one.before.size,
+        "how": "reflink" if way is fs.reflink else "hard link" if way is fs.link else "copy",
+    }
+
+
+def _check_space(backup: RunBackup, paths: Sequence[str]) -> None:
+    wanted = sum(found.size for path in paths if (found := probe.regular(path)) is not None)
+    free = fs.free_space(backup.backup.folder)
+    if wanted + _SPARE > free:
+        raise RemovalRefused(
+            f"A full backup takes {wanted:,} bytes and {free:,} are free on the volume of "
+            f"{backup.backup.root}. Free some space, or choose the backup mode 'auto' or "
+            "'removed'. Nothing was changed."
+        )
+
+
+def preserved_files(backup: BackupFolder) -> Iterator[tuple[str, str]]:
+    """(stored, original) of all preserved files that the manifest of a backup names."""
+    for line in read_manifest(backup.folder).sound:
+        if line.get("event") != "preserved":
+            continue
+        with contextlib.suppress(KeyError, TypeError, ValueError):  # a line that someone changed
+            yield stored_in(line, backup.folder), path_from_dict(line)

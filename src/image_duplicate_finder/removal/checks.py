@@ -1,21 +1,28 @@
-"""What must be true on the disk for a file to be removed, looked at before and after the move.
+"""What must be true on the disk for a file to be removed, checked before and after the move.
 
-The look after the move closes the gap that no look before it can: when the keeper was changed,
-deleted, or was all the time another name of the removed file, the file is put back. It also
-keeps two programs with two libraries from removing each other's keepers, since each looks for
-its keeper after its own file has left.
+The check after the move closes the gap that no check before it can: when the keeper was changed,
+deleted, or was another name of the removed file all along, the file goes back. It also keeps two
+programs with two libraries from removing each other's keepers, since each checks its keeper after
+its own file has left.
+
+:func:`look_around` lists what belongs to the files of a plan: halves, partners and sidecars.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Mapping
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import BinaryIO
 
+from image_duplicate_finder.companions import FILM_EXTENSIONS, label_folders, split
+from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.model import FileStat, Relation
-from image_duplicate_finder.removal import look
-from image_duplicate_finder.removal.links import Targets
-from image_duplicate_finder.removal.look import Above, Folders, Refused
+from image_duplicate_finder.removal import fs, probe
+from image_duplicate_finder.removal.journal import Item
+from image_duplicate_finder.removal.links import Targets, links_below
 from image_duplicate_finder.removal.plan import (
     LINKS,
     Evidence,
@@ -31,7 +38,7 @@ from image_duplicate_finder.removal.plan import (
     no_match,
     refuse,
 )
-from image_duplicate_finder.removal.records import Item
+from image_duplicate_finder.removal.probe import Above, Folders, Refused
 from image_duplicate_finder.settings import RemovalAction
 from image_duplicate_finder.sources import library_of
 
@@ -137,7 +144,7 @@ class Checks:
             )
         if above.in_backup():
             raise Refused(Reason.BACKUP, "It lies in a backup.")
-        if look.is_made_to_show(path):
+        if probe.is_made_to_show(path):
             raise Refused(Reason.OUTSIDE, "This program made it, to show a picture.")
         package = library_of(os.path.join(above.paths[0], ""))
         if package is not None:
@@ -149,7 +156,7 @@ class Checks:
         ``planned`` is None for companions.
         """
         if planned is None:
-            content, file = look.read_content(item.path)
+            content, file = probe.read_content(item.path)
             if content != item.content:
                 raise Refused(Reason.CHANGED, "It changed since the plan was made.")
             keeper = None
@@ -178,7 +185,7 @@ class Checks:
         """Whether a file and its keeper are two for sure. Raises Refused when they are one."""
         if item.action == RemovalAction.HARDLINK and file.device == keeper.device:
             return True  # each new link is a change of the keeper, and leads to it in any case
-        together = look.touched_together(item.path, str(item.keeper))
+        together = probe.touched_together(item.path, str(item.keeper))
         if together:
             raise Refused(Reason.SAME_FILE, f"It and {item.keeper} are two names of one file.")
         return together is False
@@ -204,7 +211,7 @@ def after(item: Item, seen: Seen | None) -> None:
     """Look once more at the keeper after the file has left. Raises Refused and OSError."""
     if item.keeper is None or item.keeper_content is None:
         return
-    moved = look.regular(item.stored)
+    moved = probe.regular(item.stored)
     before = None if seen is None else seen.keeper
     keeper = check_keeper(item.keeper, item.keeper_content, before)
     if moved is not None and keeper.identity == moved.identity:
@@ -229,22 +236,22 @@ def check_keeper(path: str, content: bytes, seen: FileStat | None) -> FileStat:
     last look is at the stat, so a change at any moment before is noticed. What a folder that
     became a link shows of a backup is no keeper.
     """
-    found = look.regular(path)
+    found = probe.regular(path)
     if found is None:
         raise Refused(Reason.KEEPER_GONE, f"Its keeper {path} is no longer there.")
     try:
         _check_lasting(path)
         if seen is not None and found.unchanged(seen):
-            look.check_readable(path)
+            probe.check_readable(path)
         else:
-            now, found = look.read_content(path)
+            now, found = probe.read_content(path)
             if now != content:
                 raise Refused(Reason.KEEPER_CHANGED, f"Its keeper {path} has changed.")
     except OSError as error:
         raise Refused(
             Reason.KEEPER_GONE, f"Its keeper {path} cannot be read: {error.strerror}."
         ) from error
-    last = look.regular(path)
+    last = probe.regular(path)
     if last is None or not last.unchanged(found):
         raise Refused(Reason.KEEPER_CHANGED, f"Its keeper {path} has changed.")
     return last
@@ -254,7 +261,7 @@ def _check_lasting(path: str) -> None:
     """Refuse a keeper that this program itself may take away. Raises OSError too."""
     if Above.of(path).in_backup():
         raise Refused(Reason.KEEPER_GONE, f"Its keeper {path} lies in a backup.")
-    if look.is_made_to_show(path):
+    if probe.is_made_to_show(path):
         raise Refused(
             Reason.KEEPER_GONE, f"Its keeper {path} is no picture of yours: this program made it."
         )
@@ -265,18 +272,161 @@ def _unchanged(
 ) -> FileStat:
     """The stat of a file that still holds what the plan says. Raises Refused."""
     try:
-        found = look.status(file.path)
+        found = probe.status(file.path)
         if found is None:
             raise Refused(gone, f"{subject} is no longer there.")
         stat = FileStat.of(found)
-        if look.regular(file.path) is None:
+        if probe.regular(file.path) is None:
             raise Refused(changed, f"{subject} is no regular file any more.")
         if not reread and stat.unchanged(file.stat):
-            look.check_readable(file.path)
+            probe.check_readable(file.path)
             return stat
-        content, stat = look.read_content(file.path)
+        content, stat = probe.read_content(file.path)
     except OSError as error:
         raise Refused(gone, f"{subject} cannot be read: {error.strerror}.") from error
     if content != file.content:
         raise Refused(changed, f"{subject} has changed since the scan.")
     return stat
+
+
+def look_around(
+    evidence: Iterable[Evidence], roots: Iterable[str] = (), *, links: bool = True
+) -> Surroundings:
+    """List the folders of all files and keepers; stat what belongs to a file there.
+
+    Folders of labels beside those of pictures are looked for below ``roots``, and so are symbolic
+    links to the files, unless the caller does that (``links`` False).
+
+    Films are opened for their content identifier only beside a picture that states one. A
+    folder that cannot be read counts as empty: its files cannot be moved either.
+    """
+    folders: dict[str, tuple[str, ...]] = {}
+    beside: dict[str, tuple[str, ...]] = {}
+    stats: dict[str, FileStat] = {}
+    identifiers: dict[str, str] = {}
+    evidence, roots = list(evidence), list(roots)
+    for wish in evidence:
+        for file in (wish.file, wish.keeper):
+            if file.content_identifier is not None:
+                identifiers[file.path] = file.content_identifier
+            folders.setdefault(os.path.dirname(file.path), ())
+    with_identifiers = {os.path.dirname(path) for path in identifiers}
+    for folder in folders:
+        folders[folder] = _names(folder)
+        beside[folder] = tuple(
+            os.path.join(labels, name)
+            for labels in label_folders(folder)
+            if any(is_inside(labels, root) for root in roots)
+            for name in _names(labels)
+        )
+        for name in folders[folder] if folder in with_identifiers else ():
+            path = os.path.join(folder, name)
+            if split(name)[1] in FILM_EXTENSIONS and probe.regular(path) is not None:
+                identifier = content_identifier(path)
+                if identifier is not None:
+                    identifiers[path] = identifier
+    led_to = _led_to(evidence, roots if links else ())
+    around = Surroundings(folders, stats, identifiers, beside, led_to)
+    units = UnitIndex(around)
+    for path in {wish.file.path for wish in evidence}:
+        for companion in units.paths(path, units.unit(path).companions):
+            if companion not in stats and (found := probe.regular(companion)) is not None:
+                stats[companion] = found
+    return around
+
+
+def _names(folder: str) -> tuple[str, ...]:
+    try:
+        return tuple(fs.names(folder))
+    except OSError:
+        return ()
+
+
+def _led_to(evidence: Iterable[Evidence], roots: Iterable[str]) -> dict[str, str]:
+    """The files to remove that symbolic links lead to, with one such link each."""
+    targets = Targets(links_below(roots))
+    found: dict[str, str] = {}
+    for wish in evidence:
+        with contextlib.suppress(OSError):  # what cannot be looked at now cannot be removed, too
+            link = targets.link_to(wish.file.path, wish.file.stat.identity)
+            if link is not None:
+                found[wish.file.path] = link
+    return found
+
+
+_KEY = b"com.apple.quicktime.content.identifier"
+_LARGEST_MOOV = 16 << 20
+
+
+def content_identifier(path: str) -> str | None:
+    """The Live Photo identifier of the film at ``path``; None where it has none or is no film.
+
+    Apple, "QuickTime File Format", Metadata Atoms: ``moov/meta`` holds ``keys`` (a list of key
+    names) and ``ilst`` (values by the number of their key); the value's atom is ``data`` with a
+    4-byte type and a 4-byte locale before the bytes.
+    """
+    try:
+        with open(fs.open_read(path), "rb") as film:
+            moov = _find_moov(film)
+    except OSError:
+        return None
+    if moov is None:
+        return None
+    try:
+        return _identifier(moov)
+    except (struct.error, IndexError, UnicodeDecodeError):
+        return None
+
+
+def _find_moov(film: BinaryIO) -> bytes | None:
+    """The body of the ``moov`` atom, found without reading the pictures before it."""
+    position = 0
+    while len(header := film.read(8)) == 8:
+        size, kind = struct.unpack(">I4s", header)
+        skip = 8
+        if size == 1:
+            (size,) = struct.unpack(">Q", film.read(8))
+            skip = 16
+        if kind == b"moov":
+            wanted = size - skip if size else _LARGEST_MOOV
+            return film.read(min(wanted, _LARGEST_MOOV))
+        if size < skip:
+            return None
+        position += size
+        film.seek(position)
+    return None
+
+
+def _atoms(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and body of the atoms in ``data``."""
+    position = 0
+    while position + 8 <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, position)
+        if size < 8:
+            return
+        yield kind, data[position + 8 : position + size]
+        position += size
+
+
+def _identifier(moov: bytes) -> str | None:
+    for kind, meta in _atoms(moov):
+        if kind != b"meta":
+            continue
+        # ISO files have 4 bytes of version and flags before the atoms, QuickTime has not.
+        body = meta if meta[4:8] in (b"hdlr", b"keys", b"ilst") else meta[4:]
+        parts = dict(_atoms(body))
+        keys = _key_names(parts.get(b"keys", b""))
+        if _KEY not in keys:
+            continue
+        number = struct.pack(">I", keys.index(_KEY) + 1)
+        for found, value in _atoms(parts.get(b"ilst", b"")):
+            if found == number:
+                for inner, data in _atoms(value):
+                    if inner == b"data":
+                        return data[8:].decode("utf-8")
+    return None
+
+
+def _key_names(keys: bytes) -> list[bytes]:
+    """The names in a ``keys`` atom: version, count, then (size, namespace, name) each."""
+    return [name for _, name in _atoms(keys[8:])]

@@ -1,13 +1,14 @@
-"""Replacing a file by a link to its keeper: hard link, reflink clone or relative symlink.
+"""What takes a removed file's place: a link to its keeper, or the file with more metadata.
 
-The link is made beside the file under a temporary name and verified; the file moves into the
-backup; the link takes its name. Only byte-identical files come here, so removing a link again
-never removes bytes that are not elsewhere.
+A hard link, reflink clone or relative symlink is made beside the file under a temporary name and
+verified; the file moves into the backup; the link takes its name. Only byte-identical files become
+links, so removing a link never removes bytes that are not elsewhere. A file with more metadata is
+written beside the old one, read again, and takes its place in the same way.
 
 The file that a symbolic link leads to is all that is left of two, so it is never removed.
 :class:`Targets` finds such files by three signs: the symbolic links below the scanned folders,
-those that the journal and the backups nearby know of, and :data:`TRACE`, which travels with the
-file and tells other libraries.
+those that the journal knows of, and :data:`TRACE`, which travels with the file and tells other
+libraries.
 """
 
 from __future__ import annotations
@@ -18,13 +19,11 @@ import stat as stat_bits
 from collections.abc import Iterable, Iterator, Sequence
 
 from image_duplicate_finder.model import BACKUP_MARKER_NAME, FileStat
-from image_duplicate_finder.removal import fs, look, moves
-from image_duplicate_finder.removal.journal import Journal
-from image_duplicate_finder.removal.look import Refused
-from image_duplicate_finder.removal.methods import put_back, taken
-from image_duplicate_finder.removal.moves import Where
+from image_duplicate_finder.removal import fs, moves, probe
+from image_duplicate_finder.removal.journal import MERGED, WRITTEN, Item, Journal, State
+from image_duplicate_finder.removal.moves import Where, put_back, taken
 from image_duplicate_finder.removal.plan import Reason
-from image_duplicate_finder.removal.records import MERGED, WRITTEN, Item, State
+from image_duplicate_finder.removal.probe import Refused
 from image_duplicate_finder.settings import RemovalAction
 
 TRACE = "user.image-duplicate-finder.links"
@@ -59,7 +58,7 @@ class ToLink:
     """The file moves into the backup and a link to its keeper takes its place."""
 
     def remove(self, item: Item, seen: FileStat) -> None:
-        """See :class:`methods.Method`."""
+        """See :class:`.Method`."""
         if fs.lstat(os.path.dirname(item.stored)).st_dev != seen.device:
             raise Refused(
                 Reason.VOLUME, "Its backup is on another volume; choose to remove it instead."
@@ -70,8 +69,8 @@ class ToLink:
         fs.rename(link, item.path)
 
     def put_back(self, item: Item, place: str) -> None:
-        """See :class:`methods.Method`."""
-        if look.status(place) is None:
+        """See :class:`.Method`."""
+        if probe.status(place) is None:
             put_back(item, place)
             _untrace(item)
             return
@@ -87,18 +86,18 @@ class ToLink:
         _untrace(item)
 
     def settle(self, item: Item, place: str) -> Where:
-        """See :class:`methods.Method`."""
+        """See :class:`.Method`."""
         link = moves.link_of(place, item)
-        here, there = look.status(place), look.status(item.stored)
+        here, there = probe.status(place), probe.status(item.stored)
         if here is not None and there is not None and os.path.samestat(here, there):
-            if look.one_entry(place, item.stored):
+            if probe.one_entry(place, item.stored):
                 return Where.PLACE
             fs.unlink(item.stored)  # the first of two steps of a rename
             there = None
         if here is None and there is not None:  # between the file's leaving and the link's coming
             fs.rename(item.stored, place)
             here, there = there, None
-        if look.status(link) is not None and here is not None:
+        if probe.status(link) is not None and here is not None:
             self._discard(item, link, place)
         if there is not None:
             return Where.STORED
@@ -128,7 +127,7 @@ class ToLink:
         if item.action == RemovalAction.SYMLINK:
             good = os.path.samestat(fs.stat(link), fs.lstat(keeper))
         else:
-            good = look.holds(link, item.content)
+            good = probe.holds(link, item.content)
         if item.action == RemovalAction.REFLINK:
             fs.set_metadata(link, item.metadata)
         if not good:
@@ -145,6 +144,72 @@ class ToLink:
             fs.rename(link, moves.free_name(place))
 
 
+class ToMerged(ToLink):
+    """The file moves into the backup, and the one made by :func:`write_beside` takes its place."""
+
+    def settle(self, item: Item, place: str) -> Where:
+        """See :class:`.Method`."""
+        _drop(moves.part_of(place, item))
+        return super().settle(item, place)
+
+    @staticmethod
+    def _make(item: Item, link: str) -> None:
+        if not probe.holds(link, item.keeper_content or b""):
+            raise Refused(Reason.CHANGED, "Its new file was changed before it took its place.")
+
+
+class ToWritten:
+    """A sidecar that was not there before; ``stored`` is a copy, made first."""
+
+    def remove(self, item: Item, seen: FileStat) -> None:
+        """See :class:`.Method`. What goes is that there was none."""
+        if not moves.same_file(seen, FileStat.of(fs.lstat(item.stored))):
+            raise Refused(Reason.CHANGED, "Its copy was changed while it was being written.")
+        fs.rename(moves.link_of(item.path, item), item.path)
+        if not probe.holds(item.path, item.content):
+            raise Refused(Reason.CHANGED, "It was changed while it was being written.")
+
+    def put_back(self, item: Item, place: str) -> None:
+        """See :class:`.Method`."""
+        if place == item.path and probe.status(place) is not None:
+            if not is_ours(item, place):
+                raise taken(place)
+            fs.unlink(place)
+        _drop(item.stored)
+
+    def settle(self, item: Item, place: str) -> Where:
+        """See :class:`.Method`."""
+        _drop(moves.part_of(item.path, item))
+        _drop(moves.part_of(item.stored, item))
+        _drop(moves.link_of(item.path, item))
+        if place == item.path and probe.status(item.stored) is not None and is_ours(item, place):
+            return Where.STORED
+        _drop(item.stored)
+        return Where.PLACE
+
+
+def write_beside(item: Item, data: bytes, name: str) -> None:
+    """Write a file, whole or not at all, to ``name``, with what the item says of its metadata."""
+    part = moves.part_of(item.stored if name == item.stored else item.path, item)
+    descriptor = fs.open_new(part)
+    try:
+        fs.write(descriptor, data)
+        fs.fsync(descriptor)
+    finally:
+        fs.close(descriptor)
+    if item.metadata:
+        fs.set_metadata(part, item.metadata)
+        fs.fsync_path(part)
+    fs.rename(part, name)
+    fs.fsync_path(os.path.dirname(name))
+
+
+def _drop(path: str) -> None:
+    """Unlink a file of ours that is not in use."""
+    if probe.status(path) is not None:
+        fs.unlink(path)
+
+
 def is_ours(item: Item, path: str) -> bool:
     """Whether what this item put there stands at ``path``, with nothing of its own in it.
 
@@ -152,8 +217,8 @@ def is_ours(item: Item, path: str) -> bool:
     it leads to says so, and another file only with the very content.
     """
     if item.kind in (MERGED, WRITTEN):
-        return look.holds(path, item.keeper_content or item.content)
-    found = look.status(path)
+        return probe.holds(path, item.keeper_content or item.content)
+    found = probe.status(path)
     if found is None:
         return False
     if stat_bits.S_ISLNK(found.st_mode):
@@ -164,11 +229,11 @@ def is_ours(item: Item, path: str) -> bool:
         )
     if not stat_bits.S_ISREG(found.st_mode) or item.aim is not None:
         return False
-    if look.holds(path, item.content):
+    if probe.holds(path, item.content):
         return True
     if item.adopted:
         return False
-    keeper = look.status(item.keeper) if item.keeper else None
+    keeper = probe.status(item.keeper) if item.keeper else None
     return keeper is not None and os.path.samestat(found, keeper)
 
 
@@ -209,7 +274,7 @@ def _ways(item: Item) -> tuple[bytes, bytes]:
 
 def _entries(path: str) -> list[bytes]:
     """The links that a file knows of. Raises OSError when the disk does not say."""
-    value = fs.attribute(path, TRACE) if look.regular(path) is not None else None
+    value = fs.attribute(path, TRACE) if probe.regular(path) is not None else None
     return (value or b"").split(b"\0")[:-1]
 
 
@@ -260,7 +325,7 @@ def links_below(roots: Iterable[str]) -> Iterator[str]:
         seen.add(folder)
         try:
             links, folders = fs.links_and_folders(folder)
-            if look.status(os.path.join(folder, BACKUP_MARKER_NAME)) is not None:
+            if probe.status(os.path.join(folder, BACKUP_MARKER_NAME)) is not None:
                 continue
         except OSError:
             continue

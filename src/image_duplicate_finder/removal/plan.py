@@ -154,7 +154,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What stands beside the files of a plan, from :func:`surroundings.look_around`.
+    """What stands beside the files of a plan, from :func:`.checks.look_around`.
 
     ``folders`` maps a folder to its names, ``beside`` to the paths in folders of labels that a
     training set keeps beside it; ``stats`` has the files among them that may be

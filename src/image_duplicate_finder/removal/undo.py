@@ -1,4 +1,10 @@
-"""Undo: every file back with its name, times, permissions and attributes, nothing replaced."""
+"""Undo and purge: the two ways out of a backup.
+
+Undo brings every file back with its name, times, permissions and attributes, and replaces nothing.
+Purge is the only way to free the space for good; callers ask the person first. Even then a group
+does not lose its last file by accident: what has no keeper any more stays, unless the person
+insists.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +15,48 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
 
+from image_duplicate_finder.companions import Folder
 from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.progress import CancelToken, Progress, Step
-from image_duplicate_finder.removal import checks, fs, look, moves
-from image_duplicate_finder.removal.actions import leaves_something, method_of
-from image_duplicate_finder.removal.apply import BATCH, as_refused, folders_of, sync
-from image_duplicate_finder.removal.backup import MANIFEST_NAME, RunBackup
-from image_duplicate_finder.removal.journal import Journal
+from image_duplicate_finder.removal import checks, fs, moves, probe
+from image_duplicate_finder.removal.apply import (
+    BATCH,
+    as_before,
+    as_refused,
+    folders_of,
+    leaves_something,
+    method_of,
+    sync,
+)
+from image_duplicate_finder.removal.backup import (
+    MANIFEST_NAME,
+    Restated,
+    RunBackup,
+    preserved_files,
+    prune,
+    restated_by_link,
+)
+from image_duplicate_finder.removal.checks import Matches
+from image_duplicate_finder.removal.journal import (
+    UNSETTLED,
+    WRITTEN,
+    BackupFolder,
+    Item,
+    Journal,
+    State,
+)
 from image_duplicate_finder.removal.links import is_ours
-from image_duplicate_finder.removal.look import Refused
-from image_duplicate_finder.removal.methods import taken
-from image_duplicate_finder.removal.moves import Where
+from image_duplicate_finder.removal.moves import Where, taken
 from image_duplicate_finder.removal.plan import Reason, Refusal
-from image_duplicate_finder.removal.records import BackupFolder, Item, State
-from image_duplicate_finder.removal.volumes import Same, Volume, recorded_for, same, volume_of
+from image_duplicate_finder.removal.probe import (
+    Above,
+    Refused,
+    Same,
+    Volume,
+    recorded_for,
+    same,
+    volume_of,
+)
 from image_duplicate_finder.settings import RemovalAction
 
 RESTORABLE = (State.MOVED, State.TRASHED, State.MISSING)
@@ -32,6 +66,8 @@ Copies = Callable[[bytes], Iterable[str]]
 """Which files may have just this content."""
 
 _COPIES_TOLD = 3
+
+
 _KEEPERS_ASKED = 50
 
 
@@ -59,7 +95,7 @@ class Places:
         volumes = [volume for backup in backups for volume in backup.volumes]
         if not volumes:  # of a version that did not write them down
             roots = [backup.root for backup in backups if is_inside(item.path, backup.root)]
-            if look.status(folder) is None and all(look.status(r) is None for r in roots):
+            if probe.status(folder) is None and all(probe.status(r) is None for r in roots):
                 raise self._away(item, folder)
             return
         then = recorded_for(os.path.join(folder, "."), volumes) or volumes[0]
@@ -87,7 +123,7 @@ class Places:
                 and is_inside(other.keeper, volume.mount)
             }
             asked = list(islice(kept.items(), _KEEPERS_ASKED))
-            self._standing[key] = any(look.holds(path, content) for path, content in asked)
+            self._standing[key] = any(probe.holds(path, content) for path, content in asked)
         return self._standing[key]
 
 
@@ -159,7 +195,7 @@ class Restoration:
         items = [item for unit in outcomes for item in unit]
         restored = [item for item in items if item.state == State.RESTORED]
         with contextlib.suppress(OSError):  # then a power cut may undo the undo; nothing is lost
-            sync(f for f in folders_of(restored) if look.status(f) is not None)
+            sync(f for f in folders_of(restored) if probe.status(f) is not None)
         self.journal.update_items(items)
         self._tell_manifests(restored)
         self.done += restored
@@ -176,7 +212,9 @@ class Restoration:
     def _with_destination(self, item: Item) -> Item:
         place = item.path
         self.places.check(item)
-        if look.status(place) is not None and not (leaves_something(item) and is_ours(item, place)):
+        if probe.status(place) is not None and not (
+            leaves_something(item) and is_ours(item, place)
+        ):
             if not self.rename:
                 raise taken(place)
             place = moves.free_name(place)
@@ -207,7 +245,7 @@ class Restoration:
         whole: list[str] = []
         for path in dict.fromkeys(others):
             with contextlib.suppress(OSError):
-                if len(whole) < _COPIES_TOLD and look.holds(path, item.content):
+                if len(whole) < _COPIES_TOLD and probe.holds(path, item.content):
                     whole.append(path)
         if whole:
             return f"The same bytes are whole in: {', '.join(whole)}"
@@ -220,13 +258,13 @@ class Restoration:
     def _make_folder(self, folder: str, mirror: str, bits: int) -> None:
         """Make a folder that is gone again, with the permissions that its mirror kept."""
         missing = []
-        while look.status(folder) is None:
+        while probe.status(folder) is None:
             missing.append((folder, mirror))
             folder, mirror = os.path.dirname(folder), os.path.dirname(mirror)
         kept = {backup.folder for backup in self.backups}
         for path, like in reversed(missing):
             fs.mkdir(path)
-            found = look.status(like)
+            found = probe.status(like)
             if found is not None and any(like.startswith(f"{k}{os.sep}") for k in kept):
                 fs.chmod(path, found.st_mode & bits)
 
@@ -251,17 +289,17 @@ class Restoration:
             inside = [i for i in items if i.stored.startswith(backup.folder + os.sep)]
             manifest = os.path.join(backup.folder, MANIFEST_NAME)
             with contextlib.suppress(OSError):  # the journal knows; the manifest is for people
-                if inside and look.status(manifest) is not None:
+                if inside and probe.status(manifest) is not None:
                     RunBackup(backup).record("restored", inside)
 
 
 def check_stored(item: Item) -> None:
     """Raise Refused unless the backup has just the bytes that were removed; OSError."""
-    found = look.regular(item.stored)
+    found = probe.regular(item.stored)
     if found is None:
         raise Refused(Reason.GONE, f"It is no longer in the backup: {item.stored} is missing.")
     try:
-        if look.holds(item.stored, item.content):
+        if probe.holds(item.stored, item.content):
             return
     except OSError as error:
         if error.errno != errno.EIO:
@@ -317,7 +355,7 @@ def settle_unit(unit: Sequence[Item]) -> list[Item]:
             if where == Where.PLACE and item.action == RemovalAction.TRASH:
                 outcome.append(replace(item, state=State.RESTORED))
                 continue
-            seen = look.regular(place) if where == Where.PLACE else None
+            seen = probe.regular(place) if where == Where.PLACE else None
             if seen is not None:
                 moves.move(place, item.stored, item, seen)
             outcome.append(replace(item, state=_state_in_store(item, where), destination=None))
@@ -327,6 +365,258 @@ def settle_unit(unit: Sequence[Item]) -> list[Item]:
 
 
 def _state_in_store(item: Item, where: Where) -> State:
-    if item.action == RemovalAction.TRASH and look.status(item.stored) is None:
+    if item.action == RemovalAction.TRASH and probe.status(item.stored) is None:
         return State.TRASHED
     return State.MISSING if where == Where.NOWHERE else State.MOVED
+
+
+PURGE_BATCH = 256
+"""Units whose keepers are looked at together, just before their files go."""
+
+
+_HELD = (State.MOVED, State.TRASHED, State.MISSING, *UNSETTLED)
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeReport:
+    """``freed`` bytes by deleting ``purged`` files for good; ``kept`` ones with reasons.
+
+    ``restated`` lets a library keep what it knows of files that a hard link preserved.
+    """
+
+    run: int
+    purged: int
+    freed: int
+    kept: tuple[Refusal, ...]
+    restated: tuple[Restated, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What became of preserved files: bytes freed, what stayed and why, whose stat changed."""
+
+    freed: int = 0
+    kept: tuple[Refusal, ...] = ()
+    restated: tuple[Restated, ...] = ()
+
+
+def purge(
+    journal: Journal,
+    run: int,
+    items: Sequence[int] | None,
+    without_keeper: bool,
+    matches: Matches,
+) -> PurgeReport:
+    """Delete a run's files in the backup for good. The caller holds the library's lock."""
+    matches = as_before(journal.items(), matches)
+    chosen = None if items is None else set(items)
+    wanted = [
+        item
+        for item in journal.items(run, states=(State.MOVED, State.MISSING))
+        if chosen is None or item.id in chosen
+    ]
+    kept: list[Refusal] = []
+    restated: list[Restated] = []
+    ordered = sorted(wanted, key=lambda item: (item.unit, item.id))
+    units = [list(found) for _, found in groupby(ordered, key=lambda item: item.unit)]
+    purged, freed = 0, 0
+    for start in range(0, len(units), PURGE_BATCH):
+        batch: list[Item] = []
+        for unit in units[start : start + PURGE_BATCH]:
+            refused = None if without_keeper else _may_be_last(unit, journal, matches)
+            if refused is None:
+                batch += unit
+            else:
+                kept += [Refusal(item.path, refused.reason, refused.message) for item in unit]
+        sizes = {item.id: _freed_by(item) for item in batch}
+        journal.update_items(replace(item, state=State.PURGING) for item in batch)
+        for item in purge_items(batch, journal):
+            if item.state == State.PURGED:
+                purged, freed = purged + 1, freed + sizes[item.id]
+            else:
+                kept.append(Refusal(item.path, Reason.CHANGED, item.note))
+    if items is None:
+        dropped = _drop(journal.backups(run), without_keeper)
+        freed += dropped.freed
+        kept += dropped.kept
+        restated += dropped.restated
+    for backup in journal.backups(run):
+        try:
+            prune(backup.folder)
+        except OSError as error:
+            kept.append(Refusal(backup.folder, Reason.SYSTEM, as_refused(error).message))
+    return PurgeReport(run, purged, freed, tuple(kept), tuple(restated))
+
+
+def drop_preserved(journal: Journal, run: int) -> Dropped:
+    """Take away what a run preserved, when nothing of it is removed any more.
+
+    What its original does not show unchanged stays, as in a purge.
+    """
+    if journal.items(run, states=_HELD) or journal.damaged(run):
+        return Dropped()
+    return _drop(journal.backups(run), without_keeper=False)
+
+
+def _drop(backups: Sequence[BackupFolder], without_keeper: bool) -> Dropped:
+    kept: list[Refusal] = []
+    restated: list[Restated] = []
+    freed = sum(_purge_preserved(each, without_keeper, kept, restated) for each in backups)
+    return Dropped(freed, tuple(kept), tuple(restated))
+
+
+def finish_purge(unit: Sequence[Item], journal: Journal, matches: Matches) -> list[Item]:
+    """Go on with the purge of a unit that a crash cut off: looked at again, as at its start.
+
+    What has no keeper by now stays, also where the person had insisted: that was said of the
+    files as they were then.
+    """
+    refused = _may_be_last(unit, journal, as_before(journal.items(), matches))
+    if refused is None:
+        return purge_items(unit, journal)
+    kept = [replace(item, state=State.MOVED, note=refused.message) for item in unit]
+    journal.update_items(kept)
+    return kept
+
+
+def purge_items(items: Sequence[Item], journal: Journal) -> list[Item]:
+    """Delete stored files whose purge is in the journal and whose keepers were just read."""
+    outcome = [_delete(item) for item in items]
+    journal.update_items(outcome)
+    return outcome
+
+
+def _delete(item: Item) -> Item:
+    try:
+        found = probe.status(item.stored)
+        if found is None:
+            if not Above.of(item.stored).in_backup():  # its drive is away, or the person moved it
+                return replace(item, state=State.MOVED, note="Its backup is not there now.")
+            return replace(item, state=State.PURGED)
+        stat = probe.regular(item.stored)
+        same = stat is not None and (
+            (stat.size == item.size and stat.mtime_ns == item.metadata["mtime_ns"])
+            or probe.holds(item.stored, item.content)
+        )
+        if not same:
+            return replace(
+                item,
+                state=State.MOVED,
+                note=f"{item.stored} is not the file that was put there; it stays.",
+            )
+        fs.unlink(item.stored)
+    except (Refused, OSError) as error:
+        return replace(item, state=State.MOVED, note=as_refused(error).message)
+    return replace(item, state=State.PURGED)
+
+
+def _may_be_last(unit: Sequence[Item], journal: Journal, matches: Matches) -> Refused | None:
+    """Why a unit's bytes may be the last of their picture, or None when a keeper stands.
+
+    Companions have no keeper of their own, so all pictures of their unit are looked at,
+    whichever of its files are to go.
+    """
+    first = unit[0]
+    whole = {item.id: item for item in journal.items(first.run, unit=first.unit)}
+    whole.update((item.id, item) for item in unit)
+    return _without_keeper(list(whole.values()), matches)
+
+
+def _without_keeper(unit: Sequence[Item], matches: Matches) -> Refused | None:
+    """See :func:`_may_be_last`; ``unit`` is whole.
+
+    A keeper counts only with a match of its own, whatever the removal said that it was.
+    """
+    if all(item.kind == WRITTEN for item in unit):
+        return None  # the file itself stands in its place, and a copy of it goes
+    if all(item.keeper is None for item in unit):
+        return Refused(Reason.NO_MATCH, "No keeper of it is known; it stays.")
+    for item in unit:
+        if item.keeper is None or item.keeper_content is None:
+            if item.kind == "picture":  # a manifest that someone wrote by hand
+                return Refused(Reason.NO_MATCH, "No keeper of it is known; it stays.")
+            continue
+        if item.content != item.keeper_content and not matches(item.content, item.keeper_content):
+            return Refused(
+                Reason.NO_MATCH,
+                f"This library has no verified match between it and {item.keeper}, so it may be "
+                "the last copy; it stays in the backup.",
+            )
+        try:
+            keeper = checks.check_keeper(item.keeper, item.keeper_content, None)
+            stored = probe.regular(item.stored)
+            has_film = _keeps_its_film(unit, item.keeper)
+        except Refused as refused:
+            return Refused(
+                refused.reason,
+                f"{refused.message} So this may be the last copy; it stays in the backup.",
+            )
+        except OSError as error:
+            return as_refused(error)
+        if stored is not None and (
+            keeper.identity == stored.identity or probe.one_storage(item.stored, item.keeper)
+        ):
+            return Refused(Reason.SAME_FILE, f"{item.keeper} is a name of this same file.")
+        if not has_film:
+            return Refused(
+                Reason.UNIT,
+                f"{item.keeper} has no moving half any more; this may be the last one.",
+            )
+    return None
+
+
+def _keeps_its_film(unit: Sequence[Item], keeper: str) -> bool:
+    """Whether the keeper of a Live Photo still has a moving half, where the unit has one."""
+    if all(item.kind != "video" for item in unit):
+        return True
+    folder, name = os.path.split(keeper)
+    return bool(Folder.of(fs.names(folder)).unit(name).films)
+
+
+def _freed_by(item: Item) -> int:
+    try:
+        found = probe.regular(item.stored)
+    except OSError:
+        return 0
+    return found.size if found is not None and found.links == 1 else 0
+
+
+def _purge_preserved(
+    backup: BackupFolder, without_keeper: bool, kept: list[Refusal], restated: list[Restated]
+) -> int:
+    """Delete preserved files whose originals stand unchanged; returns the freed bytes.
+
+    The others may be the last and are added to ``kept``; originals whose stat changed with the
+    unlinked name are added to ``restated``.
+    """
+    freed = 0
+    for path, original in preserved_files(backup):
+        if probe.status(path) is None:
+            continue
+        try:
+            before = probe.regular(original)
+            if without_keeper or _same_as_original(path, original):
+                size = fs.lstat(path)
+                fs.unlink(path)
+                freed += size.st_size if size.st_nlink == 1 else 0
+                restated += restated_by_link(original, before)
+            else:
+                kept.append(
+                    Refusal(
+                        original,
+                        Reason.KEEPER_CHANGED,
+                        f"It has changed or gone since; {path} may be the last copy and stays.",
+                    )
+                )
+        except (Refused, OSError) as error:
+            kept.append(Refusal(original, Reason.SYSTEM, as_refused(error).message))
+    return freed
+
+
+def _same_as_original(path: str, original: str) -> bool:
+    mine, theirs = probe.regular(path), probe.regular(original)
+    if mine is None or theirs is None:
+        return False
+    if mine.identity == theirs.identity:
+        return not probe.one_entry(path, original)
+    return mine.size == theirs.size and probe.holds(original, probe.read_content(path)[0])

@@ -249,7 +249,7 @@ SAYINGS: tuple[str, ...] = (
     lazy("It is in the system's trash; restore it from there by hand."),
     lazy("The trash is not safe to use on this volume; remove into the backup instead."),
     lazy("%(root)s: This volume keeps copies only at the cost of space, so none were made."),
-    # What a start recovered (removal/recover.py)
+    # What a start recovered (removal/remover.py)
     lazy("Run %(run)s, started %(when)s, had been interrupted; it is settled."),
     lazy("%(path)s: its removal was interrupted; it is back in its place."),
     lazy("%(path)s: is in the backup as %(stored)s."),
