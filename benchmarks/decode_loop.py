@@ -13,8 +13,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from image_duplicate_finder.decode.jpeg_header import read_jpeg_header
-from image_duplicate_finder.decode.scale import reduction
+from image_duplicate_finder.decode.common import reduction
+from image_duplicate_finder.decode.headers import read_jpeg_header
 
 _FLAGS = {
     1: cv2.IMREAD_GRAYSCALE,

@@ -14,9 +14,14 @@ from PIL import Image, ImageCms
 from pillow_jxl import JpegXLImagePlugin
 
 from image_duplicate_finder.decode import decode_full, decode_small, read_info
-from image_duplicate_finder.decode.coded_colours import coded_to_srgb, read_colour_coding
-from image_duplicate_finder.decode.jxl_header import read_jxl_header
-from image_duplicate_finder.decode.profiles import changes_look, profile_name, to_srgb
+from image_duplicate_finder.decode.colours import (
+    changes_look,
+    coded_to_srgb,
+    profile_name,
+    read_colour_coding,
+    to_srgb,
+)
+from image_duplicate_finder.decode.headers import read_jxl_header
 from image_duplicate_finder.fingerprint.exact import content_hash, pixel_hash
 from image_duplicate_finder.settings import DecodeLimits
 from tests.decode.picture_files import encode, png_chunk

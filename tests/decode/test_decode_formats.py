@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from image_duplicate_finder.decode import decode_full, decode_small, read_info
-from image_duplicate_finder.decode.plain_codecs import decode_qoi
+from image_duplicate_finder.decode.pillow_gaps import decode_qoi
 from image_duplicate_finder.errors import DecodeError
 from image_duplicate_finder.fingerprint.perceptual import perceptual_hashes
 from image_duplicate_finder.settings import DecodeLimits

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from image_duplicate_finder.decode import read_info
-from image_duplicate_finder.decode.exif import NO_EXIF, read_exif
+from image_duplicate_finder.decode.metadata import NO_EXIF, read_exif
 from image_duplicate_finder.model import Metadata
 from image_duplicate_finder.settings import DecodeLimits
 from tests.decode.picture_files import (

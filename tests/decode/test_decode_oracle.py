@@ -14,7 +14,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from image_duplicate_finder.decode import decode_full, decode_small, read_info
-from image_duplicate_finder.decode.coded_colours import read_colour_coding
+from image_duplicate_finder.decode.colours import read_colour_coding
 from image_duplicate_finder.errors import DecodeError
 from image_duplicate_finder.fingerprint.perceptual import perceptual_hashes
 from image_duplicate_finder.settings import DecodeLimits

@@ -18,7 +18,7 @@ from PIL import Image
 from image_duplicate_finder import Library, Mode, ScanSettings
 from image_duplicate_finder.additions import Additions, lacking
 from image_duplicate_finder.decode import coded_digest, decode_full, read_info
-from image_duplicate_finder.decode.xmp import read_xmp
+from image_duplicate_finder.decode.metadata import read_xmp
 from image_duplicate_finder.decode.xmp_writing import sidecar_with, written_into
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.model import Metadata, Relation

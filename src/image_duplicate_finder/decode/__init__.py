@@ -5,6 +5,7 @@ All functions are pure functions of the file's bytes; they raise
 else.
 """
 
+from image_duplicate_finder.decode.common import Picture, StoredPicture
 from image_duplicate_finder.decode.dispatch import (
     coded_digest,
     decode_full,
@@ -13,7 +14,6 @@ from image_duplicate_finder.decode.dispatch import (
     read_info,
 )
 from image_duplicate_finder.decode.jpeg import hear_complaints
-from image_duplicate_finder.decode.picture import Picture, StoredPicture
 
 __all__ = [
     "Picture",

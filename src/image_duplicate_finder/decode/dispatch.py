@@ -11,27 +11,35 @@ import cv2
 import numpy as np
 from blake3 import blake3
 
-from image_duplicate_finder.decode.facts import CODED_FORMATS, coded_data
-from image_duplicate_finder.decode.float_tiff import decode_float_tiff, read_float_tiff
-from image_duplicate_finder.decode.jpeg import decode_jpeg, decode_stored_jpeg, read_jpeg
-from image_duplicate_finder.decode.limits import check_bytes
-from image_duplicate_finder.decode.netpbm import (
-    NETPBM_FORMATS,
-    decode_netpbm,
-    decode_stored_netpbm,
-    read_netpbm,
+from image_duplicate_finder.decode.common import (
+    Picture,
+    StoredPicture,
+    check_bytes,
+    is_of_the_system,
+    lacks_memory,
+    plain_reason,
+    reduction,
+    shrink,
 )
-from image_duplicate_finder.decode.picture import Picture, StoredPicture
+from image_duplicate_finder.decode.facts import CODED_FORMATS, coded_data
+from image_duplicate_finder.decode.jpeg import decode_jpeg, decode_stored_jpeg, read_jpeg
 from image_duplicate_finder.decode.pillow_formats import (
     decode_stored_with_pillow,
     decode_with_pillow,
     read_with_pillow,
 )
+from image_duplicate_finder.decode.pillow_gaps import (
+    NETPBM_FORMATS,
+    decode_float_tiff,
+    decode_netpbm,
+    decode_stored_netpbm,
+    decode_stored_wide_png,
+    is_wide_png,
+    read_float_tiff,
+    read_netpbm,
+)
 from image_duplicate_finder.decode.raw import decode_raw, read_raw
-from image_duplicate_finder.decode.reasons import is_of_the_system, lacks_memory, plain_reason
-from image_duplicate_finder.decode.scale import reduction, shrink
 from image_duplicate_finder.decode.sniff import sniff, what_else
-from image_duplicate_finder.decode.wide_png import decode_stored_wide_png, is_wide_png
 from image_duplicate_finder.errors import DecodeError
 from image_duplicate_finder.formats import RAW_FORMATS
 from image_duplicate_finder.model import ImageInfo

@@ -10,15 +10,11 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from image_duplicate_finder.decode.exif import NO_EXIF, ExifFields, read_exif
+from image_duplicate_finder.decode.common import Picture, check_size, lacks_memory, swaps_sides
+from image_duplicate_finder.decode.headers import read_jpeg_header
 from image_duplicate_finder.decode.jpeg import decode_jpeg, read_jpeg
-from image_duplicate_finder.decode.jpeg_header import read_jpeg_header
-from image_duplicate_finder.decode.limits import check_size
-from image_duplicate_finder.decode.metadata import merge_metadata
-from image_duplicate_finder.decode.picture import Picture
-from image_duplicate_finder.decode.plugins import needed
-from image_duplicate_finder.decode.reasons import lacks_memory
-from image_duplicate_finder.decode.upright import swaps_sides
+from image_duplicate_finder.decode.metadata import NO_EXIF, ExifFields, merge_metadata, read_exif
+from image_duplicate_finder.decode.pillow_formats import needed
 from image_duplicate_finder.errors import DecodeError
 from image_duplicate_finder.model import ImageInfo
 from image_duplicate_finder.settings import DecodeLimits

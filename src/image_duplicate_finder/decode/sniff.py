@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from image_duplicate_finder.decode.tiff_tags import (
+from image_duplicate_finder.decode.headers import (
     byte_order,
     first_number,
     read_directory,

@@ -17,7 +17,7 @@ from typing import Any
 
 from image_duplicate_finder.additions import Additions
 from image_duplicate_finder.decode.dispatch import coded_digest, read_info
-from image_duplicate_finder.decode.jpeg_header import read_jpeg_header
+from image_duplicate_finder.decode.headers import read_jpeg_header
 from image_duplicate_finder.errors import DecodeError
 from image_duplicate_finder.model import ImageInfo, Metadata
 from image_duplicate_finder.settings import DecodeLimits

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from image_duplicate_finder.decode.upright import swaps_sides, upright
+from image_duplicate_finder.decode.common import swaps_sides, upright
 from image_duplicate_finder.verify import geometry
 from image_duplicate_finder.verify.geometry import Matrix
 
