@@ -32,7 +32,7 @@ def test_help_loads_nothing_heavy() -> None:
 @pytest.mark.parametrize("name", VERBS)
 def test_every_verb_is_as_it_is_announced(name: str) -> None:
     verb = _verb(name)
-    assert verb.get_short_help_str(limit=200) == VERBS[name]
+    assert verb.get_short_help_str(limit=200) == VERBS[name].help
     root = idf.make_context("idf", [], resilient_parsing=True)
     text = verb.get_help(verb.make_context(name, [], parent=root, resilient_parsing=True))
     assert "Example" in text

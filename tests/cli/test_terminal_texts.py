@@ -7,11 +7,11 @@ import os
 
 import pytest
 
-from image_duplicate_finder.cli import texts
+from image_duplicate_finder.cli import output
 
 
 def test_examples_in_the_docstrings() -> None:
-    results = doctest.testmod(texts)
+    results = doctest.testmod(output)
     assert results.attempted > 0
     assert results.failed == 0
 
@@ -29,7 +29,7 @@ def test_examples_in_the_docstrings() -> None:
     ],
 )
 def test_names_cannot_steer_the_terminal(name: str, written: str) -> None:
-    assert texts.shown(name) == written
+    assert output.shown(name) == written
 
 
 @pytest.mark.parametrize(
@@ -44,4 +44,4 @@ def test_names_cannot_steer_the_terminal(name: str, written: str) -> None:
     ],
 )
 def test_sizes(count: int, words: str) -> None:
-    assert texts.size(count) == words
+    assert output.size(count) == words

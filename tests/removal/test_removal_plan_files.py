@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from image_duplicate_finder.cli.apply import _read
+from image_duplicate_finder.cli.removal import read_plan
 from image_duplicate_finder.errors import IdfError, UsageError
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.removal import plan_from_dict, plan_to_dict
@@ -202,7 +202,7 @@ def is_safe(library: Library, photos: Path, text: str, folder: Path) -> None:
     before = contents(photos)
     (folder / "plan.json").write_text(text)
     try:
-        plan = _read(folder / "plan.json")
+        plan = read_plan(folder / "plan.json")
         report = library.apply(plan, mode=BackupMode.REMOVED)
     except IdfError as error:
         assert 0 < len(str(error)) < 1000

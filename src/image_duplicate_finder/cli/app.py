@@ -1,35 +1,44 @@
-"""The command ``idf`` itself: its verbs, each in a module that is loaded when it is used."""
+"""The command ``idf`` itself: its verbs, in modules that are loaded when they are used."""
 
 from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
 from image_duplicate_finder import __version__
 
+
+class Verb(NamedTuple):
+    """The module beside this one that has the verb's function, and its line of help."""
+
+    module: str
+    help: str
+
+
 VERBS = {
-    "scan": "Look for duplicates in folders.",
-    "groups": "Show what a scan found.",
-    "failures": "List files that a scan could not use, and why.",
-    "find": "Find a picture among the files of a scan.",
-    "compare": "Tell what one picture is to another.",
-    "leakage": "Find pictures that stand in two splits of a data set.",
-    "export": "Write what a scan found to a file.",
-    "import": "Take over decisions from an edited table.",
-    "plan": "Decide what would be removed, and why; removes nothing.",
-    "apply": "Carry out a plan: move its files into a backup.",
-    "undo": "Put removed files back.",
-    "history": "List what was removed and put back.",
-    "backups": "List backup folders and what they hold.",
-    "adopt": "Take over backups that this library does not know.",
-    "purge": "Delete a backup for good, to free its space.",
-    "serve": "Start the web app.",
-    "doctor": "Tell what this installation can do, and check a library.",
-    "completion": "Write the script that completes verbs and options in your shell.",
+    "scan": Verb("scan", "Look for duplicates in folders."),
+    "groups": Verb("groups", "Show what a scan found."),
+    "failures": Verb("groups", "List files that a scan could not use, and why."),
+    "find": Verb("pictures", "Find a picture among the files of a scan."),
+    "compare": Verb("pictures", "Tell what one picture is to another."),
+    "leakage": Verb("leakage", "Find pictures that stand in two splits of a data set."),
+    "export": Verb("tables", "Write what a scan found to a file."),
+    "import": Verb("tables", "Take over decisions from an edited table."),
+    "plan": Verb("removal", "Decide what would be removed, and why; removes nothing."),
+    "apply": Verb("removal", "Carry out a plan: move its files into a backup."),
+    "undo": Verb("removal", "Put removed files back."),
+    "history": Verb("backups", "List what was removed and put back."),
+    "backups": Verb("backups", "List backup folders and what they hold."),
+    "adopt": Verb("backups", "Take over backups that this library does not know."),
+    "purge": Verb("backups", "Delete a backup for good, to free its space."),
+    "serve": Verb("serve", "Start the web app."),
+    "doctor": Verb("doctor", "Tell what this installation can do, and check a library."),
+    "completion": Verb("serve", "Write the script that completes verbs and options in your shell."),
 }
-"""Every verb with its line of help, so that ``idf --help`` loads none of them."""
+"""Every verb, so that ``idf --help`` loads none of them."""
 
 
 class ReaderGone(Exception):
@@ -37,7 +46,7 @@ class ReaderGone(Exception):
 
 
 class Verbs(click.Group):
-    """A group whose commands are the ``command`` of the modules beside this one."""
+    """A group whose commands are functions such as ``scan_command`` in the modules of VERBS."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """The verbs in the order of a person's work, not of the alphabet."""
@@ -47,10 +56,10 @@ class Verbs(click.Group):
         """Load the verb's module; None for a word that is no verb."""
         if cmd_name not in VERBS:
             return None
-        # "import" is no name for a module.
-        name = "import_" if cmd_name == "import" else cmd_name
-        module = importlib.import_module(f"image_duplicate_finder.cli.{name}")
-        command: click.Command = module.command
+        verb = VERBS[cmd_name]
+        module = importlib.import_module(f"image_duplicate_finder.cli.{verb.module}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        command.short_help = verb.help
         return command
 
     def invoke(self, ctx: click.Context) -> object:
@@ -63,7 +72,7 @@ class Verbs(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The list of verbs, written without loading them."""
         with formatter.section("Verbs"):
-            formatter.write_dl(list(VERBS.items()))
+            formatter.write_dl([(name, verb.help) for name, verb in VERBS.items()])
 
 
 @click.group(

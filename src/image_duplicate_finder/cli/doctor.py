@@ -14,19 +14,21 @@ from typing import TYPE_CHECKING
 import click
 
 from image_duplicate_finder import __version__
-from image_duplicate_finder.cli.choices import open_library
-from image_duplicate_finder.cli.texts import counted, shown
+from image_duplicate_finder.cli.options import open_library
+from image_duplicate_finder.cli.output import counted, shown
+from image_duplicate_finder.cli.progress import reporting
 from image_duplicate_finder.errors import UsageError
 
 if TYPE_CHECKING:
     from image_duplicate_finder.installation import Check
     from image_duplicate_finder.library import Library
 
+
 EXIT_PROBLEMS = 1
 _SCANS_OF_A_REPORT = 10
 
 
-@click.command(short_help="Tell what this installation can do, and check a library.")
+@click.command()
 @click.option("--verify", is_flag=True, help="Also read every file in the backups and compare it.")
 @click.option(
     "--report",
@@ -35,7 +37,7 @@ _SCANS_OF_A_REPORT = 10
     help="Write what a bug report needs to FILE: no path, no name, no picture.",
 )
 @click.pass_context
-def command(context: click.Context, /, verify: bool, report: str | None) -> int:
+def doctor_command(context: click.Context, /, verify: bool, report: str | None) -> int:
     """Tell which formats this installation can read and which parts work, by trying them.
 
     What this system has no package for is left out, with what that means.
@@ -74,7 +76,6 @@ def command(context: click.Context, /, verify: bool, report: str | None) -> int:
 
 
 def _backups_agree(library: Library) -> bool:
-    from image_duplicate_finder.cli.progress import reporting
 
     with reporting() as progress:
         report = library.verify_backups(progress)

@@ -1,4 +1,4 @@
-"""``idf groups``: what a scan found."""
+"""``idf groups`` and ``idf failures``: what a scan found, and what it could not use."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from image_duplicate_finder.cli.choices import (
+from image_duplicate_finder.cli.options import (
+    JsonTarget,
     choice,
     chosen_scan,
+    json_option,
     open_library,
     query,
     query_options,
     scan_option,
 )
-from image_duplicate_finder.cli.json_output import JsonTarget, json_option
-from image_duplicate_finder.cli.texts import shown, size
+from image_duplicate_finder.cli.output import shown, size
 from image_duplicate_finder.explanations import LACKS
 from image_duplicate_finder.results import GroupSort
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from image_duplicate_finder.results import FileView, GroupView
 
 
-@click.command(short_help="Show what a scan found.")
+@click.command()
 @scan_option
 @query_options
 @click.option("--selected", "selected_only", is_flag=True, help="Only groups with selected files.")
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
 )
 @json_option
 @click.pass_context
-def command(
+def groups_command(
     context: click.Context,
     /,
     scan_number: int | None,
@@ -127,3 +128,19 @@ def _lines(group: GroupView, title: str) -> Iterator[str]:
 def _file(file: FileView) -> str:
     info = file.info
     return f"{shown(file.path)}  {info.width} x {info.height} {info.format}, {size(file.stat.size)}"
+
+
+@click.command()
+@scan_option
+@click.pass_context
+def failures_command(context: click.Context, /, scan_number: int | None) -> None:
+    """List files and folders that a scan could not use, one a line, with the reason.
+
+    \b
+    Examples:
+      idf failures
+      idf failures --scan 3
+    """
+    with open_library(context) as library:
+        for failure in library.failures(chosen_scan(library, scan_number).id):
+            click.echo(f"{shown(failure.path)}: {failure.message}")

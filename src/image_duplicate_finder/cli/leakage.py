@@ -1,4 +1,4 @@
-"""``idf leakage``: pictures that stand in two splits of a data set."""
+"""``idf leakage``: pictures that appear in two splits of a data set."""
 
 from __future__ import annotations
 
@@ -8,15 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from image_duplicate_finder.cli.choices import Command, choice, open_library
-from image_duplicate_finder.cli.json_output import JsonTarget, json_option
-from image_duplicate_finder.cli.output import check_writable, write_pieces
-from image_duplicate_finder.cli.texts import counted, shown
+from image_duplicate_finder.cli.options import (
+    Command,
+    JsonTarget,
+    choice,
+    json_option,
+    open_library,
+)
+from image_duplicate_finder.cli.output import check_writable, counted, shown, write_pieces
+from image_duplicate_finder.cli.progress import reporting, stoppable
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.settings import Mode, ScanSettings
 
 if TYPE_CHECKING:
     from image_duplicate_finder.splits import LeakageReport
+
 
 EXIT_LEAKS = 1
 
@@ -32,7 +38,7 @@ def _split(name: str, words: str) -> Callable[[Command], Command]:
     )
 
 
-@click.command(short_help="Find pictures that stand in two splits of a data set.")
+@click.command()
 @_split("train", "training")
 @_split("test", "test")
 @_split("val", "validation")
@@ -58,7 +64,7 @@ def _split(name: str, words: str) -> Callable[[Command], Command]:
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 @json_option
 @click.pass_context
-def command(
+def leakage_command(
     context: click.Context,
     /,
     train: tuple[str, ...],
@@ -85,8 +91,6 @@ def command(
     Exit status:
       0 done   1 pictures leaked (only with --fail)   2 wrong usage   3 nothing readable
     """
-    from image_duplicate_finder.cli.progress import reporting
-    from image_duplicate_finder.cli.stopping import stoppable
     from image_duplicate_finder.splits import find_leaks, find_leaks_listed
 
     given = {"train": train, "val": val, "test": test}
@@ -111,7 +115,7 @@ def command(
                 else find_leaks_listed(library, manifest, settings, **work)
             )
         if csv_to is not None:
-            from image_duplicate_finder.exports.leak_table import leaks_to_csv
+            from image_duplicate_finder.exports.tables import leaks_to_csv
 
             write_pieces(csv_to, leaks_to_csv(report))
         if html_to is not None:

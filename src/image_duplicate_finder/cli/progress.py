@@ -1,15 +1,19 @@
-"""Progress on standard error: a bar on a terminal, now and then a line elsewhere."""
+"""While a verb works: progress and timings on standard error, and Ctrl-C."""
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
 from typing import TextIO
 
-from image_duplicate_finder.cli.texts import counted, shown
-from image_duplicate_finder.progress import Progress, Step, silent
+from image_duplicate_finder.cli.output import counted, shown
+from image_duplicate_finder.progress import CancelToken, Progress, Step, silent
 
 LINE_SECONDS = 5.0
 """The least time between two plain lines of one stage."""
@@ -26,6 +30,9 @@ _STAGES = {
     "check": "Checking the backups",
     "adopt": "Reading the backup",
 }
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def stage_words(stage: str) -> str:
@@ -60,13 +67,13 @@ class PlainLines:
         complete = step.total is not None and step.done >= step.total
         if step.stage == self._stage and not complete and now - self._written < LINE_SECONDS:
             return
-        line = _line(step)
+        line = _plain_line(step)
         if line != self._line:
             self._stage, self._written, self._line = step.stage, now, line
             print(line, file=self._stream, flush=True)
 
 
-def _line(step: Step) -> str:
+def _plain_line(step: Step) -> str:
     of = "" if step.total is None else f" of {step.total:,}"
     failed = f", {step.failures:,} failed" if step.failures else ""
     return f"{stage_words(step.stage)}: {step.done:,}{of}{failed}"
@@ -106,3 +113,76 @@ def _bar() -> Iterator[Progress]:
                 bars.refresh()  # the next stage may hide this one before it is next drawn
 
         yield show
+
+
+@contextmanager
+def stoppable() -> Iterator[CancelToken]:
+    """A token that SIGINT and SIGTERM cancel during the ``with`` block.
+
+    A second signal ends the program at once, as it would have done without this.
+    """
+    token = CancelToken()
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        if token.cancelled:
+            raise KeyboardInterrupt
+        token.cancel()
+        again = " (Ctrl-C again: at once)" if number == signal.SIGINT else ""
+        print(f"Stopping; what is finished is kept{again} ...", file=sys.stderr, flush=True)
+
+    before = {number: signal.signal(number, stop) for number in _SIGNALS}
+    try:
+        yield token
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@dataclass(slots=True)
+class _Stage:
+    wall: float = 0.0
+    cpu: float = 0.0
+
+
+class Timings:
+    """A progress that hands every step on and notes the seconds between stages.
+
+    CPU seconds are those of this process and of the workers that it has ended; a stage's workers
+    end with it.
+    """
+
+    def __init__(self, onward: Progress) -> None:
+        self._onward = onward
+        self._stages: dict[str, _Stage] = {}
+        self._current: str | None = None
+        self._wall, self._cpu = time.perf_counter(), _cpu_seconds()
+
+    def __call__(self, step: Step, /) -> None:
+        """Note the step and hand it on."""
+        if step.stage != self._current:
+            self._close()
+            self._current = step.stage
+        self._onward(step)
+
+    def lines(self, files: int) -> list[str]:
+        """The table of a scan of ``files`` files; ends the stage that is under way."""
+        self._close()
+        rows = [(stage_words(name), stage.wall, stage.cpu) for name, stage in self._stages.items()]
+        rows.append(("Together", sum(row[1] for row in rows), sum(row[2] for row in rows)))
+        head = f"{'stage':24} {'seconds':>9} {'CPU seconds':>12} {'CPU ms per file':>16}"
+        return [head] + [
+            f"{words:24} {wall:9.2f} {cpu:12.2f} {1000 * cpu / max(1, files):16.3f}"
+            for words, wall, cpu in rows
+        ]
+
+    def _close(self) -> None:
+        wall, cpu = time.perf_counter(), _cpu_seconds()
+        stage = self._stages.setdefault(self._current or "start", _Stage())
+        stage.wall += wall - self._wall
+        stage.cpu += cpu - self._cpu
+        self._wall, self._cpu = wall, cpu
+
+
+def _cpu_seconds() -> float:
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from image_duplicate_finder.cli.choices import choice, open_library
-from image_duplicate_finder.cli.json_output import JsonTarget, json_option
-from image_duplicate_finder.cli.limits import ByteSize, step_back
-from image_duplicate_finder.cli.texts import counted, duration, shown, size
+from image_duplicate_finder.cli.options import (
+    ByteSize,
+    JsonTarget,
+    choice,
+    json_option,
+    open_library,
+)
+from image_duplicate_finder.cli.output import counted, duration, shown, size
+from image_duplicate_finder.cli.progress import Timings, reporting, stoppable
 from image_duplicate_finder.errors import NothingReadable, UsageError
 from image_duplicate_finder.model import Failure, GroupKind
 from image_duplicate_finder.settings import (
@@ -27,12 +33,13 @@ if TYPE_CHECKING:
     from image_duplicate_finder.library import Library
     from image_duplicate_finder.results import ScanRecord, Summary
 
+
 EXIT_SOME_FAILED = 1
 FAILURES_SHOWN = 10
 _RULES = ",".join(rule.value for rule in DEFAULT_KEEP_RULES)
 
 
-@click.command(short_help="Look for duplicates in folders.")
+@click.command()
 @click.argument("roots", nargs=-1, required=True, metavar="ROOT...", type=click.Path())
 @click.option(
     "--mode",
@@ -161,7 +168,7 @@ _RULES = ",".join(rule.value for rule in DEFAULT_KEEP_RULES)
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 @json_option
 @click.pass_context
-def command(
+def scan_command(
     context: click.Context,
     /,
     roots: tuple[str, ...],
@@ -195,9 +202,6 @@ def command(
       0 done   1 done, but files failed (only with --strict)   2 wrong usage
       3 nothing readable   4 could not be done   130 interrupted
     """
-    from image_duplicate_finder.cli.progress import reporting
-    from image_duplicate_finder.cli.stopping import stoppable
-    from image_duplicate_finder.cli.timings import Timings
 
     step_back(nice)
     settings = _settings(**options)
@@ -278,3 +282,15 @@ def summary_lines(record: ScanRecord, summary: Summary, failures: list[Failure])
     if copies:
         lines.append("Next: idf groups, idf plan, or look at them in the browser with idf serve.")
     return lines
+
+
+def step_back(nice: int) -> None:
+    """Lower the priority of this process and of the workers that it will start.
+
+    Raises UsageError on systems that know no such thing.
+    """
+    if nice == 0:
+        return
+    if not hasattr(os, "nice"):
+        raise UsageError("--nice is not for this system. Leave it out.")
+    os.nice(nice)

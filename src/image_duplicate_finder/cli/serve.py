@@ -1,19 +1,23 @@
-"""``idf serve``: the web app."""
+"""``idf serve`` and ``idf completion``: the web app, and the shell."""
 
 from __future__ import annotations
 
 import signal
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from image_duplicate_finder.cli.choices import library_folder
+from image_duplicate_finder.cli.options import library_folder
+
+if TYPE_CHECKING:
+    pass
+
 
 DEFAULT_PORT = 5501
 
 
-@click.command(short_help="Start the web app.")
+@click.command()
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
@@ -38,7 +42,7 @@ DEFAULT_PORT = 5501
     "others on this machine can read command lines.",
 )
 @click.pass_context
-def command(
+def serve_command(
     context: click.Context,
     /,
     port: int,
@@ -67,3 +71,22 @@ def command(
 def _end(_number: int, _frame: FrameType | None) -> NoReturn:
     """End as by Ctrl-C: the server stops its work and comes back."""
     raise SystemExit
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion_command(context: click.Context, /, shell: str) -> None:
+    """Write the script that lets your shell complete verbs, options and paths.
+
+    \b
+    Examples:
+      idf completion bash >> ~/.bashrc
+      idf completion zsh >> ~/.zshrc
+      idf completion fish > ~/.config/fish/completions/idf.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    complete = get_completion_class(shell)
+    assert complete is not None
+    click.echo(complete(context.find_root().command, {}, "idf", "_IDF_COMPLETE").source())

@@ -1,7 +1,9 @@
-"""Options that several verbs share."""
+"""Options that several verbs share, and what they are turned into."""
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +21,12 @@ if TYPE_CHECKING:
     from image_duplicate_finder.library import Library
     from image_duplicate_finder.results import ScanRecord
 
+
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 
 
 def library_folder(context: click.Context) -> Path | None:
@@ -132,3 +139,72 @@ def query(
         min_bytes=min_bytes,
         **others,
     )
+
+
+def strict_option(command: Command) -> Command:
+    """Add ``--strict``."""
+    return click.option(
+        "--strict", is_flag=True, help="End with status 1 if any file stayed where it was."
+    )(command)
+
+
+def json_option(command: Command) -> Command:
+    """Add ``--json`` to a verb, handed to it as ``json_to``: a :class:`JsonTarget` or None."""
+    return click.option(
+        "--json",
+        "json_to",
+        metavar="FILE|-",
+        callback=lambda _context, _parameter, value: None if value is None else JsonTarget(value),
+        help="Write the result as one JSON document to FILE, or to standard output with -.",
+    )(command)
+
+
+class JsonTarget:
+    """Where the document goes. What cannot be written is said before the work, not after it."""
+
+    def __init__(self, target: str) -> None:
+        self.name = target
+        self.is_stdout = target == "-"
+        self._path = Path(target).absolute()
+        if self.is_stdout:
+            return
+        if self._path.is_dir():
+            raise UsageError(f"{target} is a folder; name a file for the JSON document.")
+        if not os.access(self._path.parent, os.W_OK):
+            raise UsageError(f"The JSON document cannot be written to {self._path.parent}.")
+
+    def write(self, document: dict[str, Any]) -> None:
+        """Write the document; a file is replaced whole, or not at all."""
+        from image_duplicate_finder.documents import as_text
+
+        text = "".join(as_text(document))
+        if self.is_stdout:
+            sys.stdout.write(text)
+            return
+        unfinished = self._path.with_name(f".{self._path.name}.{os.getpid()}.tmp")
+        try:
+            unfinished.write_text(text, encoding="ascii")
+            unfinished.replace(self._path)
+        except OSError as error:
+            unfinished.unlink(missing_ok=True)
+            raise UsageError(
+                f"The JSON document could not be written to {self._path}: {error.strerror}."
+            ) from error
+
+
+class ByteSize(click.ParamType[int]):
+    """A number of bytes, such as ``500M`` or ``2 GiB`` (powers of 1,024)."""
+
+    name = "size"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """The bytes that ``value`` names."""
+        if isinstance(value, int):
+            return value
+        found = _SIZE.fullmatch(str(value).strip())
+        size = int(float(found[1]) * _UNITS[found[2].upper()]) if found else 0
+        if size <= 0:
+            self.fail(f"{value!r} is no size. Write 500M or 2G, for example.", param, ctx)
+        return size

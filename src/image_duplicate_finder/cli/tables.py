@@ -1,4 +1,4 @@
-"""``idf export``: what a scan found, for other programs and people."""
+"""``idf export`` and ``idf import``: what a scan found for other programs, and decisions back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from image_duplicate_finder.cli.choices import (
+from image_duplicate_finder.cli.options import (
     choice,
     chosen_scan,
     open_library,
@@ -20,6 +20,8 @@ from image_duplicate_finder.cli.choices import (
 from image_duplicate_finder.cli.output import (
     STANDARD_OUTPUT,
     check_writable,
+    counted,
+    shown,
     write_pieces,
     write_whole,
 )
@@ -41,7 +43,7 @@ class Format(StrEnum):
     KEEP_LIST = "keep-list"
 
 
-@click.command(short_help="Write what a scan found to a file.")
+@click.command()
 @click.option(
     "--format",
     "form",
@@ -66,7 +68,7 @@ class Format(StrEnum):
 @query_options
 @click.option("--selected", "selected_only", is_flag=True, help="Only groups with selected files.")
 @click.pass_context
-def command(
+def export_command(
     context: click.Context,
     /,
     form: str,
@@ -99,8 +101,7 @@ def command(
         record = chosen_scan(library, scan_number)
         groups = library.all_groups(record.id, query(**options))
         if wanted is Format.PARQUET:
-            from image_duplicate_finder.exports.frames import write_parquet
-            from image_duplicate_finder.exports.table import Row, rows
+            from image_duplicate_finder.exports.tables import Row, rows, write_parquet
 
             write_whole(output, lambda path: write_parquet(Row, rows(groups), path))
         elif wanted in lists:
@@ -113,7 +114,7 @@ def _text(
     form: Format, library: Library, record: ScanRecord, groups: list[GroupView]
 ) -> Iterator[str]:
     if form is Format.CSV:
-        from image_duplicate_finder.exports.csv_file import to_csv
+        from image_duplicate_finder.exports.tables import to_csv
 
         yield from to_csv(groups)
     elif form is Format.HTML:
@@ -131,3 +132,47 @@ def _list(form: Format, record: ScanRecord, groups: list[GroupView], null: bool)
 
     make = delete_list if form is Format.DELETE_LIST else keep_list
     yield from written(make(groups, record.settings.guarded), null=null)
+
+
+@click.command()
+@click.argument(
+    "table", metavar="FILE.csv", type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@scan_option
+@click.pass_context
+def import_command(context: click.Context, /, table: Path, scan_number: int | None) -> None:
+    """Take over what the column choice of a table from idf export says.
+
+    \b
+    keep           this file is the keeper of its group
+    remove         select it for removal
+    leave          do not
+    not_duplicate  it does not show the same as the keeper; remembered for later scans
+
+    Files are verified against a new keeper; what does not match it leaves the group and is told.
+    Rows that you deleted change nothing. When a line cannot be understood or carried out,
+    nothing is changed and all such lines are told. No file is touched: idf plan and idf apply
+    remove what is selected.
+
+    \b
+    Examples:
+      idf export -o groups.csv
+      idf import groups.csv
+    """
+    from image_duplicate_finder.exports.decisions import apply_decisions, read_decisions
+
+    decisions = read_decisions(table)
+    with open_library(context) as library:
+        done = apply_decisions(library, chosen_scan(library, scan_number).id, decisions)
+    click.echo(
+        f"{counted(done.groups, 'group')} changed: {counted(done.keepers, 'new keeper')}, "
+        f"{counted(done.selected, 'file')} selected, {done.unselected:,} unselected, "
+        f"{done.dismissed:,} marked as no duplicates."
+    )
+    if done.left:
+        click.echo(
+            f"{counted(len(done.left), 'file')} left the group, not showing the same as its new "
+            "keeper:"
+        )
+        for path in done.left:
+            click.echo(f"  {shown(path)}")

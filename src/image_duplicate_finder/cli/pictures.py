@@ -1,4 +1,4 @@
-"""``idf compare``: what one picture is to another."""
+"""``idf find`` and ``idf compare``: one picture among a scan's files, or beside another."""
 
 from __future__ import annotations
 
@@ -8,14 +8,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from image_duplicate_finder.cli.choices import choice
-from image_duplicate_finder.cli.json_output import JsonTarget, json_option
-from image_duplicate_finder.cli.texts import shown
+from image_duplicate_finder.cli.options import (
+    JsonTarget,
+    choice,
+    chosen_scan,
+    json_option,
+    open_library,
+    scan_option,
+)
+from image_duplicate_finder.cli.output import shown
 from image_duplicate_finder.errors import NothingReadable
-from image_duplicate_finder.settings import Mode, ScanSettings
+from image_duplicate_finder.settings import DecodeLimits, Mode, ScanSettings
 
 if TYPE_CHECKING:
     from image_duplicate_finder.api import ScanResult
+
 
 EXIT_DIFFERENT = 1
 _PICTURE_SUFFIXES = (".png", ".jpg", ".webp")
@@ -23,7 +30,63 @@ _PICTURE_SUFFIXES = (".png", ".jpg", ".webp")
 _picture = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.command(short_help="Tell what one picture is to another.")
+@click.command()
+@click.argument(
+    "picture", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="PICTURE"
+)
+@scan_option
+@click.option(
+    "--in",
+    "folder",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Only files below DIR.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="Show N pictures at the most.",
+)
+@json_option
+@click.pass_context
+def find_command(
+    context: click.Context,
+    /,
+    picture: Path,
+    scan_number: int | None,
+    folder: Path | None,
+    limit: int,
+    json_to: JsonTarget | None,
+) -> None:
+    """List the files of the latest scan that show PICTURE or look like it, the surest first.
+
+    PICTURE need not belong to the scan.
+
+    \b
+    Examples:
+      idf find ~/Downloads/unknown.jpg
+      idf find screenshot.png --in ~/Pictures/2024 --limit 5 --json -
+    """
+    with open_library(context) as library:
+        hits = library.find_like(
+            chosen_scan(library, scan_number).id, picture, folder=folder, limit=limit
+        )
+    if json_to is not None:
+        from image_duplicate_finder.documents import hits_document
+
+        json_to.write(hits_document(str(picture.absolute()), hits))
+        if json_to.is_stdout:
+            return
+    for hit in hits:
+        click.echo(f"{shown(hit.file.path)}: {hit.words}")
+    if not hits:
+        click.echo("No file of the scan shows it.")
+
+
+@click.command()
 @click.argument("first", type=_picture, metavar="A")
 @click.argument("second", type=_picture, metavar="B")
 @click.option(
@@ -41,7 +104,7 @@ _picture = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="Write a picture of both: the outline of each on the other, and where they differ.",
 )
 @json_option
-def command(
+def compare_command(
     first: Path, second: Path, mode: str, picture_path: Path | None, json_to: JsonTarget | None
 ) -> int:
     """Tell whether A and B show the same, what one is to the other, and which one to keep.
@@ -94,7 +157,6 @@ def _draw(first: Path, second: Path, result: ScanResult, target: Path) -> None:
 
     from image_duplicate_finder.decode import decode_full
     from image_duplicate_finder.overlay import draw_sheet, normalised
-    from image_duplicate_finder.settings import DecodeLimits
 
     left, right, matrix = first, second, None
     for group in result.groups:
