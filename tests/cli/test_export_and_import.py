@@ -13,7 +13,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from image_duplicate_finder import Library
-from image_duplicate_finder.exports.csv_file import plain
+from image_duplicate_finder.exports.tables import plain
 from tests.cli.commands import Idf
 from tests.conftest import Painter
 from tests.sources.holders import jpeg, write_zip

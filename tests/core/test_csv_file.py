@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from image_duplicate_finder.exports.csv_file import csv_line, inert, plain
+from image_duplicate_finder.exports.tables import csv_line, inert, plain
 
 SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20\u2212\ufe63"
 texts = st.text(st.sampled_from([*SIGNS, *"';,\"\t\r\n\x00 \u00a0\u200b\ufeffaz/.\\"]), max_size=12)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from image_duplicate_finder.documents import leakage_document
-from image_duplicate_finder.exports import frames
-from image_duplicate_finder.exports.leak_table import LeakRow, leak_rows
+from image_duplicate_finder.exports import tables
 from image_duplicate_finder.splits import Leak, LeakageReport
 
 if TYPE_CHECKING:
@@ -35,11 +34,11 @@ class LeakageResult:
 
     def to_pandas(self) -> pandas.DataFrame:
         """A data frame with a row for each leak. Raises UsageError without pandas."""
-        return frames.to_pandas(LeakRow, leak_rows(self.report))
+        return tables.to_pandas(tables.LeakRow, tables.leak_rows(self.report))
 
     def to_arrow(self) -> pyarrow.Table:
         """An Arrow table with a row for each leak. Raises UsageError without pyarrow."""
-        return frames.to_arrow(LeakRow, leak_rows(self.report))
+        return tables.to_arrow(tables.LeakRow, tables.leak_rows(self.report))
 
     def to_networkx(self) -> networkx.Graph:
         """A graph of files, named by (split, path), with an edge for each leak.
@@ -54,4 +53,4 @@ class LeakageResult:
             )
             for leak in self
         ]
-        return frames.to_graph((), edges)
+        return tables.to_graph((), edges)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from image_duplicate_finder.api.notebook import row_of_thumbnails
 from image_duplicate_finder.documents import scan_document
-from image_duplicate_finder.exports import frames
-from image_duplicate_finder.exports.table import Row, rows
+from image_duplicate_finder.exports import tables
 from image_duplicate_finder.in_memory import Pictures
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.model import Failure, GroupKind
@@ -92,14 +91,14 @@ class ScanResult:
 
         Raises UsageError where pandas is not installed.
         """
-        return frames.to_pandas(Row, rows(self.groups))
+        return tables.to_pandas(tables.Row, tables.rows(self.groups))
 
     def to_arrow(self) -> pyarrow.Table:
         """An Arrow table with a row for each file; the columns are those of ``idf export``.
 
         Raises UsageError where pyarrow is not installed.
         """
-        return frames.to_arrow(Row, rows(self.groups))
+        return tables.to_arrow(tables.Row, tables.rows(self.groups))
 
     def to_networkx(self) -> networkx.Graph:
         """A graph of paths: an edge from each keeper to each member, with what it is to it.
@@ -137,7 +136,7 @@ class ScanResult:
             for group in self.groups
             for member in group.members
         ]
-        return frames.to_graph(nodes, edges)
+        return tables.to_graph(nodes, edges)
 
     def _repr_html_(self) -> str:
         shown = "".join(map(row_of_thumbnails, self.groups[:_SHOWN_IN_NOTEBOOK]))

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from image_duplicate_finder.errors import UsageError
-from image_duplicate_finder.exports.csv_file import plain
-from image_duplicate_finder.exports.table import Choice
+from image_duplicate_finder.exports.tables import Choice, plain
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.printable import printable
 from image_duplicate_finder.results import FileView, GroupView

@@ -8,8 +8,8 @@ from dataclasses import replace
 from flask import Blueprint, Response, render_template, request, stream_with_context
 
 from image_duplicate_finder.documents import as_text, scan_document
-from image_duplicate_finder.exports.csv_file import to_csv
 from image_duplicate_finder.exports.lists import delete_list, keep_list, written
+from image_duplicate_finder.exports.tables import to_csv
 from image_duplicate_finder.model import GroupKind
 from image_duplicate_finder.results import GroupQuery, GroupView
 from image_duplicate_finder.web.export import to_html
