@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from image_duplicate_finder.cli.output import STANDARD_OUTPUT, check_writable, write_pieces
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.model import GroupKind, Relation
 from image_duplicate_finder.results import GroupQuery
@@ -164,32 +164,15 @@ class JsonTarget:
 
     def __init__(self, target: str) -> None:
         self.name = target
-        self.is_stdout = target == "-"
-        self._path = Path(target).absolute()
-        if self.is_stdout:
-            return
-        if self._path.is_dir():
-            raise UsageError(f"{target} is a folder; name a file for the JSON document.")
-        if not os.access(self._path.parent, os.W_OK):
-            raise UsageError(f"The JSON document cannot be written to {self._path.parent}.")
+        self._path = Path(target)
+        self.is_stdout = self._path == STANDARD_OUTPUT
+        check_writable(self._path)
 
     def write(self, document: dict[str, Any]) -> None:
         """Write the document; a file is replaced whole, or not at all."""
         from image_duplicate_finder.documents import as_text
 
-        text = "".join(as_text(document))
-        if self.is_stdout:
-            sys.stdout.write(text)
-            return
-        unfinished = self._path.with_name(f".{self._path.name}.{os.getpid()}.tmp")
-        try:
-            unfinished.write_text(text, encoding="ascii")
-            unfinished.replace(self._path)
-        except OSError as error:
-            unfinished.unlink(missing_ok=True)
-            raise UsageError(
-                f"The JSON document could not be written to {self._path}: {error.strerror}."
-            ) from error
+        write_pieces(self._path, as_text(document))
 
 
 class ByteSize(click.ParamType[int]):
