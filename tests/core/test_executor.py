@@ -13,6 +13,7 @@ import psutil
 import pytest
 from PIL import Image
 
+from image_duplicate_finder.executors.engine import LocalExecutor
 from image_duplicate_finder.executors.messages import FileTask, Recognised, TaskResult
 from image_duplicate_finder.executors.processes import ProcessExecutor
 from image_duplicate_finder.fingerprint.exact import content_hash
@@ -40,6 +41,14 @@ def run(tasks: list[FileTask], limits: DecodeLimits | None = None) -> dict[str, 
     found = {answer.path: answer for answer in answers}
     assert len(found) == len(answers), "a file was answered twice"
     return found
+
+
+def running_workers() -> list[psutil.Process]:
+    return [
+        child
+        for child in psutil.Process().children()
+        if "executors.child files" in " ".join(child.cmdline())
+    ]
 
 
 def large_png(path: Path, side: int = 9000) -> FileTask:
@@ -122,14 +131,33 @@ def test_killed_workers_lose_no_file(tmp_path: Path, painted: Painter) -> None:
 def test_leaving_early_ends_the_workers(tmp_path: Path, painted: Painter) -> None:
     with ProcessExecutor(QUICK, DecodeLimits(), jobs=2) as executor:
         next(iter(executor.map(photos(tmp_path, painted, 60))))
-        workers = [
-            child
-            for child in psutil.Process().children()
-            if "executors.child files" in " ".join(child.cmdline())
-        ]
+        workers = running_workers()
     gone, alive = psutil.wait_procs(workers, timeout=PATIENCE)
     assert not alive
     assert gone
+
+
+def test_one_worker_serves_all_steps_of_a_small_scan(tmp_path: Path, painted: Painter) -> None:
+    """Also where each step wants other fingerprints, and the worker dies between two of them."""
+    few, many = photos(tmp_path, painted, 3), photos(tmp_path, painted, 40)
+    steps = ((QUICK, few), (Specs(Mode.STANDARD), many), (Specs(Mode.QUICK, pixels=True), few))
+    wanted = ({"perceptual"}, {"perceptual", "keypoints", "colour"}, {"pixels"})
+    with LocalExecutor(DecodeLimits(), jobs=2) as executor:
+        seen = set()
+        for (specs, tasks), names in zip(steps, wanted, strict=True):
+            answers = [answer for answer, _ in executor.read(tasks, specs)]
+            assert {answer.path for answer in answers} == {task.path for task in tasks}
+            for answer in answers:
+                assert isinstance(answer, Fingerprinted)
+                assert names <= {each.name for each in answer.fingerprints}
+            (left,) = running_workers()
+            seen.add(left.pid)
+        assert len(seen) <= 2, "a step of few files started a worker of its own"
+        left.kill()
+        assert len(list(executor.read(few, QUICK))) == len(few)
+        (left,) = running_workers()
+        assert left.pid not in seen
+    assert not running_workers()
 
 
 def test_what_became_a_fifo_does_not_block(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ _TERMINAL_SIGNALS = [
 ]
 
 READY = "ready"
-"""The first answer of a child that reads files: from here on a file is to blame."""
+"""The answer of a child that reads files to its specs: from here on a file is to blame."""
 
 
 class Work(StrEnum):
@@ -98,10 +98,11 @@ def run(serve: Callable[[BinaryIO, BinaryIO], None]) -> None:
 
 
 def serve_files(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Say READY, then answer each request (a list of tasks) with one message per task.
+    """Answer requests; the first holds specs and the limits of all that follow.
 
-    The first request holds the specs and limits. What makes all work impossible, such as a model
-    that does not fit, is answered instead of READY.
+    Specs say which fingerprints come next: the answer is READY, or what makes all work
+    impossible, such as a model that does not fit. A list of tasks is answered with one message
+    per task.
     """
     specs, limits = pickle.load(requests)
     import cv2
@@ -112,11 +113,16 @@ def serve_files(requests: BinaryIO, answers: BinaryIO) -> None:
     from image_duplicate_finder.executors.task import run_look, run_task
     from image_duplicate_finder.fingerprint.compute import warm_up
 
-    # The first start on a machine compiles loops, which takes seconds: no file is to blame.
-    try:
-        warm_up(specs)
-    except IdfError as error:
-        _send(error, answers)
+    def prepare() -> bool:
+        # The first start on a machine compiles loops, which takes seconds: no file is to blame.
+        try:
+            warm_up(specs)
+        except IdfError as error:
+            _send(error, answers)
+            return False
+        return True
+
+    if not prepare():
         return
     hear_complaints()
     _limit_memory(limits)
@@ -125,12 +131,18 @@ def serve_files(requests: BinaryIO, answers: BinaryIO) -> None:
     _send(READY, answers)
     while True:
         try:
-            tasks = pickle.load(requests)
+            request = pickle.load(requests)
         except EOFError:
             return
-        for task in tasks:
-            look = isinstance(task, LookTask)
-            _send(run_look(task, limits) if look else run_task(task, specs, limits), answers)
+        if isinstance(request, list):
+            for task in request:
+                look = isinstance(task, LookTask)
+                _send(run_look(task, limits) if look else run_task(task, specs, limits), answers)
+            continue
+        specs = request
+        if not prepare():
+            return
+        _send(READY, answers)
 
 
 def serve_pairs(requests: BinaryIO, answers: BinaryIO) -> None:

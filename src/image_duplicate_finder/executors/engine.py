@@ -19,7 +19,7 @@ from image_duplicate_finder.executors.messages import (
     LookAnswer,
     LookTask,
 )
-from image_duplicate_finder.executors.processes import ProcessExecutor, available_cores
+from image_duplicate_finder.executors.processes import ProcessExecutor, Spare, available_cores
 from image_duplicate_finder.executors.task import Pair, Sides, verify_share
 from image_duplicate_finder.fingerprint.features import Keypoints
 from image_duplicate_finder.fingerprint.specs import Specs
@@ -97,6 +97,7 @@ class LocalExecutor:
         self.pairs_at_once = _PAIRS_AT_ONCE
         self._limits = limits
         self._jobs = jobs or available_cores()
+        self._spare = Spare()
         self._verifiers = Verifiers(self._jobs)
         self._verified = 0
 
@@ -105,15 +106,16 @@ class LocalExecutor:
 
     def __exit__(self, *_exception: object) -> None:
         self._verifiers.close()
+        self._spare.close()
 
     def read(self, tasks: Sequence[FileTask], specs: Specs) -> Generator[Answer, None, None]:
         """See :meth:`Executor.read`."""
-        with ProcessExecutor(specs, self._limits, jobs=self._jobs) as workers:
+        with self._workers(specs) as workers:
             yield from workers.map(tasks)
 
     def look(self, tasks: Sequence[LookTask]) -> Generator[LookAnswer, None, None]:
         """See :meth:`Executor.look`."""
-        with ProcessExecutor(_NO_FINGERPRINTS, self._limits, jobs=self._jobs) as workers:
+        with self._workers(_NO_FINGERPRINTS) as workers:
             yield from cast("Iterator[LookAnswer]", workers.map(tasks))
 
     def near_pairs(self, hashes: NDArray[np.uint8]) -> HammingPairs:
@@ -135,6 +137,9 @@ class LocalExecutor:
         if self._jobs == 1 or self._verified < _WORTH_PROCESSES:
             return verify_share(pairs, sides, thorough)
         return list(self._verifiers.verify(pairs, sides, thorough=thorough))
+
+    def _workers(self, specs: Specs) -> ProcessExecutor:
+        return ProcessExecutor(specs, self._limits, jobs=self._jobs, spare=self._spare)
 
 
 def shares_of(

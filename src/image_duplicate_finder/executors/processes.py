@@ -95,16 +95,55 @@ def _most_waiting(task: Task, limits: DecodeLimits) -> float:
     return _WAITING_SECONDS + 2 * limits.seconds + max(task.size, 0) / _SLOWEST_BYTES
 
 
+class Spare:
+    """A place for one worker that has nothing to do, until the next step of a scan needs one.
+
+    Starting a worker takes longer than reading a few files. No more than one is kept: in the
+    meantime others need the memory.
+    """
+
+    def __init__(self) -> None:
+        self._worker: _Worker | None = None
+        self._lock = threading.Lock()
+
+    def put(self, worker: _Worker) -> None:
+        """Keep a worker, or end it if there is one already."""
+        with self._lock:
+            worker, self._worker = self._worker or worker, worker
+        if worker is not self._worker:
+            child.end(worker.process)
+
+    def take(self) -> _Worker | None:
+        """The worker that is kept, if there is one. It may have died by now."""
+        with self._lock:
+            worker, self._worker = self._worker, None
+        return worker
+
+    def close(self) -> None:
+        """End the worker."""
+        if (worker := self.take()) is not None:
+            child.end(worker.process)
+
+
 class ProcessExecutor:
     """Runs :func:`~image_duplicate_finder.executors.task.run_task` on many files at once.
 
     ``jobs`` worker processes (default: one per core). Use as a context manager: leaving it
-    ends the workers.
+    ends the workers, but for one that is left in ``spare``. All that share a spare worker have
+    the same ``limits``.
     """
 
-    def __init__(self, specs: Specs, limits: DecodeLimits, *, jobs: int | None = None) -> None:
-        self._setup = pickle.dumps((specs, limits), pickle.HIGHEST_PROTOCOL)
+    def __init__(
+        self,
+        specs: Specs,
+        limits: DecodeLimits,
+        *,
+        jobs: int | None = None,
+        spare: Spare | None = None,
+    ) -> None:
+        self._specs = specs
         self._limits = limits
+        self._spare = spare
         self._jobs = jobs or available_cores()
         self._batches: queue.SimpleQueue[list[Task] | None] = queue.SimpleQueue()
         self._answers: queue.Queue[Answer | BaseException | None] = queue.Queue(_ANSWERS_AHEAD)
@@ -167,6 +206,8 @@ class ProcessExecutor:
                         suspect = batch[0]
                     self._end(worker)
                     worker = None
+            if worker is not None and self._leave(worker):
+                worker = None
         except BaseException as error:
             self._put(error)
         finally:
@@ -221,33 +262,54 @@ class ProcessExecutor:
         Raises OSError when none comes up, and IdfError when it says that it cannot do what is
         wanted: that is no fault of any file.
         """
-        process = child.start(child.Work.FILES)
-        worker = _Worker(process)
+        if self._spare is not None and (spare := self._spare.take()) is not None:
+            self._add(spare)
+            if self._prepare(spare, self._specs):
+                return spare
+            self._end(spare)
+        while True:
+            worker = _Worker(child.start(child.Work.FILES))
+            self._add(worker)
+            if self._prepare(worker, (self._specs, self._limits)):
+                self._failed_starts = 0
+                return worker
+            self._end(worker)
+            self._failed_starts += 1
+            if self._failed_starts > _MOST_FAILED_STARTS or self._closing.is_set():
+                raise OSError(
+                    "No worker process can be started "
+                    f"(exit status {worker.process.returncode}). Is there enough free memory?"
+                )
+
+    def _prepare(self, worker: _Worker, request: Specs | tuple[Specs, DecodeLimits]) -> bool:
+        """Tell a worker what will be asked of it; False if it ended."""
+        assert worker.process.stdin is not None
+        assert worker.process.stdout is not None
+        try:
+            pickle.dump(request, worker.process.stdin, pickle.HIGHEST_PROTOCOL)
+            worker.process.stdin.flush()
+            said = pickle.load(worker.process.stdout)
+        except (EOFError, OSError, pickle.UnpicklingError):
+            return False
+        if isinstance(said, IdfError):
+            self._end(worker)
+            raise said
+        return bool(said == child.READY)
+
+    def _add(self, worker: _Worker) -> None:
         with self._lock:
             self._workers.add(worker)
             if self._closing.is_set():
                 worker.kill()
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            process.stdin.write(self._setup)
-            process.stdin.flush()
-            said = pickle.load(process.stdout)
-        except (EOFError, OSError, pickle.UnpicklingError):
-            said = None
-        if said == child.READY:
-            self._failed_starts = 0
-            return worker
-        self._end(worker)
-        if isinstance(said, IdfError):
-            raise said
-        self._failed_starts += 1
-        if self._failed_starts > _MOST_FAILED_STARTS or self._closing.is_set():
-            raise OSError(
-                "No worker process can be started "
-                f"(exit status {process.returncode}). Is there enough free memory?"
-            )
-        return self._start()
+
+    def _leave(self, worker: _Worker) -> bool:
+        """Leave a worker that has nothing more to do to who comes next; False if nobody does."""
+        with self._lock:
+            if self._spare is None or self._closing.is_set():
+                return False
+            self._workers.discard(worker)
+        self._spare.put(worker)
+        return True
 
     def _end(self, worker: _Worker) -> None:
         child.end(worker.process)
