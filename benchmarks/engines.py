@@ -33,7 +33,7 @@ from benchmarks.photos import (
     write,
 )
 from benchmarks.tools import HERE, WORK
-from image_duplicate_finder.scan.basis import verifier_name
+from image_duplicate_finder.scan.context import verifier_name
 from image_duplicate_finder.settings import Engine, Mode
 from image_duplicate_finder.store import Store
 

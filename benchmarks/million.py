@@ -24,9 +24,9 @@ from image_duplicate_finder.grouping import rank_of
 from image_duplicate_finder.model import FileStat, Fingerprint, GroupKind, ImageInfo
 from image_duplicate_finder.progress import CancelToken
 from image_duplicate_finder.results import GroupQuery, ScanState
-from image_duplicate_finder.scan.deciding import judged
+from image_duplicate_finder.scan.groups import publish_groups
 from image_duplicate_finder.scan.matching import find_matches
-from image_duplicate_finder.scan.publish import publish_groups
+from image_duplicate_finder.scan.verification import judged
 from image_duplicate_finder.settings import ScanSettings
 from image_duplicate_finder.store import Store
 

@@ -23,9 +23,9 @@ from benchmarks.large_library import invented_file
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.model import GroupKind, Match, Relation
 from image_duplicate_finder.results import GroupQuery, ScanState
-from image_duplicate_finder.scan.basis import verifier_name
-from image_duplicate_finder.scan.deciding import judged
-from image_duplicate_finder.scan.publish import publish_groups
+from image_duplicate_finder.scan.context import verifier_name
+from image_duplicate_finder.scan.groups import publish_groups
+from image_duplicate_finder.scan.verification import judged
 from image_duplicate_finder.settings import SIMILARITY_PRESETS, ScanSettings
 from image_duplicate_finder.store import Store
 

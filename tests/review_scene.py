@@ -19,7 +19,7 @@ from PIL import Image
 from image_duplicate_finder.decode import read_info
 from image_duplicate_finder.model import FileStat, Group, GroupKind, Match, Member, Relation
 from image_duplicate_finder.results import ScanState
-from image_duplicate_finder.scan.basis import verifier_name
+from image_duplicate_finder.scan.context import verifier_name
 from image_duplicate_finder.settings import DecodeLimits, ScanSettings
 from image_duplicate_finder.store import Store
 from tests.painting import paint_photo

@@ -11,7 +11,7 @@ from PIL import Image
 
 from image_duplicate_finder import GroupKind, Library, Mode, ScanSettings, Step
 from image_duplicate_finder.results import GroupQuery, GroupView
-from image_duplicate_finder.scan import publish
+from image_duplicate_finder.scan import groups
 from tests.conftest import Painter
 
 Names = list[tuple[str, list[str], list[str]]]
@@ -73,9 +73,9 @@ def scan_and_meanwhile(
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first groups are shown as soon as there are any."""
-    monkeypatch.setattr(publish, "_FIRST_PREVIEW_SECONDS", 0.0)
-    monkeypatch.setattr(publish, "_NOTHING_YET_SECONDS", 0.0)
-    monkeypatch.setattr(publish, "_PREVIEW_GROWTH", 0.0)
+    monkeypatch.setattr(groups, "_FIRST_PREVIEW_SECONDS", 0.0)
+    monkeypatch.setattr(groups, "_NOTHING_YET_SECONDS", 0.0)
+    monkeypatch.setattr(groups, "_PREVIEW_GROWTH", 0.0)
 
 
 @pytest.mark.usefixtures("at_once")

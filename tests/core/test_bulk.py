@@ -21,7 +21,7 @@ from image_duplicate_finder.model import (
     Relation,
 )
 from image_duplicate_finder.results import GroupQuery
-from image_duplicate_finder.scan.basis import verifier_name
+from image_duplicate_finder.scan.context import verifier_name
 from image_duplicate_finder.settings import ScanSettings
 from image_duplicate_finder.store import Store
 

@@ -14,7 +14,7 @@ from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.model import Group, GroupKind, Member, Relation
 from image_duplicate_finder.results import GroupQuery, GroupView
-from image_duplicate_finder.scan.basis import verifier_name
+from image_duplicate_finder.scan.context import verifier_name
 from image_duplicate_finder.settings import BackupMode, Mode, ScanSettings
 from tests.conftest import Painter
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from image_duplicate_finder.model import Match, Relation
-from image_duplicate_finder.scan.families import Families
+from image_duplicate_finder.scan.matching import Families
 
 
 def same(a: int, b: int) -> Match:

@@ -15,7 +15,7 @@ from image_duplicate_finder.executors.processes import ProcessExecutor
 from image_duplicate_finder.fingerprint.embedding import Embedder, from_bytes
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.model import Failure, Fingerprinted
-from image_duplicate_finder.scan.gpu import BatchedEmbeddings
+from image_duplicate_finder.scan.intake import BatchedEmbeddings
 from image_duplicate_finder.settings import DecodeLimits, Mode
 from tests.conftest import Painter
 

@@ -19,9 +19,9 @@ from image_duplicate_finder.grouping.links import Links, LookAlikes
 from image_duplicate_finder.keeping import KeepFacts
 from image_duplicate_finder.model import FileStat, GroupKind, ImageInfo, Match, Metadata, Relation
 from image_duplicate_finder.results import GroupQuery, ScanState
-from image_duplicate_finder.scan.basis import verifier_name
-from image_duplicate_finder.scan.deciding import judged
-from image_duplicate_finder.scan.publish import publish_groups, publish_similar
+from image_duplicate_finder.scan.context import verifier_name
+from image_duplicate_finder.scan.groups import publish_groups, publish_similar
+from image_duplicate_finder.scan.verification import judged
 from image_duplicate_finder.settings import ScanSettings
 from image_duplicate_finder.store import Store
 from image_duplicate_finder.verify.wording import describe

@@ -17,7 +17,7 @@ from werkzeug.datastructures import MultiDict
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.model import GroupKind, Relation
 from image_duplicate_finder.results import GroupQuery, GroupSort
-from image_duplicate_finder.scan.basis import verifier_name
+from image_duplicate_finder.scan.context import verifier_name
 from image_duplicate_finder.settings import ScanSettings
 from image_duplicate_finder.store import Store
 from image_duplicate_finder.web.jobs import Job, Kind

@@ -24,7 +24,7 @@ from image_duplicate_finder.sources import is_url
 from image_duplicate_finder.store.decisions import Facts
 
 if TYPE_CHECKING:  # loads NumPy and OpenCV, for which nobody waits who only looks
-    from image_duplicate_finder.scan.regroup import MeasuredClaims
+    from image_duplicate_finder.scan.groups import MeasuredClaims
 
 
 class Decisions(Groups):
@@ -99,7 +99,7 @@ class Decisions(Groups):
         identical files stays selected: a person looks again. Raises NotFound, and UsageError for
         what is no member or cannot be verified.
         """
-        from image_duplicate_finder.scan.regroup import with_keeper
+        from image_duplicate_finder.scan.groups import with_keeper
 
         view = self.group(group)
         claims = self._claims(view.scan)
@@ -119,7 +119,7 @@ class Decisions(Groups):
         matches none of the others is in none: :meth:`latest_decision` names it. Raises NotFound,
         and UsageError where all members are taken, or one cannot be verified.
         """
-        from image_duplicate_finder.scan.regroup import split
+        from image_duplicate_finder.scan.groups import split
 
         view = self.group(group)
         claims = self._claims(view.scan)
@@ -131,7 +131,7 @@ class Decisions(Groups):
             return self._replace(group, done.groups)
 
     def _claims(self, scan: int) -> MeasuredClaims:
-        from image_duplicate_finder.scan.regroup import MeasuredClaims
+        from image_duplicate_finder.scan.groups import MeasuredClaims
 
         return MeasuredClaims(self._store, self._store.scans.get(scan))
 
@@ -144,7 +144,7 @@ class Decisions(Groups):
         Remembered by content, so it survives renames. Returns the numbers of what is left of
         the group.
         """
-        from image_duplicate_finder.scan.regroup import as_member
+        from image_duplicate_finder.scan.groups import as_member
 
         view = self.group(group)
         chosen = {member.file.id for member in view.members} if files is None else set(files)
@@ -182,7 +182,7 @@ class Decisions(Groups):
 
     def _without(self, group: GroupView, gone: Collection[int], claims: MeasuredClaims) -> None:
         """Write a group anew without the files ``gone``."""
-        from image_duplicate_finder.scan.regroup import as_member, grouped_anew
+        from image_duplicate_finder.scan.groups import as_member, grouped_anew
 
         files = [group.keeper, *(member.file for member in group.members)]
         staying = [file for file in files if file.id not in gone]

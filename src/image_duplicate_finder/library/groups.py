@@ -166,7 +166,7 @@ class Groups(Scans):
         self, scan: int, *, esimilarity_threshold: float, csimilarity_threshold: float
     ) -> ScanRecord:
         """Move the two thresholds of a finished scan: its similar groups change, nothing else."""
-        from image_duplicate_finder.scan.publish import publish_similar
+        from image_duplicate_finder.scan.groups import publish_similar
 
         record = self._store.scans.get(scan)
         settings = replace(

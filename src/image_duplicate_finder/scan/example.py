@@ -15,8 +15,8 @@ from image_duplicate_finder.fingerprint import embedding, keypoints, perceptual
 from image_duplicate_finder.fingerprint.specs import Specs, keypoint_name
 from image_duplicate_finder.model import Failure, Fingerprinted, Match, Relation
 from image_duplicate_finder.relations import strength
-from image_duplicate_finder.scan.sides import side_of, stored_sides
-from image_duplicate_finder.scan.similar import stored_vectors
+from image_duplicate_finder.scan.matching import stored_vectors
+from image_duplicate_finder.scan.verification import side_of, stored_sides
 from image_duplicate_finder.search.words import WordIndex
 from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.store import Store

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from image_duplicate_finder.discover import Discovery, is_inside
-from image_duplicate_finder.errors import NothingReadable
+from image_duplicate_finder.errors import Interrupted, NothingReadable
 from image_duplicate_finder.executors.messages import Answer, FileTask, Recognised
-from image_duplicate_finder.fingerprint.specs import Specs
-from image_duplicate_finder.model import Failure, Fingerprinted
-from image_duplicate_finder.settings import ScanSettings
+from image_duplicate_finder.fingerprint.specs import Specs, can_embed
+from image_duplicate_finder.model import Failure, Fingerprint, Fingerprinted
+from image_duplicate_finder.progress import CancelToken, Progress, Step
+from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.store import FixtureRow, KnownFile, Store
+
+if TYPE_CHECKING:  # an unchanged folder is scanned without NumPy
+    from image_duplicate_finder.executors.engine import Executor
+    from image_duplicate_finder.fingerprint.embedding import Embedder
 
 # How many scans in a row try a file that fails; after that, how long it rests before the next.
 _TRIES_AT_ONCE = 3
@@ -176,3 +185,106 @@ class _Known:
                 return file
             self._early[file.path] = file
         return None
+
+
+# A killed program repeats at most this much work.
+_COMMIT_SECONDS = 1.0
+_COMMIT_ANSWERS = 512
+
+
+def read_files(
+    intake: Intake,
+    tasks: Sequence[FileTask],
+    settings: ScanSettings,
+    executor: Executor,
+    progress: Progress,
+    cancel: CancelToken,
+    on_contents: Callable[[frozenset[int]], None],
+) -> None:
+    """Read and fingerprint the files of ``tasks``, which the library does not know.
+
+    ``on_contents`` is told now and then which contents are ready, while others are still read.
+    Raises Interrupted when ``cancel`` asked for a stop; what was read until then is stored.
+    """
+    done = intake.files - len(tasks)
+    gpu = BatchedEmbeddings.open(settings)
+    specs = gpu.specs if gpu else intake.specs
+    with closing(executor.read(tasks, specs)) as answers:
+        for batch in _batches(answers):
+            intake.store_answers(gpu.complete(batch) if gpu else batch)
+            done += len(batch)
+            progress(Step("fingerprint", done, intake.files, batch[-1][0].path, intake.failures))
+            if cancel.cancelled:
+                raise Interrupted("The scan was stopped. What was read is kept.")
+            on_contents(frozenset(intake.contents))
+
+
+def _batches(answers: Iterator[Answer]) -> Iterator[list[Answer]]:
+    """Answers in parts that are worth a transaction."""
+    batch: list[Answer] = []
+    due = time.monotonic() + _COMMIT_SECONDS
+    for answer in answers:
+        batch.append(answer)
+        if len(batch) >= _COMMIT_ANSWERS or time.monotonic() >= due:
+            yield batch
+            batch = []
+            due = time.monotonic() + _COMMIT_SECONDS
+    if batch:
+        yield batch
+
+
+_log = logging.getLogger(__name__)
+
+
+class BatchedEmbeddings:
+    """Puts the vector in the place of every squeezed picture that workers answered with."""
+
+    def __init__(self, embedder: Embedder, specs: Specs) -> None:
+        self._embedder = embedder
+        self._name, self._version = specs.embedding()
+        self.specs = replace(specs, squeeze_only=True)
+
+    @classmethod
+    def open(cls, settings: ScanSettings) -> BatchedEmbeddings | None:
+        """What ``settings`` ask for; None where no GPU is wanted or none can be used.
+
+        In the latter case, and where no network can be run at all, one warning says so.
+        """
+        specs = Specs.of(settings)
+        if settings.mode is Mode.QUICK:
+            return None
+        if not can_embed():
+            _log.warning("Look-alikes are left out: onnxruntime is not installed (`idf doctor`).")
+            return None
+        if not settings.gpu:
+            return None
+        from image_duplicate_finder.fingerprint.embedding import Embedder
+
+        embedder = Embedder(specs.model_path(), gpu=True)
+        return cls(embedder, specs) if embedder.on_gpu else None
+
+    def complete(self, answers: Sequence[Answer]) -> list[Answer]:
+        """The answers with vectors, in their order."""
+        import numpy as np
+
+        from image_duplicate_finder.fingerprint import embedding
+
+        shape = (self._embedder.card.height, self._embedder.card.width, 3)
+        squeezed = {
+            place: np.frombuffer(fingerprint.data, np.uint8).reshape(shape)
+            for place, (result, _) in enumerate(answers)
+            if isinstance(result, Fingerprinted)
+            for fingerprint in result.fingerprints
+            if fingerprint.name == self._name
+        }
+        vectors = self._embedder.embed_squeezed(list(squeezed.values()))
+        done = list(answers)
+        for place, vector in zip(squeezed, vectors, strict=True):
+            result, stat = done[place]
+            assert isinstance(result, Fingerprinted)
+            learned = Fingerprint(self._name, self._version, embedding.to_bytes(vector))
+            fingerprints = tuple(
+                learned if each.name == self._name else each for each in result.fingerprints
+            )
+            done[place] = (replace(result, fingerprints=fingerprints), stat)
+        return done

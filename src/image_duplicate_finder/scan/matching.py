@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from image_duplicate_finder.executors.engine import Executor, LocalExecutor
-from image_duplicate_finder.fingerprint import keypoints, perceptual
-from image_duplicate_finder.fingerprint.specs import keypoint_name
+from image_duplicate_finder.fingerprint import embedding, keypoints, perceptual
+from image_duplicate_finder.fingerprint.model_card import calibration
+from image_duplicate_finder.fingerprint.specs import Specs, keypoint_name
+from image_duplicate_finder.grouping.links import LookAlikes
 from image_duplicate_finder.model import Match
 from image_duplicate_finder.progress import CancelToken, Progress, Step, Tell, silent
-from image_duplicate_finder.scan.families import Families, Pair
-from image_duplicate_finder.scan.similar import near_in_features
-from image_duplicate_finder.scan.verification import Verifier, stop_if_asked
+from image_duplicate_finder.relations import REACH, Composites, is_duplicate
+from image_duplicate_finder.scan.verification import Pair, Verifier, stop_if_asked
+from image_duplicate_finder.search.vectors import neighbours, pairs_within, threshold_cosine
 from image_duplicate_finder.settings import DecodeLimits, Mode, ScanSettings
 from image_duplicate_finder.store import Store
 
@@ -119,3 +122,206 @@ def _to_pairs(ids: Sequence[int], a: NDArray[np.int32], b: NDArray[np.int32]) ->
     first, second = index[a], index[b]
     low, high = np.minimum(first, second), np.maximum(first, second)
     return list(zip(low.tolist(), high.tolist(), strict=True))
+
+
+# Both sliders act after the scan, so pairs are stored down to their most lenient setting.
+_LENIENT_EUCLIDEAN = 1.0
+_LENIENT_COSINE = 0.5
+
+
+def find_look_alikes(
+    store: Store, scan: int, contents: frozenset[int], settings: ScanSettings
+) -> None:
+    """Store every pair that some setting of the thresholds could call similar."""
+    known, vectors = stored_vectors(store, sorted(contents), settings)
+    if len(known) < 2:
+        return
+    pairs = pairs_within(
+        vectors,
+        esimilarity_threshold=_LENIENT_EUCLIDEAN,
+        csimilarity_threshold=_LENIENT_COSINE,
+        calibration=calibration(Path(settings.model) if settings.model else None),
+    )
+    index = np.array(known, np.int64)
+    store.look_alikes.replace(scan, index[pairs.a], index[pairs.b], pairs.cosine)
+
+
+def near_in_features(
+    store: Store, ids: Sequence[int], settings: ScanSettings, nearest: int
+) -> Iterator[tuple[tuple[int, int], float]]:
+    """Each content with its ``nearest`` others: pairs ``(low, high)`` with their cosine."""
+    known, vectors = stored_vectors(store, ids, settings)
+    if len(known) < 2:
+        return
+    rows, cosines = neighbours(vectors, nearest)
+    for place, (others, scores) in enumerate(zip(rows.tolist(), cosines.tolist(), strict=True)):
+        for other, cosine in zip(others, scores, strict=True):
+            if other >= 0:
+                a, b = known[place], known[other]
+                yield (min(a, b), max(a, b)), cosine
+
+
+def stored_vectors(
+    store: Store, ids: Sequence[int], settings: ScanSettings
+) -> tuple[list[int], NDArray[np.float32]]:
+    """The contents that have a vector, in the order of ``ids``, and their vectors (n, d)."""
+    name, version = Specs.of(settings).embedding()
+    data = store.contents.fingerprints(name, version, ids)
+    known = [id for id in ids if id in data]
+    if not known:
+        return [], np.zeros((0, 0), np.float32)
+    return known, np.stack([embedding.from_bytes(data[id]) for id in known])
+
+
+def look_alikes(store: Store, scan: int, settings: ScanSettings) -> LookAlikes | None:
+    """A scan's look-alikes at the thresholds of ``settings``; a quick scan has none."""
+    if settings.mode is Mode.QUICK:
+        return None
+    least = threshold_cosine(settings.esimilarity_threshold, settings.csimilarity_threshold)
+    return store.look_alikes.of(scan, least)
+
+
+# A candidate this much weaker than the best one is no guess for the keeper.
+_STRONG = 0.4
+# How many of a picture's candidates each wave verifies, beyond the guess at its keeper.
+_WAVES = (1, 4, 1_000_000)
+_MOST_HUBS = 4
+
+
+class Families:
+    """Which contents are known to show one photograph (disjoint sets: Tarjan 1975).
+
+    ``rank`` orders contents by the keep rules, the best first: smaller is better.
+    """
+
+    def __init__(self, rank: Mapping[int, int]) -> None:
+        self._rank = rank
+        self._parent: dict[int, int] = {}
+        self._near: dict[int, set[int]] = {}
+        self._loose: set[Pair] = set()
+        self._held: set[Pair] = set()
+        self._composites = Composites()
+        self._tried: set[Pair] = set()
+
+    def learn(self, tried: Iterable[Pair], matches: Iterable[Match]) -> None:
+        """Take in which pairs were verified and which match; same photographs join families."""
+        self._tried.update(tried)
+        matches = list(matches)
+        self._composites.learn(matches)
+        for match in matches:
+            self._tried.add(_ordered(match.a, match.b))
+            if not is_duplicate(match) or self._composites.splits(match):
+                self._loose.add(_ordered(match.a, match.b))
+                if match.same_photograph:
+                    self._held.add(_ordered(match.a, match.b))
+                continue
+            self._near.setdefault(match.a, set()).add(match.b)
+            self._near.setdefault(match.b, set()).add(match.a)
+            a, b = self._root(match.a), self._root(match.b)
+            if a != b:
+                # The best by rank stands for its family, so it needs no second search.
+                self._parent[max(a, b, key=self._rank.__getitem__)] = min(
+                    a, b, key=self._rank.__getitem__
+                )
+
+    def waves(self, proposals: Mapping[Pair, float]) -> Iterable[list[Pair]]:
+        """Proposed pairs in waves; between two waves :meth:`learn` what the first one gave.
+
+        First every picture meets the best by rank among its strong candidates, the likely
+        keeper of its family. Then come its next candidates by score, as far as they are not in
+        its family by now.
+        """
+        ordered = self._by_score(proposals)
+        yield sorted({_ordered(a, best) for a, best in self._likely_keepers(ordered)})
+        done = 0
+        for count in _WAVES:
+            yield sorted(
+                {
+                    _ordered(a, b)
+                    for a, others in ordered.items()
+                    for b, _ in others[done : done + count]
+                    if self._root(a) != self._root(b)
+                }
+            )
+            done += count
+
+    def _by_score(self, proposals: Mapping[Pair, float]) -> dict[int, list[tuple[int, float]]]:
+        of: dict[int, list[tuple[int, float]]] = {}
+        for (a, b), score in proposals.items():
+            of.setdefault(a, []).append((b, score))
+            of.setdefault(b, []).append((a, score))
+        for others in of.values():
+            others.sort(key=lambda other: (-other[1], self._rank[other[0]]))
+        return of
+
+    def _likely_keepers(
+        self, ordered: Mapping[int, Sequence[tuple[int, float]]]
+    ) -> Iterable[tuple[int, int]]:
+        for a, others in ordered.items():
+            # The best one is strong whatever its score: a cosine may be negative.
+            least = min(_STRONG * others[0][1], others[0][1])
+            best = min((b for b, score in others if score >= least), key=self._rank.__getitem__)
+            if self._rank[best] < self._rank[a]:
+                yield a, best
+
+    def to_keepers(self) -> list[Pair]:
+        """Pairs that a star around each family's keeper lacks, and what may contain the keeper.
+
+        The keeper is the best by rank. Where few match it directly, because it is an odd edit,
+        the best-connected members are tried too. A collage or a look-alike that was matched to
+        some member meets the keeper as well.
+        """
+        members: dict[int, list[int]] = {}
+        for id in self._near:
+            members.setdefault(self._root(id), []).append(id)
+        wanted: set[Pair] = set()
+        for family in members.values():
+            wanted.update(self._to_hubs(family))
+        for a, b in self._loose:
+            for member, other in ((a, b), (b, a)):
+                keeper = self._root(member)
+                if keeper not in (member, self._root(other)):
+                    wanted.add(_ordered(keeper, other))
+        wanted.update(self._through_containers())
+        return sorted(wanted - self._tried)
+
+    def _through_containers(self) -> Iterable[Pair]:
+        """A picture without a family, with the keepers of what the same collage or window shows."""
+        beside: dict[int, list[int]] = {}
+        for a, b in self._held:
+            beside.setdefault(a, []).append(b)
+            beside.setdefault(b, []).append(a)
+        for alone in beside.keys() - self._near.keys():
+            for container in beside[alone]:
+                for other in beside[container]:
+                    if other in self._near:
+                        yield _ordered(alone, self._root(other))
+
+    def _to_hubs(self, family: Sequence[int]) -> list[Pair]:
+        """What is left to try between a family and its hubs; empty when one reaches most."""
+        left = set(family)
+        hub = min(family, key=self._rank.__getitem__)
+        for _ in range(_MOST_HUBS):
+            pairs = [_ordered(hub, id) for id in family if id != hub]
+            if untried := [pair for pair in pairs if pair not in self._tried]:
+                return untried
+            reached = len(self._near[hub]) >= REACH * len(pairs)
+            if reached and not self._composites.is_window(hub):
+                return []
+            left.discard(hub)
+            if not left:
+                return []
+            hub = min(left, key=lambda id: (-len(self._near[id]), self._rank[id]))
+        return []
+
+    def _root(self, id: int) -> int:
+        root = id
+        while (parent := self._parent.get(root)) is not None:
+            root = parent
+        while id != root:
+            self._parent[id], id = root, self._parent[id]
+        return root
+
+
+def _ordered(a: int, b: int) -> Pair:
+    return (a, b) if a < b else (b, a)

@@ -10,11 +10,13 @@ from collections.abc import Sequence
 
 from image_duplicate_finder.discover import Discovery, discover
 from image_duplicate_finder.errors import Interrupted, UsageError
+from image_duplicate_finder.executors.messages import FileTask
 from image_duplicate_finder.fingerprint.specs import Specs
+from image_duplicate_finder.grouping import rank_of
 from image_duplicate_finder.progress import CancelToken, Progress, Step
 from image_duplicate_finder.results import ScanState
-from image_duplicate_finder.scan.basis import basis_of, repeats
-from image_duplicate_finder.scan.intake import Intake
+from image_duplicate_finder.scan.context import basis_of, repeats
+from image_duplicate_finder.scan.intake import Intake, read_files
 from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.store import Store
 
@@ -64,10 +66,6 @@ def run_scan(
             intake.refuse_nothing()
             basis = basis_of(store, roots, settings, intake.unchanged())
         if basis is None or not repeats(store, scan, basis, progress):
-            # Imported here since it loads NumPy, OpenCV and more, for which nobody waits who
-            # looks again at a folder that did not change.
-            from image_duplicate_finder.scan.comparing import read_and_compare
-
             intake.cover_unchanged()
             read_and_compare(
                 store,
@@ -107,3 +105,47 @@ def _discover(
     if cancel.cancelled:
         raise Interrupted("The scan was stopped.")
     return discovery
+
+
+def read_and_compare(
+    store: Store,
+    scan: int,
+    roots: Sequence[str],
+    intake: Intake,
+    tasks: Sequence[FileTask],
+    basis: bytes | None,
+    settings: ScanSettings,
+    *,
+    progress: Progress,
+    cancel: CancelToken,
+) -> None:
+    """Read ``tasks``, find what is alike and store the groups and that the scan is done.
+
+    ``basis`` is that where nothing is left to read, and no earlier scan stands on it; else None.
+    Raises NothingReadable and Interrupted as :func:`~.pipeline.run_scan`.
+    """
+    # Imported here since they load NumPy, OpenCV and more, for which nobody waits who looks again
+    # at a folder that did not change.
+    from image_duplicate_finder.executors.engine import open_executor
+    from image_duplicate_finder.scan.groups import CHOSEN, Preview, publish_groups
+    from image_duplicate_finder.scan.matching import find_look_alikes, find_matches
+    from image_duplicate_finder.scan.verification import look_closer
+
+    with open_executor(settings) as executor:
+        if basis is None:
+            preview = Preview(store, scan, settings)
+            read_files(intake, tasks, settings, executor, progress, cancel, preview.offer)
+            intake.refuse_nothing()
+            basis = basis_of(store, roots, settings, store.scans.fixture(scan))
+            if repeats(store, scan, basis, progress):
+                return
+        contents = frozenset(intake.contents)
+        rank = rank_of(store.scans.contents(scan), settings.keep_rules)
+        matches = find_matches(store, contents, rank, settings, executor, progress, cancel)
+        found = look_closer(store, scan, settings, matches, executor, progress, cancel)
+    progress(Step("group", 0, None))
+    if settings.mode is not Mode.QUICK:
+        find_look_alikes(store, scan, contents, settings)
+    publish_groups(store, scan, settings, found)
+    store.scans.finish(scan, ScanState.DONE, basis=basis)
+    store.scans.take_the_place_of_earlier(scan, CHOSEN)

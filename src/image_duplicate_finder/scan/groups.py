@@ -1,27 +1,156 @@
-"""What a person changes in a group: another keeper, or a part of it on its own.
-
-What a file is to another one is measured, never concluded from what both are to a third: the
-parts of a collage are nothing to each other. So files are grouped anew by the matches of just
-those pairs, which are verified then and there, and what matches nothing leaves.
-"""
+"""Matches to stored groups; early groups while a scan still reads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from image_duplicate_finder.companions import Shot, one_shot
 from image_duplicate_finder.errors import UsageError
+from image_duplicate_finder.grouping import group, similar_groups
 from image_duplicate_finder.grouping.links import LookAlikes
 from image_duplicate_finder.model import Group, GroupKind, Match, Member, Relation
 from image_duplicate_finder.relations import RELATIONS, is_duplicate
 from image_duplicate_finder.results import FileView, GroupView, MemberView, ScanRecord
-from image_duplicate_finder.scan.basis import verifier_name
-from image_duplicate_finder.scan.similar import look_alikes
-from image_duplicate_finder.scan.verification import verify_now
+from image_duplicate_finder.scan.context import verifier_name
+from image_duplicate_finder.scan.matching import look_alikes, quick_matches
+from image_duplicate_finder.scan.verification import Judged, judged, verify_now
+from image_duplicate_finder.settings import ScanSettings
 from image_duplicate_finder.sources import is_read_only
 from image_duplicate_finder.store import Store
 from image_duplicate_finder.verify.wording import describe
+
+_FIRST_PREVIEW_SECONDS = 4.0
+_NOTHING_YET_SECONDS = 1.0
+_PREVIEW_GROWTH = 2.0
+
+
+def publish_groups(store: Store, scan: int, settings: ScanSettings, found: Judged) -> None:
+    """Group what a scan found, look-alikes included, and store the groups."""
+    groups = group(
+        found.contents,
+        found.matches,
+        look_alikes(store, scan, settings),
+        describe=describe,
+        rules=settings.keep_rules,
+        dismissed=store.decisions.dismissed_ids(),
+        looks=found.looks,
+    )
+    _replace(store, scan, groups, tuple(GroupKind))
+
+
+def publish_similar(store: Store, scan: int, settings: ScanSettings) -> None:
+    """Group only the look-alikes anew: what follows when a threshold moves."""
+    verifier = verifier_name(settings.mode)
+    ids = {each.id for each in store.scans.contents(scan)}
+    contents = judged(store, scan, store.matches.among(verifier, ids)).contents
+    groups = similar_groups(
+        contents,
+        store.matches.links(verifier),
+        lambda one, other: store.matches.between(verifier, one, other),
+        store.matches.no_links(verifier, ids),
+        look_alikes(store, scan, settings),
+        describe=describe,
+        rules=settings.keep_rules,
+        dismissed=store.decisions.dismissed_ids(),
+    )
+    _replace(store, scan, groups, (GroupKind.SIMILAR,))
+
+
+def _replace(store: Store, scan: int, groups: Iterable[Group], kinds: Sequence[GroupKind]) -> None:
+    """Store groups in place of earlier ones, with what a person selected and arranged there."""
+    with store.atomic():
+        arranged = arranged_in(store, scan, kinds)
+        store.groups.replace(scan, groups, kinds)
+        arrange_again(store, scan, arranged)
+
+
+class Preview:
+    """Publishes groups of what was read so far, at growing intervals, so the cost stays small."""
+
+    def __init__(self, store: Store, scan: int, settings: ScanSettings) -> None:
+        self._store = store
+        self._scan = scan
+        self._settings = settings
+        self._started = time.monotonic()
+        self._due = self._started + _FIRST_PREVIEW_SECONDS
+
+    def offer(self, contents: frozenset[int]) -> None:
+        """Publish if it is time to: exact and near copies by perceptual hash."""
+        now = time.monotonic()
+        if now < self._due:
+            return
+        matches = quick_matches(self._store, contents)
+        if not matches:  # people wait for the first group, and few files cost little
+            self._due = time.monotonic() + _NOTHING_YET_SECONDS
+            return
+        found = judged(self._store, self._scan, matches)
+        publish_groups(self._store, self._scan, self._settings, found)
+        self._due = time.monotonic() + _PREVIEW_GROWTH * (time.monotonic() - self._started)
+
+
+@dataclass(frozen=True, slots=True)
+class Arranged:
+    """What a person arranged in a scan's groups of some kinds.
+
+    ``keepers`` are the files that they chose to keep, by the kind of their group; ``group_of``
+    says for each file and kind in which group it stood, and is empty without chosen keepers.
+    """
+
+    keepers: Sequence[tuple[GroupKind, int]]
+    group_of: Mapping[tuple[GroupKind, int], int]
+
+
+def arranged_in(store: Store, scan: int, kinds: Sequence[GroupKind]) -> Arranged:
+    """What a person arranged in the groups that a scan has now."""
+    keepers = store.groups.keepers_for(scan, CHOSEN, kinds)
+    return Arranged(keepers, store.groups.places(scan) if keepers else {})
+
+
+def arrange_again(store: Store, scan: int, arranged: Arranged) -> None:
+    """Bring back in a scan's new groups what a person had arranged in the earlier ones."""
+    if not arranged.keepers:
+        return
+    claims = MeasuredClaims(store, store.scans.get(scan))
+    for kind, keeper in arranged.keepers:
+        number = store.groups.places(scan, keeper).get((kind, keeper))
+        if number is None:
+            continue
+        for part in _apart(store, store.groups.get(number), keeper, arranged, claims):
+            if keeper in {member.file.id for member in part.members}:
+                done = with_keeper(part, keeper, claims)
+                store.groups.replace_one(part.id, done.groups)
+
+
+def _apart(
+    store: Store, view: GroupView, keeper: int, arranged: Arranged, claims: Claims
+) -> list[GroupView]:
+    """The group, or its two parts if the chosen keeper stood apart from others of it.
+
+    Files that are new to the group stay with its present keeper.
+    """
+    own = arranged.group_of[view.kind, keeper]
+
+    def stood_with_it(file: int) -> bool | None:
+        place = arranged.group_of.get((view.kind, file))
+        return None if place is None else place == own
+
+    with_keeper_now = stood_with_it(view.keeper.id) is not False
+    leaving = [
+        member.file
+        for member in view.members
+        if stood_with_it(member.file.id) is (not with_keeper_now)
+    ]
+    if len(leaving) < 2:  # one file is no group of its own
+        return [view]
+    if len(leaving) == len(view.members):
+        groups: Sequence[Group] = grouped_anew(view.kind, leaving, claims)
+    else:
+        groups = split(view, [file.id for file in leaving], claims).groups
+    parts = store.groups.replace_one(view.id, groups)
+    return [store.groups.get(part) for part in parts]
+
 
 CHOSEN = "chosen by you"
 
