@@ -107,6 +107,10 @@ def _install(python: Path, kind: str) -> None:
     _say("Installing (this takes a minute or two the first time) ...")
     _pip(python, ["--requirement", str(requirements)])
     _pip(python, ["--no-deps", "--editable", str(ROOT)])
+    _say("Preparing it for this computer ...")
+    # Whatever this cannot do now is done when it is needed.
+    prepare = [str(python), "-m", "image_duplicate_finder.compiled"]
+    subprocess.run(prepare, capture_output=True, check=False)
     for included in KINDS[: KINDS.index(kind) + 1]:
         _stamp(included).write_bytes(_made_from(included))
 

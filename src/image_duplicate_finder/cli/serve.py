@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -62,8 +63,12 @@ def serve_command(
       idf serve --no-browser --port 5502
       IDF_PASSWORD=... idf serve --host 0.0.0.0
     """
+    from image_duplicate_finder import compiled
     from image_duplicate_finder.web.server import run
 
+    if not compiled.is_prepared():
+        click.echo("Preparing for this computer, once, in the background ...", err=True)
+        threading.Thread(target=compiled.prepare, daemon=True).start()
     signal.signal(signal.SIGTERM, _end)
     run(library_folder(context), host, port, open_browser=not no_browser, password=password)
 

@@ -12,6 +12,7 @@ from typing import Protocol, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from image_duplicate_finder import compiled
 from image_duplicate_finder.executors import child
 from image_duplicate_finder.executors.messages import (
     Answer,
@@ -35,6 +36,8 @@ _PAIRS_AT_ONCE = 1024
 _NO_FINGERPRINTS = Specs(Mode.QUICK, pixels=True)
 # To start a process takes as long as to verify about so many pairs.
 _WORTH_PROCESSES = 200
+# So few files are read by the time that a process has started to compile for them.
+_FEW_FILES = 8
 # Pairs that a child verifies at a time.
 _SHARE = 32
 
@@ -110,6 +113,8 @@ class LocalExecutor:
 
     def read(self, tasks: Sequence[FileTask], specs: Specs) -> Generator[Answer, None, None]:
         """See :meth:`Executor.read`."""
+        if specs.mode is not Mode.QUICK and not specs.pixels and len(tasks) > _FEW_FILES:
+            compiled.prepare("keypoints")
         with self._workers(specs) as workers:
             yield from workers.map(tasks)
 
@@ -126,6 +131,7 @@ class LocalExecutor:
         self, pictures: Iterable[tuple[int, bytes]], *, thorough: bool, tell: Tell
     ) -> WordPairs:
         """See :meth:`Executor.word_pairs`."""
+        compiled.wait_for("search")
         index = WordIndex(thorough=thorough, jobs=self._jobs, tell=tell)
         for content, data in pictures:
             index.add(content, Keypoints.from_bytes(data))
@@ -134,6 +140,8 @@ class LocalExecutor:
     def verify(self, pairs: Sequence[Pair], sides: Sides, *, thorough: bool) -> list[Match]:
         """See :meth:`Executor.verify`."""
         self._verified += len(pairs)
+        if pairs:
+            compiled.wait_for("verify")
         if self._jobs == 1 or self._verified < _WORTH_PROCESSES:
             return verify_share(pairs, sides, thorough)
         return list(self._verifiers.verify(pairs, sides, thorough=thorough))

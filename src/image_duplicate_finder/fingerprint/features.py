@@ -86,7 +86,8 @@ class Keypoints:
         width, height, n = _HEADER.unpack_from(data)
         if len(data) != _HEADER.size + _BYTES_EACH * n:
             raise ValueError("Stored keypoints have the wrong length.")
-        raw = np.frombuffer(data, np.uint8, offset=_HEADER.size)
+        # Copied, since Numba compiles loops once more for arrays that are read-only.
+        raw = np.frombuffer(data, np.uint8, offset=_HEADER.size).copy()
         places, scale, angle = raw[: 3 * n], raw[3 * n : 4 * n], raw[4 * n : 5 * n]
         flags, codes = raw[5 * n : 6 * n], raw[6 * n :]
         x, y = _unpacked_places(places)

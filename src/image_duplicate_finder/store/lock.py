@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from image_duplicate_finder import file_lock
 from image_duplicate_finder.errors import LibraryBusy, UsageError
 from image_duplicate_finder.own_files import make_folder, write_private
 
@@ -71,7 +72,7 @@ class LibraryLock:
                 with _held_guard:
                     _held.discard(descriptor)
                 (self._folder / _HOLDER_NAME).unlink(missing_ok=True)
-                _unlock(descriptor)
+                file_lock.unlock(descriptor)
         finally:
             os.close(descriptor)
 
@@ -81,7 +82,7 @@ class LibraryLock:
         descriptor = os.open(self._folder / _FILE_NAME, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if _try_lock(descriptor):
-                _unlock(descriptor)
+                file_lock.unlock(descriptor)
                 return None
             return self._busy_message()
         finally:
@@ -112,35 +113,11 @@ class LibraryLock:
         )
 
 
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-    def _unlock(descriptor: int) -> None:
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError as error:
-            raise UsageError(
-                f"The library's folder lies on a drive that knows no locks ({error.strerror}). "
-                "Name a folder on another drive with --library."
-            ) from error
-        return True
-
-    def _unlock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
+def _try_lock(descriptor: int) -> bool:
+    try:
+        return file_lock.try_lock(descriptor)
+    except OSError as error:
+        raise UsageError(
+            f"The library's folder lies on a drive that knows no locks ({error.strerror}). "
+            "Name a folder on another drive with --library."
+        ) from error

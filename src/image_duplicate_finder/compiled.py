@@ -1,0 +1,184 @@
+"""Compiled loops, made once on a machine and, where it can be, before anyone waits for them.
+
+Numba compiles a loop when it is first called, and keeps the result beside the sources or in the
+user's cache. On a new installation that would be in the middle of the first scan, in every
+worker at once. :func:`prepare` has one process for each part do it, and one program at a time.
+What these miss is compiled when it is called, as ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+import threading
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+from image_duplicate_finder import file_lock
+from image_duplicate_finder.own_files import make_folder
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from image_duplicate_finder.fingerprint.features import Keypoints
+
+PARTS = ("keypoints", "search", "verify")
+"""What is compiled side by side; below, each has a function of its name."""
+
+_MODULE = "image_duplicate_finder.compiled"
+_running: dict[str, subprocess.Popen[bytes]] = {}
+_guard = threading.Lock()
+
+
+def is_prepared() -> bool:
+    """Whether this version's loops were compiled on this machine: a look at three small files."""
+    return not _missing()
+
+
+def prepare(*needed: str) -> None:
+    """Have all parts compiled that are not yet, and wait for those ``needed`` (all if none named).
+
+    Nothing is raised: a loop that cannot be compiled or kept now is compiled where it is needed,
+    and what is wrong is said there.
+    """
+    if not (missing := _missing()):
+        return
+    for part in missing:
+        with _guard, contextlib.suppress(OSError):
+            if part not in _running:
+                _running[part] = subprocess.Popen(
+                    [sys.executable, "-m", _MODULE, part],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+                )
+    for part in needed or PARTS:
+        wait_for(part)
+
+
+def wait_for(part: str) -> None:
+    """Return once a part is compiled, if :func:`prepare` began it in this process."""
+    if part in _running:
+        _running[part].wait()
+
+
+def _missing() -> list[str]:
+    try:
+        return [part for part in PARTS if not _stamp(part).exists()]
+    except (OSError, metadata.PackageNotFoundError):
+        return []
+
+
+def _stamp(part: str) -> Path:
+    """The file that is there once a part is compiled, named for what the result depends on."""
+    sources = sorted(Path(__file__).parent.glob("*/*kernels.py"))
+    made_from = [
+        *(f"{file} {(stat := file.stat()).st_size} {stat.st_mtime_ns}" for file in sources),
+        *(metadata.version(name) for name in ("numba", "llvmlite", "numpy")),
+        # A home folder may be shared by machines that have unlike processors.
+        *(sys.version, platform.machine(), platform.node()),
+    ]
+    digest = hashlib.blake2b("\n".join(made_from).encode(), digest_size=8).hexdigest()
+    return _folder() / f"compiled-{digest}-{part}"
+
+
+def _folder() -> Path:
+    """Beside what Numba keeps, so that who deletes the one deletes the other."""
+    if (named := os.environ.get("NUMBA_CACHE_DIR")) is not None:
+        return Path(named)
+    beside = Path(__file__).parent / "__pycache__"
+    if os.access(beside if beside.exists() else beside.parent, os.W_OK):
+        return beside
+    return platformdirs.user_cache_path("image-duplicate-finder", appauthor=False)
+
+
+def _compile(part: str) -> None:
+    """In a process of its own: compile one part, unless another process did so meanwhile."""
+    stamp = _stamp(part)
+    make_folder(stamp.parent)
+    with file_lock.held(stamp.parent / f"compiling-{part}.lock"):
+        if not stamp.exists():
+            {"keypoints": _keypoints, "search": _search, "verify": _verify}[part]()
+            stamp.touch()
+
+
+def _keypoints() -> None:
+    from image_duplicate_finder.fingerprint import keypoints
+
+    keypoints.warm_up()
+
+
+def _search() -> None:
+    import numpy as np
+
+    from image_duplicate_finder.search.cells import Cells
+    from image_duplicate_finder.search.hamming import near_pairs
+    from image_duplicate_finder.search.words import WordIndex
+
+    random = np.random.default_rng(0)
+    index = WordIndex()
+    for content in range(4):
+        index.add(content, _random_points(content // 2))
+    index.candidates()
+    near_pairs(random.integers(0, 256, (600, 8, 32), np.uint8))
+    vectors = random.normal(size=(60, 16)).astype(np.float32)
+    Cells(vectors, 30).nearest(np.arange(60), 3, -1.0)
+
+
+def _verify() -> None:
+    from dataclasses import replace
+
+    import cv2
+    import numpy as np
+
+    from image_duplicate_finder.fingerprint import perceptual, proof
+    from image_duplicate_finder.verify.pair import Side, verify
+
+    def side(content: int, grey: NDArray[np.uint8], points: Keypoints) -> Side:
+        height, width = grey.shape
+        small = proof.decode(proof.encode(grey))
+        return Side(content, width, height, perceptual.encode(grey), points, small)
+
+    coarse = np.random.default_rng(0).integers(0, 256, (24, 32)).astype(np.float32)
+    smooth = cv2.resize(coarse, (320, 240), interpolation=cv2.INTER_CUBIC)
+    picture: NDArray[np.uint8] = np.clip(smooth, 0, 255).astype(np.uint8)
+    points = _random_points(1)
+    crop = replace(
+        points,
+        height=154,
+        x=(points.x - 25) * np.float32(320 / 260),
+        y=(points.y - 19) * np.float32(320 / 260),
+        scale=points.scale * np.float32(320 / 260),
+    )
+    whole = side(1, picture, points)
+    verify(whole, side(2, picture[30:230, 40:300], crop))
+    verify(whole, side(3, picture // 2 + 60, points))
+
+
+def _random_points(seed: int) -> Keypoints:
+    """Keypoints of no picture: what compiled loops do with them does not matter."""
+    import numpy as np
+
+    from image_duplicate_finder.fingerprint.features import Keypoints
+
+    random, count = np.random.default_rng(seed), 120
+    across, down = (random.uniform(0, 150, count).astype(np.float32) for _ in range(2))
+    scale, angle = (random.uniform(1, 6, count).astype(np.float32) for _ in range(2))
+    codes = random.integers(0, 256, (count, 16), np.uint8)
+    flags = random.integers(0, 16, count).astype(np.uint8)
+    return Keypoints(200, 150, across, down, scale, angle, codes, flags)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        _compile(sys.argv[1])
+    else:
+        prepare()
