@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from image_duplicate_finder.decode import read_info
+from image_duplicate_finder.messages import Description, KeepReason
 from image_duplicate_finder.model import FileStat, Group, GroupKind, Match, Member, Relation
 from image_duplicate_finder.results import ScanState
 from image_duplicate_finder.scan.context import verifier_name
@@ -142,16 +143,19 @@ def _groups(files: dict[str, int], more: int, copies: int) -> list[Group]:
         Group(
             GroupKind.DUPLICATES,
             files["a/original.png"],
-            ("largest picture",),
+            (KeepReason.PIXELS(),),
             (
                 Member(
-                    files[f"b/{MARKUP}"], Relation.BYTE_IDENTICAL, "identical file", selected=True
+                    files[f"b/{MARKUP}"],
+                    Relation.BYTE_IDENTICAL,
+                    (Description.IDENTICAL_FILE(),),
+                    selected=True,
                 ),
-                Member(files["b/small.jpg"], resized, "half the size", half, selected=True),
+                Member(files["b/small.jpg"], resized, (Description.HALF(),), half, selected=True),
                 Member(
                     files["b/crop.png"],
                     Relation.CROPPED,
-                    "cropped to 42%",
+                    (Description.CROPPED(share=0.42),),
                     crop,
                     overlap=width * height / (480 * 360),
                 ),
@@ -160,28 +164,37 @@ def _groups(files: dict[str, int], more: int, copies: int) -> list[Group]:
         Group(
             GroupKind.SIMILAR,
             files["c/shot 1.jpg"],
-            ("first by path",),
-            (Member(files["c/shot 2.jpg"], Relation.SIMILAR, "similar", score=0.93),),
+            (KeepReason.PATH(),),
+            (
+                Member(
+                    files["c/shot 2.jpg"],
+                    Relation.SIMILAR,
+                    (Description.ANOTHER_SHOT(),),
+                    score=0.93,
+                ),
+            ),
         ),
         Group(
             GroupKind.DUPLICATES,
             files["d/third.jpg"],
-            ("largest picture",),
-            (Member(files["safe/third.jpg"], resized, "half the size", half),),
+            (KeepReason.PIXELS(),),
+            (Member(files["safe/third.jpg"], resized, (Description.HALF(),), half),),
         ),
     ]
     groups += [
         Group(
             GroupKind.DUPLICATES,
             files[f"m/{number:03d} large.jpg"],
-            ("largest picture",),
-            (Member(files[f"m/{number:03d} small.jpg"], resized, "half the size", half),),
+            (KeepReason.PIXELS(),),
+            (Member(files[f"m/{number:03d} small.jpg"], resized, (Description.HALF(),), half),),
         )
         for number in range(more)
     ]
     if copies:
         first, *rest = (files[f"n/{number:04d}.jpg"] for number in range(copies))
         same = Relation.BYTE_IDENTICAL
-        members = tuple(Member(file, same, "identical file", selected=True) for file in rest)
-        groups.append(Group(GroupKind.DUPLICATES, first, ("first by path",), members))
+        members = tuple(
+            Member(file, same, (Description.IDENTICAL_FILE(),), selected=True) for file in rest
+        )
+        groups.append(Group(GroupKind.DUPLICATES, first, (KeepReason.PATH(),), members))
     return groups

@@ -18,7 +18,8 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
-from image_duplicate_finder.explanations import LACKS
+import image_duplicate_finder.model  # noqa: F401  its codes
+from image_duplicate_finder.messages import Plain, all_codes
 
 WEB = Path(__file__).parents[1] / "src/image_duplicate_finder/web"
 TRANSLATIONS = WEB / "translations"
@@ -54,8 +55,10 @@ def template() -> Catalog:
     for name, _line, message, comments, context in sorted(found, key=lambda each: each[:2]):
         # Line numbers would change the catalogue with every edit of a page.
         catalogue.add(message, locations=[(name, None)], auto_comments=comments, context=context)
-    for phrase in LACKS.values():
-        catalogue.add(phrase, locations=[("../explanations.py", None)])
+    for code in all_codes():
+        if not isinstance(code, Plain):
+            module = type(code).__module__.removeprefix("image_duplicate_finder.")
+            catalogue.add(code.template, locations=[(f"../{module.replace('.', '/')}.py", None)])
     return catalogue
 
 

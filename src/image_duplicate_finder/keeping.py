@@ -10,6 +10,7 @@ from typing import Any
 
 from image_duplicate_finder.companions import CompanionKind
 from image_duplicate_finder.formats import RAW_FORMATS
+from image_duplicate_finder.messages import KeepReason, Message
 from image_duplicate_finder.model import ImageInfo, Seen
 from image_duplicate_finder.origin import Origin, origin_of
 from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule
@@ -158,20 +159,6 @@ _VALUES: dict[KeepRule, Callable[[KeepFacts], tuple[Any, ...]]] = {
     ),
     KeepRule.NAME: lambda facts: (looks_like_copy(facts.path),),
 }
-_WORDS = {
-    KeepRule.PROTECTED: "in a protected folder",
-    KeepRule.WHOLE: "shows the whole picture",
-    KeepRule.COMPLETE: "holds all that others hold, and more",
-    KeepRule.ORIGINAL: "camera original",
-    KeepRule.DETAIL: "shows finer detail",
-    KeepRule.PIXELS: "largest picture",
-    KeepRule.QUALITY: "better format or lighter compression",
-    KeepRule.METADATA: "has more metadata",
-    KeepRule.COMPANIONS: "has files that belong to it",
-    KeepRule.OLDER: "oldest file",
-    KeepRule.NAME: "name does not say it is a copy",
-}
-_LAST_REASON = "first by path"
 _SEPARATOR = os.fsencode(os.sep)
 
 
@@ -196,7 +183,7 @@ def ranking(rules: Sequence[KeepRule]) -> Callable[[KeepFacts], RankKey]:
 
 def reasons(
     keeper: KeepFacts, others: Iterable[KeepFacts], rules: Sequence[KeepRule] = DEFAULT_KEEP_RULES
-) -> tuple[str, ...]:
+) -> tuple[Message, ...]:
     """Why ``keeper`` is kept: for each of ``others``, the first rule that tells it from them."""
     key = ranking(rules)
     return reasons_of(key(keeper), map(key, others), rules)
@@ -204,7 +191,7 @@ def reasons(
 
 def reasons_of(
     keeper: RankKey, others: Iterable[RankKey], rules: Sequence[KeepRule] = DEFAULT_KEEP_RULES
-) -> tuple[str, ...]:
+) -> tuple[Message, ...]:
     """:func:`reasons` of files whose rank keys by these rules are known."""
     found: set[KeepRule] = set()
     for other in others:
@@ -213,5 +200,5 @@ def reasons_of(
                 if mine < theirs:
                     found.add(rule)
                 break
-    words = tuple(_WORDS[rule] for rule in rules if rule in found)
-    return words or (_LAST_REASON,)
+    why = tuple(KeepReason[rule.name]() for rule in rules if rule in found)
+    return why or (KeepReason.PATH(),)

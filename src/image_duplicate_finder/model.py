@@ -1,4 +1,4 @@
-"""The values that stages hand to each other: frozen, slotted, standard library only.
+"""The values that stages hand to each other: frozen and slotted.
 
 Words (file, content, fingerprint, candidate, match, group, keeper) are those of ARCHITECTURE.md.
 Paths are ``str`` decoded with ``os.fsdecode``; names that are not UTF-8 carry surrogate escapes.
@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
+
+from image_duplicate_finder.messages import Code, Message
 
 Transform = tuple[tuple[float, float, float], ...]
 """Rows of a 2 x 3 affine or 3 x 3 projective matrix that maps pixel coordinates (x, y, 1)."""
@@ -88,58 +90,59 @@ class GroupKind(StrEnum):
     CONTAINS = "contains"
 
 
-class Lack(StrEnum):
+class Lack(Code):
     """Something that a picture has and its witness lacks: a reason not to propose its removal.
 
-    ``unmeasured``: no closer look was possible. The others name what would be lost: a place that
+    Its template fits a label beside the file. ``unmeasured``: no closer look was possible. The
+    others name what would be lost: a place that
     differs, other tones or colours, finer detail, more pixels, what lies outside of the shared
     picture, a deliberate crop or orientation, a fact of the metadata, a frame, layer or second
     picture in the file, or a file that belongs to the picture.
     """
 
-    UNMEASURED = "unmeasured"
-    DIFFERS = "differs"
-    TONES = "tones"
-    COLOURS = "colours"
-    DETAIL = "detail"
-    SHARPNESS = "sharpness"
-    SIZE = "size"
-    AREA = "area"
-    CROP = "crop"
-    ORIENTATION = "orientation"
-    COMPLETE = "complete"
-    ORIGINAL = "original"
-    RAW = "raw"
-    LOSSLESS = "lossless"
-    DEPTH = "depth"
-    TRANSPARENCY = "transparency"
-    FRAMES = "frames"
-    LAYERS = "layers"
-    MOTION = "motion"
-    SECOND_VIEW = "second_view"
-    GAIN_MAP = "gain_map"
-    DEPTH_MAP = "depth_map"
-    AUDIO = "audio"
-    ATTACHED_DATA = "attached_data"
-    PROFILE = "profile"
-    TAKEN = "taken"
-    POSITION = "position"
-    CAMERA = "camera"
-    LENS = "lens"
-    RATING = "rating"
-    LABEL = "label"
-    KEYWORDS = "keywords"
-    TITLE = "title"
-    DESCRIPTION = "description"
-    COMMENT = "comment"
-    COPYRIGHT = "copyright"
-    PEOPLE = "people"
-    GENERATION = "generation"
-    GEOREFERENCE = "georeference"
-    CAPTION = "caption"
-    SIDECAR = "sidecar"
-    VIDEO = "video"
-    VOICE_NOTE = "voice_note"
+    UNMEASURED = "unmeasured", "could not be compared closely"
+    DIFFERS = "differs", "differs in places"
+    TONES = "tones", "other brightness or contrast"
+    COLOURS = "colours", "other colours"
+    DETAIL = "detail", "finer detail"
+    SHARPNESS = "sharpness", "sharpened, smoothed or with grain"
+    SIZE = "size", "more pixels"
+    AREA = "area", "shows more of the scene"
+    CROP = "crop", "cropped to less than half"
+    ORIENTATION = "orientation", "turned or mirrored"
+    COMPLETE = "complete", "complete, while the other is cut off"
+    ORIGINAL = "original", "camera original"
+    RAW = "raw", "camera RAW"
+    LOSSLESS = "lossless", "saved without loss"
+    DEPTH = "depth", "more bits per channel"
+    TRANSPARENCY = "transparency", "transparency"
+    FRAMES = "frames", "more frames or pages"
+    LAYERS = "layers", "layers"
+    MOTION = "motion", "moving part"
+    SECOND_VIEW = "second_view", "second view"
+    GAIN_MAP = "gain_map", "HDR gain map"
+    DEPTH_MAP = "depth_map", "depth map"
+    AUDIO = "audio", "sound"
+    ATTACHED_DATA = "attached_data", "data after the picture"
+    PROFILE = "profile", "colour profile"
+    TAKEN = "taken", "date taken"
+    POSITION = "position", "GPS position"
+    CAMERA = "camera", "camera"
+    LENS = "lens", "lens"
+    RATING = "rating", "rating"
+    LABEL = "label", "colour label"
+    KEYWORDS = "keywords", "keywords"
+    TITLE = "title", "title"
+    DESCRIPTION = "description", "description"
+    COMMENT = "comment", "comment"
+    COPYRIGHT = "copyright", "copyright"
+    PEOPLE = "people", "people"
+    GENERATION = "generation", "generation data"
+    GEOREFERENCE = "georeference", "georeference"
+    CAPTION = "caption", "caption file"
+    SIDECAR = "sidecar", "sidecar file"
+    VIDEO = "video", "video file"
+    VOICE_NOTE = "voice_note", "voice note"
 
 
 class FileStat(NamedTuple):
@@ -528,13 +531,13 @@ class Member:
     """One file of a group other than its keeper, with its own match to the keeper.
 
     ``transform`` maps the keeper's pixel coordinates to the member's. ``overlap`` is the share
-    of the keeper that the member shows. ``words`` describes the match for people ("cropped to
-    62%, mirrored"). ``selected`` is what the program proposes to remove.
+    of the keeper that the member shows. ``description`` says what it is to the keeper
+    ("cropped to 62%, mirrored"). ``selected`` is what the program proposes to remove.
     """
 
     file: int
     relation: Relation
-    words: str
+    description: tuple[Message, ...]
     transform: Transform | None = None
     mirrored: bool = False
     overlap: float = 1.0
@@ -552,5 +555,5 @@ class Group:
 
     kind: GroupKind
     keeper: int
-    reasons: tuple[str, ...]
+    keep_reasons: tuple[Message, ...]
     members: tuple[Member, ...]

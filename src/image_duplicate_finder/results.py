@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from image_duplicate_finder.messages import ENGLISH, Message, english
 from image_duplicate_finder.model import (
     Difference,
     FileStat,
@@ -76,7 +77,7 @@ class MemberView:
 
     file: FileView
     relation: Relation
-    words: str
+    description: tuple[Message, ...]
     transform: Transform | None
     mirrored: bool
     overlap: float
@@ -88,6 +89,11 @@ class MemberView:
     detail: float | None = None
     differences: tuple[Difference, ...] = ()
 
+    @property
+    def words(self) -> str:
+        """The description in English."""
+        return ENGLISH.listed(self.description)
+
 
 @dataclass(frozen=True, slots=True)
 class GroupView:
@@ -97,8 +103,13 @@ class GroupView:
     scan: int
     kind: GroupKind
     keeper: FileView
-    reasons: tuple[str, ...]
+    keep_reasons: tuple[Message, ...]
     members: tuple[MemberView, ...]
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the keeper is kept, in English."""
+        return tuple(map(english, self.keep_reasons))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +124,12 @@ class Pair:
     member: FileView
     relation: Relation
     score: float
-    words: str
+    description: tuple[Message, ...]
+
+    @property
+    def words(self) -> str:
+        """The description in English."""
+        return ENGLISH.listed(self.description)
 
 
 class GroupSort(StrEnum):
@@ -245,10 +261,15 @@ class Undone:
 class ExampleHit:
     """A file that shows what an example picture shows, or looks like it.
 
-    ``words`` says what the file is to the example; ``score`` is 0 to 1.
+    ``description`` says what the file is to the example; ``score`` is 0 to 1.
     """
 
     file: FileView
     relation: Relation
-    words: str
+    description: tuple[Message, ...]
     score: float
+
+    @property
+    def words(self) -> str:
+        """The description in English."""
+        return ENGLISH.listed(self.description)

@@ -10,6 +10,7 @@ import pytest
 
 from image_duplicate_finder.bulk import BulkFile, BulkGroup, BulkOrder, BulkRule, change, preview
 from image_duplicate_finder.library import Library
+from image_duplicate_finder.messages import Description, KeepReason
 from image_duplicate_finder.model import (
     FileStat,
     Group,
@@ -122,8 +123,8 @@ def make_library(folder: Path, groups: int) -> tuple[Library, int]:
         verified = [Match(a, b, Relation.RESIZED) for a, b in combinations(contents, 2)]
         store.matches.put(verifier_name(ScanSettings().mode), verified)
         store.scans.add_files(scan, [(file, True, False) for file in files])
-        members = tuple(Member(file, Relation.RESIZED, "smaller") for file in files[1:])
-        made.append(Group(GroupKind.DUPLICATES, files[0], ("largest picture",), members))
+        members = tuple(Member(file, Relation.RESIZED, (Description.HALF(),)) for file in files[1:])
+        made.append(Group(GroupKind.DUPLICATES, files[0], (KeepReason.PIXELS(),), members))
     store.groups.replace(scan, made)
     store.close()
     return Library.open(folder), scan

@@ -12,6 +12,7 @@ from PIL import Image
 from image_duplicate_finder.bulk import BulkOrder, BulkRule
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.library import Library
+from image_duplicate_finder.messages import Description, KeepReason
 from image_duplicate_finder.model import Group, GroupKind, Member, Relation
 from image_duplicate_finder.results import GroupQuery, GroupView
 from image_duplicate_finder.scan.context import verifier_name
@@ -75,8 +76,8 @@ def pair(library: Library, scan: int, one: str, other: str) -> GroupView:
             Group(
                 GroupKind.DUPLICATES,
                 files[one].id,
-                ("chosen by you",),
-                (Member(files[other].id, Relation.RESIZED, "half the size", selected=True),),
+                (KeepReason.CHOSEN(),),
+                (Member(files[other].id, Relation.RESIZED, (Description.HALF(),), selected=True),),
             )
         ],
     )
@@ -150,14 +151,14 @@ def test_what_a_third_file_linked_leaves_and_groups_by_its_own_matches(
     scan = library.scan([photos], QUICK).id
     files = {name(each.path): each for each in library.files_at(scan, paths(library, scan))}
     wrong = tuple(
-        Member(files[each].id, Relation.EDITED, "edited")
+        Member(files[each].id, Relation.EDITED, (Description.EDITED(),))
         for each in ("photo1", "photo1 small", "photo2", "photo2 small", "photo3")
     )
     first = library.all_groups(scan)[0].id
     for group in library.all_groups(scan)[1:]:
         library._store.groups.replace_one(group.id, [])
     (carried,) = library._store.groups.replace_one(
-        first, [Group(GroupKind.DUPLICATES, files["photo0"].id, ("chosen by you",), wrong)]
+        first, [Group(GroupKind.DUPLICATES, files["photo0"].id, (KeepReason.CHOSEN(),), wrong)]
     )
     library.choose_keeper(carried, files["photo2"].id)
     assert shown(library, scan) == {
@@ -237,14 +238,14 @@ def test_a_selection_of_copies_does_not_count_where_they_turned_out_to_be_none(
     scan = library.scan([photos], STANDARD).id
     (group,) = library.all_groups(scan)
     members = tuple(
-        Member(member.file.id, Relation.CROPPED, "cropped", selected=False)
+        Member(member.file.id, Relation.CROPPED, (Description.CROPPED(share=0.5),), selected=False)
         for member in group.members
     )
     store = library._store.groups
-    copies = Group(GroupKind.DUPLICATES, group.keeper.id, ("largest picture",), members)
+    copies = Group(GroupKind.DUPLICATES, group.keeper.id, (KeepReason.PIXELS(),), members)
     (number,) = store.replace_one(group.id, [copies])
     library.select([(number, member.file) for member in members])
-    contains = Group(GroupKind.CONTAINS, group.keeper.id, ("largest picture",), members)
+    contains = Group(GroupKind.CONTAINS, group.keeper.id, (KeepReason.PIXELS(),), members)
     store.replace(scan, [contains])
     assert library.plan(scan).items == ()
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from image_duplicate_finder.grouping import Content, group
 from image_duplicate_finder.keeping import KeepFacts
+from image_duplicate_finder.messages import KeepReason
 from image_duplicate_finder.model import (
     Group,
     GroupKind,
@@ -66,7 +67,7 @@ def test_members_hang_on_the_largest_picture() -> None:
     assert found.keeper == 2
     assert [member.file for member in found.members] == [1, 3]
     assert all(member.selected for member in found.members)
-    assert found.reasons == ("largest picture",)
+    assert found.keep_reasons == (KeepReason.PIXELS(),)
 
 
 def test_a_chain_is_not_one_group() -> None:
@@ -189,7 +190,7 @@ def test_a_protected_file_is_kept_and_never_selected() -> None:
     ]
     (found,) = grouped([small, large, other], matches)
     assert found.keeper == 2
-    assert "in a protected folder" in found.reasons
+    assert KeepReason.PROTECTED() in found.keep_reasons
     assert not any(member.selected for member in found.members)
 
 
@@ -205,7 +206,7 @@ def test_the_whole_picture_is_kept_even_when_its_crop_has_more_pixels() -> None:
     crop = Match(1, 2, Relation.CROPPED, share_a=0.6, share_b=1.0)
     (found,) = grouped(contents, [crop])
     assert found.keeper == 1
-    assert "shows the whole picture" in found.reasons
+    assert KeepReason.WHOLE() in found.keep_reasons
 
 
 def test_crops_below_half_and_edits_are_not_preselected() -> None:

@@ -1,10 +1,11 @@
-"""The keeper's rules, in their order, with reasons in words."""
+"""The keeper's rules, in their order, with reasons."""
 
 from __future__ import annotations
 
 import pytest
 
 from image_duplicate_finder.keeping import KeepFacts, looks_like_copy, rank_key, reasons
+from image_duplicate_finder.messages import KeepReason
 from image_duplicate_finder.model import ImageInfo, Metadata
 from image_duplicate_finder.settings import KeepRule
 
@@ -28,35 +29,37 @@ def photo(
 @pytest.mark.parametrize(
     ("better", "worse", "reason"),
     [
-        (photo(protected=True, width=10), photo(), "in a protected folder"),
-        (photo(width=900), photo(name="PNG", lossless=True), "largest picture"),
-        (photo(name="PNG", lossless=True), photo(), "better format or lighter compression"),
+        (photo(protected=True, width=10), photo(), KeepReason.PROTECTED),
+        (photo(width=900), photo(name="PNG", lossless=True), KeepReason.PIXELS),
+        (photo(name="PNG", lossless=True), photo(), KeepReason.QUALITY),
         (
             photo(name="CR2"),
             photo(name="PNG", lossless=True),
-            "camera original",
+            KeepReason.ORIGINAL,
         ),
         (
             photo(),
             photo(name="TIFF", lossless=True, grey=True),
-            "better format or lighter compression",
+            KeepReason.QUALITY,
         ),
         (
             photo(name="PNG", lossless=True),
             photo(name="BMP", lossless=True, few_colours=True),
-            "better format or lighter compression",
+            KeepReason.QUALITY,
         ),
-        (photo(quality=95), photo(quality=60), "better format or lighter compression"),
-        (photo(has_exif=True, mtime=200), photo(), "has more metadata"),
-        (photo(mtime=50), photo("/a.jpg"), "oldest file"),
-        (photo("/p/z.jpg"), photo("/p/a (1).jpg"), "name does not say it is a copy"),
-        (photo("/p/a.jpg"), photo("/p/b.jpg"), "first by path"),
-        (photo("/p/b.jpg"), photo("/p/deep/a.jpg"), "first by path"),
+        (photo(quality=95), photo(quality=60), KeepReason.QUALITY),
+        (photo(has_exif=True, mtime=200), photo(), KeepReason.METADATA),
+        (photo(mtime=50), photo("/a.jpg"), KeepReason.OLDER),
+        (photo("/p/z.jpg"), photo("/p/a (1).jpg"), KeepReason.NAME),
+        (photo("/p/a.jpg"), photo("/p/b.jpg"), KeepReason.PATH),
+        (photo("/p/b.jpg"), photo("/p/deep/a.jpg"), KeepReason.PATH),
     ],
 )
-def test_each_rule_decides_and_says_so(better: KeepFacts, worse: KeepFacts, reason: str) -> None:
+def test_each_rule_decides_and_says_so(
+    better: KeepFacts, worse: KeepFacts, reason: KeepReason
+) -> None:
     assert sorted([worse, better], key=rank_key)[0] is better
-    assert reasons(better, [worse]) == (reason,)
+    assert reasons(better, [worse]) == (reason(),)
 
 
 def test_the_order_of_rules_can_be_changed() -> None:

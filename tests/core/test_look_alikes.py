@@ -191,7 +191,7 @@ def _library(folder: Path) -> tuple[Store, int, list[int], list[Match]]:
 
 def _similar(store: Store, scan: int) -> list[object]:
     groups = store.groups.page(scan, GroupQuery(kinds=(GroupKind.SIMILAR,))).groups
-    return [(group.keeper, group.reasons, group.members) for group in groups]
+    return [(group.keeper, group.keep_reasons, group.members) for group in groups]
 
 
 def test_a_moved_threshold_gives_what_a_scan_with_it_would(library_dir: Path) -> None:

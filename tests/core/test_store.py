@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from image_duplicate_finder.errors import LibraryDamaged
+from image_duplicate_finder.messages import Description, KeepReason
 from image_duplicate_finder.model import (
     Failure,
     FileStat,
@@ -29,6 +30,7 @@ from image_duplicate_finder.store.schema import MIGRATIONS
 INFO = ImageInfo(
     "JPEG", 640, 480, orientation=6, metadata=Metadata(taken="2020-01-02T03:04:05", keywords=("a",))
 )
+SMALLER = (Description.HALF(),)
 ODD = "/photos/\udcff \n'\"<b>\U0001f600.jpg"
 
 
@@ -130,10 +132,10 @@ def groups_of_three(store: Store) -> tuple[int, list[int]]:
     store.groups.replace(
         scan,
         [
-            Group(GroupKind.DUPLICATES, files[0], ("largest picture",), tuple(
-                Member(file, Relation.RESIZED, "smaller", selected=True) for file in files[1:3]
+            Group(GroupKind.DUPLICATES, files[0], (KeepReason.PIXELS(),), tuple(
+                Member(file, Relation.RESIZED, SMALLER, selected=True) for file in files[1:3]
             )),
-            Group(GroupKind.SIMILAR, files[3], (), (Member(files[4], Relation.SIMILAR, "alike"),)),
+            Group(GroupKind.SIMILAR, files[3], (), (Member(files[4], Relation.SIMILAR, ()),)),
         ],
     )  # fmt: skip
     return scan, files
@@ -215,8 +217,11 @@ def test_what_a_person_selected_is_selected_again_in_groups_written_anew(store: 
     scan, files = groups_of_three(store)
 
     def written(keeper: int, *members: int) -> list[int]:
-        resized = [Member(file, Relation.RESIZED, "smaller", selected=True) for file in members[:2]]
-        edited = [Member(file, Relation.EDITED, "edited") for file in members[2:]]
+        resized = [
+            Member(file, Relation.RESIZED, (Description.HALF(),), selected=True)
+            for file in members[:2]
+        ]
+        edited = [Member(file, Relation.EDITED, (Description.EDITED(),)) for file in members[2:]]
         store.groups.replace(
             scan, [Group(GroupKind.DUPLICATES, keeper, (), tuple(resized + edited))]
         )

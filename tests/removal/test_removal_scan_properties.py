@@ -19,6 +19,7 @@ from image_duplicate_finder.executors.messages import Answer, FileTask
 from image_duplicate_finder.executors.task import run_task
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.library import Library
+from image_duplicate_finder.messages import KeepReason
 from image_duplicate_finder.model import Group, GroupKind, Member, Relation
 from image_duplicate_finder.removal import Evidence, Plan, State
 from image_duplicate_finder.results import GroupQuery, GroupView
@@ -131,8 +132,8 @@ class Program(Outside):
         if group is None or len(files) < 2:
             return
         keeper = files[place % len(files)]
-        members = [Member(file, relation, "", selected=True) for file in files if file != keeper]
-        wrong = Group(kind, keeper, ("chosen by you",), tuple(members))
+        members = [Member(file, relation, (), selected=True) for file in files if file != keeper]
+        wrong = Group(kind, keeper, (KeepReason.CHOSEN(),), tuple(members))
         self.library._store.groups.replace_one(group.id, [wrong])
 
     @rule(target=plans, scan=scans, action=ACTIONS)

@@ -11,8 +11,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from image_duplicate_finder.library import Library
+from image_duplicate_finder.messages import Description, Plain, all_codes, plain
 from image_duplicate_finder.web import formats, i18n
 from image_duplicate_finder.web.sayings import SAYINGS, said
+from tests.core.test_messages import example
 
 TOOLS = Path(__file__).parents[2] / "tools"
 
@@ -71,6 +73,21 @@ def test_german_figures(german: None) -> None:
 
 def test_names_that_are_not_utf8_can_be_shown() -> None:
     assert formats.printable("a\udcff.jpg") == "a\\xff.jpg"
+
+
+def test_every_code_is_said_in_every_language(app: Flask) -> None:
+    for language in i18n.LANGUAGES:
+        with app.test_request_context(headers={"Accept-Language": language}):
+            for code in all_codes():
+                said = formats.translate(example(code))
+                assert said and "%(" not in said
+                if language != "en" and not isinstance(code, Plain):
+                    assert i18n.catalogue(language)._catalog.get(code.template), code  # type: ignore[attr-defined]
+
+
+def test_figures_of_messages_are_written_as_the_language_does(german: None) -> None:
+    parts = [Description.LARGER(factor=1.5), Description.CROPPED(share=0.62), plain("a\udcff")]
+    assert formats.translate(parts) == "1,5-fache Größe, beschnitten auf 62\xa0%, a\\xff"
 
 
 def test_sentences_of_the_core_are_known(german: None) -> None:

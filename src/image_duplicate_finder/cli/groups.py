@@ -18,7 +18,6 @@ from image_duplicate_finder.cli.options import (
     scan_option,
 )
 from image_duplicate_finder.cli.output import shown, size
-from image_duplicate_finder.explanations import LACKS
 from image_duplicate_finder.results import GroupSort
 
 if TYPE_CHECKING:
@@ -119,7 +118,7 @@ def _lines(group: GroupView, title: str) -> Iterator[str]:
         mark = "gone" if member.file.gone else "remove" if member.selected else "leave"
         yield f"  {mark:7} {_file(member.file)}: {member.words}"
         if member.lacks:
-            yield f"          only here: {', '.join(LACKS[lack] for lack in member.lacks)}"
+            yield f"          only here: {', '.join(lack.template for lack in member.lacks)}"
         elif member.witness not in (None, group.keeper.id):
             witness = next(m.file for m in group.members if m.file.id == member.witness)
             yield f"          held by {shown(witness.path)}"

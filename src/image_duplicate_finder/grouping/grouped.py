@@ -11,6 +11,7 @@ from image_duplicate_finder.dominance import NO_EVIDENCE, Compared, Evidence, la
 from image_duplicate_finder.grouping.contents import Apart, Content, Ranked
 from image_duplicate_finder.grouping.stars import cover, cover_edges, neighbours
 from image_duplicate_finder.keeping import KeepFacts, RankKey, reasons_of
+from image_duplicate_finder.messages import Description, Message
 from image_duplicate_finder.model import (
     Group,
     GroupKind,
@@ -250,7 +251,7 @@ class _Scan:
         return sorted(groups, key=lambda each: self._builder.key_of(each.keeper))
 
 
-Describe = Callable[[Match, ImageInfo, ImageInfo], str]
+Describe = Callable[[Match, ImageInfo, ImageInfo], tuple[Message, ...]]
 """Words for a match as seen from the keeper: (match from keeper to member, keeper, member)."""
 
 # In a group of hundreds that all stay, one more is asked about beside so many of the best.
@@ -280,7 +281,7 @@ class Builder:
         """A keeper content with its matches, which start from it; all their files are members."""
         keeper, *copies = self._ranked.files(content)
         members = [
-            Member(file=copy.file, relation=Relation.BYTE_IDENTICAL, words="identical file")
+            Member(copy.file, Relation.BYTE_IDENTICAL, (Description.IDENTICAL_FILE(),))
             for copy in copies
         ]
         facts = list(copies)
@@ -354,7 +355,7 @@ class Builder:
         return Member(
             file=copy.file,
             relation=match.relation,
-            words=self._describe(match, keeper.info, copy.info),
+            description=self._describe(match, keeper.info, copy.info),
             transform=match.transform,
             mirrored=match.mirrored,
             overlap=match.share_a,

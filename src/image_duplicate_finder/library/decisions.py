@@ -150,7 +150,7 @@ class Decisions(Groups):
         chosen = {member.file.id for member in view.members} if files is None else set(files)
         gone = [member for member in view.members if member.file.id in chosen]
         left = [member for member in view.members if member.file.id not in chosen]
-        parts = [Group(view.kind, view.keeper.id, view.reasons, tuple(map(as_member, left)))]
+        parts = [Group(view.kind, view.keeper.id, view.keep_reasons, tuple(map(as_member, left)))]
         with self.one_decision(view.scan, DecisionKind.NOT_DUPLICATES) as facts:
             facts.files += len(gone)
             self._store.decisions.dismiss(
@@ -192,7 +192,7 @@ class Decisions(Groups):
             self._replace(group.id, grouped_anew(group.kind, staying, claims))
             return
         members = [as_member(m) for m in group.members if m.file.id not in gone]
-        part = Group(group.kind, group.keeper.id, group.reasons, tuple(members))
+        part = Group(group.kind, group.keeper.id, group.keep_reasons, tuple(members))
         self._replace(group.id, [part] if members else [])
 
     def dismissed(self) -> list[DismissedPair]:

@@ -77,7 +77,7 @@ class Groups(Scans):
                     member.file,
                     member.relation,
                     member.score,
-                    member.words,
+                    member.description,
                 )
 
     def summary(self, scan: int) -> Summary:
@@ -145,7 +145,7 @@ class Groups(Scans):
             )
         }
         return [
-            ExampleHit(views[file], hit.relation, hit.words, hit.score)
+            ExampleHit(views[file], hit.relation, hit.description, hit.score)
             for hit in hits
             for file in files[hit.content]
         ]

@@ -477,7 +477,7 @@ def _evidence(
         relation=relation,
         group=group.id,
         score=member.score,
-        words=member.words,
+        description=member.description,
         chosen=member.decided and group.kind is not GroupKind.DUPLICATES,
     )
 

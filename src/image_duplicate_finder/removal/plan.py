@@ -16,6 +16,7 @@ from blake3 import blake3
 from image_duplicate_finder.additions import Additions
 from image_duplicate_finder.companions import Folder, Unit
 from image_duplicate_finder.discover import is_inside
+from image_duplicate_finder.messages import ENGLISH, Message
 from image_duplicate_finder.model import FileStat, Relation
 from image_duplicate_finder.settings import RemovalAction
 from image_duplicate_finder.sources import is_read_only, library_of
@@ -80,8 +81,13 @@ class Evidence:
     relation: Relation
     group: int = 0
     score: float = 1.0
-    words: str = ""
+    description: tuple[Message, ...] = field(default=(), compare=False, repr=False)
     chosen: bool = field(default=False, compare=False, repr=False)
+
+    @property
+    def words(self) -> str:
+        """The description in English."""
+        return ENGLISH.listed(self.description)
 
 
 @dataclass(frozen=True, slots=True)

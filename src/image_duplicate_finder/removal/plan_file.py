@@ -9,6 +9,7 @@ from typing import Any
 
 from image_duplicate_finder.additions import Additions
 from image_duplicate_finder.errors import UsageError
+from image_duplicate_finder.messages import plain
 from image_duplicate_finder.model import FileStat, Relation
 from image_duplicate_finder.printable import printable
 from image_duplicate_finder.removal.plan import (
@@ -220,7 +221,7 @@ def _item_from_dict(values: dict[str, Any]) -> PlanItem:
             Relation(_text(values, "relation")),
             _whole(values, "group"),
             _score(values),
-            _text(values, "words"),
+            (plain(_text(values, "words")),),
         ),
         _whole(values, "unit"),
         tuple(_companion_from_dict(each) for each in _list(values, "companions")),

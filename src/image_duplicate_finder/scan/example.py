@@ -13,6 +13,7 @@ from image_duplicate_finder.executors.messages import FileTask
 from image_duplicate_finder.executors.processes import ProcessExecutor
 from image_duplicate_finder.fingerprint import embedding, keypoints, perceptual
 from image_duplicate_finder.fingerprint.specs import Specs, keypoint_name
+from image_duplicate_finder.messages import Message
 from image_duplicate_finder.model import Failure, Fingerprinted, Match, Relation
 from image_duplicate_finder.relations import strength
 from image_duplicate_finder.scan.matching import stored_vectors
@@ -39,7 +40,7 @@ class Hit:
 
     content: int
     relation: Relation
-    words: str
+    description: tuple[Message, ...]
     score: float
 
 
@@ -78,8 +79,8 @@ def find_like(store: Store, scan: int, path: str, settings: ScanSettings) -> lis
         if match is None and alike.get(id, 0.0) >= _LOOK_ALIKE_COSINE:
             match = Match(_EXAMPLE, id, Relation.SIMILAR, score=alike[id], same_photograph=False)
         if match is not None:
-            words = describe(match, example.info, infos[id])
-            hits[id] = Hit(id, match.relation, words, match.score)
+            description = describe(match, example.info, infos[id])
+            hits[id] = Hit(id, match.relation, description, match.score)
     return sorted(hits.values(), key=lambda hit: (strength(hit.relation), -hit.score))
 
 

@@ -10,6 +10,7 @@ from image_duplicate_finder.companions import Shot, one_shot
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.grouping import group, similar_groups
 from image_duplicate_finder.grouping.links import LookAlikes
+from image_duplicate_finder.messages import KeepReason
 from image_duplicate_finder.model import Group, GroupKind, Match, Member, Relation
 from image_duplicate_finder.relations import RELATIONS, is_duplicate
 from image_duplicate_finder.results import FileView, GroupView, MemberView, ScanRecord
@@ -152,7 +153,7 @@ def _apart(
     return [store.groups.get(part) for part in parts]
 
 
-CHOSEN = "chosen by you"
+CHOSEN = KeepReason.CHOSEN()
 
 # How many files in turn are compared with all that is left of a group, before only identical
 # files among the rest are looked for: time must not grow with the square of a group.
@@ -207,7 +208,7 @@ def split(group: GroupView, files: Collection[int], claims: Claims) -> Regrouped
     rest = Group(
         group.kind,
         group.keeper.id,
-        group.reasons,
+        group.keep_reasons,
         tuple(
             as_member(member if member.witness in here else replace(member, selected=False))
             for member in staying
@@ -223,7 +224,7 @@ def as_member(view: MemberView) -> Member:
     return Member(
         file=view.file.id,
         relation=view.relation,
-        words=view.words,
+        description=view.description,
         transform=view.transform,
         mirrored=view.mirrored,
         overlap=view.overlap,
@@ -286,7 +287,7 @@ def _seen_from(keeper: FileView, file: FileView, match: Match) -> Member:
     return Member(
         file=file.id,
         relation=match.relation,
-        words=describe(match, keeper.info, file.info),
+        description=describe(match, keeper.info, file.info),
         transform=match.transform,
         mirrored=match.mirrored,
         overlap=match.share_a,

@@ -16,7 +16,12 @@ from typing import Any, TypeVar
 
 from image_duplicate_finder.errors import LibraryBusy, LibraryDamaged, LibraryUnavailable
 from image_duplicate_finder.own_files import make_file
-from image_duplicate_finder.store.schema import MIGRATIONS, PackPairs
+from image_duplicate_finder.store.schema import (
+    MIGRATIONS,
+    PackPairs,
+    description_as_codes,
+    reasons_as_codes,
+)
 
 T = TypeVar("T")
 
@@ -153,6 +158,10 @@ class Database:
                 )
             # typeshed knows only aggregates of one value.
             connection.create_aggregate("pack_pairs", 3, PackPairs)  # type: ignore[arg-type]
+            connection.create_function("reasons_as_codes", 1, reasons_as_codes, deterministic=True)
+            connection.create_function(
+                "description_as_codes", 1, description_as_codes, deterministic=True
+            )
             for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
                 for statement in script.split(";"):
                     if statement.strip():

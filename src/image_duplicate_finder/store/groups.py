@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -11,6 +10,7 @@ from typing import Any, NamedTuple
 
 from image_duplicate_finder.bulk import BulkGroup
 from image_duplicate_finder.errors import NotFound
+from image_duplicate_finder.messages import Message, from_json, to_json
 from image_duplicate_finder.model import FileStat, Group, GroupKind, Lack, Relation
 from image_duplicate_finder.results import (
     Facets,
@@ -179,7 +179,7 @@ class GroupStore:
 
     def get_many(self, ids: Sequence[int]) -> list[GroupView]:
         """Groups in the order of ``ids``; ids that do not exist are left out."""
-        heads: dict[int, tuple[int, GroupKind, int, tuple[str, ...]]] = {}
+        heads: dict[int, tuple[int, GroupKind, int, tuple[Message, ...]]] = {}
         members: dict[int, list[tuple[int, tuple[Any, ...]]]] = {}
         connection = self._database.connection
         for part in slices(ids):
@@ -187,9 +187,9 @@ class GroupStore:
                 f"SELECT id, scan, kind, keeper, reasons FROM grouping WHERE id IN ({marks(part)})",
                 part,
             ):
-                heads[row[0]] = (row[1], GroupKind(row[2]), row[3], tuple(json.loads(row[4])))
+                heads[row[0]] = (row[1], GroupKind(row[2]), row[3], from_json(row[4]))
             for row in connection.execute(
-                "SELECT grouping, file, relation, words, transform, mirrored, overlap, score,"
+                "SELECT grouping, file, relation, description, transform, mirrored, overlap, score,"
                 " selected, decided, witness, lacks, detail, differences"
                 f" FROM member WHERE grouping IN ({marks(part)})"
                 " ORDER BY grouping, position",
@@ -203,7 +203,7 @@ class GroupStore:
                 scan=heads[group][0],
                 kind=heads[group][1],
                 keeper=files[heads[group][0], heads[group][2]],
-                reasons=heads[group][3],
+                keep_reasons=heads[group][3],
                 members=tuple(
                     _member(files[heads[group][0], file], values)
                     for file, values in members.get(group, [])
@@ -215,7 +215,7 @@ class GroupStore:
 
     def _files(
         self,
-        heads: dict[int, tuple[int, GroupKind, int, tuple[str, ...]]],
+        heads: dict[int, tuple[int, GroupKind, int, tuple[Message, ...]]],
         members: dict[int, list[tuple[int, tuple[Any, ...]]]],
     ) -> dict[tuple[int, int], FileView]:
         wanted: dict[int, set[int]] = {}
@@ -257,7 +257,7 @@ class GroupStore:
         return scans.pop() if len(scans) == 1 and len(found) == len(wanted) else None
 
     def keepers_for(
-        self, scan: int, reason: str, kinds: Sequence[GroupKind]
+        self, scan: int, reason: Message, kinds: Sequence[GroupKind]
     ) -> list[tuple[GroupKind, int]]:
         """The keepers of a scan's groups of these kinds that are kept for this reason alone."""
         return keepers_for(self._database.connection, scan, reason, kinds)
@@ -412,12 +412,12 @@ def _file_view(row: Sequence[Any]) -> FileView:
 
 
 def _member(file: FileView, values: tuple[Any, ...]) -> MemberView:
-    relation, words, transform, mirrored, overlap, score, selected, decided, *judged = values
+    relation, description, transform, mirrored, overlap, score, selected, decided, *judged = values
     witness, lacks, detail, differences = judged
     return MemberView(
         file=file,
         relation=RELATION_OF[relation],
-        words=words,
+        description=from_json(description),
         transform=transform_from_json(transform),
         mirrored=mirrored != 0,
         overlap=overlap,
@@ -473,13 +473,13 @@ def choose_again(connection: sqlite3.Connection, scan: int, choices: Iterable[Ch
 
 
 def keepers_for(
-    connection: sqlite3.Connection, scan: int, reason: str, kinds: Sequence[GroupKind]
+    connection: sqlite3.Connection, scan: int, reason: Message, kinds: Sequence[GroupKind]
 ) -> list[tuple[GroupKind, int]]:
     """The keepers of a scan's groups of these kinds that are kept for this reason alone."""
     rows = connection.execute(
         "SELECT kind, keeper FROM grouping WHERE scan = ? AND reasons = ?"
         f" AND kind IN ({marks(kinds_of(kinds))}) ORDER BY id",
-        (scan, json.dumps([reason]), *kinds_of(kinds)),
+        (scan, to_json([reason]), *kinds_of(kinds)),
     )
     return [(GroupKind(kind), keeper) for kind, keeper in rows]
 

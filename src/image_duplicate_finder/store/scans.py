@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from image_duplicate_finder.errors import NotFound
 from image_duplicate_finder.grouping import Content
 from image_duplicate_finder.keeping import KeepFacts
+from image_duplicate_finder.messages import Message, to_json
 from image_duplicate_finder.model import Failure
 from image_duplicate_finder.results import ScanRecord, ScanState
 from image_duplicate_finder.settings import ScanSettings
@@ -85,7 +86,7 @@ class ScanStore:
             self.finish(scan, ScanState.DONE)
             self._stand_for([scan], earlier)
 
-    def take_the_place_of_earlier(self, scan: int, chosen: str) -> None:
+    def take_the_place_of_earlier(self, scan: int, chosen: Message) -> None:
         """Let a finished scan stand for the earlier ones of its roots with its settings.
 
         Otherwise a folder that is looked at every night would fill the library. Those in which a
@@ -98,7 +99,7 @@ class ScanStore:
                 " WHERE scan.id = ? AND earlier.same_as IS NULL AND NOT EXISTS"
                 " (SELECT 1 FROM grouping WHERE grouping.scan = earlier.id AND (reasons = ?"
                 " OR EXISTS (SELECT 1 FROM member WHERE grouping = grouping.id AND decided = 1)))",
-                (scan, json.dumps([chosen])),
+                (scan, to_json([chosen])),
             ).fetchall()
             self._stand_for([earlier for (earlier,) in untouched], scan)
 

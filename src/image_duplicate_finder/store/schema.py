@@ -6,6 +6,7 @@ UTF-8; ``shown`` is the same path as readable text, for search.
 
 from __future__ import annotations
 
+import json
 import struct
 
 MIGRATIONS: tuple[str, ...] = (
@@ -246,6 +247,16 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE member ADD COLUMN detail REAL;
     ALTER TABLE member ADD COLUMN differences BLOB
     """,
+    # Reasons and descriptions are codes (messages.py), where they were English texts.
+    """
+    ALTER TABLE member RENAME COLUMN words TO description;
+    UPDATE member SET description = description_as_codes(description);
+    UPDATE grouping SET reasons = reasons_as_codes(reasons);
+    UPDATE decision_step SET way_back = replace(way_back,
+        '(grouping, position, file, relation, words,',
+        '(grouping, position, file, relation, description,')
+        WHERE way_back LIKE 'INSERT INTO member (%'
+    """,
 )
 
 
@@ -268,3 +279,57 @@ class PackPairs:
     def finalize(self) -> bytes:
         """The records of all rows."""
         return b"".join(_RECORD.pack(*row) for row in sorted(self._rows))
+
+
+def reasons_as_codes(reasons: str) -> str:
+    """Keep reasons as codes, from a JSON list of English texts."""
+    return _as_codes(json.loads(reasons))
+
+
+def description_as_codes(text: str) -> str:
+    """A description as codes, from English text with commas."""
+    return _as_codes(text.split(", "))
+
+
+def _as_codes(texts: list[str]) -> str:
+    """As :func:`.messages.to_json` writes them. Texts with figures in them stay texts."""
+    coded = [[_CODES[text]] if text in _CODES else text for text in texts]
+    return json.dumps(coded, separators=(",", ":"))
+
+
+_CODES = {
+    "in a protected folder": "keep.protected",
+    "shows the whole picture": "keep.whole",
+    "holds all that others hold, and more": "keep.complete",
+    "camera original": "keep.original",
+    "shows finer detail": "keep.detail",
+    "largest picture": "keep.pixels",
+    "better format or lighter compression": "keep.quality",
+    "has more metadata": "keep.metadata",
+    "has files that belong to it": "keep.companions",
+    "oldest file": "keep.older",
+    "name does not say it is a copy": "keep.name",
+    "first by path": "keep.path",
+    "chosen by you": "keep.chosen",
+    "identical file": "is.identical_file",
+    "identical pixels": "is.identical_pixels",
+    "saved again": "is.saved_again",
+    "another shot of the same scene": "is.another_shot",
+    "edited": "is.edited",
+    "mirrored": "is.mirrored",
+    "mirrored top to bottom": "is.flipped",
+    "turned right": "is.rotated_90",
+    "upside down": "is.rotated_180",
+    "turned left": "is.rotated_270",
+    "inverted": "is.inverted",
+    "an eighth of the size": "is.eighth",
+    "a quarter of the size": "is.quarter",
+    "a third of the size": "is.third",
+    "half the size": "is.half",
+    "twice the size": "is.twice",
+    "three times the size": "is.three_times",
+    "four times the size": "is.four_times",
+    "lighter": "is.lighter",
+    "darker": "is.darker",
+}
+"""English texts that earlier versions stored."""

@@ -1,100 +1,117 @@
-"""Says a match in words: "cropped to 62%, mirrored, half the size, darker"."""
+"""Describes a match: cropped to 62%, mirrored, half the size, darker."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
+from image_duplicate_finder.messages import Description, Message
 from image_duplicate_finder.model import ImageInfo, Match, Relation, homogeneous
 from image_duplicate_finder.verify import geometry
 
-_FRACTIONS = {1 / 8: "an eighth of", 1 / 4: "a quarter of", 1 / 3: "a third of", 1 / 2: "half"}
-_MULTIPLES = {2: "twice", 3: "three times", 4: "four times"}
+_SIZES = {
+    1 / 8: Description.EIGHTH,
+    1 / 4: Description.QUARTER,
+    1 / 3: Description.THIRD,
+    1 / 2: Description.HALF,
+    2: Description.TWICE,
+    3: Description.THREE_TIMES,
+    4: Description.FOUR_TIMES,
+}
 _NEAR = 0.03
 _SAME_FRAME = 0.95
 _BRIGHTNESS = 12.0
-_QUARTER_TURNS = {90: "turned right", 180: "upside down", 270: "turned left"}
+_QUARTER_TURNS = {
+    90: Description.ROTATED_90,
+    180: Description.ROTATED_180,
+    270: Description.ROTATED_270,
+}
 
 
-def describe(match: Match, keeper: ImageInfo, copy: ImageInfo) -> str:
-    """What the copy (b of the match) is to the keeper (a), for people; no capital, no full stop."""
+def describe(match: Match, keeper: ImageInfo, copy: ImageInfo) -> tuple[Message, ...]:
+    """What the copy (b of the match) is to the keeper (a)."""
     if match.relation is Relation.BYTE_IDENTICAL:
-        return "identical file"
+        return (Description.IDENTICAL_FILE(),)
     if match.relation is Relation.PIXEL_IDENTICAL:
-        return "identical pixels"
-    parts = [_what(match), *_turn(match)]
+        return (Description.IDENTICAL_PIXELS(),)
+    parts = [*_relation(match), *_rotation(match)]
     if match.negative:
-        parts.append("inverted")
-    size = _size(match, keeper, copy)
-    if size:
-        parts.append(size)
+        parts.append(Description.INVERTED())
+    parts += _size(match, keeper, copy)
     if abs(match.brightness) >= _BRIGHTNESS and not match.negative:
-        parts.append("lighter" if match.brightness > 0 else "darker")
+        parts.append(Description.LIGHTER() if match.brightness > 0 else Description.DARKER())
     if keeper.format != copy.format:
-        parts.append(f"saved as {copy.format}")
-    said = ", ".join(part for part in parts if part)
-    return said or "saved again"
+        parts.append(Description.SAVED_AS(format=copy.format))
+    return tuple(parts) or (Description.SAVED_AGAIN(),)
 
 
-def _what(match: Match) -> str:
-    if match.relation is Relation.SIMILAR:
-        if max(match.share_a, match.share_b) < 0.8:
-            return f"shows {_percent(match.share_a)} of the same scene"
-        return "another shot of the same scene"
-    if match.relation is Relation.CONTAINS:
-        if min(match.share_a, match.share_b) >= _SAME_FRAME:  # much of it was painted over
-            return "edited"
-        if match.share_b > match.share_a:
-            return f"a part of the other ({_percent(match.share_a)} of it)"
-        return f"contains the other (in {_percent(match.share_b)} of its area)"
-    if match.relation is Relation.CROPPED:
-        if match.share_a < match.share_b:
-            return f"cropped to {_percent(match.share_a)}"
-        return f"shows more (the other is {_percent(match.share_b)} of it)"
-    if match.relation is Relation.EDITED and match.agreement < 0.9:
-        return f"edited ({_percent(match.agreement)} unchanged)"
-    if match.relation is Relation.EDITED:
-        return "edited"
-    return ""
+def _relation(match: Match) -> Iterator[Message]:
+    share_a, share_b = match.share_a, match.share_b
+    match match.relation:
+        case Relation.SIMILAR if max(share_a, share_b) < 0.8:
+            yield Description.SHARED_SCENE(share=_percent(share_a))
+        case Relation.SIMILAR:
+            yield Description.ANOTHER_SHOT()
+        case Relation.CONTAINS if min(share_a, share_b) >= _SAME_FRAME:
+            yield Description.EDITED()  # much of it was painted over
+        case Relation.CONTAINS if share_b > share_a:
+            yield Description.PART(share=_percent(share_a))
+        case Relation.CONTAINS:
+            yield Description.CONTAINS(share=_percent(share_b))
+        case Relation.CROPPED if share_a < share_b:
+            yield Description.CROPPED(share=_percent(share_a))
+        case Relation.CROPPED:
+            yield Description.SHOWS_MORE(share=_percent(share_b))
+        case Relation.EDITED if match.agreement < 0.9:
+            yield Description.EDITED_IN_PART(share=_percent(match.agreement))
+        case Relation.EDITED:
+            yield Description.EDITED()
 
 
-def _percent(share: float) -> str:
-    return f"{max(1, min(99, round(share * 100)))}%"
+def _percent(share: float) -> float:
+    """In whole percents; neither nothing nor all."""
+    return max(1, min(99, round(share * 100))) / 100
 
 
-def _turn(match: Match) -> list[str]:
+def _rotation(match: Match) -> Iterator[Message]:
     if match.transform is None:
-        return ["mirrored"] if match.mirrored else []
+        if match.mirrored:
+            yield Description.MIRRORED()
+        return
     matrix = np.array(match.transform)[:2, :2]
     if match.mirrored:
         matrix = matrix @ np.diag([-1.0, 1.0])
     degrees = math.degrees(math.atan2(matrix[1, 0] - matrix[0, 1], matrix[0, 0] + matrix[1, 1]))
-    said = []
     if match.mirrored:
         if abs(abs(degrees) - 180) < 2:
-            return ["mirrored top to bottom"]
-        said.append("mirrored")
+            yield Description.FLIPPED()
+            return
+        yield Description.MIRRORED()
     quarter = round(degrees / 90) * 90
     if abs(degrees - quarter) < 2:
         if quarter % 360:
-            said.append(_QUARTER_TURNS[quarter % 360])
+            yield _QUARTER_TURNS[quarter % 360]()
+    elif degrees > 0:
+        yield Description.ROTATED_CLOCKWISE(angle=round(degrees))
     else:
-        said.append(f"turned by {abs(round(degrees))}° to the {'right' if degrees > 0 else 'left'}")
-    return said
+        yield Description.ROTATED_COUNTERCLOCKWISE(angle=-round(degrees))
 
 
-def _size(match: Match, keeper: ImageInfo, copy: ImageInfo) -> str:
+def _size(match: Match, keeper: ImageInfo, copy: ImageInfo) -> Iterator[Message]:
     """How large the copy shows what the keeper shows: by the transform, else by the pixels."""
     if match.transform is None:
         factor = math.sqrt(copy.pixels / max(1, keeper.pixels))
     else:
         factor = geometry.scale_of(np.array(homogeneous(match.transform)))
     if abs(factor - 1) < _NEAR:
-        return ""
-    for value, said in (_FRACTIONS | _MULTIPLES).items():
+        return
+    for value, code in _SIZES.items():
         if abs(factor / value - 1) < _NEAR:
-            return f"{said} the size"
+            yield code()
+            return
     if factor < 1:
-        return f"{_percent(factor)} of the size"
-    return f"{factor:.1f} times the size"
+        yield Description.SMALLER(share=_percent(factor))
+    else:
+        yield Description.LARGER(factor=round(factor, 1))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import os
+from collections.abc import Iterable
 
 from babel.dates import format_datetime
 from babel.numbers import format_decimal, format_percent
 from flask import Flask
 
+from image_duplicate_finder.messages import Language, Message
 from image_duplicate_finder.printable import printable as printable  # a filter like the others
 from image_duplicate_finder.web.i18n import gettext as _
-from image_duplicate_finder.web.i18n import locale, ngettext
+from image_duplicate_finder.web.i18n import gettext_plain, locale, ngettext
 
 
 def number(value: float) -> str:
@@ -74,7 +77,21 @@ def folder(path: str) -> str:
     return printable(os.path.dirname(path))
 
 
+def translate(said: Message | Iterable[Message]) -> str:
+    """A message, or several with commas between, in the visitor's language."""
+    return _SPOKEN.listed([said] if isinstance(said, Message) else said)
+
+
+_SPOKEN = Language(
+    translate=gettext_plain,
+    text=printable,
+    percent=percent,
+    decimal=functools.partial(decimal, digits=1),
+)
+
+
 def install(app: Flask) -> None:
     """Make the filters known to the templates of ``app``."""
-    for function in (number, decimal, percent, size, duration, moment, printable, name, folder):
+    figures = number, decimal, percent, size, duration, moment
+    for function in (*figures, printable, name, folder, translate):
         app.add_template_filter(function)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from babel.dates import format_date, format_timedelta
 from flask import Flask
 
-from image_duplicate_finder.explanations import LACKS
 from image_duplicate_finder.model import GroupKind, ImageInfo, Metadata, PartKind, Relation
 from image_duplicate_finder.origin import Origin, origin_of
 from image_duplicate_finder.results import (
@@ -170,7 +169,7 @@ def contrast(one: FileView, other: FileView) -> list[str]:
 def member_note(group: GroupView, member: MemberView) -> str:
     """Why a member is not proposed for removal, or which file but the keeper holds all of it."""
     if member.lacks:
-        held = ", ".join(gettext_plain(LACKS[lack]) for lack in member.lacks)
+        held = ", ".join(gettext_plain(lack.template) for lack in member.lacks)
         return _("only here: %(what)s", what=held)
     witness = next((each.file for each in group.members if each.file.id == member.witness), None)
     if witness is not None:

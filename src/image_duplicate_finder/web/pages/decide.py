@@ -10,10 +10,10 @@ from flask import Blueprint, abort, render_template, request, url_for
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.results import DecisionKind, FileView, GroupView, MemberView
 from image_duplicate_finder.web import formats
+from image_duplicate_finder.web.formats import translate
 from image_duplicate_finder.web.pages.images import full_url, thumbnail_or_none, thumbnail_url
 from image_duplicate_finder.web.pages.review import figures, group_of
 from image_duplicate_finder.web.query import listing
-from image_duplicate_finder.web.sayings import said
 from image_duplicate_finder.web.state import library
 from image_duplicate_finder.web.words import contrast, day, left_behind, said_of
 
@@ -131,8 +131,7 @@ def _group(scan: int, view: GroupView, wanted: Sequence[int] = ()) -> dict[str, 
     members = [member for member in view.members if member.file.id in detailed]
     return {
         "id": view.id,
-        "keeper": _file(scan, view.keeper)
-        | {"why": ", ".join(said(reason) for reason in view.reasons)},
+        "keeper": _file(scan, view.keeper) | {"why": translate(view.keep_reasons)},
         "order": [member.file.id for member in view.members if not member.file.gone],
         "members": [
             _member(scan, view, member) for member in (members or view.members[:_MOST_DETAILS])
@@ -144,7 +143,7 @@ def _member(scan: int, view: GroupView, member: MemberView) -> dict[str, Any]:
     from image_duplicate_finder.web.compare_pictures import geometry
 
     return _file(scan, member.file) | {
-        "what": said(member.words or member.relation.value),
+        "what": translate(member.description),
         "selected": member.selected,
         "matrix": geometry(view, member)["matrix"],
         "left": contrast(view.keeper, member.file),
