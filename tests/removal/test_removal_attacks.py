@@ -292,8 +292,8 @@ def test_originals_of_purged_links_are_restated(root: Path, remover: Remover) ->
     plan = plan_for([evidence(root / "copy.jpg", root / "keep.jpg")], root)
     scanned = [str(root / "keep.jpg"), str(root / "small.jpg")]
     report = apply(remover, plan, mode=BackupMode.AUTO, scanned=scanned)
-    if not report.restated:
+    if not report.stat_changes:
         pytest.skip("this volume has reflinks")
     purged = remover.purge(report.run)
-    assert {r.path for r in purged.restated} == set(scanned)
-    assert all(os.stat(r.path).st_ctime_ns == r.after.ctime_ns for r in purged.restated)
+    assert {r.path for r in purged.stat_changes} == set(scanned)
+    assert all(os.stat(r.path).st_ctime_ns == r.after.ctime_ns for r in purged.stat_changes)

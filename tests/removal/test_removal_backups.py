@@ -149,9 +149,9 @@ def test_auto_preserves_everything_at_no_cost(root: Path, remover: Remover) -> N
     scanned = [str(root / n) for n in ("keep.jpg", "copy.jpg", "small.jpg")]
     report = apply(remover, plan, mode=BackupMode.AUTO, scanned=scanned)
     assert report.preserved == 2
-    for restated in report.restated:
-        assert FileStat.of(os.stat(restated.path)) == restated.after
-        assert restated.before.links + 1 == restated.after.links
+    for change in report.stat_changes:
+        assert FileStat.of(os.stat(change.path)) == change.after
+        assert change.before.links + 1 == change.after.links
     folder = Path(find_backups((str(root),))[0])
     (root / "small.jpg").unlink()
     assert (folder / "preserved/small.jpg").read_bytes() == b"smaller picture"

@@ -89,7 +89,7 @@ def test_a_trash_that_fails_changes_nothing(
 def test_the_safety_line_goes_only_when_the_trash_is_on_the_disk(
     root: Path, quick_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each file, its note and both folders are synced before the first safety line goes."""
+    """Each file, its note and both folders are synced before the first safety link goes."""
     calls: list[tuple[str, str]] = []
 
     def recorded(name: str) -> None:
@@ -117,7 +117,7 @@ def test_the_safety_line_goes_only_when_the_trash_is_on_the_disk(
 def test_a_link_elsewhere_is_not_taken_for_the_trash(
     root: Path, quick_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The trash deletes for good while someone links the file: the safety line stays."""
+    """The trash deletes for good while someone links the file: the safety link stays."""
 
     def delete(path: str) -> None:
         os.link(path, quick_path / str(len(list(quick_path.iterdir()))))

@@ -28,8 +28,8 @@ from image_duplicate_finder.removal import (
     Reason,
     Refusal,
     Report,
-    Restated,
     Run,
+    StatChange,
     VerifyReport,
     find_backups,
     look_around,
@@ -201,7 +201,7 @@ class Removals(OpenLibrary):
                 progress=progress,
                 cancel=cancel,
             )
-            self._note_restated(report.restated)
+            self._note_stat_changes(report.stat_changes)
             return report
         finally:
             self._note_gone(run.id for run in self._remover.history()[:1])
@@ -267,7 +267,7 @@ class Removals(OpenLibrary):
                 progress=progress,
                 cancel=cancel,
             )
-            self._note_restated(report.restated)
+            self._note_stat_changes(report.stat_changes)
             return report
         finally:
             self._note_gone([run])
@@ -281,7 +281,7 @@ class Removals(OpenLibrary):
         NotFound and LibraryBusy.
         """
         report = self._remover.purge(run, items, without_keeper=without_keeper)
-        self._note_restated(report.restated)
+        self._note_stat_changes(report.stat_changes)
         return report
 
     def offer(self, folder: str | os.PathLike[str]) -> Offer:
@@ -379,7 +379,7 @@ class Removals(OpenLibrary):
         if place is not None and place not in named:
             self._store.decisions.set_preference(_PLACES, json.dumps([*named, place]))
 
-    def _note_restated(self, changes: Iterable[Restated]) -> None:
+    def _note_stat_changes(self, changes: Iterable[StatChange]) -> None:
         """Spare the next scan from reading files that only got or lost a hard link."""
         self._store.files.restate((c.path, c.before, c.after) for c in changes)
 

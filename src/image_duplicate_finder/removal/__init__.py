@@ -6,7 +6,7 @@ recovers. No other module of the package moves or deletes a file of the user.
 
 from image_duplicate_finder.removal.adopt import Offer, VerifyReport, find_backups
 from image_duplicate_finder.removal.backup import FOLDER_NAME as BACKUP_FOLDER_NAME
-from image_duplicate_finder.removal.backup import Restated, places_for
+from image_duplicate_finder.removal.backup import StatChange, places_for
 from image_duplicate_finder.removal.checks import look_around
 from image_duplicate_finder.removal.journal import BackupFolder, Item, Run, RunState, State
 from image_duplicate_finder.removal.plan import (
@@ -45,9 +45,9 @@ __all__ = [
     "Refusal",
     "Remover",
     "Report",
-    "Restated",
     "Run",
     "RunState",
+    "StatChange",
     "State",
     "Surroundings",
     "VerifyReport",

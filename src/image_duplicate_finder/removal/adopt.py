@@ -175,7 +175,7 @@ def adopt(journal: Journal, folder: str, consent: Consent, progress: Progress) -
 
 
 def _moved_from(journal: Journal, folder: str) -> BackupFolder | None:
-    """The backup of this journal that stands in ``folder`` now and no longer where it was."""
+    """The backup of this journal that is in ``folder`` now and no longer where it was."""
     origin = origin_of(folder)
     if origin is None:
         return None
@@ -213,7 +213,7 @@ def _follow(journal: Journal, known: BackupFolder, folder: str, progress: Progre
     old = journal.run(known.run)
     run = journal.begin_run(old.plan, old.action, old.mode)
     journal.add_backup(replace(followed, run=run))
-    journal.hand_over(held, run)
+    journal.move_to_run(held, run)
     journal.end_run(run, RunState.DONE)
     return run
 
@@ -296,11 +296,11 @@ def _move(origin: Origin, folder: str, items: Sequence[Item]) -> tuple[str, str]
     """A folder that paths of the backup began with, and what they begin with now.
 
     Nothing moved, unless the keepers are not at their old place and either the drive itself is
-    known again under another name, or what was kept stands, byte for byte, in the same relation
-    to the backup as before.
+    found again under another name, or what was kept is found, byte for byte, in the same place
+    relative to the backup as before.
     """
     stay = (origin.root, origin.root)
-    if _keepers_stand(items, *stay):
+    if _keepers_found(items, *stay):
         return stay
     own = origin.own
     if own is not None and origin.volumes and same_drive(own, origin.volumes[0]):
@@ -310,12 +310,12 @@ def _move(origin: Origin, folder: str, items: Sequence[Item]) -> tuple[str, str]
             return own.mount, now.mount
     around = os.path.dirname(os.path.dirname(origin.folder))
     moved = (around, os.path.dirname(os.path.dirname(folder)))
-    if is_inside(origin.root, around) and _keepers_stand(items, *moved):
+    if is_inside(origin.root, around) and _keepers_found(items, *moved):
         return moved
     return stay
 
 
-def _keepers_stand(items: Sequence[Item], before: str, now: str) -> bool:
+def _keepers_found(items: Sequence[Item], before: str, now: str) -> bool:
     """Whether all of some keepers, and one at least, are found with their content."""
     kept = {
         _at(item.keeper, before, now): item.keeper_content
@@ -347,7 +347,7 @@ def _really(item: Item) -> Item:
 
 
 def _item(line: dict[str, Any], folder: str) -> Item | None:
-    """The item that a line of the manifest tells of; None for other lines and impossible ones."""
+    """The item that a line of the manifest records; None for other and impossible lines."""
     try:
         if line["event"] != "removed" or line["kind"] not in (MERGED, *_KINDS):
             return None
@@ -369,7 +369,7 @@ def _item(line: dict[str, Any], folder: str) -> Item | None:
             group=_number(line.get("group", 0)),
             # That a file may be replaced is believed of this library's own journal only.
             kind="picture" if line["kind"] == MERGED else line["kind"],
-            aim=path_from_dict(line, "aim") if "aim" in line else None,
+            link_target=path_from_dict(line, "aim") if "aim" in line else None,
             adopted=True,
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError):
@@ -427,7 +427,7 @@ class VerifyReport:
 def verify(journal: Journal, progress: Progress, folders: tuple[str, ...]) -> VerifyReport:
     """Read every file in the backups and compare it with the journal; changes nothing.
 
-    Also told are rows that are damaged, and what lies on the disk without a row, in backups and
+    Also reported are rows that are damaged, and what lies on the disk without a row, in backups and
     as whole backups in or beside ``folders``.
     """
     problems: list[str] = []
@@ -472,11 +472,11 @@ def verify(journal: Journal, progress: Progress, folders: tuple[str, ...]) -> Ve
 
 def _without_row(folder: str, known: set[str]) -> list[str]:
     """What lies in a backup although the journal does not know it."""
-    told = named_in_manifest(folder)
+    named = named_in_manifest(folder)
     return [
         f"{path}: lies in a backup and its manifest, but the journal lost it. To take it back: "
         f"idf adopt {folder}"
-        if path in told
+        if path in named
         else f"{path}: lies in a backup but is not in the journal; another program put it there."
         for path in _files_below(folder)
         if path not in known and os.path.dirname(path) != folder
@@ -513,7 +513,7 @@ def _files_below(folder: str) -> list[str]:
 def find_backups(roots: tuple[str, ...]) -> list[str]:
     """Backup folders in ``roots`` or among them, known to a journal or not, sorted.
 
-    Also those that stand beside a root, or further up, and were made for files in it.
+    Also those beside a root, or further up, that were made for files in it.
     """
     found: set[str] = set()
     for root in roots:

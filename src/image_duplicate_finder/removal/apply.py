@@ -27,7 +27,13 @@ from image_duplicate_finder.removal import fs, moves, probe
 from image_duplicate_finder.removal.backup import RunBackup, places_for
 from image_duplicate_finder.removal.checks import Checks, Matches, Seen, after, check_keeper
 from image_duplicate_finder.removal.journal import MERGED, WRITTEN, Item, Journal, State
-from image_duplicate_finder.removal.links import ToLink, ToMerged, ToWritten, aim_of, write_beside
+from image_duplicate_finder.removal.links import (
+    ToLink,
+    ToMerged,
+    ToWritten,
+    link_target_of,
+    write_beside,
+)
 from image_duplicate_finder.removal.moves import Method, ToBackup, ToTrash, Where, surely_in_trash
 from image_duplicate_finder.removal.plan import (
     LINKS,
@@ -65,15 +71,15 @@ def method_of(item: Item) -> Method:
 
 
 def leaves_something(item: Item) -> bool:
-    """Whether something of this program's stands at the item's place after it left."""
+    """Whether this program puts something in the item's place when it leaves."""
     return item.kind in _OF_KINDS or item.action in LINKS
 
 
-def let_go_of_trashed(journal: Journal, items: Sequence[Item]) -> list[Item]:
-    """Unlink the safety lines of files that the trash really has; the journal knows first.
+def release_trash_links(journal: Journal, items: Sequence[Item]) -> list[Item]:
+    """Release the safety links of files that the trash really has; the journal knows first.
 
     Files that the trash deleted for good, or that may not survive a power cut there, stay
-    ``moved``: the safety line is their backup.
+    ``moved``: the safety link is their backup.
     """
     going = [i for i in items if i.action == RemovalAction.TRASH and i.state == State.MOVED]
     try:
@@ -195,14 +201,14 @@ class Application:
         except OSError as error:
             refused = as_refused(error)
             outcomes = [
-                self._give_back(unit, refused) if not _all(State.SKIPPED, unit) else unit
+                self._roll_back(unit, refused) if not _all(State.SKIPPED, unit) else unit
                 for unit in outcomes
             ]
         items = [item for unit in outcomes for item in unit]
         self._journal.update_items(items)
         with contextlib.suppress(OSError):  # the journal knows; the manifest is for people
             self._backups.record("returned", [i for i in items if i.state == State.SKIPPED])
-        items = let_go_of_trashed(self._journal, items)
+        items = release_trash_links(self._journal, items)
         self.done += [item for item in items if item.state in (State.MOVED, State.TRASHED)]
 
     def _prepare(self, unit: list[PlanItem]) -> list[Entry] | None:
@@ -223,13 +229,13 @@ class Application:
         return entries
 
     def _intent(self, planned: PlanItem) -> Item:
-        wish, path = planned.evidence, planned.path
+        evidence, path = planned.evidence, planned.path
         if probe.status(path) is None:
             raise Refused(Reason.GONE, "It is no longer there.")
         self._checks.place(path)
-        aim = None
+        link_target = None
         if self._plan.action == RemovalAction.SYMLINK:
-            aim = aim_of(path, wish.keeper.path)
+            link_target = link_target_of(path, evidence.keeper.path)
         return Item(
             id=0,
             run=self._run,
@@ -238,14 +244,14 @@ class Application:
             action=self._plan.action,
             path=path,
             stored=self._backups.of(path).place_for(path),
-            content=wish.file.content,
-            size=wish.file.stat.size,
+            content=evidence.file.content,
+            size=evidence.file.stat.size,
             metadata=fs.metadata(path),
-            keeper=wish.keeper.path,
-            keeper_content=wish.keeper.content,
-            relation=wish.relation,
-            group=wish.group,
-            aim=aim,
+            keeper=evidence.keeper.path,
+            keeper_content=evidence.keeper.content,
+            relation=evidence.relation,
+            group=evidence.group,
+            link_target=link_target,
         )
 
     def _companion_intent(self, planned: PlanItem, companion: Companion) -> Item:
@@ -289,22 +295,22 @@ class Application:
             for item, look_before in zip(items, seen, strict=True):
                 after(item, look_before)
         except (Refused, OSError) as error:
-            return self._give_back(items, as_refused(error))
+            return self._roll_back(items, as_refused(error))
         return items
 
-    def _give_back(self, items: Sequence[Item], refused: Refused) -> list[Item]:
-        """Put a unit back where it was, as far as the disk lets."""
+    def _roll_back(self, items: Sequence[Item], refused: Refused) -> list[Item]:
+        """Put a unit back where it was, as far as the disk allows."""
         outcome = []
         for item in reversed(items):
-            returned = give_back(item)
+            returned = roll_back(item)
             message = refused.message + (f" {returned.note}" if returned.note else "")
             self.skipped.append(Refusal(item.path, refused.reason, message))
             outcome.append(returned)
         return outcome[::-1]
 
 
-def give_back(item: Item) -> Item:
-    """Bring an item of a failed or interrupted unit back to its place; tells its new state.
+def roll_back(item: Item) -> Item:
+    """Bring an item of a failed or interrupted unit back to its place; return its new state.
 
     It is ``skipped`` when the file is in its place; ``moved`` when that is taken, so that it
     stays in the backup; still ``intent`` when the disk does not answer.
@@ -313,7 +319,7 @@ def give_back(item: Item) -> Item:
     try:
         where = method.settle(item, item.path)
         if where == Where.STORED:
-            method.put_back(item, item.path)
+            method.restore(item, item.path)
         if where == Where.NOWHERE:
             return replace(
                 item, state=State.MISSING, note="It is neither in its place nor in the backup."
@@ -377,7 +383,7 @@ class Merging:
         """Carry out the merges; afterwards ``plan`` names the keepers as they are now."""
         keepers: dict[str, PlanFile] = {}
         refused: dict[str, Refused] = {}
-        # What is known of a keeper is told by the removals, which were proved.
+        # What is known of a keeper comes from the removals, which were proved.
         known = {item.evidence.keeper.path: item.evidence.keeper for item in self.plan.items}
         for merge in self.plan.merges:
             if cancel.cancelled:
@@ -411,8 +417,8 @@ class Merging:
                 relation = item.evidence.relation
                 if relation == Relation.BYTE_IDENTICAL:
                     relation = Relation.PIXEL_IDENTICAL
-                wish = replace(item.evidence, keeper=keeper, relation=relation)
-                item = replace(item, evidence=wish)
+                evidence = replace(item.evidence, keeper=keeper, relation=relation)
+                item = replace(item, evidence=evidence)
             items.append(item)
         self.plan = replace(self.plan, items=tuple(items))
 
@@ -445,7 +451,7 @@ class Merging:
         return keeper
 
     def _put(self, path: str, old: bytes | None, new: bytes) -> None:
-        """Bring ``new`` to a path where ``old`` stands, or nothing. Raises Refused and OSError."""
+        """Bring ``new`` to a path that has ``old``, or nothing. Raises Refused and OSError."""
         seen = probe.regular(path)
         if (seen is None) != (old is None):
             raise Refused(Reason.CHANGED, f"{path} changed while it was being written.")
@@ -473,7 +479,7 @@ class Merging:
             sync(self._backups.new_folders())
             self._bring(item, new, seen)
         except (Refused, OSError) as error:
-            returned = give_back(item)
+            returned = roll_back(item)
             self._journal.update_items([returned])
             with contextlib.suppress(OSError):
                 self._backups.record("returned", [returned])

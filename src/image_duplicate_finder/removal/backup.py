@@ -209,7 +209,7 @@ class RunBackup:
         return True
 
     def _make_folders(self, folder: str, model: str) -> None:
-        """Make a folder and those above it, as private as the folders they stand for."""
+        """Make a folder and those above it, as private as the folders they mirror."""
         missing = []
         while probe.status(folder) is None:
             missing.append((folder, model))
@@ -326,13 +326,13 @@ def stored_in(line: dict[str, Any], folder: str) -> str:
 
 def not_in_manifest(folder: str, items: Iterable[Item]) -> list[Item]:
     """Those that a backup holds without a sound line of its manifest that says so."""
-    told = named_in_manifest(folder)
+    named = named_in_manifest(folder)
     return [
         item
         for item in items
         if item.state == State.MOVED
         and item.stored.startswith(folder + os.sep)
-        and item.stored not in told
+        and item.stored not in named
     ]
 
 
@@ -404,7 +404,7 @@ def places_for(
     guarded = probe.Folders(protected)
 
     def is_protected(place: str) -> bool:
-        return guarded.hold(probe.Above.in_folder(os.path.join(place, FOLDER_NAME)))
+        return guarded.contains(probe.Ancestors.of_folder(os.path.join(place, FOLDER_NAME)))
 
     if base is not None:
         if is_protected(base):
@@ -417,7 +417,7 @@ def places_for(
     beside = os.path.dirname(root)
     while any(beside == other or is_inside(beside, other) for other in roots):
         beside = os.path.dirname(beside)
-    above = probe.Above.of(os.path.join(beside, FOLDER_NAME))
+    above = probe.Ancestors.of(os.path.join(beside, FOLDER_NAME))
     suits = (
         beside != os.path.dirname(beside)  # nobody wants it in /
         and fs.stat(beside).st_dev == fs.stat(root).st_dev
@@ -456,15 +456,15 @@ def _manifest_line(event: str, item: Item, folder: str) -> dict[str, Any]:
         line["keeper_blake3"] = (item.keeper_content or b"").hex()
         line["relation"] = item.relation
         line["group"] = item.group
-    if item.aim is not None:
-        line.update(path_to_dict(item.aim, "aim"))
+    if item.link_target is not None:
+        line.update(path_to_dict(item.link_target, "aim"))
     if item.destination is not None:
         line.update(path_to_dict(item.destination, "destination"))
     return line
 
 
 def prune(folder: str) -> bool:
-    """Remove empty folders of a backup, and all of it when it holds nothing; tells which.
+    """Remove empty folders of a backup, and the whole if it holds nothing; returns whether so.
 
     Only files that this program writes itself are unlinked, and only when nothing else is left.
     """
@@ -487,7 +487,7 @@ def prune(folder: str) -> bool:
 
 
 def _remove_parent_if_empty(folder: str) -> None:
-    """Remove the folder of all backups of a root, unless others stand in it or it is not ours."""
+    """Remove the folder of all backups of a root, unless others are in it or it is not ours."""
     parent = os.path.dirname(folder)
     if os.path.basename(parent) == FOLDER_NAME:
         _remove_if_empty(parent)
@@ -533,7 +533,7 @@ Way = Callable[[str, str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Restated:
+class StatChange:
     """A file whose stat changed with the hard link that a backup holds to it, and nothing else.
 
     Whoever knows the content of the file with stat ``before`` knows it with ``after``.
@@ -549,7 +549,7 @@ class Preserved:
     """How many files were preserved, what their links changed, and a sentence or ""."""
 
     count: int = 0
-    restated: tuple[Restated, ...] = ()
+    stat_changes: tuple[StatChange, ...] = ()
     note: str = ""
 
 
@@ -600,12 +600,12 @@ def _preserve(
         )
     if mode == BackupMode.FULL and ways == [_copy]:
         _check_space(backup, paths)
-    restated: list[Restated] = []
+    stat_changes: list[StatChange] = []
     missed = 0
     for start in range(0, len(paths), _LINES):
         coming, refused = _coming(backup, paths[start : start + _LINES], mode, tried)
         missed += refused
-        # The manifest first: nothing is to stand in a backup that it does not tell of.
+        # The manifest first: nothing may be in a backup that it does not list.
         backup.record_preserved(_line(one, backup.backup.folder, ways[0]) for one in coming)
         for one in coming:
             if cancel.cancelled:
@@ -619,20 +619,20 @@ def _preserve(
                 continue
             made.append(one.stored)
             if ways == [fs.link]:
-                restated += restated_by_link(one.path, one.before)
+                stat_changes += changed_by_link(one.path, one.before)
     note = f"{missed} files could not be preserved as well." if missed else ""
-    return Preserved(len(made), tuple(restated), note)
+    return Preserved(len(made), tuple(stat_changes), note)
 
 
-def restated_by_link(path: str, before: FileStat | None) -> list[Restated]:
+def changed_by_link(path: str, before: FileStat | None) -> list[StatChange]:
     """What a hard link that came or went since ``before`` changed in the stat of ``path``.
 
-    Empty where nothing stands any more, or something else. Raises OSError.
+    Empty where nothing is there any more, or another file. Raises OSError.
     """
     after = probe.regular(path)
     if before is None or after is None or not moves.same_file(before, after):
         return []
-    return [Restated(path, before, after)]
+    return [StatChange(path, before, after)]
 
 
 def _ways(

@@ -38,7 +38,7 @@ from image_duplicate_finder.removal.plan import (
     no_match,
     refuse,
 )
-from image_duplicate_finder.removal.probe import Above, Folders, Refused
+from image_duplicate_finder.removal.probe import Ancestors, Folders, Refused
 from image_duplicate_finder.settings import RemovalAction
 from image_duplicate_finder.sources import library_of
 
@@ -57,9 +57,9 @@ _REREAD = frozenset({Relation.BYTE_IDENTICAL, Relation.PIXEL_IDENTICAL})
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What stood at the paths of a file and its keeper just before the move.
+    """What was at the paths of a file and its keeper just before the move.
 
-    ``apart``: it is proved that a change of the one does not show in the other.
+    ``apart``: an experiment showed that a change of one does not show in the other.
     """
 
     file: FileStat
@@ -93,22 +93,22 @@ class Checks:
 
     def by_plan(self, item: PlanItem) -> None:
         """Raise Refused when the plan itself breaks a rule: it may not come from make_plan."""
-        wish = item.evidence
-        refusal = refuse(wish, self._plan)
+        evidence = item.evidence
+        refusal = refuse(evidence, self._plan)
         if refusal is None and (
-            wish.keeper.path in self._planned
-            or wish.keeper.stat.identity in self._removed_identities
+            evidence.keeper.path in self._planned
+            or evidence.keeper.stat.identity in self._removed_identities
         ):
-            refusal = keeper_planned(item.path, wish.keeper.path)
+            refusal = keeper_planned(item.path, evidence.keeper.path)
         if refusal is None and self._plan.action not in LINKS:
-            refusal = self._units.torn(wish, self._planned)
+            refusal = self._units.would_split(evidence, self._planned)
         if refusal is not None:
             raise Refused(refusal.reason, refusal.message)
-        contents = wish.file.content, wish.keeper.content
-        if wish.relation != Relation.BYTE_IDENTICAL and not (
-            wish.chosen or self._matches(*contents)
+        contents = evidence.file.content, evidence.keeper.content
+        if evidence.relation != Relation.BYTE_IDENTICAL and not (
+            evidence.chosen or self._matches(*contents)
         ):
-            refusal = no_match(item.path, wish.keeper.path)
+            refusal = no_match(item.path, evidence.keeper.path)
             raise Refused(refusal.reason, refusal.message)
         if self._plan.action not in LINKS:
             self._check_unit(item)
@@ -133,12 +133,12 @@ class Checks:
 
     def place(self, path: str, *, goes: bool = True) -> None:
         """Raise Refused when nothing may be changed where ``path`` really is, or none may go."""
-        above = Above.of(path)
-        if not self._roots.hold(above):
+        above = Ancestors.of(path)
+        if not self._roots.contains(above):
             raise Refused(Reason.OUTSIDE, "It lies outside the scanned folders.")
-        if self._protected.hold(above):
+        if self._protected.contains(above):
             raise Refused(Reason.PROTECTED, "It lies in a protected folder.")
-        if goes and self._only_from and not self._only_from.hold(above):
+        if goes and self._only_from and not self._only_from.contains(above):
             raise Refused(
                 Reason.NOT_CHOSEN, "It is not in one of the folders that files may go from."
             )
@@ -151,7 +151,7 @@ class Checks:
             raise Refused(Reason.LIBRARY, inside(package))
 
     def before(self, item: Item, planned: PlanItem | None) -> Seen:
-        """Look at a file and its keeper just before the move. Raises Refused and OSError.
+        """Check a file and its keeper just before the move. Raises Refused and OSError.
 
         ``planned`` is None for companions.
         """
@@ -161,16 +161,16 @@ class Checks:
                 raise Refused(Reason.CHANGED, "It changed since the plan was made.")
             keeper = None
         else:
-            wish = planned.evidence
-            reread = wish.relation in _REREAD
-            file = _unchanged(wish.file, reread, Reason.GONE, Reason.CHANGED, "It")
-            keeper = self._keeper(wish, reread, file)
+            evidence = planned.evidence
+            reread = evidence.relation in _REREAD
+            file = _unchanged(evidence.file, reread, Reason.GONE, Reason.CHANGED, "It")
+            keeper = self._keeper(evidence, reread, file)
         link = self._targets.link_to(item.path, file.identity)
         if link is not None:
             refusal = led_to(item.path, link)
             raise Refused(refusal.reason, refusal.message)
         apart = keeper is None or self._apart(item, file, keeper)
-        self.place(item.path)  # the last look before the move: folders can become links, too
+        self.place(item.path)  # last before the move: folders can become links, too
         if file.identity in self._keeper_identities:
             raise Refused(
                 Reason.KEEPER_PLANNED, "It was kept for another file that this plan removed."
@@ -190,25 +190,27 @@ class Checks:
             raise Refused(Reason.SAME_FILE, f"It and {item.keeper} are two names of one file.")
         return together is False
 
-    def _keeper(self, wish: Evidence, reread: bool, file: FileStat) -> FileStat:
+    def _keeper(self, evidence: Evidence, reread: bool, file: FileStat) -> FileStat:
         keeper = _unchanged(
-            wish.keeper,
+            evidence.keeper,
             reread,
             Reason.KEEPER_GONE,
             Reason.KEEPER_CHANGED,
-            f"Its keeper {wish.keeper.path}",
+            f"Its keeper {evidence.keeper.path}",
         )
         if keeper.identity == file.identity:
-            raise Refused(Reason.SAME_FILE, f"It and {wish.keeper.path} are two names of one file.")
+            raise Refused(
+                Reason.SAME_FILE, f"It and {evidence.keeper.path} are two names of one file."
+            )
         if keeper.identity in self._removed_identities:
-            refusal = keeper_planned(wish.file.path, wish.keeper.path)
+            refusal = keeper_planned(evidence.file.path, evidence.keeper.path)
             raise Refused(refusal.reason, refusal.message)
-        _check_lasting(wish.keeper.path)
+        _check_lasting(evidence.keeper.path)
         return keeper
 
 
 def after(item: Item, seen: Seen | None) -> None:
-    """Look once more at the keeper after the file has left. Raises Refused and OSError."""
+    """Check the keeper once more after the file has left. Raises Refused and OSError."""
     if item.keeper is None or item.keeper_content is None:
         return
     moved = probe.regular(item.stored)
@@ -230,10 +232,10 @@ def after(item: Item, seen: Seen | None) -> None:
 
 
 def check_keeper(path: str, content: bytes, seen: FileStat | None) -> FileStat:
-    """The stat of a keeper that stands there, readable, with this content. Raises Refused.
+    """The stat of a keeper that is there, readable, with this content. Raises Refused.
 
     It is read wholly only when its stat differs from what was ``seen``, or nothing was. The
-    last look is at the stat, so a change at any moment before is noticed. What a folder that
+    last check is of the stat, so a change at any moment before is noticed. What a folder that
     became a link shows of a backup is no keeper.
     """
     found = probe.regular(path)
@@ -259,7 +261,7 @@ def check_keeper(path: str, content: bytes, seen: FileStat | None) -> FileStat:
 
 def _check_lasting(path: str) -> None:
     """Refuse a keeper that this program itself may take away. Raises OSError too."""
-    if Above.of(path).in_backup():
+    if Ancestors.of(path).in_backup():
         raise Refused(Reason.KEEPER_GONE, f"Its keeper {path} lies in a backup.")
     if probe.is_made_to_show(path):
         raise Refused(
@@ -305,8 +307,8 @@ def look_around(
     stats: dict[str, FileStat] = {}
     identifiers: dict[str, str] = {}
     evidence, roots = list(evidence), list(roots)
-    for wish in evidence:
-        for file in (wish.file, wish.keeper):
+    for each in evidence:
+        for file in (each.file, each.keeper):
             if file.content_identifier is not None:
                 identifiers[file.path] = file.content_identifier
             folders.setdefault(os.path.dirname(file.path), ())
@@ -328,7 +330,7 @@ def look_around(
     led_to = _led_to(evidence, roots if links else ())
     around = Surroundings(folders, stats, identifiers, beside, led_to)
     units = UnitIndex(around)
-    for path in {wish.file.path for wish in evidence}:
+    for path in {each.file.path for each in evidence}:
         for companion in units.paths(path, units.unit(path).companions):
             if companion not in stats and (found := probe.regular(companion)) is not None:
                 stats[companion] = found
@@ -346,11 +348,11 @@ def _led_to(evidence: Iterable[Evidence], roots: Iterable[str]) -> dict[str, str
     """The files to remove that symbolic links lead to, with one such link each."""
     targets = Targets(links_below(roots))
     found: dict[str, str] = {}
-    for wish in evidence:
-        with contextlib.suppress(OSError):  # what cannot be looked at now cannot be removed, too
-            link = targets.link_to(wish.file.path, wish.file.stat.identity)
+    for each in evidence:
+        with contextlib.suppress(OSError):  # what cannot be checked now cannot be removed either
+            link = targets.link_to(each.file.path, each.file.stat.identity)
             if link is not None:
-                found[wish.file.path] = link
+                found[each.file.path] = link
     return found
 
 

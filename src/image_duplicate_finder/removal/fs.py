@@ -181,7 +181,7 @@ def _rename_by_link(source: str, target: str) -> None:
     except OSError as error:
         if error.errno not in _NOT_SUPPORTED | {errno.EPERM}:
             raise
-        if os.path.lexists(target):  # FAT and the like: all that is left is to look first
+        if os.path.lexists(target):  # FAT and the like: all that is left is to check first
             raise FileExistsError(
                 errno.EEXIST, os.strerror(errno.EEXIST), source, None, target
             ) from error
@@ -196,9 +196,9 @@ def link(source: str, target: str) -> None:
     os.link(source, target, follow_symlinks=False)
 
 
-def symlink(aim: str, path: str) -> None:
-    """Make ``path`` a symbolic link to ``aim``."""
-    os.symlink(aim, path)
+def symlink(target: str, path: str) -> None:
+    """Make ``path`` a symbolic link to ``target``."""
+    os.symlink(target, path)
 
 
 def readlink(path: str) -> str:
@@ -260,7 +260,7 @@ def chmod(path: str, mode: int) -> None:
 
 
 def touch(path: str) -> bool:
-    """Move the time of a file's inode change, and nothing else; tells whether it was allowed.
+    """Move the time of a file's inode change, and nothing else; returns whether it was allowed.
 
     Windows keeps no such time.
     """
@@ -294,13 +294,13 @@ def mounts() -> str:
 
 
 def volume_numbers(path: str) -> tuple[int, int]:
-    """The device number of a path, and the number of its file system (0 where none is told)."""
+    """The device number of a path, and the number of its file system (0 where unknown)."""
     device = os.stat(path).st_dev
     return device, os.statvfs(path).f_fsid if hasattr(os, "statvfs") else 0
 
 
 def volume_uuid(device: int) -> str:
-    """The UUID or serial number of the volume on a device; empty where it is not told."""
+    """The UUID or serial number of the volume on a device; empty where unknown."""
     if sys.platform == "win32":
         return f"{device:x}"
     try:
@@ -376,7 +376,7 @@ def set_attribute(path: str, name: str, value: bytes) -> None:
 
 
 def set_metadata(path: str, wanted: dict[str, Any], source: str | None = None) -> None:
-    """Give a file the metadata that :func:`metadata` told, as far as volume and rights allow.
+    """Give a file the metadata that :func:`metadata` read, as far as volume and rights allow.
 
     ``source`` is the file it was copied from: macOS copies its attributes and access lists
     from there, which Python cannot read out.

@@ -76,9 +76,9 @@ class Item:
     ``content`` is its BLAKE3 hash, ``size`` its bytes. ``metadata`` holds mode, owner, times,
     extended attributes and the number of hard links. ``keeper`` is None for companions, whose
     ``kind`` is ``video`` or ``sidecar`` instead of ``picture``. A file that took over metadata is
-    ``merged``: stored is the file as it was, and its keeper is what stands in its place. A sidecar
-    that was not there before is ``written``: stored is a copy of it. ``aim`` is what a symbolic
-    link at ``path`` says. ``destination`` is where an undo put the file or is putting it.
+    ``merged``: stored is the file as it was, and its keeper is what is in its place. A sidecar
+    that was not there before is ``written``: stored is a copy of it. ``link_target`` is the target
+    of a symbolic link at ``path``. ``destination`` is where an undo put the file or is putting it.
     ``folder_before`` and ``folder_after`` are the folder's mtime_ns around the removal, to
     bring that back too. ``adopted`` items come from a manifest that anyone may have written.
     """
@@ -98,7 +98,7 @@ class Item:
     relation: Relation | None = None
     group: int = 0
     kind: str = "picture"
-    aim: str | None = None
+    link_target: str | None = None
     folder_before: int | None = None
     folder_after: int | None = None
     destination: str | None = None
@@ -373,8 +373,8 @@ class Journal:
         with self.atomic():
             self._db.executemany("DELETE FROM item WHERE id = ?", [(id_,) for id_ in gone])
 
-    def hand_over(self, items: Iterable[Item], run: int) -> None:
-        """Let items belong to another run from now on."""
+    def move_to_run(self, items: Iterable[Item], run: int) -> None:
+        """Items belong to another run from now on."""
         self.update_items(replace(item, run=run) for item in items)
 
     # Reading
@@ -521,7 +521,7 @@ def _to_row(item: Item) -> tuple[Any, ...]:
         item.relation,
         item.group,
         item.kind,
-        _encode(item.aim),
+        _encode(item.link_target),
         item.folder_before,
         item.folder_after,
         _encode(item.destination),
@@ -579,6 +579,7 @@ def _item_of(row: tuple[Any, ...]) -> Item | DamagedRow:
     values["relation"] = None if values["relation"] is None else Relation(values["relation"])
     values["metadata"] = json.loads(values["metadata"])
     values["adopted"] = bool(values["adopted"])
-    for name in ("path", "stored", "keeper", "aim", "destination", "note"):
+    values["link_target"] = values.pop("aim")
+    for name in ("path", "stored", "keeper", "link_target", "destination", "note"):
         values[name] = _decode(values[name])
     return Item(**values)

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from image_duplicate_finder.model import BACKUP_MARKER_NAME, FileStat
 from image_duplicate_finder.removal import fs, moves, probe
 from image_duplicate_finder.removal.journal import MERGED, WRITTEN, Item, Journal, State
-from image_duplicate_finder.removal.moves import Where, put_back, taken
+from image_duplicate_finder.removal.moves import Where, restore, taken
 from image_duplicate_finder.removal.plan import Reason
 from image_duplicate_finder.removal.probe import Refused
 from image_duplicate_finder.settings import RemovalAction
@@ -46,7 +46,7 @@ _NO_TRACE_HERE = frozenset(
 )  # fmt: skip
 
 
-def aim_of(path: str, keeper: str) -> str:
+def link_target_of(path: str, keeper: str) -> str:
     """What a relative symbolic link at ``path`` has to say to lead to ``keeper``."""
     return os.path.relpath(
         os.path.join(fs.realpath(os.path.dirname(keeper)), os.path.basename(keeper)),
@@ -68,10 +68,10 @@ class ToLink:
         moves.move(item.path, item.stored, item, seen)
         fs.rename(link, item.path)
 
-    def put_back(self, item: Item, place: str) -> None:
+    def restore(self, item: Item, place: str) -> None:
         """See :class:`.Method`."""
         if probe.status(place) is None:
-            put_back(item, place)
+            restore(item, place)
             _untrace(item)
             return
         link = moves.link_of(place, item)
@@ -81,7 +81,7 @@ class ToLink:
         if not is_ours(item, link):
             fs.rename(link, place)
             raise taken(place)
-        put_back(item, place)
+        restore(item, place)
         self._discard(item, link, place)
         _untrace(item)
 
@@ -106,7 +106,7 @@ class ToLink:
 
     @staticmethod
     def _make(item: Item, link: str) -> None:
-        """Make the link under its temporary name and look whether it is what it should be."""
+        """Make the link under its temporary name and check that it is what it should be."""
         keeper = item.keeper or ""
         try:
             if item.action == RemovalAction.HARDLINK:
@@ -115,7 +115,7 @@ class ToLink:
                 fs.reflink(keeper, link)
             else:
                 _trace(item)
-                fs.symlink(item.aim or "", link)
+                fs.symlink(item.link_target or "", link)
         except OSError as error:
             if error.errno in _NO_LINKS_HERE:
                 raise Refused(
@@ -135,7 +135,7 @@ class ToLink:
 
     @staticmethod
     def _discard(item: Item, link: str, place: str) -> None:
-        """Remove a link of ours that is not in use; its bytes stand elsewhere."""
+        """Remove a link of ours that is not in use; its bytes are elsewhere."""
         found = fs.lstat(link)
         begun_or_one_of_two = found.st_size == 0 or found.st_nlink > 1
         if begun_or_one_of_two or is_ours(item, link):
@@ -162,14 +162,14 @@ class ToWritten:
     """A sidecar that was not there before; ``stored`` is a copy, made first."""
 
     def remove(self, item: Item, seen: FileStat) -> None:
-        """See :class:`.Method`. What goes is that there was none."""
+        """See :class:`.Method`. Removing it again restores that there was none."""
         if not moves.same_file(seen, FileStat.of(fs.lstat(item.stored))):
             raise Refused(Reason.CHANGED, "Its copy was changed while it was being written.")
         fs.rename(moves.link_of(item.path, item), item.path)
         if not probe.holds(item.path, item.content):
             raise Refused(Reason.CHANGED, "It was changed while it was being written.")
 
-    def put_back(self, item: Item, place: str) -> None:
+    def restore(self, item: Item, place: str) -> None:
         """See :class:`.Method`."""
         if place == item.path and probe.status(place) is not None:
             if not is_ours(item, place):
@@ -211,7 +211,7 @@ def _drop(path: str) -> None:
 
 
 def is_ours(item: Item, path: str) -> bool:
-    """Whether what this item put there stands at ``path``, with nothing of its own in it.
+    """Whether ``path`` is what this item put there, with nothing else in it.
 
     An adopted item may never have made one: a symbolic link is its own only where the file that
     it leads to says so, and another file only with the very content.
@@ -223,11 +223,11 @@ def is_ours(item: Item, path: str) -> bool:
         return False
     if stat_bits.S_ISLNK(found.st_mode):
         return (
-            item.aim is not None
-            and fs.readlink(path) == item.aim
+            item.link_target is not None
+            and fs.readlink(path) == item.link_target
             and (not item.adopted or _traced(item, path))
         )
-    if not stat_bits.S_ISREG(found.st_mode) or item.aim is not None:
+    if not stat_bits.S_ISREG(found.st_mode) or item.link_target is not None:
         return False
     if probe.holds(path, item.content):
         return True

@@ -55,11 +55,11 @@ class Method(Protocol):
     def remove(self, item: Item, seen: FileStat) -> None:
         """Bring the file that was ``seen`` at ``item.path`` to ``item.stored``."""
 
-    def put_back(self, item: Item, place: str) -> None:
-        """Bring it from ``item.stored`` to ``place``, where nothing may stand."""
+    def restore(self, item: Item, place: str) -> None:
+        """Bring it from ``item.stored`` to ``place``, which must be free."""
 
     def settle(self, item: Item, place: str) -> Where:
-        """Tidy up after an interrupted :meth:`remove` or :meth:`put_back`; say where it is."""
+        """Tidy up after an interrupted :meth:`remove` or :meth:`restore`; say where it is."""
 
 
 class ToBackup:
@@ -69,17 +69,17 @@ class ToBackup:
         """See :class:`Method`."""
         move(item.path, item.stored, item, seen)
 
-    def put_back(self, item: Item, place: str) -> None:
+    def restore(self, item: Item, place: str) -> None:
         """See :class:`Method`."""
-        put_back(item, place)
+        restore(item, place)
 
     def settle(self, item: Item, place: str) -> Where:
         """See :class:`Method`."""
         return settle(item, place)
 
 
-def put_back(item: Item, place: str) -> None:
-    """Move a stored file to ``place``; refuses to replace what stands there."""
+def restore(item: Item, place: str) -> None:
+    """Move a stored file to ``place``; refuses to replace what is there."""
     if probe.status(item.stored) is None:
         raise Refused(Reason.GONE, f"It is no longer in the backup: {item.stored} is missing.")
     if probe.status(place) is not None:
@@ -94,7 +94,7 @@ def put_back(item: Item, place: str) -> None:
 
 
 def taken(place: str) -> Refused:
-    """The refusal to put a file where another one stands now."""
+    """The refusal to put a file where another one is now."""
     return Refused(
         Reason.TAKEN,
         f"Something else stands at {place} now. It can be restored under a new name.",
@@ -112,7 +112,7 @@ def aside_of(path: str, item: Item) -> str:
 
 
 def link_of(path: str, item: Item) -> str:
-    """The temporary name beside ``path`` of a link that will stand there, or stood there."""
+    """The temporary name beside ``path`` of a link that will be there, or was."""
     return _temporary(path, item, "link")
 
 
@@ -124,7 +124,7 @@ def _temporary(path: str, item: Item, what: str) -> str:
 def move(source: str, target: str, item: Item, seen: FileStat) -> None:
     """Bring the file that was ``seen`` at ``source`` to ``target``, which must not exist.
 
-    Raises Refused when what stood at ``source`` was another file (it is put back), and OSError.
+    Raises Refused when ``source`` was another file (it is put back), and OSError.
     A file of an adopted backup is copied, so that it is this user's own with nothing but what
     its item says, and no other name of it stays elsewhere.
     """
@@ -208,7 +208,7 @@ def settle(item: Item, place: str) -> Where:
     if probe.holds(place, item.content) and probe.holds(stored, item.content):
         if probe.one_entry(place, stored):  # someone made its folder a way into the backup
             return Where.PLACE
-        # Two steps of a rename without the system's help, or a copy whose source still stands.
+        # Two steps of a rename without the system's help, or a copy whose source is still there.
         fs.unlink(stored)
     if probe.status(stored) is not None:
         return Where.STORED
@@ -269,7 +269,7 @@ class ToTrash:
     """The file goes to the system's trash."""
 
     def remove(self, item: Item, seen: FileStat) -> None:
-        """See :class:`Method`. Afterwards ``item.stored`` is the safety line."""
+        """See :class:`Method`. Afterwards ``item.stored`` is the safety link."""
         try:
             fs.link(item.path, item.stored)
         except OSError as error:
@@ -287,13 +287,13 @@ class ToTrash:
         if probe.status(item.path) is not None:
             raise Refused(Reason.SYSTEM, "The system's trash did not take it.")
 
-    def put_back(self, item: Item, place: str) -> None:
+    def restore(self, item: Item, place: str) -> None:
         """See :class:`Method`."""
         if probe.status(place) is not None:
             raise taken(place)
         trashed = find(item)
         if probe.status(item.stored) is not None:
-            put_back(item, place)
+            restore(item, place)
             if trashed is not None:  # the second name of the same file
                 fs.unlink(trashed)
                 _forget(trashed)
@@ -323,7 +323,7 @@ class ToTrash:
 
 
 def surely_in_trash(items: Iterable[Item]) -> list[Item]:
-    """Those whose safety line is not needed any more: the trash has them, also after a power cut.
+    """Those whose safety link can be released: the trash has them, even after a power cut.
 
     Raises OSError when the disk does not say so.
     """
@@ -336,7 +336,7 @@ def surely_in_trash(items: Iterable[Item]) -> list[Item]:
         fs.sync_all()
         return counted
     names = _names_by_identity(counted)
-    # Without its note a file cannot be found again, once the safety line is gone.
+    # Without its note a file cannot be found again, once the safety link is gone.
     found = [(i, name) for i in counted if (name := names.get((*_identity(i), i.path)))]
     folders: set[str] = set()
     for _, name in found:
@@ -366,7 +366,7 @@ def _identity(item: Item) -> tuple[int, int]:
 def _names_by_identity(items: Iterable[Item]) -> dict[tuple[int, int, str], str]:
     """All files in the trash cans that these items may have gone to; each can is listed once.
 
-    By device, inode and the path that the note tells.
+    By device, inode and the path in the note.
     """
     cans = {can: top for item in items for can, top in _cans(item.path)}
     wanted = {_identity(item) for item in items}
@@ -391,7 +391,7 @@ def _files_in(can: str) -> list[str]:
 def find(item: Item) -> str | None:
     """Where the freedesktop.org trash keeps the file; None on other systems or when gone.
 
-    By inode while the safety line stands, else by original path and content. Raises Refused
+    By inode while the safety link exists, else by original path and content. Raises Refused
     when what it keeps under that path has other bytes now.
     """
     held = probe.status(item.stored)

@@ -1,4 +1,4 @@
-"""The plan: the exact list of removals with the evidence that each stands on. Pure.
+"""The plan: the exact list of removals with the evidence that each depends on. Pure.
 
 What cannot be removed safely becomes a :class:`Refusal` with its reason. Applying a plan checks
 everything again on the disk; nothing here is trusted there.
@@ -69,7 +69,7 @@ class PlanFile:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One stored match that a removal stands on: ``keeper`` shows what ``file`` shows.
+    """One stored match that a removal depends on: ``keeper`` shows what ``file`` shows.
 
     The keeper is the witness: a file that stays and has a verified match of its own with ``file``,
     or the same bytes. ``chosen``: it has none, but a person saw both and chose to remove just this
@@ -160,7 +160,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What stands beside the files of a plan, from :func:`.checks.look_around`.
+    """What lies beside the files of a plan, from :func:`.checks.look_around`.
 
     ``folders`` maps a folder to its names, ``beside`` to the paths in folders of labels that a
     training set keeps beside it; ``stats`` has the files among them that may be
@@ -186,43 +186,42 @@ def make_plan(
     refused: Iterable[Refusal] = (),
     merges: Iterable[Merge] = (),
 ) -> Plan:
-    """Turn the wish to remove into a plan; the result does not depend on anything but this.
+    """Turn evidence into a plan; the result does not depend on anything but this.
 
-    ``roots``, ``protected`` and ``only_from`` are absolute, normalised folders. A file that
-    comes with several keepers takes the first that may be used. Where two wishes stand on each
-    other's file, both are refused. ``refused`` are files that the caller refuses already. Of
-    ``merges`` those are left out whose keeper or all of whose sources stay out of the plan; where
-    the plan makes links, all are.
+    ``roots``, ``protected`` and ``only_from`` are absolute, normalised folders. A file with
+    several keepers takes the first that stays. ``refused`` are files that the caller refuses
+    already. ``merges`` are left out where their keeper or all of their sources are not in the plan,
+    and always where the plan makes links.
     """
     around = surroundings or Surroundings()
     draft = Plan("", action, tuple(roots), tuple(protected), tuple(only_from), ())
     refusals = {refusal.path: refusal for refusal in refused}
-    wishes: dict[str, list[Evidence]] = {}
-    for wish in evidence:
-        refusal = refuse(wish, draft)
-        link = around.links.get(wish.file.path)
+    candidates: dict[str, list[Evidence]] = {}
+    for each in evidence:
+        refusal = refuse(each, draft)
+        link = around.links.get(each.file.path)
         if refusal is None and link is not None:
-            refusal = led_to(wish.file.path, link)
+            refusal = led_to(each.file.path, link)
         if refusal is None:
-            wishes.setdefault(wish.file.path, []).append(wish)
+            candidates.setdefault(each.file.path, []).append(each)
         else:
-            refusals.setdefault(wish.file.path, refusal)
+            refusals.setdefault(each.file.path, refusal)
 
-    planned = {path: found[0].file for path, found in wishes.items()}
+    planned = {path: found[0].file for path, found in candidates.items()}
     identities = {file.stat.identity for file in planned.values()}
     accepted: dict[str, Evidence] = {}
-    for path, found in wishes.items():
+    for path, found in candidates.items():
         usable = [
-            wish
-            for wish in found
-            if wish.keeper.path not in planned and wish.keeper.stat.identity not in identities
+            each
+            for each in found
+            if each.keeper.path not in planned and each.keeper.stat.identity not in identities
         ]
         if usable:
             accepted[path] = usable[0]
         else:
             refusals.setdefault(path, keeper_planned(path, found[0].keeper.path))
     if action in LINKS:  # the path stays in use, so nothing is orphaned
-        items = [PlanItem(wish, number) for number, wish in enumerate(accepted.values())]
+        items = [PlanItem(each, number) for number, each in enumerate(accepted.values())]
     else:
         items = _with_units(accepted, refusals, around)
     kept = {item.path for item in items}
@@ -300,9 +299,9 @@ def root_of(path: str, roots: Iterable[str]) -> str | None:
     return max(holding, key=len, default=None)
 
 
-def refuse(wish: Evidence, plan: Plan) -> Refusal | None:
+def refuse(evidence: Evidence, plan: Plan) -> Refusal | None:
     """What the rules say of one removal by itself, without looking at the disk."""
-    file, keeper, path = wish.file, wish.keeper, wish.file.path
+    file, keeper, path = evidence.file, evidence.keeper, evidence.file.path
 
     def refusal(reason: Reason, message: str) -> Refusal:
         return Refusal(path, reason, message)
@@ -334,12 +333,12 @@ def refuse(wish: Evidence, plan: Plan) -> Refusal | None:
         return refusal(
             Reason.SAME_FILE, f"It is the same file as {keeper.path} under another name."
         )
-    if wish.relation == Relation.BYTE_IDENTICAL and file.content != keeper.content:
+    if evidence.relation == Relation.BYTE_IDENTICAL and file.content != keeper.content:
         return refusal(
             Reason.NO_MATCH, f"Its bytes are not those of {keeper.path}. Scan the folder again."
         )
     if plan.action in LINKS:
-        if wish.relation != Relation.BYTE_IDENTICAL:
+        if evidence.relation != Relation.BYTE_IDENTICAL:
             return refusal(
                 Reason.LINK,
                 "A link shows the keeper's bytes, so only byte-identical files become one.",
@@ -354,22 +353,22 @@ def refuse(wish: Evidence, plan: Plan) -> Refusal | None:
 def _with_units(
     accepted: dict[str, Evidence], refusals: dict[str, Refusal], around: Surroundings
 ) -> list[PlanItem]:
-    """Items with companions and unit numbers; files whose unit would be torn are refused."""
+    """Items with companions and unit numbers; files whose unit would be split are refused."""
     index = UnitIndex(around)
-    while torn := {
+    while split := {
         path: refusal
-        for path, wish in accepted.items()
-        if (refusal := index.torn(wish, accepted)) is not None
+        for path, evidence in accepted.items()
+        if (refusal := index.would_split(evidence, accepted)) is not None
     }:
-        for path, refusal in torn.items():
+        for path, refusal in split.items():
             refusals.setdefault(path, refusal)
             del accepted[path]
 
     numbers: dict[str, int] = {}
     claimed: set[str] = set()
-    keepers = {wish.keeper.path for wish in accepted.values()}
+    keepers = {evidence.keeper.path for evidence in accepted.values()}
     items = []
-    for path, wish in accepted.items():
+    for path, evidence in accepted.items():
         partners = index.partners(path)
         number = numbers.get(path, len(numbers))
         for other in (path, *partners):
@@ -377,7 +376,7 @@ def _with_units(
         found = index.companions(path, accepted, keepers)
         companions = tuple(c for c in found if c.path not in claimed)
         claimed.update(c.path for c in companions)
-        items.append(PlanItem(wish, numbers[path], companions))
+        items.append(PlanItem(evidence, numbers[path], companions))
     return sorted(items, key=lambda item: item.unit)
 
 
@@ -408,12 +407,12 @@ class UnitIndex:
         """The RAW or camera picture of the same shot, as paths."""
         return self.paths(path, self.unit(path).partners)
 
-    def torn(self, wish: Evidence, planned: Mapping[str, object]) -> Refusal | None:
-        """Why removing this file would tear its unit apart, or None."""
-        path = wish.file.path
+    def would_split(self, evidence: Evidence, planned: Mapping[str, object]) -> Refusal | None:
+        """Why removing this file would split its unit, or None."""
+        path = evidence.file.path
         partners = self.partners(path)
         for partner in partners:
-            if partner == wish.keeper.path:
+            if partner == evidence.keeper.path:
                 return Refusal(
                     path, Reason.UNIT, f"It and {partner} are RAW and picture of one shot."
                 )
@@ -425,7 +424,7 @@ class UnitIndex:
                     "kept or removed together.",
                 )
         videos = self._own_videos(path, planned)
-        if videos and not self.unit(wish.keeper.path).films:
+        if videos and not self.unit(evidence.keeper.path).films:
             return Refusal(
                 path,
                 Reason.UNIT,

@@ -197,15 +197,15 @@ def _score(values: dict[str, Any]) -> float:
 
 
 def _item_to_dict(item: PlanItem) -> dict[str, Any]:
-    wish = item.evidence
+    evidence = item.evidence
     return {
         "unit": item.unit,
-        "group": wish.group,
-        "relation": wish.relation.value,
-        "score": wish.score,
-        "words": wish.words,
-        "file": _file_to_dict(wish.file),
-        "keeper": _file_to_dict(wish.keeper),
+        "group": evidence.group,
+        "relation": evidence.relation.value,
+        "score": evidence.score,
+        "words": evidence.words,
+        "file": _file_to_dict(evidence.file),
+        "keeper": _file_to_dict(evidence.keeper),
         "companions": [
             {**path_to_dict(c.path), "kind": c.kind, "stat": _stat_to_dict(c.stat)}
             for c in item.companions

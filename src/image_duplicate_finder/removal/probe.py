@@ -32,7 +32,7 @@ _NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 
 class Refused(Exception):
-    """A file stays where it is; ``reason`` and the message tell why. Never leaves removal."""
+    """A file stays where it is; ``reason`` and the message say why. Never leaves removal."""
 
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
@@ -41,7 +41,7 @@ class Refused(Exception):
 
 
 def status(path: str) -> os.stat_result | None:
-    """The status of whatever stands at ``path``, links not followed; None for nothing."""
+    """The status of whatever is at ``path``, links not followed; None for nothing."""
     try:
         return fs.lstat(path)
     except OSError as error:
@@ -87,7 +87,7 @@ def read_content(path: str) -> tuple[bytes, FileStat]:
 
 
 def holds(path: str, content: bytes) -> bool:
-    """Whether a regular file with just this content stands at ``path`` and can be read."""
+    """Whether ``path`` is a regular file with exactly this content that can be read."""
     try:
         return regular(path) is not None and read_content(path)[0] == content
     except Refused:
@@ -108,21 +108,21 @@ def check_readable(path: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Above:
+class Ancestors:
     """The real folders above a path at this moment: their paths, and device and inode of each."""
 
     paths: tuple[str, ...]
     identities: frozenset[tuple[int, int]]
 
     @classmethod
-    def of(cls, path: str) -> Above:
-        """Look at the folders above ``path``, all links resolved. Raises OSError."""
+    def of(cls, path: str) -> Ancestors:
+        """The folders above ``path``, all links resolved. Raises OSError."""
         paths = tuple(ancestors(fs.realpath(os.path.dirname(path))))
         found = [fs.stat(folder) for folder in paths]
         return cls(paths, frozenset((status.st_dev, status.st_ino) for status in found))
 
     @classmethod
-    def in_folder(cls, folder: str) -> Above:
+    def of_folder(cls, folder: str) -> Ancestors:
         """The same for what would be put into ``folder``, which need not exist yet."""
         paths = tuple(ancestors(fs.realpath(folder)))
         found = [there for path in paths if (there := _followed(path)) is not None]
@@ -142,7 +142,7 @@ class Above:
 def is_made_to_show(path: str) -> bool:
     """Whether a file is a picture that this program made to show it, and may delete any time."""
     folder, name = os.path.split(path)
-    return is_unmarked_entry(os.path.basename(folder), name) or Above.of(path).in_cache()
+    return is_unmarked_entry(os.path.basename(folder), name) or Ancestors.of(path).in_cache()
 
 
 class Folders:
@@ -164,10 +164,10 @@ class Folders:
     def __bool__(self) -> bool:
         return bool(self._paths)
 
-    def hold(self, above: Above) -> bool:
+    def contains(self, ancestors: Ancestors) -> bool:
         """Whether what has these folders above it lies in one of the set."""
-        return any(folder in self._paths for folder in above.paths) or not (
-            above.identities.isdisjoint(self._identities)
+        return any(folder in self._paths for folder in ancestors.paths) or not (
+            ancestors.identities.isdisjoint(self._identities)
         )
 
 
@@ -182,8 +182,8 @@ def ancestors(folder: str) -> list[str]:
 def one_entry(path: str, other: str) -> bool:
     """Whether two paths lead to one entry of one folder, so that unlinking one unlinks both.
 
-    True as well where that cannot be told from two links of a file: nothing may be unlinked
-    then. Raises OSError.
+    Also true where it cannot be distinguished from two links of a file: then nothing may be
+    unlinked. Raises OSError.
     """
     mine, theirs = regular(path), regular(other)
     if mine is None or theirs is None:
@@ -201,7 +201,7 @@ def one_storage(path: str, other: str) -> bool:
     another identity for each way that leads to it. So ``path`` is touched: its permissions are
     set to what they are, which moves the time of its inode change. Where that moves the other's
     as well, twice, it is the same file. False where this system or these rights do not allow
-    the experiment; :func:`.checks.after` looks again once the file has left. Raises OSError.
+    the experiment; :func:`.checks.after` checks again once the file has left. Raises OSError.
     """
     return touched_together(path, other) is True
 
@@ -245,7 +245,7 @@ _ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
 class Same(Enum):
-    """Whether two looks were at one volume."""
+    """Whether two paths were on one volume."""
 
     YES = "yes"
     NO = "no"
@@ -254,7 +254,7 @@ class Same(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A mounted volume, as far as the system tells.
+    """A mounted volume, as far as the system reports it.
 
     ``mount`` is the mount point, ``inside`` the folder of the volume that is mounted there,
     ``source`` what is mounted; ``uuid`` and ``number`` identify the file system, ``device`` is
@@ -306,7 +306,7 @@ def same(then: Volume, now: Volume) -> Same:
 
 
 def same_drive(one: Volume, other: Volume) -> bool:
-    """Whether two looks were surely at one file system, wherever it was mounted."""
+    """Whether both are surely one file system, wherever it was mounted."""
     if one.kind != other.kind or one.inside != other.inside:
         return False
     if one.uuid and other.uuid:

@@ -27,15 +27,15 @@ from image_duplicate_finder.removal.apply import (
     as_before,
     as_refused,
     folders_of,
-    give_back,
-    let_go_of_trashed,
     method_of,
+    release_trash_links,
+    roll_back,
     sync,
 )
 from image_duplicate_finder.removal.backup import (
     Preserved,
-    Restated,
     RunBackup,
+    StatChange,
     not_in_manifest,
     preserve,
     prune,
@@ -59,14 +59,14 @@ from image_duplicate_finder.removal.undo import (
     finish_purge,
     no_copies,
     purge,
-    put_back_with_folder_time,
+    restore_with_folder_time,
     settle_unit,
 )
 from image_duplicate_finder.settings import BackupMode, RemovalAction
 from image_duplicate_finder.store.lock import LibraryLock
 
 Prove = Callable[[Sequence[Evidence]], Sequence[Evidence | Refusal]]
-"""For each wish what scans of the library knew of its two files, or why it is not believed."""
+"""For each piece of evidence what scans knew of its two files, or why it is not believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +74,10 @@ class Report:
     """What one apply or undo did.
 
     ``done`` are the files that were removed or restored, ``skipped`` those that stayed where
-    they were, with reasons. ``stopped`` tells that the user stopped it before the end.
+    they were, with reasons. ``stopped`` means that the user stopped it before the end.
     ``preserved`` counts further files that the backup holds without taking space, or as copies.
-    ``restated`` lets a library keep what it knows of those. ``merged`` are the files that took over
-    metadata. ``notes`` are sentences for people.
+    ``stat_changes`` let a library keep what it knows of those. ``merged`` are the files that took
+    over metadata. ``notes`` are sentences for people.
     """
 
     run: int
@@ -85,7 +85,7 @@ class Report:
     skipped: tuple[Refusal, ...]
     stopped: bool = False
     preserved: int = 0
-    restated: tuple[Restated, ...] = ()
+    stat_changes: tuple[StatChange, ...] = ()
     notes: tuple[str, ...] = ()
     merged: tuple[Item, ...] = ()
 
@@ -119,7 +119,7 @@ class Remover:
     Safe to use from several threads and processes: what changes files takes the library's lock
     and raises LibraryBusy when a scan or another removal holds it longer than ``wait`` seconds.
     Everything that changes files first settles what a crash left behind. ``matches(content,
-    keeper content)`` tells whether a keeper has a match of its own with a file; it is asked for
+    keeper content)`` says whether a keeper has a match of its own with a file; it is asked for
     all but equal contents, before a removal and before a purge.
     """
 
@@ -201,7 +201,7 @@ class Remover:
                 (*merging.skipped, *application.skipped),
                 not finished,
                 sum(found.count for found in preserved),
-                tuple(line for found in preserved for line in found.restated),
+                tuple(line for found in preserved for line in found.stat_changes),
                 (*recovered, *(found.note for found in preserved if found.note)),
                 tuple(merging.done),
             )
@@ -220,7 +220,7 @@ class Remover:
 
         Where another file has taken a place, the item is skipped, or with ``rename`` restored
         under a new name beside it. What the disk damaged is not put back; ``copies`` helps to
-        tell where its bytes are whole. Raises NotFound and LibraryBusy.
+        say where its bytes are intact. Raises NotFound and LibraryBusy.
         """
         with self._working("an undo") as journal:
             recover(journal, self._matches)
@@ -242,7 +242,7 @@ class Remover:
                 tuple(restoration.done),
                 (*restoration.skipped, *damaged_rows(journal, run)),
                 not finished,
-                restated=dropped.restated,
+                stat_changes=dropped.stat_changes,
                 notes=tuple(notes),
             )
 
@@ -413,7 +413,7 @@ def recover(journal: Journal, matches: checks.Matches) -> RecoveryReport:
         settled = _settle(journal, unit, matches)
         lines += [_line(before, after) for before, after in zip(unit, settled, strict=True)]
     for run in interrupted:
-        held = let_go_of_trashed(journal, _with_safety_lines(journal.items(run.id)))
+        held = release_trash_links(journal, _with_safety_links(journal.items(run.id)))
         journal.update_items(item for item in held if item.state == State.MOVED)
     for number in sorted(touched):
         for backup in journal.backups(number):
@@ -442,7 +442,7 @@ def _settle(journal: Journal, unit: Sequence[Item], matches: checks.Matches) -> 
     except OSError:
         return list(unit)  # nothing is certain; the next start looks again
     journal.update_items(settled)
-    return let_go_of_trashed(journal, settled)
+    return release_trash_links(journal, settled)
 
 
 def _finish_or_return(unit: Sequence[Item]) -> list[Item]:
@@ -454,7 +454,7 @@ def _finish_or_return(unit: Sequence[Item]) -> list[Item]:
             return [replace(item, state=State.MOVED) for item in unit]
     except (Refused, OSError):
         pass  # not certain enough to finish: back, or left for the next start
-    return [give_back(item) for item in unit]
+    return [roll_back(item) for item in unit]
 
 
 def _finish_undo(unit: Sequence[Item]) -> list[Item]:
@@ -463,7 +463,7 @@ def _finish_undo(unit: Sequence[Item]) -> list[Item]:
             place = item.destination or item.path
             if method_of(item).settle(item, place) == Where.STORED:
                 check_stored(item)
-                put_back_with_folder_time(item)
+                restore_with_folder_time(item)
     except (Refused, OSError):
         pass
     return settle_unit(unit)
@@ -505,8 +505,8 @@ def _elsewhere(places: Places, unit: Sequence[Item]) -> bool:
     return False
 
 
-def _with_safety_lines(items: Iterable[Item]) -> list[Item]:
-    """Items in the trash whose safety line outlived a crash, as they were before its end."""
+def _with_safety_links(items: Iterable[Item]) -> list[Item]:
+    """Items in the trash whose safety link outlived a crash, as they were before its end."""
     return [
         replace(item, state=State.MOVED)
         for item in items

@@ -30,11 +30,11 @@ from image_duplicate_finder.removal.apply import (
 )
 from image_duplicate_finder.removal.backup import (
     MANIFEST_NAME,
-    Restated,
     RunBackup,
+    StatChange,
+    changed_by_link,
     preserved_files,
     prune,
-    restated_by_link,
 )
 from image_duplicate_finder.removal.checks import Matches
 from image_duplicate_finder.removal.journal import (
@@ -49,7 +49,7 @@ from image_duplicate_finder.removal.links import is_ours
 from image_duplicate_finder.removal.moves import Where, taken
 from image_duplicate_finder.removal.plan import Reason, Refusal
 from image_duplicate_finder.removal.probe import (
-    Above,
+    Ancestors,
     Refused,
     Same,
     Volume,
@@ -81,7 +81,7 @@ class Places:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._standing: dict[tuple[int, Volume], bool] = {}
+        self._present: dict[tuple[int, Volume], bool] = {}
 
     def check(self, item: Item) -> None:
         """Raise Refused where ``item.path`` would lead to another volume; OSError.
@@ -100,7 +100,7 @@ class Places:
             return
         then = recorded_for(os.path.join(folder, "."), volumes) or volumes[0]
         answer = same(then, volume_of(folder))
-        if answer == Same.NO or (answer == Same.UNKNOWN and not self._stand(item, then)):
+        if answer == Same.NO or (answer == Same.UNKNOWN and not self._keepers_found(item, then)):
             raise self._away(item, then.mount)
 
     @staticmethod
@@ -111,10 +111,10 @@ class Places:
             f"until then it stays in the backup as {item.stored}.",
         )
 
-    def _stand(self, item: Item, volume: Volume) -> bool:
-        """Where the system cannot tell: whether what was kept on the volume stands there."""
+    def _keepers_found(self, item: Item, volume: Volume) -> bool:
+        """Where the system cannot tell: whether what was kept on the volume is there."""
         key = item.run, volume
-        if key not in self._standing:
+        if key not in self._present:
             kept = {
                 other.keeper: other.keeper_content
                 for other in self._journal.items(item.run)
@@ -123,8 +123,8 @@ class Places:
                 and is_inside(other.keeper, volume.mount)
             }
             asked = list(islice(kept.items(), _KEEPERS_ASKED))
-            self._standing[key] = any(probe.holds(path, content) for path, content in asked)
-        return self._standing[key]
+            self._present[key] = any(probe.holds(path, content) for path, content in asked)
+        return self._present[key]
 
 
 def damaged_rows(journal: Journal, run: int) -> list[Refusal]:
@@ -144,7 +144,7 @@ def damaged_rows(journal: Journal, run: int) -> list[Refusal]:
 class Restoration:
     """One undo of a run, wholly or in part.
 
-    ``rename`` gives new names where one is taken; ``copies`` tells which files the library
+    ``rename`` gives new names where one is taken; ``copies`` gives the files that the library
     knows to have a content.
     """
 
@@ -191,13 +191,13 @@ class Restoration:
         self.journal.update_items(
             replace(item, state=State.UNDOING) for unit in prepared for item in unit
         )
-        outcomes = [self._put_back(unit) for unit in prepared]
+        outcomes = [self._restore_unit(unit) for unit in prepared]
         items = [item for unit in outcomes for item in unit]
         restored = [item for item in items if item.state == State.RESTORED]
         with contextlib.suppress(OSError):  # then a power cut may undo the undo; nothing is lost
             sync(f for f in folders_of(restored) if probe.status(f) is not None)
         self.journal.update_items(items)
-        self._tell_manifests(restored)
+        self._record_restored(restored)
         self.done += restored
 
     def _prepare(self, unit: list[Item]) -> list[Item] | None:
@@ -225,7 +225,7 @@ class Restoration:
         return replace(item, destination=place)
 
     def _check_stored(self, item: Item) -> None:
-        """As :func:`check_stored`; of a damaged file it is told where its bytes are whole."""
+        """As :func:`check_stored`; a refusal of a damaged file says where its bytes are intact."""
         try:
             check_stored(item)
         except Refused as refused:
@@ -268,11 +268,11 @@ class Restoration:
             if found is not None and any(like.startswith(f"{k}{os.sep}") for k in kept):
                 fs.chmod(path, found.st_mode & bits)
 
-    def _put_back(self, unit: list[Item]) -> list[Item]:
+    def _restore_unit(self, unit: list[Item]) -> list[Item]:
         """Put one unit back, or leave all of it where it was."""
         try:
             for item in unit:
-                put_back_with_folder_time(item)
+                restore_with_folder_time(item)
         except (Refused, OSError) as error:
             outcome = settle_unit(unit)
             refused = as_refused(error)
@@ -284,7 +284,7 @@ class Restoration:
             return outcome
         return [replace(item, state=State.RESTORED) for item in unit]
 
-    def _tell_manifests(self, items: Sequence[Item]) -> None:
+    def _record_restored(self, items: Sequence[Item]) -> None:
         for backup in self.backups:
             inside = [i for i in items if i.stored.startswith(backup.folder + os.sep)]
             manifest = os.path.join(backup.folder, MANIFEST_NAME)
@@ -320,7 +320,7 @@ def check_stored(item: Item) -> None:
     )
 
 
-def put_back_with_folder_time(item: Item) -> None:
+def restore_with_folder_time(item: Item) -> None:
     """Bring a file to its destination; its folder gets back the time it had before.
 
     The folder's time comes back only when nothing else happened in it since the removal.
@@ -333,7 +333,7 @@ def put_back_with_folder_time(item: Item) -> None:
         and place == item.path
         and fs.lstat(folder).st_mtime_ns == item.folder_after
     )
-    method_of(item).put_back(item, place)
+    method_of(item).restore(item, place)
     if untouched and item.folder_before is not None:
         with contextlib.suppress(OSError):  # a nicety that must not fail the undo
             fs.set_times(folder, fs.lstat(folder).st_atime_ns, item.folder_before)
@@ -342,7 +342,7 @@ def put_back_with_folder_time(item: Item) -> None:
 def settle_unit(unit: Sequence[Item]) -> list[Item]:
     """After a failed or interrupted undo: all of a unit restored, or all of it back in store.
 
-    What came back from the system's trash stays in its place, though: its safety line is gone.
+    What came back from the system's trash stays in its place, though: its safety link is gone.
     Items keep ``undoing`` when the disk does not answer, for the next start to settle.
     """
     outcome = []
@@ -371,7 +371,7 @@ def _state_in_store(item: Item, where: Where) -> State:
 
 
 PURGE_BATCH = 256
-"""Units whose keepers are looked at together, just before their files go."""
+"""Units whose keepers are checked together, just before their files go."""
 
 
 _HELD = (State.MOVED, State.TRASHED, State.MISSING, *UNSETTLED)
@@ -381,14 +381,14 @@ _HELD = (State.MOVED, State.TRASHED, State.MISSING, *UNSETTLED)
 class PurgeReport:
     """``freed`` bytes by deleting ``purged`` files for good; ``kept`` ones with reasons.
 
-    ``restated`` lets a library keep what it knows of files that a hard link preserved.
+    ``stat_changes`` lets a library keep what it knows of files that a hard link preserved.
     """
 
     run: int
     purged: int
     freed: int
     kept: tuple[Refusal, ...]
-    restated: tuple[Restated, ...] = ()
+    stat_changes: tuple[StatChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,7 +397,7 @@ class Dropped:
 
     freed: int = 0
     kept: tuple[Refusal, ...] = ()
-    restated: tuple[Restated, ...] = ()
+    stat_changes: tuple[StatChange, ...] = ()
 
 
 def purge(
@@ -416,7 +416,7 @@ def purge(
         if chosen is None or item.id in chosen
     ]
     kept: list[Refusal] = []
-    restated: list[Restated] = []
+    stat_changes: list[StatChange] = []
     ordered = sorted(wanted, key=lambda item: (item.unit, item.id))
     units = [list(found) for _, found in groupby(ordered, key=lambda item: item.unit)]
     purged, freed = 0, 0
@@ -439,13 +439,13 @@ def purge(
         dropped = _drop(journal.backups(run), without_keeper)
         freed += dropped.freed
         kept += dropped.kept
-        restated += dropped.restated
+        stat_changes += dropped.stat_changes
     for backup in journal.backups(run):
         try:
             prune(backup.folder)
         except OSError as error:
             kept.append(Refusal(backup.folder, Reason.SYSTEM, as_refused(error).message))
-    return PurgeReport(run, purged, freed, tuple(kept), tuple(restated))
+    return PurgeReport(run, purged, freed, tuple(kept), tuple(stat_changes))
 
 
 def drop_preserved(journal: Journal, run: int) -> Dropped:
@@ -460,13 +460,13 @@ def drop_preserved(journal: Journal, run: int) -> Dropped:
 
 def _drop(backups: Sequence[BackupFolder], without_keeper: bool) -> Dropped:
     kept: list[Refusal] = []
-    restated: list[Restated] = []
-    freed = sum(_purge_preserved(each, without_keeper, kept, restated) for each in backups)
-    return Dropped(freed, tuple(kept), tuple(restated))
+    stat_changes: list[StatChange] = []
+    freed = sum(_purge_preserved(each, without_keeper, kept, stat_changes) for each in backups)
+    return Dropped(freed, tuple(kept), tuple(stat_changes))
 
 
 def finish_purge(unit: Sequence[Item], journal: Journal, matches: Matches) -> list[Item]:
-    """Go on with the purge of a unit that a crash cut off: looked at again, as at its start.
+    """Go on with the purge of a unit that a crash cut off, checked again as at its start.
 
     What has no keeper by now stays, also where the person had insisted: that was said of the
     files as they were then.
@@ -490,7 +490,9 @@ def _delete(item: Item) -> Item:
     try:
         found = probe.status(item.stored)
         if found is None:
-            if not Above.of(item.stored).in_backup():  # its drive is away, or the person moved it
+            if not Ancestors.of(
+                item.stored
+            ).in_backup():  # its drive is away, or the person moved it
                 return replace(item, state=State.MOVED, note="Its backup is not there now.")
             return replace(item, state=State.PURGED)
         stat = probe.regular(item.stored)
@@ -511,9 +513,9 @@ def _delete(item: Item) -> Item:
 
 
 def _may_be_last(unit: Sequence[Item], journal: Journal, matches: Matches) -> Refused | None:
-    """Why a unit's bytes may be the last of their picture, or None when a keeper stands.
+    """Why a unit's bytes may be the last of their picture, or None when a keeper is there.
 
-    Companions have no keeper of their own, so all pictures of their unit are looked at,
+    Companions have no keeper of their own, so all pictures of their unit are checked,
     whichever of its files are to go.
     """
     first = unit[0]
@@ -528,7 +530,7 @@ def _without_keeper(unit: Sequence[Item], matches: Matches) -> Refused | None:
     A keeper counts only with a match of its own, whatever the removal said that it was.
     """
     if all(item.kind == WRITTEN for item in unit):
-        return None  # the file itself stands in its place, and a copy of it goes
+        return None  # the file itself is in its place, and a copy of it goes
     if all(item.keeper is None for item in unit):
         return Refused(Reason.NO_MATCH, "No keeper of it is known; it stays.")
     for item in unit:
@@ -582,12 +584,12 @@ def _freed_by(item: Item) -> int:
 
 
 def _purge_preserved(
-    backup: BackupFolder, without_keeper: bool, kept: list[Refusal], restated: list[Restated]
+    backup: BackupFolder, without_keeper: bool, kept: list[Refusal], stat_changes: list[StatChange]
 ) -> int:
-    """Delete preserved files whose originals stand unchanged; returns the freed bytes.
+    """Delete preserved files whose originals are unchanged; returns the freed bytes.
 
     The others may be the last and are added to ``kept``; originals whose stat changed with the
-    unlinked name are added to ``restated``.
+    unlinked name are added to ``stat_changes``.
     """
     freed = 0
     for path, original in preserved_files(backup):
@@ -599,7 +601,7 @@ def _purge_preserved(
                 size = fs.lstat(path)
                 fs.unlink(path)
                 freed += size.st_size if size.st_nlink == 1 else 0
-                restated += restated_by_link(original, before)
+                stat_changes += changed_by_link(original, before)
             else:
                 kept.append(
                     Refusal(
