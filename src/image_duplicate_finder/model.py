@@ -551,9 +551,13 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A keeper and its members (file ids), each matched directly against the keeper."""
+    """A keeper and its members (file ids), each matched directly against the keeper.
+
+    ``chosen``: a person chose the keeper.
+    """
 
     kind: GroupKind
     keeper: int
     keep_reasons: tuple[Message, ...]
     members: tuple[Member, ...]
+    chosen: bool = False

@@ -97,7 +97,10 @@ class MemberView:
 
 @dataclass(frozen=True, slots=True)
 class GroupView:
-    """A group as it is shown: the keeper with its reasons, then the members."""
+    """A group as it is shown: the keeper with its reasons, then the members.
+
+    ``chosen``: a person chose the keeper.
+    """
 
     id: int
     scan: int
@@ -105,6 +108,7 @@ class GroupView:
     keeper: FileView
     keep_reasons: tuple[Message, ...]
     members: tuple[MemberView, ...]
+    chosen: bool = False
 
     @property
     def reasons(self) -> tuple[str, ...]:

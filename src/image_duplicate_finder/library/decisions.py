@@ -144,19 +144,18 @@ class Decisions(Groups):
         Remembered by content, so it survives renames. Returns the numbers of what is left of
         the group.
         """
-        from image_duplicate_finder.scan.groups import as_member
+        from image_duplicate_finder.scan.groups import with_members
 
         view = self.group(group)
         chosen = {member.file.id for member in view.members} if files is None else set(files)
         gone = [member for member in view.members if member.file.id in chosen]
         left = [member for member in view.members if member.file.id not in chosen]
-        parts = [Group(view.kind, view.keeper.id, view.keep_reasons, tuple(map(as_member, left)))]
         with self.one_decision(view.scan, DecisionKind.NOT_DUPLICATES) as facts:
             facts.files += len(gone)
             self._store.decisions.dismiss(
                 (view.keeper.content, member.file.content) for member in gone
             )
-            return self._replace(group, parts if left else [])
+            return self._replace(group, [with_members(view, left)] if left else [])
 
     def remove(self, paths: Paths) -> int:
         """Take the files at or below ``paths`` out of the latest scan; returns how many.
@@ -182,7 +181,7 @@ class Decisions(Groups):
 
     def _without(self, group: GroupView, gone: Collection[int], claims: MeasuredClaims) -> None:
         """Write a group anew without the files ``gone``."""
-        from image_duplicate_finder.scan.groups import as_member, grouped_anew
+        from image_duplicate_finder.scan.groups import grouped_anew, with_members
 
         files = [group.keeper, *(member.file for member in group.members)]
         staying = [file for file in files if file.id not in gone]
@@ -191,9 +190,8 @@ class Decisions(Groups):
         if group.keeper.id in gone:
             self._replace(group.id, grouped_anew(group.kind, staying, claims))
             return
-        members = [as_member(m) for m in group.members if m.file.id not in gone]
-        part = Group(group.kind, group.keeper.id, group.keep_reasons, tuple(members))
-        self._replace(group.id, [part] if members else [])
+        members = [member for member in group.members if member.file.id not in gone]
+        self._replace(group.id, [with_members(group, members)] if members else [])
 
     def dismissed(self) -> list[DismissedPair]:
         """Pairs that a person said are not duplicates, the latest first."""

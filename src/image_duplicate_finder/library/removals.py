@@ -148,7 +148,7 @@ class Removals(OpenLibrary):
                 Reason.CHANGED,
                 "It or its keeper does not hold what the plan says. Make a new plan.",
             )
-        standing = self._store.groups.stands(wish.group, keeper.id, file.id)
+        standing = self._store.groups.keeper_match(wish.group, keeper.id, file.id)
         if not (file if standing is None else standing).removable:
             return Refusal(path, Reason.PROTECTED, "Nothing is removed from where it lies.")
         same = file.content == keeper.content
@@ -229,7 +229,7 @@ class Removals(OpenLibrary):
             file, keeper = known.get(wish.file.path), known.get(wish.keeper.path)
             if file is None or keeper is None:
                 return None
-            standing = self._store.groups.stands(wish.group, keeper.id, file.id)
+            standing = self._store.groups.keeper_match(wish.group, keeper.id, file.id)
             scans.add(None if standing is None else standing.scan)
         return scans.pop() if len(scans) == 1 else None
 

@@ -105,7 +105,7 @@ class Arranged:
 
 def arranged_in(store: Store, scan: int, kinds: Sequence[GroupKind]) -> Arranged:
     """What a person arranged in the groups that a scan has now."""
-    keepers = store.groups.keepers_for(scan, CHOSEN, kinds)
+    keepers = store.groups.chosen_keepers(scan, kinds)
     return Arranged(keepers, store.groups.places(scan) if keepers else {})
 
 
@@ -153,7 +153,7 @@ def _apart(
     return [store.groups.get(part) for part in parts]
 
 
-CHOSEN = KeepReason.CHOSEN()
+_CHOSEN = KeepReason.CHOSEN()
 
 # How many files in turn are compared with all that is left of a group, before only identical
 # files among the rest are looked for: time must not grow with the square of a group.
@@ -205,12 +205,10 @@ def split(group: GroupView, files: Collection[int], claims: Claims) -> Regrouped
             "All files but the kept one are chosen, so nothing would be left to split them from."
         )
     here = {None, group.keeper.id, *(member.file.id for member in staying)}
-    rest = Group(
-        group.kind,
-        group.keeper.id,
-        group.keep_reasons,
-        tuple(
-            as_member(member if member.witness in here else replace(member, selected=False))
+    rest = with_members(
+        group,
+        (
+            member if member.witness in here else replace(member, selected=False)
             for member in staying
         ),
     )
@@ -219,8 +217,18 @@ def split(group: GroupView, files: Collection[int], claims: Claims) -> Regrouped
     return Regrouped((rest, *apart), tuple(each for each in leaving if each.id not in held))
 
 
-def as_member(view: MemberView) -> Member:
-    """A member as it was stored."""
+def with_members(group: GroupView, members: Iterable[MemberView]) -> Group:
+    """The group with some of its members, as it is stored."""
+    return Group(
+        group.kind,
+        group.keeper.id,
+        group.keep_reasons,
+        tuple(map(_as_member, members)),
+        group.chosen,
+    )
+
+
+def _as_member(view: MemberView) -> Member:
     return Member(
         file=view.file.id,
         relation=view.relation,
@@ -260,7 +268,9 @@ def _star(
         if (match := matches.get(file.id)) is not None
     ]
     left = [file for file in others if file.id not in matches]
-    return (Group(kind, keeper.id, (CHOSEN,), tuple(members)) if members else None), left
+    if not members:
+        return None, left
+    return Group(kind, keeper.id, (_CHOSEN,), tuple(members), chosen=True), left
 
 
 def grouped_anew(kind: GroupKind, files: Sequence[FileView], claims: Claims) -> list[Group]:

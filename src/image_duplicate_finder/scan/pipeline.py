@@ -127,7 +127,7 @@ def read_and_compare(
     # Imported here since they load NumPy, OpenCV and more, for which nobody waits who looks again
     # at a folder that did not change.
     from image_duplicate_finder.executors.engine import open_executor
-    from image_duplicate_finder.scan.groups import CHOSEN, Preview, publish_groups
+    from image_duplicate_finder.scan.groups import Preview, publish_groups
     from image_duplicate_finder.scan.matching import find_look_alikes, find_matches
     from image_duplicate_finder.scan.verification import look_closer
 
@@ -148,4 +148,4 @@ def read_and_compare(
         find_look_alikes(store, scan, contents, settings)
     publish_groups(store, scan, settings, found)
     store.scans.finish(scan, ScanState.DONE, basis=basis)
-    store.scans.take_the_place_of_earlier(scan, CHOSEN)
+    store.scans.supersede_earlier(scan)

@@ -91,8 +91,8 @@ def insert_groups(connection: sqlite3.Connection, scan: int, groups: Iterable[Gr
     first = 1 if row is None else row[0] + 1
     sizes = _sizes(connection, [member.file for group in groups for member in group.members])
     connection.executemany(
-        "INSERT INTO grouping (id, scan, kind, keeper, reasons, members, bytes, newest, score)"
-        " VALUES (?,?,?,?,?,?,?,?,?)",
+        "INSERT INTO grouping (id, scan, kind, keeper, reasons, members, bytes, newest, score,"
+        " chosen) VALUES (?,?,?,?,?,?,?,?,?,?)",
         (
             (
                 id,
@@ -104,6 +104,7 @@ def insert_groups(connection: sqlite3.Connection, scan: int, groups: Iterable[Gr
                 sum(sizes[member.file][0] for member in group.members),
                 max((sizes[member.file][1] for member in group.members), default=0),
                 min((member.score for member in group.members), default=1.0),
+                int(group.chosen),
             )
             for id, group in enumerate(groups, first)
         ),

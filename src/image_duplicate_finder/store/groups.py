@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from image_duplicate_finder.bulk import BulkGroup
 from image_duplicate_finder.errors import NotFound
-from image_duplicate_finder.messages import Message, from_json, to_json
+from image_duplicate_finder.messages import Message, from_json
 from image_duplicate_finder.model import FileStat, Group, GroupKind, Lack, Relation
 from image_duplicate_finder.results import (
     Facets,
@@ -41,7 +41,7 @@ _FILE_COLUMNS = (
 )
 
 
-class Standing(NamedTuple):
+class KeeperMatch(NamedTuple):
     """A member of a group of ``scan``, beside the keeper that it was asked for with.
 
     ``chosen``: it is no copy, but a person selected just this file for removal.
@@ -49,6 +49,16 @@ class Standing(NamedTuple):
 
     scan: int
     removable: bool
+    chosen: bool
+
+
+class _Head(NamedTuple):
+    """A row of ``grouping``."""
+
+    scan: int
+    kind: GroupKind
+    keeper: int
+    reasons: tuple[Message, ...]
     chosen: bool
 
 
@@ -179,15 +189,17 @@ class GroupStore:
 
     def get_many(self, ids: Sequence[int]) -> list[GroupView]:
         """Groups in the order of ``ids``; ids that do not exist are left out."""
-        heads: dict[int, tuple[int, GroupKind, int, tuple[Message, ...]]] = {}
+        heads: dict[int, _Head] = {}
         members: dict[int, list[tuple[int, tuple[Any, ...]]]] = {}
         connection = self._database.connection
         for part in slices(ids):
             for row in connection.execute(
-                f"SELECT id, scan, kind, keeper, reasons FROM grouping WHERE id IN ({marks(part)})",
+                "SELECT id, scan, kind, keeper, reasons, chosen FROM grouping"
+                f" WHERE id IN ({marks(part)})",
                 part,
             ):
-                heads[row[0]] = (row[1], GroupKind(row[2]), row[3], from_json(row[4]))
+                reasons = from_json(row[4])
+                heads[row[0]] = _Head(row[1], GroupKind(row[2]), row[3], reasons, bool(row[5]))
             for row in connection.execute(
                 "SELECT grouping, file, relation, description, transform, mirrored, overlap, score,"
                 " selected, decided, witness, lacks, detail, differences"
@@ -200,28 +212,29 @@ class GroupStore:
         return [
             GroupView(
                 id=group,
-                scan=heads[group][0],
-                kind=heads[group][1],
-                keeper=files[heads[group][0], heads[group][2]],
-                keep_reasons=heads[group][3],
+                scan=head.scan,
+                kind=head.kind,
+                keeper=files[head.scan, head.keeper],
+                keep_reasons=head.reasons,
                 members=tuple(
-                    _member(files[heads[group][0], file], values)
+                    _member(files[head.scan, file], values)
                     for file, values in members.get(group, [])
                 ),
+                chosen=head.chosen,
             )
             for group in ids
-            if group in heads
+            if (head := heads.get(group)) is not None
         ]
 
     def _files(
         self,
-        heads: dict[int, tuple[int, GroupKind, int, tuple[Message, ...]]],
+        heads: dict[int, _Head],
         members: dict[int, list[tuple[int, tuple[Any, ...]]]],
     ) -> dict[tuple[int, int], FileView]:
         wanted: dict[int, set[int]] = {}
-        for group, (scan, _, keeper, _) in heads.items():
-            wanted.setdefault(scan, set()).update(
-                [keeper, *(file for file, _ in members.get(group, []))]
+        for group, head in heads.items():
+            wanted.setdefault(head.scan, set()).update(
+                [head.keeper, *(file for file, _ in members.get(group, []))]
             )
         return {
             (scan, view.id): view
@@ -256,15 +269,25 @@ class GroupStore:
         scans = set(found.values())
         return scans.pop() if len(scans) == 1 and len(found) == len(wanted) else None
 
-    def keepers_for(
-        self, scan: int, reason: Message, kinds: Sequence[GroupKind]
-    ) -> list[tuple[GroupKind, int]]:
-        """The keepers of a scan's groups of these kinds that are kept for this reason alone."""
-        return keepers_for(self._database.connection, scan, reason, kinds)
+    def chosen_keepers(self, scan: int, kinds: Sequence[GroupKind]) -> list[tuple[GroupKind, int]]:
+        """The keepers that a person chose in a scan's groups of these kinds."""
+        rows = self._database.connection.execute(
+            "SELECT kind, keeper FROM grouping WHERE scan = ? AND chosen"
+            f" AND kind IN ({marks(kinds_of(kinds))}) ORDER BY id",
+            (scan, *kinds_of(kinds)),
+        )
+        return [(GroupKind(kind), keeper) for kind, keeper in rows]
 
     def places(self, scan: int, file: int | None = None) -> dict[tuple[GroupKind, int], int]:
-        """In which group of each kind the files of a scan stand, or one of them."""
-        return places_in(self._database.connection, scan, file)
+        """In which group of each kind the files of a scan are, or one of them."""
+        only = "" if file is None else " WHERE file = ?2"
+        rows = self._database.connection.execute(
+            "SELECT kind, file, id FROM (SELECT kind, keeper AS file, id FROM grouping"
+            " WHERE scan = ?1 UNION ALL SELECT kind, file, grouping FROM member"
+            f" JOIN grouping ON grouping.id = member.grouping WHERE scan = ?1){only}",
+            (scan,) if file is None else (scan, file),
+        )
+        return {(GroupKind(kind), found): group for kind, found, group in rows}
 
     def scanned(self, paths: Collection[str]) -> dict[str, FileView]:
         """The files at these paths as scans saw them, by path; those in no scan are left out.
@@ -295,8 +318,8 @@ class GroupStore:
             )
         return found
 
-    def stands(self, group: int, keeper: int, file: int) -> Standing | None:
-        """How a file stands beside a keeper in a group, all by number; None where it does not."""
+    def keeper_match(self, group: int, keeper: int, file: int) -> KeeperMatch | None:
+        """What a file is beside the keeper of a group, all by number; None if it is no member."""
         row = self._database.connection.execute(
             "SELECT grouping.scan, coalesce(removable, 0),"
             " kind <> 'duplicates' AND selected AND decided FROM grouping"
@@ -306,7 +329,7 @@ class GroupStore:
             " WHERE grouping.id = ? AND keeper = ? AND member.file = ?",
             (group, keeper, file),
         ).fetchone()
-        return None if row is None else Standing(row[0], bool(row[1]), bool(row[2]))
+        return None if row is None else KeeperMatch(row[0], bool(row[1]), bool(row[2]))
 
     def select(self, members: Iterable[tuple[int, int]], selected: bool) -> int:
         """Select or unselect (group, file) members; returns how many changed.
@@ -470,29 +493,3 @@ def choose_again(connection: sqlite3.Connection, scan: int, choices: Iterable[Ch
         " AND (NOT ?1 OR keeper = ?4 AND (kind = 'duplicates' OR NOT ?5)))",
         [(each.selected, each.file, scan, each.keeper, each.copy) for each in choices],
     )
-
-
-def keepers_for(
-    connection: sqlite3.Connection, scan: int, reason: Message, kinds: Sequence[GroupKind]
-) -> list[tuple[GroupKind, int]]:
-    """The keepers of a scan's groups of these kinds that are kept for this reason alone."""
-    rows = connection.execute(
-        "SELECT kind, keeper FROM grouping WHERE scan = ? AND reasons = ?"
-        f" AND kind IN ({marks(kinds_of(kinds))}) ORDER BY id",
-        (scan, to_json([reason]), *kinds_of(kinds)),
-    )
-    return [(GroupKind(kind), keeper) for kind, keeper in rows]
-
-
-def places_in(
-    connection: sqlite3.Connection, scan: int, file: int | None = None
-) -> dict[tuple[GroupKind, int], int]:
-    """In which group of each kind the files of a scan stand, or one of them."""
-    only = "" if file is None else " WHERE file = ?2"
-    rows = connection.execute(
-        "SELECT kind, file, id FROM (SELECT kind, keeper AS file, id FROM grouping"
-        " WHERE scan = ?1 UNION ALL SELECT kind, file, grouping FROM member"
-        f" JOIN grouping ON grouping.id = member.grouping WHERE scan = ?1){only}",
-        (scan,) if file is None else (scan, file),
-    )
-    return {(GroupKind(kind), found): group for kind, found, group in rows}

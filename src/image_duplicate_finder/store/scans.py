@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from image_duplicate_finder.errors import NotFound
 from image_duplicate_finder.grouping import Content
 from image_duplicate_finder.keeping import KeepFacts
-from image_duplicate_finder.messages import Message, to_json
 from image_duplicate_finder.model import Failure
 from image_duplicate_finder.results import ScanRecord, ScanState
 from image_duplicate_finder.settings import ScanSettings
@@ -84,27 +83,27 @@ class ScanStore:
                 (scan, time.time(), earlier),
             )
             self.finish(scan, ScanState.DONE)
-            self._stand_for([scan], earlier)
+            self._redirect([scan], earlier)
 
-    def take_the_place_of_earlier(self, scan: int, chosen: Message) -> None:
-        """Let a finished scan stand for the earlier ones of its roots with its settings.
+    def supersede_earlier(self, scan: int) -> None:
+        """Let a finished scan supersede the earlier ones of its roots with its settings.
 
-        Otherwise a folder that is looked at every night would fill the library. Those in which a
-        person selected something, or keeps a file for the reason ``chosen``, stay as they are.
+        Otherwise a folder that is scanned every night would fill the library. Those in which a
+        person selected something, or chose a keeper, stay as they are.
         """
         with self._database.atomic() as connection:
             untouched = connection.execute(
                 "SELECT earlier.id FROM scan JOIN scan earlier ON earlier.id < scan.id"
                 " AND earlier.roots = scan.roots AND earlier.settings = scan.settings"
                 " WHERE scan.id = ? AND earlier.same_as IS NULL AND NOT EXISTS"
-                " (SELECT 1 FROM grouping WHERE grouping.scan = earlier.id AND (reasons = ?"
+                " (SELECT 1 FROM grouping WHERE grouping.scan = earlier.id AND (chosen"
                 " OR EXISTS (SELECT 1 FROM member WHERE grouping = grouping.id AND decided = 1)))",
-                (scan, to_json([chosen])),
+                (scan,),
             ).fetchall()
-            self._stand_for([earlier for (earlier,) in untouched], scan)
+            self._redirect([earlier for (earlier,) in untouched], scan)
 
-    def _stand_for(self, others: Sequence[int], scan: int) -> None:
-        """Drop what other scans have of their own: whoever asks for them gets ``scan``."""
+    def _redirect(self, others: Sequence[int], scan: int) -> None:
+        """Drop what other scans have of their own, and redirect from them to ``scan``."""
         for other in others:
             for table in ("scan_file", "scan_failure", "grouping", "look_alikes"):
                 self._database.connection.execute(f"DELETE FROM {table} WHERE scan = ?", (other,))

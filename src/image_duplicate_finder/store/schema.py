@@ -257,6 +257,18 @@ MIGRATIONS: tuple[str, ...] = (
         '(grouping, position, file, relation, description,')
         WHERE way_back LIKE 'INSERT INTO member (%'
     """,
+    # Whether a person chose the keeper, also where undoing brings a group back; it was known by its
+    # only reason.
+    """
+    ALTER TABLE grouping ADD COLUMN chosen INTEGER NOT NULL DEFAULT 0;
+    UPDATE grouping SET chosen = 1 WHERE reasons = '[["keep.chosen"]]';
+    UPDATE decision_step SET way_back = replace(replace(replace(way_back,
+        '["chosen by you"]', '[["keep.chosen"]]'),
+        'INSERT INTO grouping (', 'INSERT INTO grouping (chosen, '), ' VALUES (', ' VALUES (1, ')
+        WHERE way_back LIKE 'INSERT INTO grouping (%' AND
+        (way_back LIKE '%''["chosen by you"]''%' OR way_back LIKE '%''[["keep.chosen"]]''%');
+    CREATE INDEX grouping_chosen ON grouping (scan) WHERE chosen
+    """,
 )
 
 

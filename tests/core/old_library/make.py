@@ -118,10 +118,14 @@ def main(target: str) -> None:
             (group.id, m.file.id) for m in group.members if m.file.path.endswith("half.jpg")
         )
         sixth_group = _group_of(library, "sixth.jpg")
-        before = described(library.all_groups(1))
+        before = [described(library.all_groups(1))]
         library.split(sixth_group.id, [m.file.id for m in sixth_group.members[:2]])
+        for _ in range(2):  # undoing the second brings back a group with a chosen keeper
+            before.append(described(library.all_groups(1)))
+            third = _group_of(library, "third.jpg")
+            library.choose_keeper(third.id, third.members[0].file.id)
         seen = {
-            "before_the_last_decision": before,
+            "before_decisions": before,
             "groups": described(library.all_groups(1)),
             "dismissed": [[p.first_path, p.second_path] for p in library.dismissed()],
             "failures": [[e.path, e.stage, e.message] for e in library.failures(1)],
