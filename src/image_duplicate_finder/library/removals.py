@@ -6,47 +6,51 @@ import json
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from image_duplicate_finder.additions import MERGEABLE, holds_then, lacking, with_additions
 from image_duplicate_finder.discover import clean_roots
 from image_duplicate_finder.discover.beside import Beside, beside
 from image_duplicate_finder.errors import UsageError
-from image_duplicate_finder.library.opened import OpenLibrary, Paths
 from image_duplicate_finder.model import GroupKind, Metadata, Relation
 from image_duplicate_finder.progress import CancelToken, Progress, silent
 from image_duplicate_finder.relations import PRESELECTABLE
 from image_duplicate_finder.removal import (
-    BACKUP_FOLDER_NAME,
-    BackupInfo,
     Evidence,
-    Item,
     Merge,
-    Offer,
     Plan,
     PlanFile,
     PurgeReport,
     Reason,
     Refusal,
+    Remover,
     Report,
-    Run,
     StatChange,
+    State,
     VerifyReport,
-    find_backups,
     look_around,
     make_plan,
     no_match,
-    places_for,
-    root_of,
 )
 from image_duplicate_finder.removal.plan import LINKS
 from image_duplicate_finder.results import FileView, GroupQuery, GroupView, MemberView, ScanRecord
 from image_duplicate_finder.settings import BackupMode, RemovalAction
+from image_duplicate_finder.store import Store
+
+Paths = Iterable[str | os.PathLike[str]]
 
 _PLACES = "backup_places"
 
 
-class Removals(OpenLibrary):
-    """Plans, applies, undoes and purges removals."""
+class Removals:
+    """Plans, applies, undoes and purges removals of one library.
+
+    :class:`.Library` says what each method does. ``remover`` does what needs no groups.
+    """
+
+    def __init__(self, store: Store, folder: Path, *, wait: float) -> None:
+        self._store = store
+        self.remover = Remover(folder, wait=wait, matches=self._matches)
 
     def plan(
         self,
@@ -57,16 +61,7 @@ class Removals(OpenLibrary):
         only_from: Paths = (),
         merge_metadata: bool = False,
     ) -> Plan:
-        """What would be removed: the selected members of a scan's groups, with refusals.
-
-        ``query`` restricts it to some groups, ``only_from`` to files below some folders. What
-        has no verified match of its own with its keeper is refused; so is what only contains
-        another picture or looks like it, unless a person selected just that file. With
-        ``merge_metadata`` keepers take over dates, places, ratings, keywords, titles, descriptions
-        and names of people that they lack, from the files that go and from their sidecars; members
-        that hold nothing else that their keeper lacks go then, too.
-        Nothing is touched.
-        """
+        """See :meth:`.Library.plan`."""
         record = self._store.scans.get(scan)
         merge_metadata = merge_metadata and action not in LINKS
         chosen = replace(query or GroupQuery(), selected_only=not merge_metadata)
@@ -172,11 +167,7 @@ class Removals(OpenLibrary):
         progress: Progress = silent,
         cancel: CancelToken | None = None,
     ) -> Report:
-        """Carry out a plan: each file is checked once more, then moved into a backup.
-
-        What cannot be removed safely stays and is reported. Raises RemovalRefused when nothing
-        can be done, LibraryBusy while a scan or another removal runs.
-        """
+        """See :meth:`.Library.apply`."""
         scan = self._scan_of(plan)
         # A plan of groups that are not there (any more), or are changed by hand, may not tell
         # what was protected: then all that ever was is.
@@ -191,7 +182,7 @@ class Removals(OpenLibrary):
         place = None if backup_dir is None else os.path.abspath(backup_dir)
         self._note_place(place)
         try:
-            report = self._remover.apply(
+            report = self.remover.apply(
                 self._told(plan),
                 prove=self._prove,
                 mode=mode,
@@ -204,7 +195,7 @@ class Removals(OpenLibrary):
             self._note_stat_changes(report.stat_changes)
             return report
         finally:
-            self._note_gone(run.id for run in self._remover.history()[:1])
+            self._note_gone(run.id for run in self.remover.history()[:1])
 
     def _told(self, plan: Plan) -> Plan:
         """The plan with what scans and sidecars tell today in place of what its merges say."""
@@ -253,13 +244,9 @@ class Removals(OpenLibrary):
         progress: Progress = silent,
         cancel: CancelToken | None = None,
     ) -> Report:
-        """Put back what a run removed, or only some of its items.
-
-        A file whose place is taken stays in the backup, or comes back under a new name with
-        ``rename``. Raises NotFound and LibraryBusy.
-        """
+        """See :meth:`.Library.undo`."""
         try:
-            report = self._remover.undo(
+            report = self.remover.undo(
                 run,
                 items,
                 rename=rename,
@@ -275,83 +262,16 @@ class Removals(OpenLibrary):
     def purge(
         self, run: int, items: Sequence[int] | None = None, *, without_keeper: bool = False
     ) -> PurgeReport:
-        """Delete a run's backup, or some of its items, for good. Ask the person first.
-
-        What has no keeper any more stays, unless ``without_keeper`` says otherwise. Raises
-        NotFound and LibraryBusy.
-        """
-        report = self._remover.purge(run, items, without_keeper=without_keeper)
+        """See :meth:`.Library.purge`."""
+        report = self.remover.purge(run, items, without_keeper=without_keeper)
         self._note_stat_changes(report.stat_changes)
         return report
 
-    def offer(self, folder: str | os.PathLike[str]) -> Offer:
-        """What taking over a backup would bring back, and below which folder. Raises NotFound."""
-        return self._remover.offer(os.path.realpath(folder))
-
-    def adopt(
-        self,
-        folder: str | os.PathLike[str],
-        progress: Progress = silent,
-        *,
-        roots: Paths = (),
-        names: Paths = (),
-    ) -> int:
-        """Take over a backup that this library does not know; returns its number as a run.
-
-        Its files come back only below ``roots``, which the person confirmed, and hidden files
-        and what programs start by themselves only if they are among ``names``. A backup of this
-        library that was moved needs neither: it goes back to where it came from. From then on it
-        can be undone and purged like the library's own. Raises NotFound for a folder that is no
-        backup or holds nothing any more, RemovalRefused when nothing in it was confirmed, and
-        LibraryBusy.
-        """
-        return self._remover.adopt(
-            os.path.realpath(folder),
-            progress,
-            roots=[os.path.abspath(root) for root in roots],
-            names=[os.path.abspath(name) for name in names],
-        )
-
-    def strange_backups(self, folders: Paths) -> list[str]:
-        """Backups in ``folders``, or that are among them, which this library does not know."""
-        known = {os.path.realpath(info.backup.folder) for info in self._remover.backups()}
-        real = tuple(dict.fromkeys(os.path.realpath(folder) for folder in folders))
-        return [folder for folder in find_backups(real) if folder not in known]
-
-    def history(self) -> list[Run]:
-        """All removals, the latest first."""
-        return self._remover.history()
-
-    def run_items(self, run: int) -> list[Item]:
-        """The files of one removal. Raises NotFound."""
-        return self._remover.items(run)
-
-    def backups(self) -> list[BackupInfo]:
-        """All backup folders, with what they hold now."""
-        return self._remover.backups()
-
-    def verify_backups(self, progress: Progress = silent) -> VerifyReport:
+    def verify(self, progress: Progress) -> VerifyReport:
         """Compare the journal and the backups with the disk; changes nothing."""
         folders = {root for record in self._store.scans.all() for root in record.roots}
         folders.update(self._named_places())
-        return self._remover.verify(progress, (*folders, *self._store.scans.recent_folders()))
-
-    def full_backup(self, scan: int) -> tuple[int, int]:
-        """How many files a full backup of a scan holds, and their bytes."""
-        sizes = [size for _, size in self._store.scans.files(self._store.scans.get(scan).id)]
-        return len(sizes), sum(sizes)
-
-    def backup_places(self, plan: Plan) -> list[str]:
-        """The folders in which backups of a plan will be made, for people."""
-        roots = {root_of(item.path, plan.roots) for item in plan.items}
-        found = []
-        for root in sorted(root for root in roots if root is not None):
-            try:
-                place = places_for(root, plan.roots, plan.protected, None)[0]
-            except OSError:  # it cannot be looked at now; applying will say so
-                place = root
-            found.append(os.path.join(place, BACKUP_FOLDER_NAME))
-        return list(dict.fromkeys(found))
+        return self.remover.verify(progress, (*folders, *self._store.scans.recent_folders()))
 
     def _to_preserve(self, plan: Plan, scan: int, mode: BackupMode) -> list[str]:
         """Which files the backup holds beside the removed ones, where it can."""
@@ -382,6 +302,31 @@ class Removals(OpenLibrary):
     def _note_stat_changes(self, changes: Iterable[StatChange]) -> None:
         """Spare the next scan from reading files that only got or lost a hard link."""
         self._store.files.restate((c.path, c.before, c.after) for c in changes)
+
+    def note_all_gone(self) -> None:
+        """Let groups know which of their files all removals together took away."""
+        self._note_gone(run.id for run in self.remover.history())
+
+    def _matches(self, content: bytes, keeper: bytes) -> bool:
+        """Whether one content may go for another: they match, or a person chose so."""
+        pair = content, keeper
+        return bool(self._store.matches.copies([pair])) or self._store.decisions.was_chosen(pair)
+
+    def _note_gone(self, runs: Iterable[int]) -> None:
+        """Let groups know which of their files a removal took away or an undo put back."""
+        away = (State.MOVED, State.TRASHED, State.PURGING, State.PURGED)
+        with self._store.atomic():
+            for run in runs:
+                items = self.remover.items(run)
+                for gone in (True, False):
+                    self._store.files.set_gone(
+                        (
+                            item.path
+                            for item in items
+                            if (item.state in away and not os.path.lexists(item.path)) is gone
+                        ),
+                        gone,
+                    )
 
 
 def evidence_of(

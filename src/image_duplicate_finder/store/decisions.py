@@ -35,7 +35,7 @@ class DecisionStore:
             [(min(pair), max(pair), now) for pair in pairs if pair[0] != pair[1]],
         )
 
-    def take_back(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+    def undismiss(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
         """Forget that pairs were dismissed."""
         self._database.connection.executemany(
             "DELETE FROM dismissed WHERE first = ? AND second = ?",
