@@ -19,7 +19,7 @@ from benchmarks.stages import StageClock
 from benchmarks.tools import HERE, WORK
 from image_duplicate_finder.cli import look_for_cycles_rarely
 from image_duplicate_finder.executors.engine import LocalExecutor
-from image_duplicate_finder.fingerprint import keypoints, perceptual, proof
+from image_duplicate_finder.fingerprint.specs import KEYPOINTS, PERCEPTUAL, PROOF
 from image_duplicate_finder.grouping import rank_of
 from image_duplicate_finder.model import FileStat, Fingerprint, GroupKind, ImageInfo
 from image_duplicate_finder.progress import CancelToken
@@ -68,11 +68,9 @@ def _put(store: Store, scan: int, seed: int, index: int, made: Picture) -> int:
     store.contents.put_fingerprints(
         content,
         (
-            Fingerprint(
-                perceptual.NAME, perceptual.VERSION, made.hashes.tobytes() + bytes([STRUCTURE])
-            ),
-            Fingerprint(keypoints.NAME, keypoints.VERSION, made.points.to_bytes()),
-            Fingerprint(proof.NAME, proof.VERSION, made.proof),
+            Fingerprint(*PERCEPTUAL, made.hashes.tobytes() + bytes([STRUCTURE])),
+            Fingerprint(*KEYPOINTS, made.points.to_bytes()),
+            Fingerprint(*PROOF, made.proof),
         ),
     )
     path = f"/generated/{index // 1000:04}/{content_hash[:8].hex()}.jpg"

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.photos import Photo, digest, generator, ranked, read
-from image_duplicate_finder.fingerprint import keypoints, perceptual, proof
-from image_duplicate_finder.fingerprint.features import Keypoints
+from image_duplicate_finder.fingerprint import keypoints, perceptual
+from image_duplicate_finder.fingerprint.appearance import decode_proof, encode_proof
+from image_duplicate_finder.fingerprint.keypoints import Keypoints
 
 STRUCTURE = 100
 _FLAG_CHANGES = 0.03
@@ -51,7 +52,7 @@ def pool_of(photos: list[Photo], seed: int, limit: int = 1000) -> Pool:
         grey = cv2.cvtColor(read(photo.path), cv2.COLOR_RGB2GRAY)
         points.append(keypoints.extract(grey))
         bits.append(np.unpackbits(perceptual.perceptual_hashes(grey), axis=1))
-        proofs.append(proof.encode(grey))
+        proofs.append(encode_proof(grey))
     return Pool(
         np.concatenate([each.codes for each in points]),
         np.concatenate([each.flags for each in points]),
@@ -76,7 +77,7 @@ def copy_of(pool: Pool, seed: int, original: int, *, cropped: bool) -> Picture:
     """A copy of picture number ``original``: cropped (another hash), or only re-encoded."""
     rng = generator(seed, "copy", original)
     source = picture(pool, seed, original)
-    points, grey = source.points, proof.decode(source.proof)
+    points, grey = source.points, decode_proof(source.proof)
     hashes, share = source.hashes, 1.0
     if cropped:
         share = float(rng.uniform(0.75, 0.95))
@@ -86,7 +87,7 @@ def copy_of(pool: Pool, seed: int, original: int, *, cropped: bool) -> Picture:
         height, width = grey.shape
         top, left = round(y0 * height), round(x0 * width)
         grey = grey[top : top + round(share * height), left : left + round(share * width)]
-    return Picture(_moved_points(pool, points, rng, x0, y0, share), hashes, proof.encode(grey))
+    return Picture(_moved_points(pool, points, rng, x0, y0, share), hashes, encode_proof(grey))
 
 
 def _moved_points(

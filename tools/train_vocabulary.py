@@ -18,7 +18,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from image_duplicate_finder.fingerprint import keypoints
-from image_duplicate_finder.fingerprint.features import canonical
+from image_duplicate_finder.fingerprint.keypoints import canonical
 
 COARSE, FINE = 256, 256
 _SIZES = (200, 340, 560, 900)

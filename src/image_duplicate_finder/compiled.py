@@ -27,7 +27,7 @@ from image_duplicate_finder.own_files import make_folder
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from image_duplicate_finder.fingerprint.features import Keypoints
+    from image_duplicate_finder.fingerprint.keypoints import Keypoints
 
 PARTS = ("keypoints", "search", "verify")
 """What is compiled side by side; below, each has a function of its name."""
@@ -167,7 +167,7 @@ def _random_points(seed: int) -> Keypoints:
     """Keypoints of no picture: what compiled loops do with them does not matter."""
     import numpy as np
 
-    from image_duplicate_finder.fingerprint.features import Keypoints
+    from image_duplicate_finder.fingerprint.keypoints import Keypoints
 
     random, count = np.random.default_rng(seed), 120
     across, down = (random.uniform(0, 150, count).astype(np.float32) for _ in range(2))

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from benchmarks.million_data import Pool, copy_of, picture, pool_of
 from benchmarks.photos import list_photos, write
-from image_duplicate_finder.fingerprint import proof
-from image_duplicate_finder.fingerprint.features import Keypoints
+from image_duplicate_finder.fingerprint.appearance import decode_proof
+from image_duplicate_finder.fingerprint.keypoints import Keypoints
 
 Painter = Callable[..., NDArray[np.uint8]]
 
@@ -43,7 +43,7 @@ def test_a_re_encoded_copy_keeps_hash_and_places(pool: Pool) -> None:
 def test_a_crop_has_another_hash_and_moved_places(pool: Pool) -> None:
     source, copy = picture(pool, 1, 4), copy_of(pool, 1, 4, cropped=True)
     assert _distance(source.hashes[0], copy.hashes[0]) > 40
-    assert proof.decode(copy.proof).shape < proof.decode(source.proof).shape
+    assert decode_proof(copy.proof).shape < decode_proof(source.proof).shape
     stays = _share_at_home(source.points, copy.points)
     assert stays < 0.15, "a crop's keypoints moved"
 

@@ -16,7 +16,7 @@ from PIL import Image
 from image_duplicate_finder.executors.engine import LocalExecutor
 from image_duplicate_finder.executors.messages import FileTask, Recognised, TaskResult
 from image_duplicate_finder.executors.processes import ProcessExecutor
-from image_duplicate_finder.fingerprint.exact import content_hash
+from image_duplicate_finder.fingerprint.compute import content_hash
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.model import Failure, Fingerprinted
 from image_duplicate_finder.settings import DecodeLimits, Mode

@@ -14,7 +14,8 @@ import pytest
 
 from image_duplicate_finder.executors.engine import LocalExecutor, Verifiers
 from image_duplicate_finder.executors.task import Sides, verify_share
-from image_duplicate_finder.fingerprint import keypoints, perceptual, proof
+from image_duplicate_finder.fingerprint import keypoints, perceptual
+from image_duplicate_finder.fingerprint.appearance import encode_proof
 from image_duplicate_finder.settings import DecodeLimits
 from image_duplicate_finder.verify.pair import StoredSide
 from tests.conftest import Painter
@@ -46,7 +47,7 @@ def sides(painted: Painter) -> Sides:
             grey.shape[0],
             perceptual.encode(grey),
             keypoints.extract(grey).to_bytes(),
-            proof.encode(grey),
+            encode_proof(grey),
         )
     return made
 

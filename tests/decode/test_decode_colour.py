@@ -22,7 +22,7 @@ from image_duplicate_finder.decode.colours import (
     to_srgb,
 )
 from image_duplicate_finder.decode.headers import read_jxl_header
-from image_duplicate_finder.fingerprint.exact import content_hash, pixel_hash
+from image_duplicate_finder.fingerprint.compute import content_hash, pixel_hash
 from image_duplicate_finder.settings import DecodeLimits
 from tests.decode.picture_files import encode, png_chunk
 from tests.painting import paint_photo

@@ -6,7 +6,7 @@ import pytest
 
 from image_duplicate_finder.decode import decode_full, decode_small, read_info
 from image_duplicate_finder.errors import DecodeError
-from image_duplicate_finder.fingerprint.exact import pixel_hash
+from image_duplicate_finder.fingerprint.compute import pixel_hash
 from image_duplicate_finder.settings import DecodeLimits
 
 LIMITS = DecodeLimits()

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from image_duplicate_finder.decode import decode_full, decode_small, read_info
-from image_duplicate_finder.fingerprint.exact import pixel_hash
+from image_duplicate_finder.fingerprint.compute import pixel_hash
 from image_duplicate_finder.fingerprint.perceptual import perceptual_hashes
 from image_duplicate_finder.settings import DecodeLimits
 from tests.decode.picture_files import encode, exif_block, shorts, with_segment

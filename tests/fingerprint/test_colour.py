@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from image_duplicate_finder import Relation, find_duplicates
-from image_duplicate_finder.fingerprint.colour import encode, recoloured
+from image_duplicate_finder.fingerprint.appearance import encode_colour, recoloured
 
 Picture = NDArray[np.uint8]
 
@@ -37,12 +37,14 @@ def test_new_encodings_sizes_and_turns_keep_their_colours(kodak: list[Picture]) 
     for picture in kodak:
         small = cv2.resize(picture, None, fx=0.3, fy=0.3, interpolation=cv2.INTER_AREA)
         for copy in (jpeg(picture, 60), small, np.ascontiguousarray(np.rot90(picture))):
-            assert not recoloured(encode(picture), encode(copy), same_frame=True)
+            assert not recoloured(encode_colour(picture), encode_colour(copy), same_frame=True)
 
 
 def test_large_crops_keep_their_colours(kodak: list[Picture]) -> None:
     told = sum(
-        recoloured(encode(picture), encode(picture[30:-30, 40:-40].copy()), same_frame=False)
+        recoloured(
+            encode_colour(picture), encode_colour(picture[30:-30, 40:-40].copy()), same_frame=False
+        )
         for picture in kodak
     )
     assert told == 0
@@ -50,12 +52,12 @@ def test_large_crops_keep_their_colours(kodak: list[Picture]) -> None:
 
 def test_grey_faded_and_tinted_copies_are_recoloured(kodak: list[Picture]) -> None:
     for picture in kodak:
-        chroma = np.frombuffer(encode(picture)[:4], "<f4")[0]
+        chroma = np.frombuffer(encode_colour(picture)[:4], "<f4")[0]
         if chroma < 12:
             continue  # hardly any colour to lose
         tinted = np.clip(picture * np.array([1.15, 1.0, 0.8]), 0, 255).astype(np.uint8)
         for copy in (saturated(picture, 0.0), saturated(picture, 0.2), tinted):
-            assert recoloured(encode(picture), encode(copy), same_frame=True)
+            assert recoloured(encode_colour(picture), encode_colour(copy), same_frame=True)
 
 
 def test_a_scan_calls_a_faded_copy_edited_and_leaves_it(

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 from image_duplicate_finder.errors import UsageError
+from image_duplicate_finder.fingerprint.appearance import squeezed
 from image_duplicate_finder.fingerprint.embedding import (
     Embedder,
     from_bytes,
     to_bytes,
 )
-from image_duplicate_finder.fingerprint.model_card import calibration
-from image_duplicate_finder.fingerprint.shrink import squeezed
+from image_duplicate_finder.fingerprint.specs import calibration
 from image_duplicate_finder.model import UNCALIBRATED, Calibration
 from image_duplicate_finder.search.vectors import calibrated
 

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_duplicate_finder.fingerprint import proof
-from image_duplicate_finder.fingerprint.features import (
+from image_duplicate_finder.fingerprint.appearance import PROOF_SIDE, decode_proof, encode_proof
+from image_duplicate_finder.fingerprint.keypoints import (
     Keypoints,
     canonical,
+    extract,
     flip_columns,
     flip_rows,
 )
-from image_duplicate_finder.fingerprint.keypoints import extract
 from tests.conftest import Painter
 
 
@@ -122,11 +122,11 @@ def test_keypoints_are_spread_over_the_picture(painted: Painter) -> None:
 
 def test_proof_is_small_and_faithful(painted: Painter) -> None:
     grey = _grey(painted, 7)
-    data = proof.encode(grey)
-    small = proof.decode(data)
-    assert max(small.shape) == proof.SIDE
+    data = encode_proof(grey)
+    small = decode_proof(data)
+    assert max(small.shape) == PROOF_SIDE
     assert len(data) < 5000
     expected = cv2.resize(grey, small.shape[::-1], interpolation=cv2.INTER_AREA)
     assert np.abs(small.astype(int) - expected).mean() < 6
     with pytest.raises(ValueError, match="damaged"):
-        proof.decode(b"no picture")
+        decode_proof(b"no picture")

@@ -25,7 +25,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from image_duplicate_finder.decode import decode_full, decode_small, read_info
 from image_duplicate_finder.errors import DecodeError
-from image_duplicate_finder.fingerprint.exact import pixel_hash
+from image_duplicate_finder.fingerprint.compute import pixel_hash
 from image_duplicate_finder.formats import RAW_FORMATS
 from image_duplicate_finder.settings import DecodeLimits
 from tests.fuzz.mutations import mutate, sound_files

@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from image_duplicate_finder.fingerprint.features import Keypoints
-from image_duplicate_finder.fingerprint.keypoints import extract
+from image_duplicate_finder.fingerprint.keypoints import Keypoints, extract
 from image_duplicate_finder.search import words
 from image_duplicate_finder.search.words import WordIndex
 from tests.conftest import Painter

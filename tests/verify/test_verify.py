@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from image_duplicate_finder.fingerprint import keypoints, perceptual, proof
+from image_duplicate_finder.fingerprint import keypoints, perceptual
+from image_duplicate_finder.fingerprint.appearance import decode_proof, encode_proof
 from image_duplicate_finder.model import ImageInfo, Match, Relation
 from image_duplicate_finder.verify.pair import Side, verify
 from image_duplicate_finder.verify.wording import describe
@@ -28,7 +29,7 @@ def side(content: int, image: Image, *, quick: bool = False, thorough: bool = Fa
         image.shape[0],
         perceptual.encode(grey),
         None if quick else keypoints.extract(grey, thorough=thorough),
-        proof.decode(proof.encode(grey)),
+        decode_proof(encode_proof(grey)),
     )
 
 

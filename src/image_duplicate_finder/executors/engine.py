@@ -22,7 +22,7 @@ from image_duplicate_finder.executors.messages import (
 )
 from image_duplicate_finder.executors.processes import ProcessExecutor, Spare, available_cores
 from image_duplicate_finder.executors.task import Pair, Sides, verify_share
-from image_duplicate_finder.fingerprint.features import Keypoints
+from image_duplicate_finder.fingerprint.keypoints import Keypoints
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.model import Match
 from image_duplicate_finder.progress import Tell

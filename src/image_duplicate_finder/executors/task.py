@@ -16,8 +16,7 @@ from image_duplicate_finder.executors.messages import (
     LookTask,
     Recognised,
 )
-from image_duplicate_finder.fingerprint.compute import fingerprint
-from image_duplicate_finder.fingerprint.exact import content_hash
+from image_duplicate_finder.fingerprint.compute import content_hash, fingerprint
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.model import Failure, Fingerprinted, Look, Match, Seen
 from image_duplicate_finder.settings import DecodeLimits

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+import struct
 from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
+from blake3 import blake3
 from numpy.typing import NDArray
 
-from image_duplicate_finder.decode import coded_digest, decode_small, read_info
-from image_duplicate_finder.fingerprint import (
-    colour,
-    embedding,
-    exact,
-    keypoints,
-    perceptual,
-    proof,
+from image_duplicate_finder.decode import coded_digest, decode_small, decode_stored, read_info
+from image_duplicate_finder.fingerprint import embedding, keypoints, perceptual
+from image_duplicate_finder.fingerprint.appearance import (
+    PROOF_SIDE,
+    encode_colour,
+    encode_proof,
+    squeezed,
 )
-from image_duplicate_finder.fingerprint.model_card import card_of
-from image_duplicate_finder.fingerprint.shrink import squeezed
-from image_duplicate_finder.fingerprint.specs import FACTS, Specs, can_embed, keypoint_name
+from image_duplicate_finder.fingerprint.specs import (
+    COLOUR,
+    FACTS,
+    PERCEPTUAL,
+    PIXELS,
+    PROOF,
+    Specs,
+    can_embed,
+    card_of,
+    keypoint_kind,
+)
 from image_duplicate_finder.model import Fingerprint, ImageInfo
 from image_duplicate_finder.settings import DecodeLimits, Mode
 
 # The long side in pixels that decoding must deliver at least: twice that of the proof picture, or
 # decoders' rounding of sizes would shift a mirrored copy by half a pixel of it.
-_SIDE = 2 * proof.SIDE
+_SIDE = 2 * PROOF_SIDE
 _SIDE_THOROUGH = 480
 
 
@@ -54,17 +63,17 @@ def fingerprint(
     Raises DecodeError for bytes that are no picture within ``limits``.
     """
     if specs.pixels:
-        digest = exact.pixel_hash(data, limits)
+        digest = pixel_hash(data, limits)
         info = read_info(data, limits=limits)
-        return info, (Fingerprint(exact.PIXELS_NAME, exact.PIXELS_VERSION, digest),)
+        return info, (Fingerprint(*PIXELS, digest),)
     full = specs.mode is not Mode.QUICK
     side = _SIDE_THOROUGH if specs.mode is Mode.THOROUGH else _SIDE
     picture = decode_small(data, side=side, colour=full, limits=limits)
     grey = _to_grey(picture.pixels)
     found = [
         Fingerprint(*FACTS, coded_digest(data, picture.info)),
-        Fingerprint(perceptual.NAME, perceptual.VERSION, perceptual.encode(grey)),
-        Fingerprint(proof.NAME, proof.VERSION, proof.encode(grey)),
+        Fingerprint(*PERCEPTUAL, perceptual.encode(grey)),
+        Fingerprint(*PROOF, encode_proof(grey)),
     ]
     if full:
         found += _local_and_learned(picture.pixels, grey, specs)
@@ -78,8 +87,8 @@ def _local_and_learned(
     rgb = np.asarray(rgb, np.uint8)
     points = keypoints.extract(grey, thorough=specs.mode is Mode.THOROUGH)
     found = [
-        Fingerprint(keypoint_name(specs.mode), keypoints.VERSION, points.to_bytes()),
-        Fingerprint(colour.NAME, colour.VERSION, colour.encode(rgb)),
+        Fingerprint(*keypoint_kind(specs.mode), points.to_bytes()),
+        Fingerprint(*COLOUR, encode_colour(rgb)),
     ]
     if can_embed():
         found.append(Fingerprint(*specs.embedding(), _learned(rgb, specs)))
@@ -97,3 +106,31 @@ def _to_grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if pixels.ndim == 2:
         return pixels
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
+def content_hash(data: bytes) -> bytes:
+    """BLAKE3 of the bytes, 32 bytes."""
+    return bytes(blake3(data).digest())
+
+
+def pixel_hash(data: bytes, limits: DecodeLimits) -> bytes:
+    """BLAKE3 (32 bytes) of the upright full-size picture, its size, depth, alpha and profile.
+
+    Files that differ only in metadata, in lossless compression or in how the same pixels are
+    turned have the same hash; a difference in one sample of any channel changes it. Where
+    there is no exact form to compare (animations, camera RAW, CMYK, wide samples outside PNG)
+    the hash stands for the bytes themselves, so it never claims too much. Raises DecodeError.
+    """
+    picture = decode_stored(data, limits=limits)
+    if picture is None:
+        return bytes(blake3(b"bytes" + content_hash(data)).digest())
+    pixels = np.ascontiguousarray(picture.pixels)
+    has_alpha = picture.alpha is not None
+    hasher = blake3()
+    hasher.update(struct.pack("<QQHH?", *pixels.shape, pixels.itemsize * 8, has_alpha))
+    hasher.update(pixels.view(np.uint8).data)
+    if picture.alpha is not None:
+        hasher.update(np.ascontiguousarray(picture.alpha).data)
+    hasher.update(content_hash(picture.colours))
+    hasher.update(content_hash(picture.rest))
+    return bytes(hasher.digest())

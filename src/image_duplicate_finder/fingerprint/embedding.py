@@ -2,7 +2,7 @@
 
 A convolutional network runs through ONNX Runtime on the CPU, or on a CUDA device where asked.
 The model in the package is described in ``models/MODEL_CARD.md``; any other ONNX file works
-with a small JSON file of the same name beside it (see :mod:`.model_card`). Vectors of
+with a small JSON file of the same name beside it (see :class:`.specs.ModelCard`). Vectors of
 different models are never mixed: :attr:`Embedder.key` names the model and its preprocessing.
 """
 
@@ -19,14 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image_duplicate_finder.errors import DecodeError, UsageError
-from image_duplicate_finder.fingerprint.model_card import (
+from image_duplicate_finder.fingerprint.appearance import squeezed
+from image_duplicate_finder.fingerprint.specs import (
     ModelCard,
     built_in_model,
     model_key,
     read_model_card,
     read_model_file,
 )
-from image_duplicate_finder.fingerprint.shrink import squeezed
 
 Image = NDArray[np.uint8]
 Vectors = NDArray[np.float32]

@@ -13,10 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from image_duplicate_finder.fingerprint import specs
-from image_duplicate_finder.fingerprint.shrink import squeezed
+from image_duplicate_finder.fingerprint.appearance import squeezed
 
-NAME, VERSION = specs.PERCEPTUAL
 SIDE = 64
 BITS = 256
 _FREQUENCIES = 16

@@ -1,4 +1,4 @@
-"""Which fingerprints a scan needs, and under which names and versions they are stored.
+"""Names and versions of fingerprints, and the description of the model that makes embeddings.
 
 Apart from the modules that compute them, which load NumPy and OpenCV: a scan that finds nothing
 new needs neither. A version is raised when what is computed changes.
@@ -7,12 +7,17 @@ new needs neither. A version is raised when what is computed changes.
 from __future__ import annotations
 
 import importlib.util
+import json
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from image_duplicate_finder.fingerprint.model_card import fingerprint_name
+import blake3
+
+from image_duplicate_finder.errors import UsageError
+from image_duplicate_finder.model import UNCALIBRATED, Calibration
 from image_duplicate_finder.settings import Mode, ScanSettings
 
 
@@ -26,6 +31,7 @@ class Kind(NamedTuple):
 PERCEPTUAL = Kind("perceptual", 1)
 PROOF = Kind("proof", 1)
 KEYPOINTS = Kind("keypoints", 3)
+_THOROUGH_KEYPOINTS = Kind("keypoints:thorough", KEYPOINTS.version)
 COLOUR = Kind("colour", 1)
 PIXELS = Kind("pixels", 1)
 FACTS = Kind("facts", 1)
@@ -67,8 +73,7 @@ class Specs:
         """Every fingerprint that a picture gets."""
         if self.mode is Mode.QUICK:
             return FACTS, PERCEPTUAL, PROOF
-        keypoints = Kind(keypoint_name(self.mode), KEYPOINTS.version)
-        found = FACTS, PERCEPTUAL, PROOF, keypoints, COLOUR
+        found = FACTS, PERCEPTUAL, PROOF, keypoint_kind(self.mode), COLOUR
         return (*found, self.embedding()) if can_embed() else found
 
 
@@ -78,6 +83,143 @@ def can_embed() -> bool:
     return importlib.util.find_spec("onnxruntime") is not None
 
 
-def keypoint_name(mode: Mode) -> str:
+def keypoint_kind(mode: Mode) -> Kind:
     """Thorough mode keeps more keypoints, under a name of their own."""
-    return KEYPOINTS.name if mode is not Mode.THOROUGH else f"{KEYPOINTS.name}:thorough"
+    return _THOROUGH_KEYPOINTS if mode is Mode.THOROUGH else KEYPOINTS
+
+
+_LAYOUTS = ("NCHW", "NHWC")
+_COLOURS = ("RGB", "BGR")
+_CARD_KEYS = {"width", "height", "layout", "colour", "mean", "scale", "output"}
+_CARD_OPTIONS = {"calibration"}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """How pictures enter a model and which of its outputs is the vector.
+
+    The network gets ``(pixel - mean) * scale`` per channel, pixels from 0 to 255, at ``width``
+    by ``height``, channels in the order ``colour`` ("RGB" or "BGR"), axes in the order
+    ``layout`` ("NCHW" or "NHWC"). ``calibration`` maps the distances of its vectors to those
+    that the two thresholds speak of.
+    """
+
+    width: int
+    height: int
+    layout: str
+    colour: str
+    mean: tuple[float, float, float]
+    scale: tuple[float, float, float]
+    output: str
+    calibration: Calibration = UNCALIBRATED
+
+
+@lru_cache(maxsize=4)
+def fingerprint_name(model: Path | None = None) -> str:
+    """The name under which a model's vectors are stored: those of two models never mix.
+
+    Loads no session. Raises :class:`UsageError` when the files cannot be read.
+    """
+    path = model if model is not None else built_in_model()
+    card = read_model_file(path.with_suffix(".json"), "the description of the model")
+    return f"embedding:{model_key(read_model_file(path, 'the model'), card)}"
+
+
+def calibration(model: Path | None = None) -> Calibration:
+    """How the distances of a model's vectors are to be read. Loads no session.
+
+    Raises :class:`UsageError` when the JSON beside the model cannot be used.
+    """
+    return card_of(model).calibration
+
+
+@lru_cache(maxsize=4)
+def card_of(model: Path | None = None) -> ModelCard:
+    """The description beside a model. Loads no session.
+
+    Raises :class:`UsageError` when the JSON beside the model cannot be used.
+    """
+    path = (model if model is not None else built_in_model()).with_suffix(".json")
+    return read_model_card(read_model_file(path, "the description of the model"), path)
+
+
+def model_key(model: bytes, card: bytes) -> str:
+    """What tells a model with its description from all others."""
+    return blake3.blake3(model + card).hexdigest(length=8)
+
+
+def read_model_card(data: bytes, path: Path) -> ModelCard:
+    """Parse and check the JSON beside a model; ``path`` is for messages only.
+
+    It is an object with ``width`` and ``height`` (pixels), ``layout``, ``colour``, ``mean`` and
+    ``scale`` (three numbers each), ``output`` (the output's name in the ONNX file) and, where
+    wanted, ``calibration``: an object with ``scale`` and ``power``, both greater than 0.
+    Raises :class:`UsageError`.
+    """
+    try:
+        values: Any = json.loads(data)
+    except ValueError as error:
+        raise UsageError(f"{path} is not valid JSON ({error}).") from error
+    if not isinstance(values, dict):
+        raise UsageError(f"{path} must hold one JSON object.")
+    if missing := _CARD_KEYS - values.keys():
+        raise UsageError(f"{path} lacks {', '.join(sorted(missing))}.")
+    if unknown := values.keys() - _CARD_KEYS - _CARD_OPTIONS:
+        raise UsageError(f"{path} has unknown entries: {', '.join(sorted(unknown))}.")
+    return ModelCard(
+        width=_card_side(values["width"], "width", path),
+        height=_card_side(values["height"], "height", path),
+        layout=_choice(values["layout"], _LAYOUTS, "layout", path),
+        colour=_choice(values["colour"], _COLOURS, "colour", path),
+        mean=_three(values["mean"], "mean", path),
+        scale=_three(values["scale"], "scale", path),
+        output=str(values["output"]),
+        calibration=_calibration(values.get("calibration", {"scale": 1, "power": 1}), path),
+    )
+
+
+def built_in_model() -> Path:
+    """The ONNX file of the package."""
+    # It is imported here since it takes a while and many scans need no model.
+    from importlib.resources import files
+
+    return Path(str(files("image_duplicate_finder.fingerprint") / "models" / "lite0.onnx"))
+
+
+def read_model_file(path: Path, what: str) -> bytes:
+    """The bytes of a model's file, which is ``what``. Raises UsageError."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}, {what}, cannot be read ({error.strerror}).") from error
+
+
+def _card_side(value: Any, name: str, path: Path) -> int:
+    if type(value) is not int or not 8 <= value <= 2048:
+        raise UsageError(f"{name} in {path} must be a whole number from 8 to 2048.")
+    return value
+
+
+def _choice(value: Any, allowed: tuple[str, ...], name: str, path: Path) -> str:
+    if value not in allowed:
+        raise UsageError(f"{name} in {path} must be {' or '.join(allowed)}.")
+    return str(value)
+
+
+def _calibration(value: Any, path: Path) -> Calibration:
+    if not isinstance(value, dict) or value.keys() != {"scale", "power"}:
+        raise UsageError(f"calibration in {path} must be an object with scale and power.")
+    for number in value.values():
+        if type(number) not in (int, float) or not 0 < number < 100:
+            raise UsageError(f"scale and power in {path} must lie between 0 and 100.")
+    return Calibration(float(value["scale"]), float(value["power"]))
+
+
+def _three(value: Any, name: str, path: Path) -> tuple[float, float, float]:
+    if (
+        not isinstance(value, list)
+        or len(value) != 3
+        or not all(type(v) in (int, float) and math.isfinite(v) for v in value)
+    ):
+        raise UsageError(f"{name} in {path} must be a list of three finite numbers.")
+    return float(value[0]), float(value[1]), float(value[2])

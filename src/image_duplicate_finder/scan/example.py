@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from image_duplicate_finder.errors import DecodeError
 from image_duplicate_finder.executors.messages import FileTask
 from image_duplicate_finder.executors.processes import ProcessExecutor
-from image_duplicate_finder.fingerprint import embedding, keypoints, perceptual
-from image_duplicate_finder.fingerprint.specs import Specs, keypoint_name
+from image_duplicate_finder.fingerprint import embedding, perceptual
+from image_duplicate_finder.fingerprint.keypoints import Keypoints
+from image_duplicate_finder.fingerprint.specs import PERCEPTUAL, Specs, keypoint_kind
 from image_duplicate_finder.messages import Message
 from image_duplicate_finder.model import Failure, Fingerprinted, Match, Relation
 from image_duplicate_finder.relations import strength
@@ -96,8 +97,8 @@ def _read(path: str, settings: ScanSettings) -> Fingerprinted:
 
 def _near_by_hash(store: Store, ids: Sequence[int], own: dict[str, bytes]) -> list[int]:
     """Contents whose upright hash is near that of the example in some orientation."""
-    example, structure = perceptual.decode(own[perceptual.NAME])
-    stored = store.contents.fingerprints(perceptual.NAME, perceptual.VERSION, ids)
+    example, structure = perceptual.decode(own[PERCEPTUAL.name])
+    stored = store.contents.fingerprints(*PERCEPTUAL, ids)
     if not stored:
         return []
     known = list(stored)
@@ -119,11 +120,11 @@ def _sharing_words(
     """
     if mode is Mode.QUICK:
         return []
-    name = keypoint_name(mode)
+    kind = keypoint_kind(mode)
     index = WordIndex(thorough=mode is Mode.THOROUGH)
-    for id, data in store.contents.each_fingerprint(name, keypoints.VERSION, ids):
-        index.add(id, keypoints.Keypoints.from_bytes(data), look_up=False)
-    example = keypoints.Keypoints.from_bytes(own[name])
+    for id, data in store.contents.each_fingerprint(*kind, ids):
+        index.add(id, Keypoints.from_bytes(data), look_up=False)
+    example = Keypoints.from_bytes(own[kind.name])
     return [id for id, _ in index.search(example)] if len(index) else []
 
 

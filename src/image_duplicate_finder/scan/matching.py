@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image_duplicate_finder.executors.engine import Executor, LocalExecutor
-from image_duplicate_finder.fingerprint import embedding, keypoints, perceptual
-from image_duplicate_finder.fingerprint.model_card import calibration
-from image_duplicate_finder.fingerprint.specs import Specs, keypoint_name
+from image_duplicate_finder.fingerprint import embedding, perceptual
+from image_duplicate_finder.fingerprint.specs import PERCEPTUAL, Specs, calibration, keypoint_kind
 from image_duplicate_finder.grouping.links import LookAlikes
 from image_duplicate_finder.model import Match
 from image_duplicate_finder.progress import CancelToken, Progress, Step, Tell, silent
@@ -98,7 +97,7 @@ def _proposals(
 
 
 def _near_by_hash(store: Store, executor: Executor, ids: Sequence[int]) -> list[Pair]:
-    data = store.contents.fingerprints(perceptual.NAME, perceptual.VERSION, ids)
+    data = store.contents.fingerprints(*PERCEPTUAL, ids)
     decoded = [(id, *perceptual.decode(data[id])) for id in ids if id in data]
     usable = [(id, hashes) for id, hashes, rich in decoded if rich >= perceptual.MIN_STRUCTURE]
     if len(usable) < 2:
@@ -110,7 +109,7 @@ def _near_by_hash(store: Store, executor: Executor, ids: Sequence[int]) -> list[
 def _sharing_words(
     store: Store, executor: Executor, ids: Sequence[int], mode: Mode, tell: Tell
 ) -> Iterator[tuple[Pair, float]]:
-    pictures = store.contents.each_fingerprint(keypoint_name(mode), keypoints.VERSION, ids)
+    pictures = store.contents.each_fingerprint(*keypoint_kind(mode), ids)
     found = executor.word_pairs(pictures, thorough=mode is Mode.THOROUGH, tell=tell)
     low, high = np.minimum(found.a, found.b), np.maximum(found.a, found.b)
     for a, b, score in zip(low.tolist(), high.tolist(), found.score.tolist(), strict=True):

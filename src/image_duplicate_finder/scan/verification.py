@@ -24,8 +24,17 @@ from image_duplicate_finder.executors.messages import (
     Partner,
 )
 from image_duplicate_finder.executors.task import verify_share
-from image_duplicate_finder.fingerprint import colour, exact, keypoints, perceptual, proof
-from image_duplicate_finder.fingerprint.specs import FACTS, SEEN, Specs, keypoint_name
+from image_duplicate_finder.fingerprint.appearance import recoloured
+from image_duplicate_finder.fingerprint.specs import (
+    COLOUR,
+    FACTS,
+    PERCEPTUAL,
+    PIXELS,
+    PROOF,
+    SEEN,
+    Specs,
+    keypoint_kind,
+)
 from image_duplicate_finder.grouping import Content, duplicate_groups
 from image_duplicate_finder.keeping import NO_STANDING, KeepFacts
 from image_duplicate_finder.model import (
@@ -151,10 +160,9 @@ class Verifier:
             self._store.matches.put(self.name, new)
 
     def _pixel_hashes(self, ids: set[int]) -> dict[int, bytes]:
-        name, version = exact.PIXELS_NAME, exact.PIXELS_VERSION
         contents = self._store.contents
         hashes = contents.hashes(sorted(ids))
-        known = contents.fingerprints(name, version, sorted(ids))
+        known = contents.fingerprints(*PIXELS, sorted(ids))
         tasks: dict[str, int] = {}
         for id in sorted(ids - known.keys()):
             paths = self._store.files.paths_of(hashes[id])
@@ -218,14 +226,14 @@ def _told_by_colour(store: Store, matches: Sequence[Match]) -> list[Match]:
     Quick mode decodes no colours, so it cannot tell.
     """
     ids = sorted({id for match in matches for id in (match.a, match.b)})
-    colours = store.contents.fingerprints(colour.NAME, colour.VERSION, ids)
+    colours = store.contents.fingerprints(*COLOUR, ids)
     return [
         replace(match, relation=Relation.EDITED)
         if is_duplicate(match)
         and match.relation not in SAME_PIXELS
         and match.a in colours
         and match.b in colours
-        and colour.recoloured(
+        and recoloured(
             colours[match.a],
             colours[match.b],
             same_frame=min(match.share_a, match.share_b) >= ONE_FRAME,
@@ -252,12 +260,10 @@ def _slices(items: Sequence[Pair], size: int) -> Iterator[Sequence[Pair]]:
 
 def stored_sides(store: Store, ids: Sequence[int], mode: Mode) -> dict[int, StoredSide]:
     """Sides by content id, of those contents that have what verification needs."""
-    wanted = {perceptual.NAME: perceptual.VERSION, proof.NAME: proof.VERSION}
+    wanted = [PERCEPTUAL, PROOF]
     if mode is not Mode.QUICK:
-        wanted[keypoint_name(mode)] = keypoints.VERSION
-    found = {
-        name: store.contents.fingerprints(name, version, ids) for name, version in wanted.items()
-    }
+        wanted.append(keypoint_kind(mode))
+    found = {kind.name: store.contents.fingerprints(*kind, ids) for kind in wanted}
     sides: dict[int, StoredSide] = {}
     for id, info in store.contents.infos(ids).items():
         data = {name: of[id] for name, of in found.items() if id in of}
@@ -274,10 +280,10 @@ def side_of(
 
     None where it has no perceptual hash or proof.
     """
-    if perceptual.NAME not in data or proof.NAME not in data:
+    if PERCEPTUAL.name not in data or PROOF.name not in data:
         return None
-    points = None if mode is Mode.QUICK else data.get(keypoint_name(mode))
-    return StoredSide(id, *size, data[perceptual.NAME], points, data[proof.NAME])
+    points = None if mode is Mode.QUICK else data.get(keypoint_kind(mode).name)
+    return StoredSide(id, *size, data[PERCEPTUAL.name], points, data[PROOF.name])
 
 
 _MOST_ROUNDS = 8

@@ -15,7 +15,7 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-from image_duplicate_finder.fingerprint.features import (
+from image_duplicate_finder.fingerprint.keypoints import (
     COLUMNS_UNSURE,
     ROWS_UNSURE,
     Keypoints,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from image_duplicate_finder.fingerprint.popcount import popcount
+from image_duplicate_finder.fingerprint.kernels import popcount
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,call-arg,unreachable"
 

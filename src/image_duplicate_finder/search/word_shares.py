@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from image_duplicate_finder.fingerprint.features import Keypoints
+from image_duplicate_finder.fingerprint.keypoints import Keypoints
 from image_duplicate_finder.search import words as index
 from image_duplicate_finder.search.word_forms import (
     Forms,

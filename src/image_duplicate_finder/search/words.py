@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from image_duplicate_finder.fingerprint.features import Keypoints
+from image_duplicate_finder.fingerprint.keypoints import Keypoints
 from image_duplicate_finder.progress import Tell
 from image_duplicate_finder.search.word_forms import (
     MOST_WORDS,

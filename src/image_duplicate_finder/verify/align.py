@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from image_duplicate_finder.fingerprint.features import (
+from image_duplicate_finder.fingerprint.keypoints import (
     COLUMNS_FLIPPED,
     ROWS_FLIPPED,
     Keypoints,

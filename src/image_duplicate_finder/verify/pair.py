@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from image_duplicate_finder.fingerprint import perceptual, proof
-from image_duplicate_finder.fingerprint.features import Keypoints
+from image_duplicate_finder.fingerprint import perceptual
+from image_duplicate_finder.fingerprint.appearance import decode_proof
+from image_duplicate_finder.fingerprint.keypoints import Keypoints
 from image_duplicate_finder.model import Match, Relation, Transform
 from image_duplicate_finder.verify import geometry
 from image_duplicate_finder.verify.align import alignments
@@ -69,7 +70,7 @@ class StoredSide:
             height=self.height,
             perceptual=self.perceptual,
             keypoints=None if self.keypoints is None else Keypoints.from_bytes(self.keypoints),
-            proof=proof.decode(self.proof),
+            proof=decode_proof(self.proof),
         )
 
 

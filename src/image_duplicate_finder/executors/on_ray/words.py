@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from image_duplicate_finder.fingerprint.features import Keypoints
+from image_duplicate_finder.fingerprint.keypoints import Keypoints
 from image_duplicate_finder.progress import Tell
 from image_duplicate_finder.search import word_shares
 from image_duplicate_finder.search.word_shares import Asked, Found, Layout, Posted, Postings

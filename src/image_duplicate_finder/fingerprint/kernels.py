@@ -1,15 +1,31 @@
-"""Compiled loops of keypoint detection. Imported only when a picture is described.
+"""Compiled loops of fingerprints, and the counting of bits that other compiled loops share.
 
-Inner loops use unsigned indices: with signed ones numba allows for negative indices, and the
-loops do not become vector instructions.
+Importing it loads numba: only compiled modules do so at their top. Inner loops use unsigned
+indices: with signed ones numba allows for negative indices, and the loops do not become vector
+instructions.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import njit, types
+from numba.extending import intrinsic
+
+# mypy: disable-error-code="no-untyped-def,untyped-decorator,call-arg,unreachable"
+
+
+@intrinsic
+def popcount(typingctx: Any, x: Any) -> Any:  # noqa: ARG001
+    """How many bits of a uint64 are set: one instruction of the processor."""
+
+    def generate(context, builder, signature, arguments):  # noqa: ARG001
+        return builder.ctpop(arguments[0])
+
+    return types.uint64(types.uint64), generate
+
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator"
 
