@@ -139,12 +139,13 @@ def _verify() -> None:
     import cv2
     import numpy as np
 
-    from image_duplicate_finder.fingerprint import perceptual, proof
+    from image_duplicate_finder.fingerprint import perceptual
+    from image_duplicate_finder.fingerprint.appearance import decode_proof, encode_proof
     from image_duplicate_finder.verify.pair import Side, verify
 
     def side(content: int, grey: NDArray[np.uint8], points: Keypoints) -> Side:
         height, width = grey.shape
-        small = proof.decode(proof.encode(grey))
+        small = decode_proof(encode_proof(grey))
         return Side(content, width, height, perceptual.encode(grey), points, small)
 
     coarse = np.random.default_rng(0).integers(0, 256, (24, 32)).astype(np.float32)
