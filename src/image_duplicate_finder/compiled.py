@@ -119,12 +119,12 @@ def _keypoints() -> None:
 def _search() -> None:
     import numpy as np
 
-    from image_duplicate_finder.search.cells import Cells
     from image_duplicate_finder.search.hamming import near_pairs
-    from image_duplicate_finder.search.words import WordIndex
+    from image_duplicate_finder.search.vectors import Cells
+    from image_duplicate_finder.search.visual_words import VisualWordIndex
 
     random = np.random.default_rng(0)
-    index = WordIndex()
+    index = VisualWordIndex()
     for content in range(4):
         index.add(content, _random_points(content // 2))
     index.candidates()

@@ -10,7 +10,7 @@ from moto.server import ThreadedMotoServer
 
 from image_duplicate_finder.errors import IdfError
 from image_duplicate_finder.executors.messages import Answer, Recognised
-from image_duplicate_finder.executors.on_ray.parts import PartFolder
+from image_duplicate_finder.executors.on_ray.fingerprints import PartFolder
 from image_duplicate_finder.model import (
     Failure,
     FileStat,

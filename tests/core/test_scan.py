@@ -32,7 +32,7 @@ from image_duplicate_finder import (
 )
 from image_duplicate_finder.errors import Interrupted, LibraryBusy, NothingReadable
 from image_duplicate_finder.results import GroupQuery, ScanState
-from image_duplicate_finder.search import words
+from image_duplicate_finder.search import visual_words as words
 from tests.conftest import Painter
 
 QUICK = ScanSettings(mode=Mode.QUICK)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from image_duplicate_finder.search.cells import Cells
+from image_duplicate_finder.search.vectors import Cells
 
 
 def unit(count: int, length: int) -> NDArray[np.float32]:

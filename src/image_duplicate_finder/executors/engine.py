@@ -28,7 +28,7 @@ from image_duplicate_finder.model import Match
 from image_duplicate_finder.progress import Tell
 from image_duplicate_finder.search import hamming
 from image_duplicate_finder.search.hamming import HammingPairs
-from image_duplicate_finder.search.words import WordIndex, WordPairs
+from image_duplicate_finder.search.visual_words import VisualWordIndex, VisualWordPairs
 from image_duplicate_finder.settings import DecodeLimits, Engine, Mode, ScanSettings
 from image_duplicate_finder.verify.pair import StoredSide
 
@@ -67,14 +67,14 @@ class Executor(Protocol):
     def near_pairs(self, hashes: NDArray[np.uint8]) -> HammingPairs:
         """As :func:`~image_duplicate_finder.search.hamming.near_pairs`."""
 
-    def word_pairs(
+    def visual_word_pairs(
         self, pictures: Iterable[tuple[int, bytes]], *, thorough: bool, tell: Tell
-    ) -> WordPairs:
+    ) -> VisualWordPairs:
         """Proposals among contents with encoded keypoints, given in their stable order.
 
-        As a :class:`~image_duplicate_finder.search.words.WordIndex` that they are added to.
-        They are taken one after the other: all of them at once need not fit into memory.
-        Raises what ``tell`` raises.
+        As a :class:`~image_duplicate_finder.search.visual_words.VisualWordIndex`, to which they
+        are added one after the other: all of them at once need not fit into memory. Raises what
+        ``tell`` raises.
         """
 
     def verify(self, pairs: Sequence[Pair], sides: Sides, *, thorough: bool) -> list[Match]:
@@ -127,12 +127,12 @@ class LocalExecutor:
         """See :meth:`Executor.near_pairs`."""
         return hamming.near_pairs(hashes, jobs=self._jobs)
 
-    def word_pairs(
+    def visual_word_pairs(
         self, pictures: Iterable[tuple[int, bytes]], *, thorough: bool, tell: Tell
-    ) -> WordPairs:
-        """See :meth:`Executor.word_pairs`."""
+    ) -> VisualWordPairs:
+        """See :meth:`Executor.visual_word_pairs`."""
         compiled.wait_for("search")
-        index = WordIndex(thorough=thorough, jobs=self._jobs, tell=tell)
+        index = VisualWordIndex(thorough=thorough, jobs=self._jobs, tell=tell)
         for content, data in pictures:
             index.add(content, Keypoints.from_bytes(data))
         return index.candidates()

@@ -19,7 +19,7 @@ from image_duplicate_finder.model import Failure, Fingerprinted, Match, Relation
 from image_duplicate_finder.relations import strength
 from image_duplicate_finder.scan.matching import stored_vectors
 from image_duplicate_finder.scan.verification import side_of, stored_sides
-from image_duplicate_finder.search.words import WordIndex
+from image_duplicate_finder.search.visual_words import VisualWordIndex
 from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.store import Store
 from image_duplicate_finder.verify.pair import verify
@@ -121,7 +121,7 @@ def _sharing_words(
     if mode is Mode.QUICK:
         return []
     kind = keypoint_kind(mode)
-    index = WordIndex(thorough=mode is Mode.THOROUGH)
+    index = VisualWordIndex(thorough=mode is Mode.THOROUGH)
     for id, data in store.contents.each_fingerprint(*kind, ids):
         index.add(id, Keypoints.from_bytes(data), look_up=False)
     example = Keypoints.from_bytes(own[kind.name])

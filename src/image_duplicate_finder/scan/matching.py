@@ -110,7 +110,7 @@ def _sharing_words(
     store: Store, executor: Executor, ids: Sequence[int], mode: Mode, tell: Tell
 ) -> Iterator[tuple[Pair, float]]:
     pictures = store.contents.each_fingerprint(*keypoint_kind(mode), ids)
-    found = executor.word_pairs(pictures, thorough=mode is Mode.THOROUGH, tell=tell)
+    found = executor.visual_word_pairs(pictures, thorough=mode is Mode.THOROUGH, tell=tell)
     low, high = np.minimum(found.a, found.b), np.maximum(found.a, found.b)
     for a, b, score in zip(low.tolist(), high.tolist(), found.score.tolist(), strict=True):
         yield (a, b), score

@@ -21,16 +21,19 @@ from image_duplicate_finder.executors.messages import (
     LookAnswer,
     LookTask,
 )
-from image_duplicate_finder.executors.on_ray.fingerprints import look_on_cluster, read_on_cluster
-from image_duplicate_finder.executors.on_ray.parts import PartFolder
-from image_duplicate_finder.executors.on_ray.words import word_pairs_on_cluster
+from image_duplicate_finder.executors.on_ray.fingerprints import (
+    PartFolder,
+    look_on_cluster,
+    read_on_cluster,
+)
+from image_duplicate_finder.executors.on_ray.visual_words import visual_word_pairs_on_cluster
 from image_duplicate_finder.executors.processes import available_cores
 from image_duplicate_finder.executors.task import Pair, Sides, verify_share
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.model import Match
 from image_duplicate_finder.progress import Tell
 from image_duplicate_finder.search.hamming import HammingPairs, near_pairs
-from image_duplicate_finder.search.words import WordPairs
+from image_duplicate_finder.search.visual_words import VisualWordPairs
 from image_duplicate_finder.settings import ScanSettings
 
 # Pairs of one task: a third of a second of work against some milliseconds of handing over.
@@ -120,12 +123,12 @@ class RayExecutor:
             np.concatenate([part.distance for part in parts]),
         )
 
-    def word_pairs(
+    def visual_word_pairs(
         self, pictures: Iterable[tuple[int, bytes]], *, thorough: bool, tell: Tell
-    ) -> WordPairs:
-        """See :meth:`~image_duplicate_finder.executors.engine.Executor.word_pairs`."""
+    ) -> VisualWordPairs:
+        """See :meth:`~image_duplicate_finder.executors.engine.Executor.visual_word_pairs`."""
         with self._failures_in_words():
-            return word_pairs_on_cluster(
+            return visual_word_pairs_on_cluster(
                 list(pictures), thorough=thorough, cores=self._cores, tell=tell
             )
 

@@ -7,16 +7,15 @@ import numpy as np
 import pytest
 
 from image_duplicate_finder.fingerprint.keypoints import Keypoints, extract
-from image_duplicate_finder.search import words
-from image_duplicate_finder.search.word_forms import Reach
-from image_duplicate_finder.search.word_shares import (
+from image_duplicate_finder.search import visual_words as words
+from image_duplicate_finder.search.visual_word_partitions import (
     Layout,
     build_postings,
     deal_out,
     look_up,
     settle,
 )
-from image_duplicate_finder.search.words import WordIndex
+from image_duplicate_finder.search.visual_words import Reach, VisualWordIndex
 from tests.conftest import Painter
 
 Scored = dict[tuple[int, int], float]
@@ -36,7 +35,7 @@ def pictures(painted: Painter) -> list[Keypoints]:
 
 
 def _by_index(pictures: list[Keypoints], thorough: bool) -> Scored:
-    index = WordIndex(thorough=thorough)
+    index = VisualWordIndex(thorough=thorough)
     for place, points in enumerate(pictures):
         index.add(place, points)
     found = index.candidates()

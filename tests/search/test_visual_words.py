@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from image_duplicate_finder.fingerprint.keypoints import Keypoints, extract
-from image_duplicate_finder.search import words
-from image_duplicate_finder.search.words import WordIndex
+from image_duplicate_finder.search import visual_words as words
+from image_duplicate_finder.search.visual_words import VisualWordIndex
 from tests.conftest import Painter
 
 COUNT = 24
@@ -27,13 +27,13 @@ def families(painted: Painter) -> list[tuple[int, Keypoints]]:
     return points
 
 
-def _pairs(index: WordIndex) -> set[tuple[int, int]]:
+def _pairs(index: VisualWordIndex) -> set[tuple[int, int]]:
     found = index.candidates()
     return {(min(a, b), max(a, b)) for a, b in zip(found.a.tolist(), found.b.tolist(), strict=True)}
 
 
-def _filled(families: list[tuple[int, Keypoints]]) -> WordIndex:
-    index = WordIndex()
+def _filled(families: list[tuple[int, Keypoints]]) -> VisualWordIndex:
+    index = VisualWordIndex()
     for content, points in families:
         index.add(content, points)
     return index
@@ -61,7 +61,7 @@ def test_segments_change_nothing(
 
 def test_new_pictures_meet_old_ones_only_once(families: list[tuple[int, Keypoints]]) -> None:
     half = len(families) // 2
-    index = WordIndex()
+    index = VisualWordIndex()
     for content, points in families[:half]:
         index.add(content, points, look_up=False)
     for content, points in families[half:]:
@@ -85,19 +85,19 @@ def test_search_by_example(families: list[tuple[int, Keypoints]]) -> None:
 
 
 def test_pictures_without_keypoints_are_harmless() -> None:
-    index = WordIndex()
+    index = VisualWordIndex()
     flat = extract(np.full((200, 200), 9, np.uint8))
     for content in range(3):
         index.add(content, flat)
     assert len(index.candidates().a) == 0
     assert index.search(flat) == []
-    assert len(WordIndex().candidates().a) == 0
+    assert len(VisualWordIndex().candidates().a) == 0
 
 
 def test_a_large_family_is_connected(painted: Painter) -> None:
     """More copies than any list of candidates holds still hang together."""
     grey = cv2.cvtColor(painted(300), cv2.COLOR_RGB2GRAY)
-    index = WordIndex()
+    index = VisualWordIndex()
     count = 80
     for k in range(count):
         cropped = grey[k % 9 : 350 - k % 7, k % 11 : 470 - k % 5]

@@ -14,9 +14,15 @@ import numpy as np
 
 from image_duplicate_finder.fingerprint.keypoints import Keypoints
 from image_duplicate_finder.progress import Tell
-from image_duplicate_finder.search import word_shares
-from image_duplicate_finder.search.word_shares import Asked, Found, Layout, Posted, Postings
-from image_duplicate_finder.search.words import SEGMENT, WordPairs
+from image_duplicate_finder.search import visual_word_partitions
+from image_duplicate_finder.search.visual_word_partitions import (
+    Asked,
+    Found,
+    Layout,
+    Posted,
+    Postings,
+)
+from image_duplicate_finder.search.visual_words import SEGMENT, VisualWordPairs
 
 _BLOCK, _SMALL_BLOCK = SEGMENT, SEGMENT // 32
 _SHARES_PER_CORE = 2
@@ -31,10 +37,10 @@ def layout_for(pictures: int, cores: int, *, thorough: bool) -> Layout:
     return Layout(pictures, _SMALL_BLOCK if small else _BLOCK, shares, thorough=thorough)
 
 
-def word_pairs_on_cluster(
+def visual_word_pairs_on_cluster(
     pictures: Sequence[tuple[int, bytes]], *, thorough: bool, cores: int, tell: Tell
-) -> WordPairs:
-    """The pairs that a WordIndex proposes for (content id, encoded keypoints), in its order.
+) -> VisualWordPairs:
+    """The pairs that a VisualWordIndex proposes for (content id, encoded keypoints), in its order.
 
     ``tell`` hears of how many pictures the blocks are settled; what it raises ends the tasks.
     """
@@ -42,7 +48,7 @@ def word_pairs_on_cluster(
 
     ids = np.array([content for content, _ in pictures], np.int64)
     if not len(ids):
-        return WordPairs(ids, ids, np.zeros(0, np.float32))
+        return VisualWordPairs(ids, ids, np.zeros(0, np.float32))
     layout = layout_for(len(ids), cores, thorough=thorough)
     deal_out = ray.remote(num_returns=2 * layout.shares)(_deal_out)
     build, look_up, settle = (ray.remote(task) for task in (_build, _look_up, _settle))
@@ -79,7 +85,7 @@ def word_pairs_on_cluster(
             ray.cancel(task)
     found = ray.get(settled)
     a, b, scores = (np.concatenate(column) for column in zip(*found, strict=True))
-    return WordPairs(ids[a], ids[b], scores)
+    return VisualWordPairs(ids[a], ids[b], scores)
 
 
 def _decoded(block: Sequence[bytes]) -> list[Keypoints]:
@@ -88,17 +94,17 @@ def _decoded(block: Sequence[bytes]) -> list[Keypoints]:
 
 def _deal_out(first: int, block: Sequence[bytes], layout: Layout) -> list[Posted | Asked]:
     """What each share gets posted, then what each is asked."""
-    dealt = word_shares.deal_out(first, _decoded(block), layout)
+    dealt = visual_word_partitions.deal_out(first, _decoded(block), layout)
     return [*(posted for posted, _ in dealt), *(asked for _, asked in dealt)]
 
 
 def _build(layout: Layout, *posted: Posted) -> Postings:
-    return word_shares.build_postings(posted, layout)
+    return visual_word_partitions.build_postings(posted, layout)
 
 
 def _look_up(postings: Postings, asked: Asked, layout: Layout) -> Found:
-    return word_shares.look_up(postings, asked, layout)
+    return visual_word_partitions.look_up(postings, asked, layout)
 
 
 def _settle(first: int, block: Sequence[bytes], layout: Layout, *found: Found) -> Any:
-    return word_shares.settle(first, _decoded(block), found, layout)
+    return visual_word_partitions.settle(first, _decoded(block), found, layout)

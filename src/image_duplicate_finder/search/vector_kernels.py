@@ -1,4 +1,4 @@
-"""Compiled loops of the cells. Imported only when a large set of vectors is searched."""
+"""Compiled loop of the neighbours by cells. Imported only when many vectors are searched."""
 
 from __future__ import annotations
 

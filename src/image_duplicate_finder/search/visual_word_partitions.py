@@ -1,10 +1,10 @@
-"""The word index in shares that many machines can work on: a group-by over words.
+"""The index of visual words in partitions that many machines can work on: a group-by over words.
 
-Every picture posts its keypoints under their words and asks for words of its own; the words are
-dealt out to shares, and each share matches what was asked with what was posted. What the shares
-found is then gathered by the picture that asked, and scored by the loop that
-:class:`~image_duplicate_finder.search.words.WordIndex` uses, in the same order: the pairs and
-their scores are the same.
+Every picture posts its keypoints under their words and looks up words of its own; words are
+assigned to partitions, and each partition matches its posting shards with its query shards. The
+hits are then gathered by the picture that was looked up, and scored by the loop that
+:class:`~image_duplicate_finder.search.visual_words.VisualWordIndex` uses, in the same order: the
+pairs and their scores are the same.
 
 Pure functions over arrays; who runs them where is not decided here.
 """
@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image_duplicate_finder.fingerprint.keypoints import Keypoints
-from image_duplicate_finder.search import words as index
-from image_duplicate_finder.search.word_forms import (
+from image_duplicate_finder.search import visual_words as index
+from image_duplicate_finder.search.visual_words import (
     Forms,
     Reach,
     asked_form,
@@ -91,7 +91,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Postings:
-    """One share's posting lists of all segments (see :func:`word_kernels.look_up`)."""
+    """One share's posting lists of all segments (see :func:`visual_word_kernels.look_up`)."""
 
     starts: NDArray[np.int32]
     images: NDArray[np.uint16]
@@ -101,7 +101,7 @@ class Postings:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one share found for one block (see :func:`word_kernels.look_up`)."""
+    """What one share found for one block (see :func:`visual_word_kernels.look_up`)."""
 
     keys: NDArray[np.uint64]
     images: NDArray[np.uint16]
@@ -164,13 +164,13 @@ def _asked(
 
 def build_postings(posted: Sequence[Posted], layout: Layout) -> Postings:
     """Posting lists of one share from what every block posted, in the order of the blocks."""
-    from image_duplicate_finder.search import vocabulary_kernels
+    from image_duplicate_finder.search import visual_word_kernels
 
     images = np.concatenate([each.images for each in posted])
     segments = -(-layout.pictures // layout.segment)
     rows = images // layout.segment * layout.words_here
     rows += np.concatenate([each.words for each in posted])
-    starts, positions = vocabulary_kernels.post(rows, segments * layout.words_here)
+    starts, positions = visual_word_kernels.post(rows, segments * layout.words_here)
     return Postings(
         starts,
         (images % layout.segment).astype(np.uint16)[positions],
@@ -181,10 +181,10 @@ def build_postings(posted: Sequence[Posted], layout: Layout) -> Postings:
 
 def look_up(postings: Postings, asked: Asked, layout: Layout) -> Found:
     """What one share finds for one block among the pictures before each one that asks."""
-    from image_duplicate_finder.search import word_kernels
+    from image_duplicate_finder.search import visual_word_kernels
 
     return Found(
-        *word_kernels.look_up(
+        *visual_word_kernels.look_up(
             asked.first, asked.pictures, asked.points, asked.choices, asked.turns, asked.words,
             asked.signatures, postings.starts, postings.images, postings.signatures,
             postings.geometry, layout.segment, layout.words_here, index.LIMIT, index.LONGEST,
@@ -196,7 +196,7 @@ def settle(
     first: int, pictures: Sequence[Keypoints], found: Sequence[Found], layout: Layout
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     """Proposed pairs of the block from place ``first`` on: places a and b < a, and scores."""
-    from image_duplicate_finder.search import word_kernels
+    from image_duplicate_finder.search import visual_word_kernels
 
     keys = np.concatenate([each.keys for each in found])
     order = np.argsort(keys, kind="stable")
@@ -204,7 +204,7 @@ def settle(
     images = np.full((len(pictures), most), -1, np.int64)
     scores = np.zeros((len(pictures), most), np.float32)
     offsets, places = places_of(pictures)
-    word_kernels.settle_found(
+    visual_word_kernels.settle_found(
         keys[order],
         np.concatenate([each.images for each in found])[order],
         np.concatenate([each.distances for each in found])[order],

@@ -1,14 +1,16 @@
 """Candidates from visual words: pictures that share rare words at places that fit together.
 
-A keypoint's code falls to the nearest word of a vocabulary that is shipped with the package and
-never changes, so a new picture costs its own words and no more. Keypoints of one word are
-compared by 64 bits of their codes (Hamming embedding: Jegou, Douze and Schmid, "Hamming
-embedding and weak geometric consistency for large scale image search", 2008) and vote for their
-picture; votes count as far as they agree on one similarity transform.
+A keypoint's code falls to the nearest of 65,536 words, in two steps (a coarse centre, then a word
+of its cell). The vocabulary is shipped with the package and never changes, so a new picture costs
+its own words and no more. A keypoint whose direction of growing grey is unsure is looked up in
+each form that it may have been posted in. Keypoints of one word are compared by 64 bits of their
+codes (Hamming embedding: Jegou, Douze and Schmid, "Hamming embedding and weak geometric
+consistency for large scale image search", 2008) and vote for their picture; votes count as far as
+they agree on one similarity transform.
 
 Pictures are held in segments of 32,768, each with posting lists of its own: 14 bytes for each
 keypoint, and nothing is ever moved. A segment's pictures are looked up while those of the next
-one are added, so that no core waits for reading; what waits in memory is two segments at most.
+one are added, so that no core waits for reading; at most two segments wait in memory.
 """
 
 from __future__ import annotations
@@ -17,24 +19,207 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
 
-from image_duplicate_finder.fingerprint.keypoints import Keypoints
-from image_duplicate_finder.progress import Tell
-from image_duplicate_finder.search.word_forms import (
-    MOST_WORDS,
-    NO_FORMS,
-    NO_KEYPOINTS,
-    Forms,
-    PostedForm,
-    Reach,
-    asked_form,
-    forms_of,
-    posted_form,
-    vocabulary_size,
+from image_duplicate_finder.fingerprint.keypoints import (
+    COLUMNS_UNSURE,
+    ROWS_UNSURE,
+    Keypoints,
+    canonical,
+    flip_columns,
+    flip_rows,
 )
+from image_duplicate_finder.progress import Tell
+
+# The words nearest to a code are those of the coarse centres nearest to it.
+_NEAREST_CELLS = 3
+MOST_WORDS = 3
+"""How many of its nearest words a keypoint can be looked up under."""
+_CODE_BITS = 128
+# The longer side of every picture in the units of an entry's place.
+_FRAME = 200.0
+_SIZE_STEPS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Under which words a keypoint is looked up: its ``words`` nearest ones.
+
+    Of these, only those that are at most ``bits`` further away than the very nearest one.
+    """
+
+    words: int
+    bits: int = _CODE_BITS
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """One picture's keypoints in every form that may be looked up, by keypoint and flip.
+
+    ``words`` (f, 3) uint16 are the nearest of each, the very nearest first, at ``distances``
+    (f, 3) uint8 bits; ``signatures`` (f,) uint64. Kept from posting to looking up: to assign
+    words takes a third of both.
+    """
+
+    words: NDArray[np.uint16]
+    distances: NDArray[np.uint8]
+    signatures: NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class PostedForm:
+    """Keypoints of n pictures in the form in which they are posted.
+
+    ``words`` (q,) int32, ``signatures`` (q,) uint64 and ``geometry`` (q, 4) uint8 of all
+    keypoints, of which the pictures have ``lengths`` (n,) int64 each. ``forms`` are the words
+    that each picture is looked up under itself.
+    """
+
+    words: NDArray[np.int32]
+    signatures: NDArray[np.uint64]
+    geometry: NDArray[np.uint8]
+    lengths: NDArray[np.int64]
+    forms: list[Forms]
+
+
+@dataclass(frozen=True, slots=True)
+class Queries:
+    """Keypoints of n pictures in the form in which they are looked up.
+
+    Picture k has the keypoints ``offsets[k]`` to ``offsets[k + 1]`` (int64 (n + 1,)), with rows
+    of ``places`` (q, 4) float32: x, y, log2 of size, angle. Its look-ups are ``look_ups[k]`` to
+    ``look_ups[k + 1]``, in the order in which they vote: by keypoint, by flip, by rank of the
+    word. Each has the keypoint ``points`` (int32), ``choices`` (uint8) its place among that
+    keypoint's, ``turns`` (uint8) the flips, and ``words`` (uint16) and ``signatures`` (uint64).
+    """
+
+    offsets: NDArray[np.int64]
+    places: NDArray[np.float32]
+    look_ups: NDArray[np.int64]
+    points: NDArray[np.int32]
+    choices: NDArray[np.uint8]
+    turns: NDArray[np.uint8]
+    words: NDArray[np.uint16]
+    signatures: NDArray[np.uint64]
+
+
+_NO_NUMBERS = np.zeros(0, np.float32)
+_NO_BYTES = np.zeros(0, np.uint8)
+NO_KEYPOINTS = Keypoints(
+    1, 1, _NO_NUMBERS, _NO_NUMBERS, _NO_NUMBERS, _NO_NUMBERS, _NO_BYTES.reshape(0, 16), _NO_BYTES
+)
+NO_FORMS = Forms(
+    np.zeros((0, MOST_WORDS), np.uint16),
+    np.zeros((0, MOST_WORDS), np.uint8),
+    np.zeros(0, np.uint64),
+)
+
+
+@cache
+def _vocabulary() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Coarse (2, 256) and fine (256, 2, 256) words; tools/train_vocabulary.py made them."""
+    path = resources.files("image_duplicate_finder.search") / "vocabulary.npz"
+    with path.open("rb") as file, np.load(file) as stored:
+        coarse, fine = stored["coarse"], stored["fine"]
+    return np.ascontiguousarray(coarse.T), np.ascontiguousarray(fine.transpose(0, 2, 1))
+
+
+def vocabulary_size() -> int:
+    """How many words there are; a word is a number below it."""
+    _, fine = _vocabulary()
+    return int(fine.shape[0] * fine.shape[2])
+
+
+def _joined(pictures: Sequence[Keypoints]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Rows (x, y, log2 of size, angle) in a frame of 200 for the longer side; and all flags."""
+    rows = []
+    for points in pictures:
+        factor = _FRAME / max(points.width, points.height)
+        size = np.log2(np.maximum(points.scale * factor, 1e-3))
+        rows.append(np.stack([points.x * factor, points.y * factor, size, points.angle], axis=1))
+    return np.concatenate(rows), np.concatenate([points.flags for points in pictures])
+
+
+def _permitted(flags: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The forms that may be looked up, as keypoints and flips: of each keypoint at least one."""
+    rows, columns = flags & ROWS_UNSURE > 0, flags & COLUMNS_UNSURE > 0
+    forms = np.stack([np.ones_like(rows), rows, columns, rows & columns], axis=1)
+    point, form = np.nonzero(forms)
+    return point, form
+
+
+def forms_of(pictures: Sequence[Keypoints]) -> list[Forms]:
+    """Every picture's keypoints as they may be looked up."""
+    from image_duplicate_finder.search import visual_word_kernels
+
+    flags = np.concatenate([points.flags for points in pictures])
+    plain = canonical(np.concatenate([points.codes for points in pictures]), flags)
+    by_rows = flip_rows(plain)
+    flipped = (plain, by_rows, flip_columns(plain), flip_columns(by_rows))
+    point, form = _permitted(flags)
+    codes = np.stack([_as_words(each) for each in flipped], axis=1)[point, form]
+    words = np.zeros((len(codes), MOST_WORDS), np.uint16)
+    distances = np.zeros(words.shape, np.uint8)
+    visual_word_kernels.assign(codes, *_vocabulary(), _NEAREST_CELLS, words, distances)
+    ends = np.searchsorted(point, _offsets(pictures)[1:-1])
+    columns = (np.split(each, ends) for each in (words, distances, codes[:, 0].copy()))
+    return [Forms(*each) for each in zip(*columns, strict=True)]
+
+
+def posted_form(pictures: Sequence[Keypoints]) -> PostedForm:
+    """Words, signatures and geometry of all keypoints, and how many each picture has."""
+    rows, flags = _joined(pictures)
+    size = np.clip(np.rint((rows[:, 2] + 1) * _SIZE_STEPS), 0, 63).astype(np.uint8)
+    geometry = np.empty((len(rows), 4), np.uint8)
+    geometry[:, :2] = np.clip(np.rint(rows[:, :2]), 0, 255)
+    geometry[:, 2] = (size << 2) | (flags & 3)
+    geometry[:, 3] = np.rint(rows[:, 3] * (128 / np.pi)).astype(np.int64) % 256
+    lengths = np.array([len(points) for points in pictures], np.int64)
+    forms = forms_of(pictures)
+    # The form without a flip comes first of each keypoint's.
+    plain = np.flatnonzero(_permitted(flags)[1] == 0)
+    words = np.concatenate([each.words for each in forms])[plain, 0]
+    signatures = np.concatenate([each.signatures for each in forms])[plain]
+    return PostedForm(words.astype(np.int32), signatures, geometry, lengths, forms)
+
+
+def asked_form(pictures: Sequence[Keypoints], forms: Sequence[Forms], reach: Reach) -> Queries:
+    """Keypoints of ``pictures`` as they are looked up, each under the words within ``reach``."""
+    places, flags = _joined(pictures)
+    point, form = _permitted(flags)
+    offsets = _offsets(pictures)
+    words = np.concatenate([each.words for each in forms])
+    distances = np.concatenate([each.distances for each in forms])[:, : reach.words]
+    row, rank = np.nonzero(distances - distances[:, :1] <= reach.bits)
+    points, flips = point[row], form[row]
+    return Queries(
+        offsets,
+        places,
+        look_ups=np.searchsorted(points, offsets),
+        points=points.astype(np.int32),
+        choices=(flips * reach.words + rank).astype(np.uint8),
+        turns=((flags[points] ^ flips) & 3).astype(np.uint8),
+        words=words[row, rank],
+        signatures=np.concatenate([each.signatures for each in forms])[row],
+    )
+
+
+def places_of(pictures: Sequence[Keypoints]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Offsets (n + 1,) and places (q, 4) of :class:`Queries`, without the words."""
+    return _offsets(pictures), _joined(pictures)[0]
+
+
+def _offsets(pictures: Sequence[Keypoints]) -> NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum([len(points) for points in pictures])]).astype(np.int64)
+
+
+def _as_words(codes: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    return np.ascontiguousarray(codes).view(np.uint64)
+
 
 SEGMENT = 32_768
 # A keypoint is looked up under its nearest words: fewer, the more pictures there are, so that
@@ -62,7 +247,7 @@ _LOOKED_UP = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class WordPairs:
+class VisualWordPairs:
     """Proposed pairs of content ids: ``a`` and ``b`` int64 (n,), ``score`` float32 (n,)."""
 
     a: NDArray[np.int64]
@@ -72,7 +257,7 @@ class WordPairs:
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """Posting lists of pictures ``base`` and on (see :func:`word_kernels.search`)."""
+    """Posting lists of pictures ``base`` and on (see :func:`visual_word_kernels.search`)."""
 
     base: int
     starts: NDArray[np.int32]
@@ -81,7 +266,7 @@ class _Segment:
     geometry: NDArray[np.uint8]
 
 
-class WordIndex:
+class VisualWordIndex:
     """Pictures by the words of their keypoints.
 
     Pictures are added one by one; each is looked up among those that were added before it, so
@@ -106,9 +291,9 @@ class WordIndex:
         self._posted: list[Future[PostedForm]] = []
         self._segments: list[Future[_Segment]] = []
         # What the pool looks up: how many pictures will be done then, and their pairs.
-        self._sought: deque[tuple[int, Future[WordPairs]]] = deque()
+        self._sought: deque[tuple[int, Future[VisualWordPairs]]] = deque()
         self._looked_up = 0
-        self._found: list[WordPairs] = []
+        self._found: list[VisualWordPairs] = []
         self._tell = tell
 
     def __len__(self) -> int:
@@ -126,7 +311,7 @@ class WordIndex:
         if len(self._waiting) == SEGMENT:
             self._flush()
 
-    def candidates(self) -> WordPairs:
+    def candidates(self) -> VisualWordPairs:
         """For every picture the earlier ones most likely to show the same, with a score each.
 
         Each call gives the pairs that came up since the last one.
@@ -135,8 +320,10 @@ class WordIndex:
         self._take_found(wait=True)
         found, self._found = self._found, []
         if not found:
-            return WordPairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
-        return WordPairs(
+            return VisualWordPairs(
+                np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32)
+            )
+        return VisualWordPairs(
             np.concatenate([pairs.a for pairs in found]),
             np.concatenate([pairs.b for pairs in found]),
             np.concatenate([pairs.score for pairs in found]),
@@ -212,7 +399,7 @@ def _pairs(
     look_up: Sequence[bool],
     most: int,
     least: float,
-) -> WordPairs:
+) -> VisualWordPairs:
     """Pairs of those of ``pictures`` that are to be looked up; the first is number ``first``."""
     each = zip(pictures, forms, look_up, strict=True)
     wanted = [(points, form) if wants else (NO_KEYPOINTS, NO_FORMS) for points, form, wants in each]
@@ -226,7 +413,7 @@ def _pairs(
         least,
     )
     row, place = np.nonzero(images >= 0)
-    return WordPairs(ids[first + row], ids[images[row, place]], scores[row, place])
+    return VisualWordPairs(ids[first + row], ids[images[row, place]], scores[row, place])
 
 
 def _best_of(
@@ -242,7 +429,7 @@ def _best_of(
 
     ``pictures`` stand in the index from ``first`` on; only scores from ``least`` on count.
     """
-    from image_duplicate_finder.search import word_kernels
+    from image_duplicate_finder.search import visual_word_kernels
 
     images = np.full((len(pictures), most), -1, np.int64)
     scores = np.zeros((len(pictures), most), np.float32)
@@ -253,7 +440,7 @@ def _best_of(
     matches = matches_looked_at(len(segments))
     for built in segments:
         segment = built.result()
-        word_kernels.search(
+        visual_word_kernels.search(
             first, queries.offsets, queries.places, queries.look_ups, queries.points,
             queries.turns, order, words, signatures, segment.starts, segment.images,
             segment.signatures, segment.geometry, segment.base,
@@ -264,11 +451,11 @@ def _best_of(
 
 
 def _segment(base: int, parts: Sequence[PostedForm]) -> _Segment:
-    from image_duplicate_finder.search import vocabulary_kernels
+    from image_duplicate_finder.search import visual_word_kernels
 
     words = np.concatenate([part.words for part in parts])
     lengths = np.concatenate([part.lengths for part in parts])
-    starts, positions = vocabulary_kernels.post(words, vocabulary_size())
+    starts, positions = visual_word_kernels.post(words, vocabulary_size())
     return _Segment(
         base,
         starts,
