@@ -27,14 +27,13 @@ from image_duplicate_finder.sources import (
     is_read_only,
     is_url,
     library_of,
-    remote,
     split_member,
     within,
 )
 from image_duplicate_finder.sources import stat as source_stat
 from image_duplicate_finder.sources.manifest import is_manifest, read_manifest
 from image_duplicate_finder.sources.names import MEMBER_MARK, outer, parent
-from image_duplicate_finder.sources.remote import check, is_wild
+from image_duplicate_finder.sources.storage import check_url, is_wild, objects
 
 if TYPE_CHECKING:
     import pathspec
@@ -85,7 +84,7 @@ def one_picture(path: str | os.PathLike[str]) -> str:
 def _real(root: str) -> Iterator[str]:
     root = root.removeprefix(_LOCAL_URL)
     if is_url(root):
-        check(root)
+        check_url(root)
         yield root.rstrip("/")
         return
     path = outer(root, lambda place: os.path.realpath(os.path.expanduser(place)))
@@ -386,14 +385,14 @@ def in_storage(url: str, choice: Choice) -> Found:
     """The pictures at or below a URL, or that its wildcards fit; archives among those too."""
     yield url
     try:
-        objects = list(remote.objects(url, recursive=choice.recursive))
-        own = own_among(relative for _, relative, _ in objects)
-        for number, (place, relative, stat) in enumerate(objects):
+        listed = list(objects(url, recursive=choice.recursive))
+        own = own_among(relative for _, relative, _ in listed)
+        for number, (place, relative, stat) in enumerate(listed):
             if number % _REPORT_EVERY == 0:
                 yield place
             if relative in own:
                 continue
-            if is_archive(place) and remote.is_wild(url):
+            if is_archive(place) and is_wild(url):
                 yield from in_archive(place, choice)
             elif choice.takes(relative):
                 yield FoundFile(place, stat, url, removable=False)

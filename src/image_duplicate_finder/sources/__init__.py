@@ -5,6 +5,17 @@ archive (``/photos/trip.zip!/day 1/a.jpg``) or a URL (``s3://bucket/a.jpg``). Wh
 (a worker process, the web app, a report) asks :func:`read` and need not know which it is.
 """
 
+from __future__ import annotations
+
+import os
+from typing import Protocol
+
+from blake3 import blake3
+
+from image_duplicate_finder.errors import DecodeError, NotFound
+from image_duplicate_finder.model import FileStat
+from image_duplicate_finder.settings import DecodeLimits
+from image_duplicate_finder.sources.archives import ArchiveMembers
 from image_duplicate_finder.sources.names import (
     is_archive,
     is_read_only,
@@ -13,7 +24,7 @@ from image_duplicate_finder.sources.names import (
     split_member,
     within,
 )
-from image_duplicate_finder.sources.reading import Source, read, read_as_scanned, stat
+from image_duplicate_finder.sources.storage import LocalFiles, RemoteObjects
 
 __all__ = [
     "Source",
@@ -27,3 +38,49 @@ __all__ = [
     "stat",
     "within",
 ]
+
+
+class Source(Protocol):
+    """Opens the files of one kind of place by their identity paths."""
+
+    def stat(self, path: str) -> FileStat:
+        """What is known of a file without reading it. Raises OSError."""
+
+    def read(self, path: str, limits: DecodeLimits) -> tuple[bytes, FileStat]:
+        """All bytes of a file and the stat that belongs to them.
+
+        Raises DecodeError (stage ``read``, ``header``, ``limits`` or ``changed``) and OSError.
+        """
+
+
+def source_of(path: str) -> Source:
+    """The source that a path belongs to."""
+    if split_member(path) is not None and not os.path.lexists(path):
+        return ArchiveMembers()
+    return RemoteObjects() if is_url(path) else LocalFiles()
+
+
+def read(path: str, limits: DecodeLimits) -> tuple[bytes, FileStat]:
+    """All bytes of a file and their stat; see :meth:`Source.read`."""
+    return source_of(path).read(path, limits)
+
+
+def stat(path: str) -> FileStat:
+    """What is known of a file without reading it. Raises OSError and DecodeError."""
+    return source_of(path).stat(path)
+
+
+def read_as_scanned(path: str, known: FileStat, content: bytes, limits: DecodeLimits) -> bytes:
+    """The bytes of a file, if they still are what a scan saw there.
+
+    ``content`` is their BLAKE3 hash, 32 bytes. Raises NotFound for anything else.
+    """
+    try:
+        data, now = read(path, limits)
+    except OSError as error:
+        raise NotFound(f"The file cannot be read any more: {error.strerror or error}.") from error
+    except DecodeError as error:
+        raise NotFound(str(error)) from error
+    if not known.unchanged(now) and blake3(data).digest() != content:
+        raise NotFound("The file changed since the scan. Scan again to see it.")
+    return data

@@ -15,9 +15,16 @@ from typing import BinaryIO, Protocol
 from image_duplicate_finder.errors import DecodeError
 from image_duplicate_finder.model import FileStat
 from image_duplicate_finder.settings import DecodeLimits
-from image_duplicate_finder.sources import local, remote
 from image_duplicate_finder.sources.names import is_url, split_member
-from image_duplicate_finder.sources.numbers import number_of
+from image_duplicate_finder.sources.storage import (
+    LocalFiles,
+    changed_while_reading,
+    check_size,
+    number_of,
+    open_regular,
+    open_url,
+    stat_url,
+)
 
 # Members of one archive come one after the other, so few archives are open at a time.
 _KEPT_OPEN = 8
@@ -84,7 +91,7 @@ class _Archive:
     """One open archive, safe for threads."""
 
     def __init__(self, path: str, stat: FileStat) -> None:
-        self._file = remote.open_url(path) if is_url(path) else local.open_regular(path)
+        self._file = open_url(path) if is_url(path) else open_regular(path)
         self._lock = threading.Lock()
         with _plain_errors():
             is_tar = path.lower().endswith(".tar")
@@ -118,10 +125,10 @@ class ArchiveMembers:
         if name not in archive.stats:
             raise FileNotFoundError(path)
         stat = archive.stats[name]
-        local.check_size(stat.size, limits)
+        check_size(stat.size, limits)
         data = archive.read(name)
         if not _stat(place).unchanged(before):
-            raise local.changed_while_reading()
+            raise changed_while_reading()
         return data, stat
 
 
@@ -136,7 +143,7 @@ def _opened(path: str, stat: FileStat) -> _Archive:
 
 
 def _stat(archive: str) -> FileStat:
-    stat = remote.stat_url(archive) if is_url(archive) else local.LocalFiles().stat(archive)
+    stat = stat_url(archive) if is_url(archive) else LocalFiles().stat(archive)
     # Hard links to an archive do not change it, and must not count as another archive.
     return stat._replace(links=1)
 

@@ -1,24 +1,101 @@
-"""Object storage and other places behind URLs, through fsspec (the extra ``cloud``).
+"""Files of the system and objects behind URLs: read whole, with a stat of just these bytes.
 
-Credentials and endpoints are those of fsspec and of each storage's own settings, such as
-``AWS_ACCESS_KEY_ID`` and ``AWS_ENDPOINT_URL``; nothing of them is stored.
+URLs go through fsspec (the extra ``cloud``). Credentials and endpoints are those of fsspec and of
+each storage's own settings, such as ``AWS_ACCESS_KEY_ID`` and ``AWS_ENDPOINT_URL``; nothing of
+them is stored.
 """
 
 from __future__ import annotations
 
 import datetime
+import errno
+import os
+import stat as stat_bits
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
 
+from blake3 import blake3
+
 from image_duplicate_finder.errors import DecodeError, UsageError
 from image_duplicate_finder.model import FileStat
 from image_duplicate_finder.settings import DecodeLimits
-from image_duplicate_finder.sources import local
-from image_duplicate_finder.sources.numbers import number_of
 
-_MAGIC = "*?["
+_MEGABYTE = 1024 * 1024
 
+
+class LocalFiles:
+    """The source of ordinary paths."""
+
+    def stat(self, path: str) -> FileStat:
+        """What the file system says of ``path``, links not followed. Raises OSError."""
+        return FileStat.of(os.stat(path, follow_symlinks=False))
+
+    def read(self, path: str, limits: DecodeLimits) -> tuple[bytes, FileStat]:
+        """All bytes of a regular file and its stat, equal before and after reading.
+
+        Raises DecodeError (stage ``read``, ``header``, ``limits`` or ``changed``) and OSError.
+        """
+        with open_regular(path) as file:
+            before = os.fstat(file.fileno())
+            check_size(before.st_size, limits)
+            data = file.read(before.st_size + 1)
+            while data and len(data) < before.st_size and (more := file.read(before.st_size)):
+                data += more
+            after = os.fstat(file.fileno())
+        changed = len(data) != after.st_size or before.st_mtime_ns != after.st_mtime_ns
+        if changed or before.st_size != after.st_size:
+            raise changed_while_reading()
+        return data, FileStat.of(after)
+
+
+def open_regular(path: str) -> BinaryIO:
+    """Open a regular file, unbuffered. Raises DecodeError for anything else, and OSError."""
+    # O_NONBLOCK: what was a file during discovery may be a FIFO now, and must not block.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # what O_NOFOLLOW says of a link
+            raise _no_file() from error
+        raise
+    if not stat_bits.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _no_file()
+    return os.fdopen(descriptor, "rb", buffering=0)
+
+
+def _no_file() -> DecodeError:
+    return DecodeError("This is no regular file any more. Scan again.", stage="read")
+
+
+def check_size(size: int, limits: DecodeLimits) -> None:
+    """Raise DecodeError for a file that is empty, or larger than ``limits`` allow."""
+    if size == 0:
+        raise DecodeError("The file is empty (0 bytes).", stage="header")
+    if size > limits.bytes:
+        raise DecodeError(
+            f"The file has {size // _MEGABYTE} MB, more than the limit of "
+            f"{limits.bytes // _MEGABYTE} MB.",
+            stage="limits",
+        )
+
+
+def changed_while_reading() -> DecodeError:
+    """The error for bytes and a stat that do not belong together."""
+    return DecodeError("The file changed while it was being read. Scan again.", stage="changed")
+
+
+def number_of(*parts: object) -> int:
+    """A negative number below 2**56 in size that stands for ``parts``.
+
+    File systems give no negative inode numbers, so it never equals a real one.
+    """
+    digest = blake3(repr(parts).encode("ascii", "backslashreplace")).digest(7)
+    return -int.from_bytes(digest, "big") - 1
+
+
+_WILDCARDS = "*?["
 _NANO = 1_000_000_000
 _UNKNOWN = -1
 
@@ -38,15 +115,15 @@ class RemoteObjects:
         """
         stat = stat_url(path)
         if stat.size != _UNKNOWN:
-            local.check_size(stat.size, limits)
+            check_size(stat.size, limits)
         with _only_os_errors(path):
             system, name = _system(path)
             data = cast(bytes, system.cat_file(name))
         if stat.size == _UNKNOWN:
             stat = stat._replace(size=len(data))
-            local.check_size(stat.size, limits)
+            check_size(stat.size, limits)
         if len(data) != stat.size:
-            raise local.changed_while_reading()
+            raise changed_while_reading()
         return data, stat
 
 
@@ -68,7 +145,7 @@ def open_url(url: str) -> BinaryIO:
         return cast(BinaryIO, system.open(name, "rb"))
 
 
-def check(url: str) -> None:
+def check_url(url: str) -> None:
     """Raise UsageError when there is nothing at ``url``, or nothing that can be looked at."""
     if is_wild(url):
         _system(url)
@@ -108,12 +185,12 @@ def objects(url: str, *, recursive: bool = True) -> Iterator[tuple[str, str, Fil
 
 def is_wild(url: str) -> bool:
     """Whether a URL has wildcards."""
-    return any(sign in url for sign in _MAGIC)
+    return any(sign in url for sign in _WILDCARDS)
 
 
 def _base(url: str) -> tuple[str, bool]:
     """The part of a URL that has no wildcard, and whether the rest has one."""
-    first = min((at for sign in _MAGIC if (at := url.find(sign)) >= 0), default=None)
+    first = min((at for sign in _WILDCARDS if (at := url.find(sign)) >= 0), default=None)
     if first is None:
         return url, False
     return url[:first].rsplit("/", 1)[0], True
