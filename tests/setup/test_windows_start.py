@@ -52,9 +52,14 @@ class Windows:
     def run(
         self, *arguments: str, path: str = "", **environment: str
     ) -> subprocess.CompletedProcess[str]:
+        return self.start("cmd", "/c", self.bat.name, *arguments, path=path, **environment)
+
+    def start(
+        self, *command: str, path: str = "", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         assert WINE
         return subprocess.run(
-            [WINE, "cmd", "/c", self.bat.name, *arguments],
+            [WINE, *command],
             cwd=self.checkout,
             env={
                 **os.environ,
@@ -176,3 +181,21 @@ def test_without_any_python_one_sentence_says_so(windows: Windows) -> None:
     assert done.returncode == 1
     assert "No Python was found" in done.stderr
     assert "Press" not in done.stdout or "any key" in done.stdout
+
+
+def test_the_portable_program_starts_python_with_itself(windows: Windows) -> None:
+    """``idf.exe`` of the folder that package managers install hands itself on, and the status."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location(
+        "manifests", REPOSITORY / "packaging" / "manifests.py"
+    )
+    assert spec and spec.loader
+    manifests = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(manifests)
+    windows.python()
+    program = windows.checkout / "idf.exe"
+    program.write_bytes(manifests.launcher())
+    done = windows.start(program.name, "scan", "C:\\Bilder (1)", IDF_STANDIN_STATUS="7")
+    assert windows.started_with() == [_windows(program), "scan", "C:\\Bilder (1)"]
+    assert done.returncode == 7
