@@ -67,8 +67,8 @@ class Removals:
         chosen = replace(query or GroupQuery(), selected_only=not merge_metadata)
         groups = self._store.groups.get_many(self._store.groups.ids(scan, chosen))
         if merge_metadata:
-            told = map(worthless_then, groups)
-            groups = [each for each in told if any(member.selected for member in each.members)]
+            judged = map(selected_after_merge, groups)
+            groups = [each for each in judged if any(member.selected for member in each.members)]
         evidence, refused = self._verified(groups)
         return make_plan(
             evidence,
@@ -82,39 +82,39 @@ class Removals:
         )
 
     def _verified(self, groups: Iterable[GroupView]) -> tuple[list[Evidence], list[Refusal]]:
-        """The wishes to remove the selected members of groups, and what is refused at once."""
-        wishes = evidence_of(groups, self._store.matches.relation)
+        """The evidence for removing the selected members of groups, and refusals at once."""
+        evidence = evidence_of(groups, self._store.matches.relation)
         copies = self._store.matches.copies(
-            (wish.file.content, wish.keeper.content)
-            for wish in wishes
-            if not wish.chosen and wish.file.content != wish.keeper.content
+            (each.file.content, each.keeper.content)
+            for each in evidence
+            if not each.chosen and each.file.content != each.keeper.content
         )
         kept: list[Evidence] = []
         refused: list[Refusal] = []
-        for wish in wishes:
-            contents = wish.file.content, wish.keeper.content
-            if wish.chosen or contents[0] == contents[1] or contents in copies:
-                kept.append(wish)
-            elif wish.relation not in PRESELECTABLE:
+        for each in evidence:
+            contents = each.file.content, each.keeper.content
+            if each.chosen or contents[0] == contents[1] or contents in copies:
+                kept.append(each)
+            elif each.relation not in PRESELECTABLE:
                 refused.append(
                     Refusal(
-                        wish.file.path,
+                        each.file.path,
                         Reason.NOT_CHOSEN,
-                        f"It is no copy of {wish.keeper.path}. Such a file is removed only when "
+                        f"It is no copy of {each.keeper.path}. Such a file is removed only when "
                         "it was selected by itself, not by a rule.",
                     )
                 )
             else:
-                refused.append(no_match(wish.file.path, wish.keeper.path))
+                refused.append(no_match(each.file.path, each.keeper.path))
         return kept, refused
 
-    def _prove(self, wishes: Sequence[Evidence]) -> list[Evidence | Refusal]:
+    def _prove(self, evidence: Sequence[Evidence]) -> list[Evidence | Refusal]:
         """See :data:`.remover.Prove`."""
-        known = self._known(wishes)
+        known = self._known(evidence)
         copies = self._store.matches.copies(
-            (wish.file.content, wish.keeper.content) for wish in wishes
+            (each.file.content, each.keeper.content) for each in evidence
         )
-        answers = [self._proved(wish, known, copies) for wish in wishes]
+        answers = [self._proved(each, known, copies) for each in evidence]
         self._store.decisions.remember_chosen(
             (answer.file.content, answer.keeper.content)
             for answer in answers
@@ -122,39 +122,43 @@ class Removals:
         )
         return answers
 
-    def _known(self, wishes: Iterable[Evidence]) -> dict[str, FileView]:
-        """The files of wishes as scans saw them, by path."""
-        paths = {file.path for wish in wishes for file in (wish.file, wish.keeper)}
+    def _known(self, evidence: Iterable[Evidence]) -> dict[str, FileView]:
+        """The files of the evidence as scans saw them, by path."""
+        paths = {file.path for each in evidence for file in (each.file, each.keeper)}
         return self._store.groups.scanned(paths)
 
     def _proved(
         self,
-        wish: Evidence,
+        evidence: Evidence,
         known: Mapping[str, FileView],
         copies: Collection[tuple[bytes, bytes]],
     ) -> Evidence | Refusal:
-        path, file, keeper = wish.file.path, known.get(wish.file.path), known.get(wish.keeper.path)
+        path, file, keeper = (
+            evidence.file.path,
+            known.get(evidence.file.path),
+            known.get(evidence.keeper.path),
+        )
         if file is None or keeper is None:
-            unknown = "it" if file is None else f"its keeper {wish.keeper.path}"
+            unknown = "it" if file is None else f"its keeper {evidence.keeper.path}"
             return Refusal(path, Reason.NO_MATCH, f"No scan of this library covers {unknown}.")
-        if (file.content, keeper.content) != (wish.file.content, wish.keeper.content):
+        if (file.content, keeper.content) != (evidence.file.content, evidence.keeper.content):
             return Refusal(
                 path,
                 Reason.CHANGED,
                 "It or its keeper does not hold what the plan says. Make a new plan.",
             )
-        standing = self._store.groups.keeper_match(wish.group, keeper.id, file.id)
-        if not (file if standing is None else standing).removable:
+        match = self._store.groups.keeper_match(evidence.group, keeper.id, file.id)
+        if not (file if match is None else match).removable:
             return Refusal(path, Reason.PROTECTED, "Nothing is removed from where it lies.")
         same = file.content == keeper.content
-        chosen = standing is not None and standing.chosen
+        chosen = match is not None and match.chosen
         if not (same or chosen or (file.content, keeper.content) in copies):
             return no_match(path, keeper.path)
         return replace(
-            wish,
+            evidence,
             file=_plan_file(file),
             keeper=_plan_file(keeper),
-            relation=Relation.BYTE_IDENTICAL if same else wish.relation,
+            relation=Relation.BYTE_IDENTICAL if same else evidence.relation,
             chosen=chosen,
         )
 
@@ -169,8 +173,8 @@ class Removals:
     ) -> Report:
         """See :meth:`.Library.apply`."""
         scan = self._scan_of(plan)
-        # A plan of groups that are not there (any more), or are changed by hand, may not tell
-        # what was protected: then all that ever was is.
+        # A plan of groups that do not exist (any more), or that was edited by hand, may not say
+        # what was protected: then every folder that ever was is protected.
         records = self._store.scans.all() if scan is None else [self._store.scans.get(scan)]
         self._refuse_strange_roots(plan, records)
         protected = {
@@ -183,7 +187,7 @@ class Removals:
         self._note_place(place)
         try:
             report = self.remover.apply(
-                self._told(plan),
+                self._with_current_merges(plan),
                 prove=self._prove,
                 mode=mode,
                 scanned=scanned,
@@ -197,8 +201,8 @@ class Removals:
         finally:
             self._note_gone(run.id for run in self.remover.history()[:1])
 
-    def _told(self, plan: Plan) -> Plan:
-        """The plan with what scans and sidecars tell today in place of what its merges say."""
+    def _with_current_merges(self, plan: Plan) -> Plan:
+        """The plan with merges made of what scans and sidecars say now."""
         paths = {p for merge in plan.merges for p in (merge.keeper.path, *merge.sources)}
         if not paths:
             return plan
@@ -212,16 +216,16 @@ class Removals:
         return replace(plan, merges=tuple(merge for merge in merges if merge is not None))
 
     def _scan_of(self, plan: Plan) -> int | None:
-        """The scan whose groups show all that a plan says; None for a plan that nobody knows."""
-        wishes = [item.evidence for item in plan.items]
-        known = self._known(wishes)
+        """The scan whose groups hold all pairs of a plan; None where there is no single one."""
+        evidence = [item.evidence for item in plan.items]
+        known = self._known(evidence)
         scans = set()
-        for wish in wishes:
-            file, keeper = known.get(wish.file.path), known.get(wish.keeper.path)
+        for each in evidence:
+            file, keeper = known.get(each.file.path), known.get(each.keeper.path)
             if file is None or keeper is None:
                 return None
-            standing = self._store.groups.keeper_match(wish.group, keeper.id, file.id)
-            scans.add(None if standing is None else standing.scan)
+            match = self._store.groups.keeper_match(each.group, keeper.id, file.id)
+            scans.add(None if match is None else match.scan)
         return scans.pop() if len(scans) == 1 else None
 
     @staticmethod
@@ -300,11 +304,11 @@ class Removals:
             self._store.decisions.set_preference(_PLACES, json.dumps([*named, place]))
 
     def _note_stat_changes(self, changes: Iterable[StatChange]) -> None:
-        """Spare the next scan from reading files that only got or lost a hard link."""
+        """Spare the next scan reading files that only gained or lost a hard link."""
         self._store.files.restate((c.path, c.before, c.after) for c in changes)
 
     def note_all_gone(self) -> None:
-        """Let groups know which of their files all removals together took away."""
+        """Record for all removals which files are gone."""
         self._note_gone(run.id for run in self.remover.history())
 
     def _matches(self, content: bytes, keeper: bytes) -> bool:
@@ -313,7 +317,7 @@ class Removals:
         return bool(self._store.matches.copies([pair])) or self._store.decisions.was_chosen(pair)
 
     def _note_gone(self, runs: Iterable[int]) -> None:
-        """Let groups know which of their files a removal took away or an undo put back."""
+        """Record which files a removal took away or an undo restored."""
         away = (State.MOVED, State.TRASHED, State.PURGING, State.PURGED)
         with self._store.atomic():
             for run in runs:
@@ -332,9 +336,9 @@ class Removals:
 def evidence_of(
     groups: Iterable[GroupView], relation_of: Callable[[bytes, bytes], Relation | None]
 ) -> list[Evidence]:
-    """What a removal of the selected members of ``groups`` depends on: each beside its witness.
+    """The evidence that the removal of each selected member depends on, beside its witness.
 
-    ``relation_of`` tells what two contents were verified to be to each other.
+    ``relation_of`` says what two contents were verified to be to each other.
     """
     return [
         _evidence(group, member, relation_of)
@@ -344,15 +348,15 @@ def evidence_of(
     ]
 
 
-def worthless_then(group: GroupView) -> GroupView:
-    """The group with those members selected, too, that only lacked a merge to be worthless.
+def selected_after_merge(group: GroupView) -> GroupView:
+    """The group with those members selected too that only their metadata kept from being selected.
 
-    What a person decided of a file stays.
+    What a person decided about a file stays.
     """
     if group.kind is not GroupKind.DUPLICATES or group.keeper.gone:
         return group
 
-    def worthless(member: MemberView) -> bool:
+    def is_held(member: MemberView) -> bool:
         return (
             not (member.selected or member.decided or member.file.gone)
             and member.file.removable
@@ -363,7 +367,7 @@ def worthless_then(group: GroupView) -> GroupView:
         )
 
     members = tuple(
-        replace(each, selected=True) if worthless(each) else each for each in group.members
+        replace(each, selected=True) if is_held(each) else each for each in group.members
     )
     return replace(group, members=members)
 
@@ -391,16 +395,16 @@ def merge_of(
 
     What its own sidecar says, it has.
     """
-    mine, *more = _said_of(keeper, sidecars)
+    mine, *more = _metadata_of(keeper, sidecars)
     mine = with_additions(mine, lacking(mine, more))
-    told = {file.path: _said_of(file, sidecars) for file in going}
-    additions = lacking(mine, (each for said in told.values() for each in said))
-    sources = tuple(path for path, said in told.items() if lacking(mine, said))
+    found = {file.path: _metadata_of(file, sidecars) for file in going}
+    additions = lacking(mine, (each for said in found.values() for each in said))
+    sources = tuple(path for path, said in found.items() if lacking(mine, said))
     return Merge(_plan_file(keeper), additions, sources) if additions else None
 
 
-def _said_of(file: FileView, sidecars: Mapping[str, Sequence[Beside]]) -> list[Metadata]:
-    """What a file says of itself, and what its XMP sidecars say."""
+def _metadata_of(file: FileView, sidecars: Mapping[str, Sequence[Beside]]) -> list[Metadata]:
+    """The metadata in a file and in its XMP sidecars."""
     found = (each.metadata for each in sidecars.get(file.path, ()))
     return [file.info.metadata, *(each for each in found if each is not None)]
 
