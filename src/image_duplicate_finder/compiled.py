@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
-from image_duplicate_finder import file_lock
-from image_duplicate_finder.own_files import make_folder
+from image_duplicate_finder.own_files import locked, make_folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -104,7 +103,7 @@ def _compile(part: str) -> None:
     """In a process of its own: compile one part, unless another process did so meanwhile."""
     stamp = _stamp(part)
     make_folder(stamp.parent)
-    with file_lock.held(stamp.parent / f"compiling-{part}.lock"):
+    with locked(stamp.parent / f"compiling-{part}.lock"):
         if not stamp.exists():
             {"keypoints": _keypoints, "search": _search, "verify": _verify}[part]()
             stamp.touch()

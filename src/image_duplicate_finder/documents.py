@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
+from image_duplicate_finder.keeping import origin_of
 from image_duplicate_finder.model import Failure, GroupKind
-from image_duplicate_finder.origin import origin_of
 from image_duplicate_finder.removal import BackupInfo, Item, PurgeReport, Refusal, Report, Run
 from image_duplicate_finder.removal.plan_file import path_to_dict
 from image_duplicate_finder.results import ExampleHit, FileView, GroupView, MemberView, ScanRecord

@@ -1,4 +1,9 @@
-"""Which of several files to keep, and why: pure rules over what is known of each file."""
+"""Which of several files to keep, and why: by a scan's rules, or by one rule for all groups. Pure.
+
+A scan's keep rules work on facts about each file. Bulk rules keep the file that is first by one
+property in every group; they work on outlines of groups, a few plain values for each file, so that
+fifty thousand groups can be gone through while a person waits.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +11,14 @@ import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 from image_duplicate_finder.companions import CompanionKind
-from image_duplicate_finder.formats import RAW_FORMATS
+from image_duplicate_finder.formats import CAMERA_FORMATS, RAW_FORMATS
 from image_duplicate_finder.messages import KeepReason, Message
-from image_duplicate_finder.model import ImageInfo, Seen
-from image_duplicate_finder.origin import Origin, origin_of
+from image_duplicate_finder.model import ImageInfo, Relation, Seen
+from image_duplicate_finder.relations import PRESELECTABLE
 from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule
 
 
@@ -202,3 +208,250 @@ def reasons_of(
                 break
     why = tuple(KeepReason[rule.name]() for rule in rules if rule in found)
     return why or (KeepReason.PATH(),)
+
+
+class Origin(StrEnum):
+    """Who wrote a file; a camera's own file was changed by no program since, as far as it says."""
+
+    CAMERA = "camera"
+    EDITED = "edited"
+    MESSENGER = "messenger"
+    SCREENSHOT = "screenshot"
+    DOWNLOAD = "download"
+    UNKNOWN = "unknown"
+
+
+_MESSENGER = re.compile(
+    r"IMG-\d{8}-WA\d{4}|WhatsApp Image \d{4}-\d\d-\d\d|received_\d{6,}|signal-\d{4}-\d\d-\d\d"
+    r"|photo_\d{4}-\d\d-\d\d_\d\d-\d\d|photo_\d+@\d\d-\d\d-\d{4}|FB_IMG_\d{8,}|mmexport\d{10,}"
+    r"|Snapchat-\d+|viber[_ ]image|telegram-cloud-photo|Messenger_creation|wx_camera_\d+"
+    r"|InShot_\d{8}|IMG_\d{8}_\d{6}_WA|Screenshot_WhatsApp",
+    re.IGNORECASE,
+)
+_SCREENSHOT = re.compile(
+    r"Screen ?-?shot|Screen_Shot|Bildschirmfoto|Bildschirmaufnahme|Capture d.[ée]cran"
+    r"|Captura de (?:pantalla|tela|ecr[ãa])|Schermafbeelding|Schermata|Istantanea|Zrzut ekranu"
+    r"|Снимок экрана|スクリーンショット|截图|屏幕截图|螢幕截圖|스크린샷|Skärmavbild|Skjermbilde",
+    re.IGNORECASE,
+)
+_DOWNLOAD = re.compile(
+    r"(?:download|images?|unnamed|photo|picture|FullSizeRender|large|original|maxresdefault"
+    r"|\d+_\d+_\d+_[no]|[0-9a-f]{32,64}|[A-Za-z0-9_-]{10,}_o)(?: ?\(\d+\))?",
+)
+
+
+def origin_of(path: str, info: ImageInfo) -> Origin:
+    """What name and metadata together tell; the name counts first where programs choose it."""
+    stem = os.path.splitext(os.path.basename(path))[0]
+    if _SCREENSHOT.match(stem):
+        return Origin.SCREENSHOT
+    if _MESSENGER.match(stem):
+        return Origin.MESSENGER
+    if info.format in RAW_FORMATS:
+        return Origin.CAMERA
+    metadata = info.metadata
+    if metadata.edited:
+        return Origin.EDITED
+    if metadata.camera is not None and metadata.taken is not None and info.format in CAMERA_FORMATS:
+        return Origin.CAMERA
+    return Origin.DOWNLOAD if _DOWNLOAD.fullmatch(stem) else Origin.UNKNOWN
+
+
+class BulkRule(StrEnum):
+    """The file that a rule keeps; ``present`` is the keeper as it is."""
+
+    PRESENT = "present"
+    MOST_PIXELS = "most_pixels"
+    LARGEST_FILE = "largest_file"
+    SMALLEST_FILE = "smallest_file"
+    OLDEST = "oldest"
+    NEWEST = "newest"
+    BEST_FORMAT = "best_format"
+    FOLDER_ORDER = "folder_order"
+    SHORTEST_NAME = "shortest_name"
+    LONGEST_NAME = "longest_name"
+    SHORTEST_PATH = "shortest_path"
+
+
+class BulkFile(NamedTuple):
+    """A file of a group: ``relation`` is None for the keeper.
+
+    A named tuple, because hundreds of thousands of them are made for one preview.
+    """
+
+    file: int
+    relation: Relation | None
+    path: str
+    bytes: int
+    pixels: int
+    mtime_ns: int
+    format: str
+    lossless: bool
+    selected: bool
+    removable: bool
+
+    @property
+    def keeper(self) -> bool:
+        """Whether the group keeps this file now."""
+        return self.relation is None
+
+
+class BulkGroup(NamedTuple):
+    """A group's files, the keeper first."""
+
+    id: int
+    files: Sequence[BulkFile]
+
+
+@dataclass(frozen=True, slots=True)
+class BulkOrder:
+    """A rule with what it needs: ``folders`` in order of preference for FOLDER_ORDER.
+
+    ``relations`` are those whose members are selected; others keep their state. What only
+    contains another picture or looks like it is never selected by a rule (:data:`PRESELECTABLE`).
+    """
+
+    rule: BulkRule
+    folders: tuple[str, ...] = ()
+    relations: frozenset[Relation] = PRESELECTABLE - {Relation.EDITED}
+
+
+@dataclass(frozen=True, slots=True)
+class BulkChange:
+    """What a rule does to one group: ``keeper`` is kept and ``select`` is selected for removal.
+
+    ``changes_keeper`` when another file was kept before. Then ``select`` is the most that will be
+    selected: what the others are to the new keeper is only known when they are verified against
+    it, and :func:`select_beside` chooses among them.
+    """
+
+    group: int
+    keeper: int
+    changes_keeper: bool
+    select: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BulkStep:
+    """How far carrying out a rule came: ``after`` is the last group done, ``left`` how many wait.
+
+    ``until`` is the last group that there was at the start: what a rule makes is not gone
+    through again. ``decision`` is what takes all steps back.
+    """
+
+    after: int
+    until: int
+    done: int
+    left: int
+    decision: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BulkPreview:
+    """What a rule would change over many groups, counted.
+
+    ``files_after`` and ``bytes_after`` are the most that will be selected: in groups whose keeper
+    changes the others are verified against it when the rule is carried out. ``examples`` are the
+    first groups whose keeper changes, or failing that whose selection does.
+    """
+
+    groups: int
+    changed_groups: int
+    changed_keepers: int
+    files_before: int
+    bytes_before: int
+    files_after: int
+    bytes_after: int
+    examples: tuple[BulkChange, ...]
+
+
+Rank = Callable[[BulkFile], tuple[float, ...]]
+
+_RANKS: dict[BulkRule, Rank] = {
+    BulkRule.PRESENT: lambda file: (not file.keeper,),
+    BulkRule.MOST_PIXELS: lambda file: (-file.pixels,),
+    BulkRule.LARGEST_FILE: lambda file: (-file.bytes,),
+    BulkRule.SMALLEST_FILE: lambda file: (file.bytes,),
+    BulkRule.OLDEST: lambda file: (file.mtime_ns,),
+    BulkRule.NEWEST: lambda file: (-file.mtime_ns,),
+    BulkRule.BEST_FORMAT: lambda file: (
+        -format_class(file.format, file.lossless),
+        -file.bytes / max(1, file.pixels),
+    ),
+    BulkRule.SHORTEST_NAME: lambda file: (len(os.path.basename(file.path)),),
+    BulkRule.LONGEST_NAME: lambda file: (-len(os.path.basename(file.path)),),
+    BulkRule.SHORTEST_PATH: lambda file: (len(file.path),),
+}
+
+
+def change(group: BulkGroup, order: BulkOrder) -> BulkChange:
+    """What a rule does to a group. Equal files: the present keeper wins, then the first path."""
+    rank = _RANKS.get(order.rule) or _by_folder(order.folders)
+    best = min(group.files, key=lambda file: (rank(file), file.relation is not None, file.path))
+    relations = order.relations & PRESELECTABLE
+    surely = best.relation is None or best.relation in relations
+    select = tuple(
+        file.file
+        for file in group.files
+        if file is not best
+        and file.removable
+        and (file.selected or (surely and (file.relation is None or file.relation in relations)))
+    )
+    return BulkChange(group.id, best.file, best.relation is not None, select)
+
+
+def select_beside(wanted: BulkChange, group: BulkGroup, order: BulkOrder) -> tuple[int, ...]:
+    """What a rule selects in ``group``, which its new keeper leads by matches of its own."""
+    relations = order.relations & PRESELECTABLE
+    return tuple(
+        file.file
+        for file in group.files
+        if file.file in wanted.select and file.relation in relations
+    )
+
+
+def preview(groups: Iterable[BulkGroup], order: BulkOrder, examples: int = 4) -> BulkPreview:
+    """Count what a rule changes over ``groups``."""
+    total = changed = keepers = files_before = bytes_before = files_after = bytes_after = 0
+    other_keeper: list[BulkChange] = []
+    other_selection: list[BulkChange] = []
+    for group in groups:
+        total += 1
+        result = change(group, order)
+        after = result.select
+        before = tuple(file.file for file in group.files if file.selected)
+        files_before += len(before)
+        files_after += len(after)
+        for file in group.files:
+            if file.selected:
+                bytes_before += file.bytes
+            if file.file in after:
+                bytes_after += file.bytes
+        changed += result.changes_keeper or after != before
+        keepers += result.changes_keeper
+        if result.changes_keeper and len(other_keeper) < examples:
+            other_keeper.append(result)
+        elif after != before and len(other_selection) < examples:
+            other_selection.append(result)
+    return BulkPreview(
+        groups=total,
+        changed_groups=changed,
+        changed_keepers=keepers,
+        files_before=files_before,
+        bytes_before=bytes_before,
+        files_after=files_after,
+        bytes_after=bytes_after,
+        examples=tuple((other_keeper + other_selection)[:examples]),
+    )
+
+
+def _by_folder(folders: Sequence[str]) -> Rank:
+    prefixes = [folder.rstrip(os.sep) + os.sep for folder in folders]
+
+    def rank(file: BulkFile) -> tuple[float, ...]:
+        for place, prefix in enumerate(prefixes):
+            if file.path.startswith(prefix):
+                return (place,)
+        return (len(prefixes),)
+
+    return rank

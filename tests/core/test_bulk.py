@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from image_duplicate_finder.bulk import BulkFile, BulkGroup, BulkOrder, BulkRule, change, preview
+from image_duplicate_finder.keeping import BulkFile, BulkGroup, BulkOrder, BulkRule, change, preview
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.messages import Description, KeepReason
 from image_duplicate_finder.model import (

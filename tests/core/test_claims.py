@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from image_duplicate_finder.bulk import BulkOrder, BulkRule
 from image_duplicate_finder.errors import UsageError
+from image_duplicate_finder.keeping import BulkOrder, BulkRule
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.messages import Description, KeepReason
 from image_duplicate_finder.model import Group, GroupKind, Member, Relation

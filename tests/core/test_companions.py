@@ -22,8 +22,8 @@ from image_duplicate_finder.formats import (
     RAW_EXTENSIONS,
     RAW_FORMATS,
 )
+from image_duplicate_finder.keeping import Origin, origin_of
 from image_duplicate_finder.model import ImageInfo, Metadata
-from image_duplicate_finder.origin import Origin, origin_of
 from image_duplicate_finder.sources import library_of
 from tests.conftest import Painter
 

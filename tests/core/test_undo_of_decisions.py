@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from image_duplicate_finder.bulk import BulkOrder, BulkRule
 from image_duplicate_finder.errors import UsageError
+from image_duplicate_finder.keeping import BulkOrder, BulkRule
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.results import DecisionKind, GroupQuery
 from tests.review_scene import Scene, make_scene

@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, initialize, invariant, multiple, rule
 
-from image_duplicate_finder.bulk import BulkOrder, BulkRule
 from image_duplicate_finder.errors import NotFound, NothingReadable
 from image_duplicate_finder.executors.engine import LocalExecutor
 from image_duplicate_finder.executors.messages import Answer, FileTask
 from image_duplicate_finder.executors.task import run_task
 from image_duplicate_finder.fingerprint.specs import Specs
+from image_duplicate_finder.keeping import BulkOrder, BulkRule
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.messages import KeepReason
 from image_duplicate_finder.model import Group, GroupKind, Member, Relation

@@ -12,15 +12,15 @@ from image_duplicate_finder.api.comparison import Comparison
 from image_duplicate_finder.api.leaks import LeakageResult
 from image_duplicate_finder.api.scan_result import ScanResult
 from image_duplicate_finder.discover import one_picture
+from image_duplicate_finder.discover.walk import as_paths
 from image_duplicate_finder.errors import NothingReadable, UsageError
-from image_duplicate_finder.in_memory import as_paths
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.progress import CancelToken, Progress, silent
 from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.splits import Places, find_leaks, find_leaks_listed
 
 if TYPE_CHECKING:
-    from image_duplicate_finder.in_memory import Picture
+    from image_duplicate_finder.discover.walk import Picture
 
 
 def find_duplicates(

@@ -6,7 +6,7 @@ import base64
 from html import escape
 
 from image_duplicate_finder.errors import DecodeError, NotFound
-from image_duplicate_finder.printable import printable
+from image_duplicate_finder.messages import printable
 from image_duplicate_finder.rendering import render_thumbnail
 from image_duplicate_finder.results import FileView, GroupView
 from image_duplicate_finder.settings import DecodeLimits

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from image_duplicate_finder.api.notebook import row_of_thumbnails
+from image_duplicate_finder.discover.walk import Pictures
 from image_duplicate_finder.documents import scan_document
 from image_duplicate_finder.exports import tables
-from image_duplicate_finder.in_memory import Pictures
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.model import Failure, GroupKind
 from image_duplicate_finder.results import FileView, GroupQuery, GroupView, ScanRecord

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from image_duplicate_finder.errors import UsageError
-from image_duplicate_finder.printable import printable as shown
+from image_duplicate_finder.messages import printable as shown
 
 __all__ = [
     "STANDARD_OUTPUT",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.exports.tables import Choice, plain
 from image_duplicate_finder.library import Library
-from image_duplicate_finder.printable import printable
+from image_duplicate_finder.messages import printable
 from image_duplicate_finder.results import FileView, GroupView
 
 _COLUMNS = ("group", "path", "choice")

@@ -22,7 +22,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from image_duplicate_finder.errors import UsageError
-from image_duplicate_finder.printable import printable
+from image_duplicate_finder.messages import printable
 from image_duplicate_finder.results import FileView, GroupView, MemberView
 from image_duplicate_finder.splits import LeakageReport
 

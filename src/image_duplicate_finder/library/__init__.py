@@ -15,10 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from image_duplicate_finder.bulk import BulkOrder, BulkPreview, BulkStep, preview
 from image_duplicate_finder.discover import clean_roots, is_inside, one_picture
+from image_duplicate_finder.discover.walk import as_paths
 from image_duplicate_finder.errors import LibraryBusy, NotFound
-from image_duplicate_finder.in_memory import as_paths
+from image_duplicate_finder.keeping import BulkOrder, BulkPreview, BulkStep, preview
 from image_duplicate_finder.library.edits import Edits
 from image_duplicate_finder.library.removals import Paths, Removals
 from image_duplicate_finder.model import Failure, Relation
@@ -61,7 +61,7 @@ from image_duplicate_finder.store.decisions import Facts
 from image_duplicate_finder.store.lock import LibraryLock
 
 if TYPE_CHECKING:
-    from image_duplicate_finder.in_memory import Picture
+    from image_duplicate_finder.discover.walk import Picture
 
 __all__ = ["Library", "default_folder"]
 

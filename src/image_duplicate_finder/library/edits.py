@@ -7,7 +7,8 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from image_duplicate_finder.bulk import (
+from image_duplicate_finder.discover import is_inside
+from image_duplicate_finder.keeping import (
     BulkChange,
     BulkGroup,
     BulkOrder,
@@ -15,7 +16,6 @@ from image_duplicate_finder.bulk import (
     change,
     select_beside,
 )
-from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.model import Relation
 from image_duplicate_finder.results import DecisionKind, GroupQuery, GroupView
 from image_duplicate_finder.store import Store

@@ -9,9 +9,8 @@ from typing import Any
 
 from image_duplicate_finder.additions import Additions
 from image_duplicate_finder.errors import UsageError
-from image_duplicate_finder.messages import plain
+from image_duplicate_finder.messages import plain, printable
 from image_duplicate_finder.model import FileStat, Relation
-from image_duplicate_finder.printable import printable
 from image_duplicate_finder.removal.plan import (
     COMPANION_KINDS,
     Companion,

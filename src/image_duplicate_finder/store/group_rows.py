@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 
-from image_duplicate_finder.bulk import BulkFile, BulkGroup
+from image_duplicate_finder.keeping import BulkFile, BulkGroup
 from image_duplicate_finder.messages import to_json
 from image_duplicate_finder.model import Group, GroupKind
 from image_duplicate_finder.results import GroupQuery, GroupSort

@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from image_duplicate_finder.bulk import BulkGroup
 from image_duplicate_finder.errors import NotFound
+from image_duplicate_finder.keeping import BulkGroup
 from image_duplicate_finder.messages import Message, from_json
 from image_duplicate_finder.model import FileStat, Group, GroupKind, Lack, Relation
 from image_duplicate_finder.results import (

@@ -16,9 +16,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from image_duplicate_finder import file_lock
 from image_duplicate_finder.errors import LibraryBusy, UsageError
-from image_duplicate_finder.own_files import make_folder, write_private
+from image_duplicate_finder.own_files import make_folder, try_lock, unlock, write_private
 
 _FILE_NAME = "library.lock"
 _HOLDER_NAME = "library.lock.json"
@@ -72,7 +71,7 @@ class LibraryLock:
                 with _held_guard:
                     _held.discard(descriptor)
                 (self._folder / _HOLDER_NAME).unlink(missing_ok=True)
-                file_lock.unlock(descriptor)
+                unlock(descriptor)
         finally:
             os.close(descriptor)
 
@@ -82,7 +81,7 @@ class LibraryLock:
         descriptor = os.open(self._folder / _FILE_NAME, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if _try_lock(descriptor):
-                file_lock.unlock(descriptor)
+                unlock(descriptor)
                 return None
             return self._busy_message()
         finally:
@@ -115,7 +114,7 @@ class LibraryLock:
 
 def _try_lock(descriptor: int) -> bool:
     try:
-        return file_lock.try_lock(descriptor)
+        return try_lock(descriptor)
     except OSError as error:
         raise UsageError(
             f"The library's folder lies on a drive that knows no locks ({error.strerror}). "

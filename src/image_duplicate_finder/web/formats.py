@@ -12,7 +12,7 @@ from babel.numbers import format_decimal, format_percent
 from flask import Flask
 
 from image_duplicate_finder.messages import Language, Message
-from image_duplicate_finder.printable import printable as printable  # a filter like the others
+from image_duplicate_finder.messages import printable as printable  # a filter like the others
 from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.i18n import gettext_plain, locale, ngettext
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from babel.dates import format_date, format_timedelta
 from flask import Flask
 
+from image_duplicate_finder.keeping import Origin, origin_of
 from image_duplicate_finder.model import GroupKind, ImageInfo, Metadata, PartKind, Relation
-from image_duplicate_finder.origin import Origin, origin_of
 from image_duplicate_finder.results import (
     DecisionKind,
     DecisionRecord,

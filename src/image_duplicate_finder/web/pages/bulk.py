@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from flask import Blueprint, Response, abort, make_response, render_template, request
 
-from image_duplicate_finder.bulk import BulkOrder, BulkRule
+from image_duplicate_finder.keeping import BulkOrder, BulkRule
 from image_duplicate_finder.model import Relation
 from image_duplicate_finder.relations import PRESELECTABLE
 from image_duplicate_finder.results import DecisionKind
