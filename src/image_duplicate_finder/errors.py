@@ -6,6 +6,8 @@ not exceptions; what stands here stops a whole command.
 
 from __future__ import annotations
 
+from image_duplicate_finder.messages import Message, plain
+
 
 class IdfError(Exception):
     """Base of all errors of this package; ``exit_code`` is what the command line ends with.
@@ -14,6 +16,10 @@ class IdfError(Exception):
     """
 
     exit_code = 4
+
+    def __init__(self, message: Message | str = "") -> None:
+        self.message = message if isinstance(message, Message) else plain(message)
+        super().__init__(self.message)
 
 
 class UsageError(IdfError):
@@ -36,7 +42,7 @@ class DecodeError(IdfError):
     ``"installation"`` (a package that could read it is missing).
     """
 
-    def __init__(self, message: str, *, stage: str = "decode") -> None:
+    def __init__(self, message: Message, *, stage: str = "decode") -> None:
         super().__init__(message)
         self.stage = stage
 

@@ -32,7 +32,7 @@ class Code(StrEnum):
         """The message with this code. Raises TypeError unless all parameters are given."""
         if parameters.keys() != self.names:
             raise TypeError(f"{self!r} takes {sorted(self.names)}, not {sorted(parameters)}")
-        return Message(self, tuple(parameters.items()))
+        return Message(self, tuple((name, _bare(value)) for name, value in parameters.items()))
 
     @property
     def names(self) -> set[str]:
@@ -115,9 +115,188 @@ class Description(Code):
     DARKER = "is.darker", "darker"
 
 
+class FailureReason(Code):
+    """Why a file or folder could not be used."""
+
+    NO_PERMISSION_FILE = (
+        "failure.no_permission_file",
+        "You have no permission to read this file. Change its permissions and scan again.",
+    )
+    NO_PERMISSION_FOLDER = (
+        "failure.no_permission_folder",
+        "You have no permission to read this folder. Change its permissions and scan again.",
+    )
+    VANISHED_FILE = (
+        "failure.vanished_file",
+        "This file vanished while it was being looked at. Scan again.",
+    )
+    VANISHED_FOLDER = (
+        "failure.vanished_folder",
+        "This folder vanished while it was being looked at. Scan again.",
+    )
+    VANISHED = "failure.vanished", "The file vanished during the scan. Scan again."
+    SYSTEM_FILE = "failure.system_file", "The system cannot read this file: %(reason)s."
+    SYSTEM_FOLDER = "failure.system_folder", "The system cannot read this folder: %(reason)s."
+    OWN = (
+        "failure.own",
+        "Pictures that this program keeps for itself lie here: a backup, or what it shows in"
+        " pages.",
+    )
+    NOT_REGULAR = "failure.not_regular", "This is no regular file."
+    NO_LONGER_REGULAR = (
+        "failure.no_longer_regular",
+        "This is no regular file any more. Scan again.",
+    )
+    CHANGED_IN_READING = (
+        "failure.changed_in_reading",
+        "The file changed while it was being read. Scan again.",
+    )
+    CHANGED_IN_SCAN = "failure.changed_in_scan", "The file changed during the scan. Scan again."
+    ENCRYPTED = "failure.encrypted", "It is encrypted in its archive. Unpack it first."
+    ARCHIVE_ENDS = "failure.archive_ends", "Its archive ends in the middle of it."
+    ARCHIVE = "failure.archive", "Its archive cannot be read: %(reason)s."
+    EMPTY = "failure.empty", "The file is empty (0 bytes)."
+    TOO_MANY_BYTES = (
+        "failure.too_many_bytes",
+        "The file has %(count)s bytes; the limit is %(limit)s.",
+    )
+    TOO_MANY_MEGABYTES = (
+        "failure.too_many_megabytes",
+        "The file has %(count)s MB, more than the limit of %(limit)s MB.",
+    )
+    NO_PIXELS = "failure.no_pixels", "The picture is %(width)s x %(height)s pixels: empty."
+    TOO_MANY_PIXELS = (
+        "failure.too_many_pixels",
+        "The picture is %(width)s x %(height)s = %(pixels)s pixels; the limit is %(limit)s.",
+    )
+    MORE_PIXELS = (
+        "failure.more_pixels",
+        "The picture is larger than the limit of %(limit)s pixels.",
+    )
+    NEEDS_MEMORY = (
+        "failure.needs_memory",
+        "Decoding %(width)s x %(height)s pixels of this format needs %(needed)s MiB of memory;"
+        " the limit is %(limit)s MiB.",
+    )
+    MEMORY_OF_FILE = (
+        "failure.memory_of_file",
+        "Decoding needs more than the memory limit of %(limit)s MB for one file.",
+    )
+    MEMORY = "failure.memory", "Decoding needs more memory than there is or is allowed."
+    SYSTEM_DECODING = (
+        "failure.system_decoding",
+        "The system could not let it be decoded: %(reason)s.",
+    )
+    UNDECODABLE = "failure.undecodable", "The picture cannot be decoded: %(reason)s."
+    UNKNOWN_FORMAT = "failure.unknown_format", "The file is not a picture in a known format."
+    OTHER_KIND = "failure.other_kind", "The file is not a picture but %(what)s."
+    UNREAD_FORMAT = (
+        "failure.unread_format",
+        "The file is %(what)s, a format that this program does not read.",
+    )
+    ZEROS = (
+        "failure.zeros",
+        "The file is not a picture: it begins with nothing but zero bytes.",
+    )
+    SVG = "failure.svg", "The file is an SVG drawing, which this program does not compare."
+    HEADER = "failure.header", "The %(format)s file's header is damaged."
+    HEADER_BECAUSE = (
+        "failure.header_because",
+        "The %(format)s file's header is damaged (%(reason)s).",
+    )
+    ENDS_EARLY = "failure.ends_early", "The %(format)s file ends before its picture does."
+    JPEG_WITHOUT_PICTURE = (
+        "failure.jpeg_without_picture",
+        "The JPEG file ends before its picture starts.",
+    )
+    JPEG_WITHOUT_SIZE = (
+        "failure.jpeg_without_size",
+        "The JPEG file does not say how large its picture is.",
+    )
+    JPEG_TOO_SHORT = (
+        "failure.jpeg_too_short",
+        "The JPEG file says %(width)s x %(height)s pixels, but holds too little data for that.",
+    )
+    JPEG_DEPTH = (
+        "failure.jpeg_depth",
+        "The JPEG file has %(bits)s bits per sample; only 8 can be decoded.",
+    )
+    JPEG_DATA = "failure.jpeg_data", "The JPEG data cannot be decoded: %(reason)s."
+    JXL_WITHOUT_PICTURE = "failure.jxl_without_picture", "The JPEG XL file holds no picture."
+    JXL_HEADER = "failure.jxl_header", "The JPEG XL file ends within its header."
+    DDS_DEPTH = (
+        "failure.dds_depth",
+        "The DDS file has %(bits)s bits per pixel, which is not known.",
+    )
+    RAW = "failure.raw", "The RAW file cannot be read: %(reason)s."
+    NOT_INSTALLED = (
+        "failure.not_installed",
+        "This installation cannot read %(what)s files; `idf doctor` says why.",
+    )
+    MODEL = "failure.model", "The model fails on this picture (%(reason)s)."
+    MODEL_NUMBERS = "failure.model_numbers", "The model gives no numbers for this picture."
+    TOOK_LONG = "failure.took_long", "Reading took longer than %(seconds)s seconds."
+    STOOD_STILL = "failure.stood_still", "Reading stood still for %(seconds)s seconds."
+    CRASH = "failure.crash", "The decoder crashed on this file (exit status %(status)s)."
+
+
+class DecoderReason(Code):
+    """Why a decoder gave up, as the rest of a sentence."""
+
+    DAMAGED = "decoder.damaged", "its data are damaged"
+    CUT_OFF = "decoder.cut_off", "the file is cut off before the picture ends"
+    ENDS_EARLY = "decoder.ends_early", "the file ends before its picture does"
+    CHECKSUM = "decoder.checksum", "a checksum in it is wrong"
+    UNKNOWN_KIND = "decoder.unknown_kind", "it is of a kind that no decoder here knows"
+    METADATA = "decoder.metadata", "its metadata unpack to far more than metadata ever need"
+
+
+class FileKind(Code):
+    """What a file is that is no picture, or none that can be read."""
+
+    PDF = "file.pdf", "a PDF document"
+    POSTSCRIPT = "file.postscript", "a PostScript document, which this program does not run"
+    ZIP = "file.zip", "a ZIP archive or an office document"
+    OLE = "file.ole", "an OLE document"
+    GZIP = "file.gzip", "a gzip archive"
+    SEVEN_ZIP = "file.7zip", "a 7-Zip archive"
+    PROGRAM = "file.program", "a program"
+    MATROSKA = "file.matroska", "a Matroska or WebM video"
+    OGG = "file.ogg", "an Ogg sound or video"
+    MP3 = "file.mp3", "an MP3 sound"
+    FLAC = "file.flac", "a FLAC sound"
+    DATABASE = "file.database", "a database"
+    HDF5 = "file.hdf5", "an HDF5 data file"
+    METAFILE = "file.metafile", "a Windows metafile drawing"
+    IFF = "file.iff", "an IFF file"
+    VIDEO = "file.video", "a video"
+    SOUND_OR_VIDEO = "file.sound_or_video", "a sound or video"
+    WEB_PAGE = "file.web_page", "a web page"
+    TEXT = "file.text", "text"
+    OPENEXR = "file.openexr", "an OpenEXR picture"
+    RADIANCE = "file.radiance", "a Radiance HDR picture"
+    JPEG_XR = "file.jpeg_xr", "a JPEG XR picture"
+    BPG = "file.bpg", "a BPG picture"
+    DJVU = "file.djvu", "a DjVu picture"
+    GIMP = "file.gimp", "a GIMP picture"
+    MNG = "file.mng", "an MNG picture"
+    JNG = "file.jng", "a JNG picture"
+    KTX = "file.ktx", "a KTX picture"
+    CINEON = "file.cineon", "a Cineon picture"
+    DPX = "file.dpx", "a DPX picture"
+    DICOM = "file.dicom", "a DICOM picture"
+
+
 def plain(text: str) -> Message:
     """A text that is known only as it is."""
     return Plain.TEXT(text=text)
+
+
+def _bare(value: Parameter) -> Parameter:
+    """A plain text within a message needs no code."""
+    if isinstance(value, Message) and value.code is Plain.TEXT:
+        return value.parameters[0][1]
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +308,8 @@ class Language:
     percent: Callable[[float], str] = "{:.0%}".format
     decimal: Callable[[float], str] = "{:.1f}".format
     degrees: Callable[[float], str] = "{:.0f}°".format
+    number: Callable[[float], str] = "{:,}".format
+    figure: Callable[[float], str] = "{:g}".format
 
     def render(self, message: Message) -> str:
         """The text of a message."""
@@ -151,6 +332,10 @@ class Language:
                 return self.decimal(value)
             case "angle":
                 return self.degrees(value)
+            case "count" | "limit" | "width" | "height" | "pixels" | "needed":
+                return self.number(value)
+            case "seconds":
+                return self.figure(value)
             case _:
                 return str(value)
 
@@ -163,13 +348,26 @@ def english(message: Message) -> str:
     return ENGLISH.render(message)
 
 
-def to_json(messages: Iterable[Message]) -> str:
-    """Messages as text that :func:`from_json` reads."""
+def messages_to_json(messages: Iterable[Message]) -> str:
+    """Messages as text that :func:`messages_from_json` reads."""
     return json.dumps([_values(message) for message in messages], separators=(",", ":"))
 
 
-def from_json(text: str) -> tuple[Message, ...]:
-    """The messages that :func:`to_json` wrote.
+def message_to_json(message: Message) -> str:
+    """A message as text that :func:`message_from_json` reads."""
+    return json.dumps(_values(message), separators=(",", ":"))
+
+
+def message_from_json(text: str) -> Message:
+    """The message that :func:`message_to_json` wrote; other text as it is."""
+    try:
+        return _message(json.loads(text))
+    except ValueError:
+        return plain(text)
+
+
+def messages_from_json(text: str) -> tuple[Message, ...]:
+    """The messages that :func:`messages_to_json` wrote.
 
     What is no message, or one that this version does not know, is shown as it is.
     """

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from image_duplicate_finder.messages import Code, Message
+from image_duplicate_finder.messages import Code, Message, english
 
 Transform = tuple[tuple[float, float, float], ...]
 """Rows of a 2 x 3 affine or 3 x 3 projective matrix that maps pixel coordinates (x, y, 1)."""
@@ -203,7 +203,7 @@ class FoundFile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A file that could not be used: where it stopped and why, in words for the user.
+    """A file that could not be used: where it stopped and why.
 
     ``stage`` is one of ``discover``, ``read``, ``header``, ``limits``, ``decode``,
     ``model``, ``crash``, ``memory``, ``timeout``, ``changed``, ``installation``.
@@ -211,7 +211,12 @@ class Failure:
 
     path: str
     stage: str
-    message: str
+    reason: Message
+
+    @property
+    def message(self) -> str:
+        """The reason in English."""
+        return english(self.reason)
 
     @property
     def passing(self) -> bool:

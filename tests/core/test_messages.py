@@ -7,19 +7,30 @@ import pytest
 from image_duplicate_finder.messages import (
     ENGLISH,
     Code,
+    DecoderReason,
     Description,
+    FailureReason,
     KeepReason,
     Message,
-    Plain,
+    Parameter,
     all_codes,
     english,
-    from_json,
+    message_from_json,
+    message_to_json,
+    messages_from_json,
+    messages_to_json,
     plain,
-    to_json,
 )
 from image_duplicate_finder.settings import KeepRule
 
-VALUES = {"share": 0.62, "factor": 1.5, "angle": 12}
+VALUES: dict[str, Parameter] = {
+    "share": 0.62,
+    "factor": 1.5,
+    "angle": 12,
+    "seconds": 0.5,
+    "reason": DecoderReason.CHECKSUM(),
+    **dict.fromkeys(("count", "limit", "width", "height", "pixels", "needed"), 12345),
+}
 
 
 def example(code: Code) -> Message:
@@ -36,7 +47,7 @@ def test_codes_have_different_values() -> None:
 def test_every_code_is_rendered_and_stored(code: Code) -> None:
     message = example(code)
     assert "%(" not in english(message) and "{" not in english(message)
-    assert from_json(to_json([message, message])) == (message, message)
+    assert messages_from_json(messages_to_json([message, message])) == (message, message)
 
 
 def test_figures_are_written_out() -> None:
@@ -52,8 +63,14 @@ def test_figures_are_written_out() -> None:
 
 
 def test_a_message_can_hold_another() -> None:
-    outer = Plain.TEXT(text=KeepReason.PIXELS())
-    assert str(outer) == "largest picture"
+    outer = FailureReason.UNDECODABLE(reason=DecoderReason.CHECKSUM())
+    assert str(outer) == "The picture cannot be decoded: a checksum in it is wrong."
+
+
+def test_one_message_is_stored() -> None:
+    message = FailureReason.UNDECODABLE(reason=plain("no luck"))
+    assert message_from_json(message_to_json(message)) == message
+    assert message_from_json("The file is odd.") == plain("The file is odd.")
 
 
 def test_a_parameter_too_few_or_too_many_is_refused() -> None:
@@ -82,8 +99,8 @@ def test_every_keep_rule_has_a_reason() -> None:
     ],
 )
 def test_what_is_no_message_is_shown_as_it_is(stored: str, shown: list[str]) -> None:
-    assert [english(message) for message in from_json(stored)] == shown
+    assert [english(message) for message in messages_from_json(stored)] == shown
 
 
 def test_plain_texts_are_stored_as_texts() -> None:
-    assert to_json([plain("so"), KeepReason.PIXELS()]) == '["so",["keep.pixels"]]'
+    assert messages_to_json([plain("so"), KeepReason.PIXELS()]) == '["so",["keep.pixels"]]'

@@ -23,6 +23,7 @@ from image_duplicate_finder.executors import processes
 from image_duplicate_finder.executors.messages import FileTask
 from image_duplicate_finder.executors.processes import ProcessExecutor
 from image_duplicate_finder.fingerprint.specs import Specs
+from image_duplicate_finder.messages import FailureReason
 from image_duplicate_finder.model import Failure, FileStat, Fingerprinted
 from image_duplicate_finder.scan import intake
 from image_duplicate_finder.store import Store
@@ -280,7 +281,7 @@ def test_tries_are_counted_for_one_state_of_a_file(library_dir: Path) -> None:
     store = Store(library_dir)
 
     def tries(stage: str, size: int, limits: str = "limits") -> int:
-        failure = Failure("/p/a.jpg", stage, "")
+        failure = Failure("/p/a.jpg", stage, FailureReason.VANISHED())
         store.files.put_failures([(failure, FileStat(size, 1, 1, 1, 1))], limits)
         (known,) = store.files.below(["/p"])
         return known.failed_tries

@@ -11,6 +11,7 @@ from blake3 import blake3
 from numpy.typing import NDArray
 
 from image_duplicate_finder.errors import DecodeError
+from image_duplicate_finder.messages import DecoderReason, FailureReason, Message, plain
 from image_duplicate_finder.model import ImageInfo
 from image_duplicate_finder.settings import DecodeLimits
 
@@ -51,32 +52,30 @@ class StoredPicture:
 def check_bytes(data: bytes, limits: DecodeLimits) -> None:
     """Refuse a file that is larger than the limit."""
     if len(data) > limits.bytes:
-        raise DecodeError(
-            f"The file has {len(data):,} bytes; the limit is {limits.bytes:,}.", stage="limits"
-        )
+        message = FailureReason.TOO_MANY_BYTES(count=len(data), limit=limits.bytes)
+        raise DecodeError(message, stage="limits")
 
 
 def check_size(width: int, height: int, limits: DecodeLimits) -> None:
     """Refuse a picture without pixels or with more than the limit, before decoding it."""
     if width < 1 or height < 1:
-        raise DecodeError(f"The picture is {width} x {height} pixels: empty.", stage="header")
+        message = FailureReason.NO_PIXELS(width=width, height=height)
+        raise DecodeError(message, stage="header")
     if width * height > limits.pixels:
-        raise DecodeError(
-            f"The picture is {width:,} x {height:,} = {width * height:,} pixels; "
-            f"the limit is {limits.pixels:,}.",
-            stage="limits",
+        message = FailureReason.TOO_MANY_PIXELS(
+            width=width, height=height, pixels=width * height, limit=limits.pixels
         )
+        raise DecodeError(message, stage="limits")
 
 
 def check_memory(width: int, height: int, bytes_per_pixel: int, limits: DecodeLimits) -> None:
     """Refuse a picture whose decoder is known to need more memory than a worker may use."""
     needed = width * height * bytes_per_pixel
     if needed > limits.memory:
-        raise DecodeError(
-            f"Decoding {width:,} x {height:,} pixels of this format needs {needed >> 20:,} MiB "
-            f"of memory; the limit is {limits.memory >> 20:,} MiB.",
-            stage="limits",
+        message = FailureReason.NEEDS_MEMORY(
+            width=width, height=height, needed=needed >> 20, limit=limits.memory >> 20
         )
+        raise DecodeError(message, stage="limits")
 
 
 def reduction(width: int, height: int, side: int) -> int:
@@ -170,36 +169,31 @@ def _range(low: float, high: float, *, floating: bool, bit_depth: int) -> tuple[
     return 0.0, high
 
 
-DAMAGED = "its data are damaged"
-_CUT_OFF = "the file is cut off before the picture ends"
-_CHECKSUM = "a checksum in it is wrong"
-_UNKNOWN_KIND = "it is of a kind that no decoder here knows"
-_BOMB = "its metadata unpack to far more than metadata ever need"
 _REASONS = (
-    ("image file is truncated", _CUT_OFF),
-    ("Truncated File Read", _CUT_OFF),
-    ("not enough image data", _CUT_OFF),
-    ("unpack requires", _CUT_OFF),
-    ("unpack_from requires", _CUT_OFF),
-    ("Unexpected end of file", _CUT_OFF),
-    ("Insufficient input data", _CUT_OFF),
-    ("checksum", _CHECKSUM),
-    ("broken data stream", DAMAGED),
-    ("unrecognized data stream", DAMAGED),
-    ("buffer overrun", DAMAGED),
-    ("decoder error", DAMAGED),
-    ("Decoder error", DAMAGED),
-    ("decoder object", DAMAGED),
-    ("cannot load this image", DAMAGED),
-    ("tile cannot extend", DAMAGED),
-    ("no marker found", DAMAGED),
-    ("parsing failed", DAMAGED),
-    ("Malformed", DAMAGED),
-    ("not identified by this driver", DAMAGED),
-    ("unknown data organization", _UNKNOWN_KIND),
-    ("unknown pixel mode", _UNKNOWN_KIND),
-    ("Invalid value for samples per pixel", _UNKNOWN_KIND),
-    ("MAX_TEXT", _BOMB),
+    ("image file is truncated", DecoderReason.CUT_OFF),
+    ("Truncated File Read", DecoderReason.CUT_OFF),
+    ("not enough image data", DecoderReason.CUT_OFF),
+    ("unpack requires", DecoderReason.CUT_OFF),
+    ("unpack_from requires", DecoderReason.CUT_OFF),
+    ("Unexpected end of file", DecoderReason.CUT_OFF),
+    ("Insufficient input data", DecoderReason.CUT_OFF),
+    ("checksum", DecoderReason.CHECKSUM),
+    ("broken data stream", DecoderReason.DAMAGED),
+    ("unrecognized data stream", DecoderReason.DAMAGED),
+    ("buffer overrun", DecoderReason.DAMAGED),
+    ("decoder error", DecoderReason.DAMAGED),
+    ("Decoder error", DecoderReason.DAMAGED),
+    ("decoder object", DecoderReason.DAMAGED),
+    ("cannot load this image", DecoderReason.DAMAGED),
+    ("tile cannot extend", DecoderReason.DAMAGED),
+    ("no marker found", DecoderReason.DAMAGED),
+    ("parsing failed", DecoderReason.DAMAGED),
+    ("Malformed", DecoderReason.DAMAGED),
+    ("not identified by this driver", DecoderReason.DAMAGED),
+    ("unknown data organization", DecoderReason.UNKNOWN_KIND),
+    ("unknown pixel mode", DecoderReason.UNKNOWN_KIND),
+    ("Invalid value for samples per pixel", DecoderReason.UNKNOWN_KIND),
+    ("MAX_TEXT", DecoderReason.METADATA),
 )
 _MEMORY = (
     "out of memory",
@@ -214,16 +208,16 @@ _MEMORY = (
 )
 
 
-def plain_reason(error: BaseException) -> str:
+def plain_reason(error: BaseException) -> Message:
     """The reason that an exception of some decoder gives, as the rest of a sentence.
 
     What is only a number or a key says nothing to anyone and becomes "its data are damaged".
     """
     said = " ".join(str(error).split())[:200].rstrip(".")
-    for phrase, words in _REASONS:
+    for phrase, code in _REASONS:
         if phrase in said:
-            return words
-    return said if " " in said else DAMAGED
+            return code()
+    return plain(said) if " " in said else DecoderReason.DAMAGED()
 
 
 def lacks_memory(error: BaseException) -> bool:

@@ -42,6 +42,7 @@ from image_duplicate_finder.decode.raw import decode_raw, read_raw
 from image_duplicate_finder.decode.sniff import sniff, what_else
 from image_duplicate_finder.errors import DecodeError
 from image_duplicate_finder.formats import RAW_FORMATS
+from image_duplicate_finder.messages import FailureReason
 from image_duplicate_finder.model import ImageInfo
 from image_duplicate_finder.settings import DecodeLimits
 
@@ -151,7 +152,7 @@ def _decode(data: bytes, limits: DecodeLimits, *, side: int | None, colour: bool
 def _recognised(data: bytes, limits: DecodeLimits) -> str | None:
     check_bytes(data, limits)
     if not data:
-        raise DecodeError(f"The file is {what_else(data)}.", stage="header")
+        raise DecodeError(what_else(data), stage="header")
     return sniff(data)
 
 
@@ -179,10 +180,10 @@ def _one_kind_of_error(stage: str) -> Iterator[None]:
         raise
     except BaseException as error:
         if lacks_memory(error):
-            message = "Decoding needs more memory than there is or is allowed."
+            message = FailureReason.MEMORY()
             raise DecodeError(message, stage="memory") from error
         if is_of_the_system(error):
-            message = f"The system could not let it be decoded: {plain_reason(error)}."
+            message = FailureReason.SYSTEM_DECODING(reason=plain_reason(error))
             raise DecodeError(message, stage="read") from error
-        message = f"The picture cannot be decoded: {plain_reason(error)}."
+        message = FailureReason.UNDECODABLE(reason=plain_reason(error))
         raise DecodeError(message, stage=stage) from error

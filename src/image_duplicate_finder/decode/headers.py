@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from image_duplicate_finder.errors import DecodeError
+from image_duplicate_finder.messages import FailureReason
 
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _STANDALONE = frozenset(range(0xD0, 0xD9)) | {0x01}
@@ -86,7 +87,7 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
     while True:
         at = data.find(b"\xff", at)
         if at < 0 or at + 4 > end:
-            raise DecodeError("The JPEG file ends before its picture starts.", stage="header")
+            raise DecodeError(FailureReason.JPEG_WITHOUT_PICTURE(), stage="header")
         marker = data[at + 1]
         if marker in (0x00, 0xFF) or marker in _STANDALONE:
             at += 1 if marker == 0xFF else 2
@@ -122,7 +123,7 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
         if marker < 0xE0 or marker == _ADOBE:
             coded.append((body_at - 4, at))
     if frame is None or len(frame) < 9:
-        raise DecodeError("The JPEG file does not say how large its picture is.", stage="header")
+        raise DecodeError(FailureReason.JPEG_WITHOUT_SIZE(), stage="header")
     precision, height, width, components = struct.unpack_from(">BHHB", frame)
     return JpegHeader(
         width=width,
@@ -374,7 +375,7 @@ class _Bits:
         """The next ``count`` bits as a number."""
         self._left -= count
         if self._left < 0:
-            raise DecodeError("The JPEG XL file ends within its header.", stage="header")
+            raise DecodeError(FailureReason.JXL_HEADER(), stage="header")
         value = self._number & ((1 << count) - 1)
         self._number >>= count
         return value
@@ -409,7 +410,7 @@ def _codestream(data: bytes) -> tuple[int, bool]:
         at += size
     if found:
         return found, repacked
-    raise DecodeError("The JPEG XL file holds no picture.", stage="header")
+    raise DecodeError(FailureReason.JXL_WITHOUT_PICTURE(), stage="header")
 
 
 def _size(bits: _Bits) -> tuple[int, int]:

@@ -33,6 +33,7 @@ from image_duplicate_finder.decode.headers import (
 )
 from image_duplicate_finder.decode.metadata import NO_EXIF, ExifFields, merge_metadata, read_exif
 from image_duplicate_finder.errors import DecodeError
+from image_duplicate_finder.messages import FailureReason
 from image_duplicate_finder.model import ImageInfo, Part, PartKind
 from image_duplicate_finder.settings import DecodeLimits
 
@@ -110,9 +111,7 @@ def _ordinary(data: bytes, header: JpegHeader) -> bool:
     other depths, which none of the decoders here can read.
     """
     if header.precision != 8:
-        raise DecodeError(
-            f"The JPEG file has {header.precision} bits per sample; only 8 can be decoded."
-        )
+        raise DecodeError(FailureReason.JPEG_DEPTH(bits=header.precision))
     return header.components in (1, 3) and data.rfind(_END_OF_IMAGE, header.scan) >= 0
 
 
@@ -125,8 +124,7 @@ def _check_plausible(header: JpegHeader, size: int) -> None:
     bits_per_block = {0: 2, 1: 2, 2: 1}.get(header.process, 0)
     if header.width * header.height // 64 * bits_per_block // 8 > size - header.scan:
         raise DecodeError(
-            f"The JPEG file says {header.width:,} x {header.height:,} pixels, "
-            "but holds too little data for that.",
+            FailureReason.JPEG_TOO_SHORT(width=header.width, height=header.height),
             stage="header",
         )
 
@@ -188,7 +186,7 @@ def _decode(data: bytes, factor: int, *, colour: bool) -> Pixels | None:
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
-        raise DecodeError(f"The JPEG data cannot be decoded: {error.err}.") from error
+        raise DecodeError(FailureReason.JPEG_DATA(reason=error.err)) from error
     if pixels is None:
         return None
     if colour and factor > 1:

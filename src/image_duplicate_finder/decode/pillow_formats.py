@@ -32,7 +32,6 @@ from image_duplicate_finder.decode.colours import (
     to_srgb,
 )
 from image_duplicate_finder.decode.common import (
-    DAMAGED,
     Picture,
     Pixels,
     StoredPicture,
@@ -52,6 +51,7 @@ from image_duplicate_finder.decode.metadata import NO_EXIF, merge_metadata, read
 from image_duplicate_finder.decode.pillow_gaps import decode_dds_masks, decode_qoi
 from image_duplicate_finder.decode.sniff import what_else
 from image_duplicate_finder.errors import DecodeError
+from image_duplicate_finder.messages import DecoderReason, FailureReason
 from image_duplicate_finder.model import ImageInfo
 from image_duplicate_finder.settings import DecodeLimits
 
@@ -358,7 +358,7 @@ def own_limits(limits: DecodeLimits) -> Iterator[None]:
         try:
             yield
         except Image.DecompressionBombError as error:
-            message = f"The picture is larger than the limit of {limits.pixels:,} pixels."
+            message = FailureReason.MORE_PIXELS(limit=limits.pixels)
             raise DecodeError(message, stage="limits") from error
         finally:
             Image.MAX_IMAGE_PIXELS = before
@@ -374,7 +374,7 @@ def open_image(data: bytes, name: str | None) -> Image:
         return _open_jxl(data)
     _load_plugins(name)
     tried: str | None = None
-    reason = DAMAGED
+    reason = DecoderReason.DAMAGED()
     if name is not None:
         tried = name
         try:
@@ -395,9 +395,10 @@ def open_image(data: bytes, name: str | None) -> Image:
             if image is not None:
                 return image
     if name is None:
-        raise DecodeError(f"The file is {what_else(data)}.", stage="header")
-    detail = f" ({reason})" if reason != DAMAGED else ""
-    raise DecodeError(f"The {name} file's header is damaged{detail}.", stage="header")
+        raise DecodeError(what_else(data), stage="header")
+    if reason.code is DecoderReason.DAMAGED:
+        raise DecodeError(FailureReason.HEADER(format=name), stage="header")
+    raise DecodeError(FailureReason.HEADER_BECAUSE(format=name, reason=reason), stage="header")
 
 
 def _open_with(name: str, data: bytes) -> Image | None:
@@ -442,7 +443,7 @@ def needed(module: str, what: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        message = f"This installation cannot read {what} files; `idf doctor` says why."
+        message = FailureReason.NOT_INSTALLED(what=what)
         raise DecodeError(message, stage="installation") from error
 
 

@@ -35,6 +35,7 @@ from image_duplicate_finder.decode.headers import (
 )
 from image_duplicate_finder.decode.metadata import NO_EXIF, merge_metadata, read_exif
 from image_duplicate_finder.errors import DecodeError
+from image_duplicate_finder.messages import DecoderReason, FailureReason
 from image_duplicate_finder.model import ImageInfo, Metadata
 from image_duplicate_finder.settings import DecodeLimits
 
@@ -146,7 +147,7 @@ def decode_stored_netpbm(data: bytes, name: str, limits: DecodeLimits) -> Stored
 def _read_header(data: bytes, name: str, limits: DecodeLimits) -> _Header:
     header = _read_pam(data) if name == "PAM" else _read_pfm(data)
     if header is None:
-        raise DecodeError(f"The {name} file's header is damaged.", stage="header")
+        raise DecodeError(FailureReason.HEADER(format=name), stage="header")
     check_size(header.info.width, header.info.height, limits)
     return header
 
@@ -190,9 +191,7 @@ def _samples(data: bytes, header: _Header) -> NDArray[Any]:
     shape = header.info.height, header.info.width, header.channels
     kind = np.dtype(header.samples)
     if len(data) - header.start < int(np.prod(shape, dtype=np.int64)) * kind.itemsize:
-        raise DecodeError(
-            "The picture cannot be decoded: the file ends before its picture does.", stage="decode"
-        )
+        raise DecodeError(FailureReason.UNDECODABLE(reason=DecoderReason.ENDS_EARLY()))
     found = np.frombuffer(data, kind, int(np.prod(shape)), header.start).reshape(shape)
     return found[::-1] if kind.kind == "f" else found  # PFM starts at the bottom
 
@@ -225,7 +224,7 @@ def decode_qoi(data: bytes, width: int, height: int, channels: int) -> Pixels:
     pixels = np.zeros((width * height, 4), np.uint8)
     done = _qoi_kernel()(np.frombuffer(data, np.uint8), _QOI_HEADER, pixels)
     if done < len(pixels):
-        raise DecodeError("The QOI file ends before its picture does.")
+        raise DecodeError(FailureReason.ENDS_EARLY(format="QOI"))
     return np.ascontiguousarray(pixels.reshape(height, width, 4)[:, :, :channels])
 
 
@@ -239,9 +238,9 @@ def decode_dds_masks(
     """
     count = width * height
     if bits not in (8, 16, 24, 32):
-        raise DecodeError(f"The DDS file has {bits} bits per pixel, which is not known.")
+        raise DecodeError(FailureReason.DDS_DEPTH(bits=bits))
     if len(data) < _DDS_HEADER + count * bits // 8:
-        raise DecodeError("The DDS file ends before its picture does.")
+        raise DecodeError(FailureReason.ENDS_EARLY(format="DDS"))
     if bits == 24:
         parts = np.frombuffer(data, np.uint8, count * 3, _DDS_HEADER).reshape(-1, 3)
         values: NDArray[Any] = np.zeros(count, np.uint32)

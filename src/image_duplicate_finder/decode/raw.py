@@ -16,6 +16,7 @@ from image_duplicate_finder.decode.jpeg import decode_jpeg, read_jpeg
 from image_duplicate_finder.decode.metadata import NO_EXIF, ExifFields, merge_metadata, read_exif
 from image_duplicate_finder.decode.pillow_formats import needed
 from image_duplicate_finder.errors import DecodeError
+from image_duplicate_finder.messages import FailureReason
 from image_duplicate_finder.model import ImageInfo
 from image_duplicate_finder.settings import DecodeLimits
 
@@ -57,7 +58,7 @@ def _opened(data: bytes) -> RawPy:
     except rawpy.LibRawError as error:
         if lacks_memory(error):
             raise
-        message = f"The RAW file cannot be read: {_words(error)}."
+        message = FailureReason.RAW(reason=_words(error))
         raise DecodeError(message, stage="header") from error
 
 

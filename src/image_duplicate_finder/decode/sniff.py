@@ -8,6 +8,7 @@ from image_duplicate_finder.decode.headers import (
     read_directory,
     start_offset,
 )
+from image_duplicate_finder.messages import FailureReason, FileKind, Message
 
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -33,20 +34,20 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"PF ", "PFM"),
 )
 
-_UNREAD: tuple[tuple[bytes, str], ...] = (
-    (b"\x76\x2f\x31\x01", "an OpenEXR"),
-    (b"#?RADIANCE", "a Radiance HDR"),
-    (b"#?RGBE", "a Radiance HDR"),
-    (b"II\xbc", "a JPEG XR"),
-    (b"BPG\xfb", "a BPG"),
-    (b"AT&TFORM", "a DjVu"),
-    (b"gimp xcf", "a GIMP"),
-    (b"\x8aMNG\r\n\x1a\n", "an MNG"),
-    (b"\x8bJNG\r\n\x1a\n", "a JNG"),
-    (b"\xabKTX ", "a KTX"),
-    (b"\x80\x2a\x5f\xd7", "a Cineon"),
-    (b"SDPX", "a DPX"),
-    (b"XPDS", "a DPX"),
+_UNREAD: tuple[tuple[bytes, FileKind], ...] = (
+    (b"\x76\x2f\x31\x01", FileKind.OPENEXR),
+    (b"#?RADIANCE", FileKind.RADIANCE),
+    (b"#?RGBE", FileKind.RADIANCE),
+    (b"II\xbc", FileKind.JPEG_XR),
+    (b"BPG\xfb", FileKind.BPG),
+    (b"AT&TFORM", FileKind.DJVU),
+    (b"gimp xcf", FileKind.GIMP),
+    (b"\x8aMNG\r\n\x1a\n", FileKind.MNG),
+    (b"\x8bJNG\r\n\x1a\n", FileKind.JNG),
+    (b"\xabKTX ", FileKind.KTX),
+    (b"\x80\x2a\x5f\xd7", FileKind.CINEON),
+    (b"SDPX", FileKind.DPX),
+    (b"XPDS", FileKind.DPX),
 )
 """Picture formats that nothing here reads."""
 
@@ -58,24 +59,24 @@ _CFA, _LINEAR_RAW = 32803, 34892
 _SUB_DIRECTORIES, _PHOTOMETRIC, _MAKE, _DNG_VERSION = 0x014A, 0x0106, 0x010F, 0xC612
 _RAW_OF_MAKER = {"NIKON": "NEF", "SONY": "ARW", "PENTAX": "PEF", "RICOH": "PEF", "SAMSUNG": "SRW"}
 
-_OTHER_THINGS: tuple[tuple[bytes, str], ...] = (
-    (b"%PDF", "a PDF document"),
-    (b"%!PS", "a PostScript document, which this program does not run"),
-    (b"\xc5\xd0\xd3\xc6", "a PostScript document, which this program does not run"),
-    (b"PK\x03\x04", "a ZIP archive or an office document"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an OLE document"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"7z\xbc\xaf", "a 7-Zip archive"),
-    (b"\x7fELF", "a program"),
-    (b"MZ", "a program"),
-    (b"\x1a\x45\xdf\xa3", "a Matroska or WebM video"),
-    (b"OggS", "an Ogg sound or video"),
-    (b"ID3", "an MP3 sound"),
-    (b"fLaC", "a FLAC sound"),
-    (b"SQLite format 3", "a database"),
-    (b"\x89HDF", "an HDF5 data file"),
-    (b"\xd7\xcd\xc6\x9a", "a Windows metafile drawing"),
-    (b"FORM", "an IFF file"),
+_OTHER_THINGS: tuple[tuple[bytes, FileKind], ...] = (
+    (b"%PDF", FileKind.PDF),
+    (b"%!PS", FileKind.POSTSCRIPT),
+    (b"\xc5\xd0\xd3\xc6", FileKind.POSTSCRIPT),
+    (b"PK\x03\x04", FileKind.ZIP),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", FileKind.OLE),
+    (b"\x1f\x8b", FileKind.GZIP),
+    (b"7z\xbc\xaf", FileKind.SEVEN_ZIP),
+    (b"\x7fELF", FileKind.PROGRAM),
+    (b"MZ", FileKind.PROGRAM),
+    (b"\x1a\x45\xdf\xa3", FileKind.MATROSKA),
+    (b"OggS", FileKind.OGG),
+    (b"ID3", FileKind.MP3),
+    (b"fLaC", FileKind.FLAC),
+    (b"SQLite format 3", FileKind.DATABASE),
+    (b"\x89HDF", FileKind.HDF5),
+    (b"\xd7\xcd\xc6\x9a", FileKind.METAFILE),
+    (b"FORM", FileKind.IFF),
 )
 
 
@@ -98,40 +99,40 @@ def sniff(data: bytes) -> str | None:
     return None
 
 
-def what_else(data: bytes) -> str:
-    """What a file that is no picture seems to be, as the rest of "The file is ..."."""
+def what_else(data: bytes) -> Message:
+    """What a file that is no picture, or none that can be read, seems to be."""
     if not data:
-        return "empty (0 bytes)"
-    for signature, words in _OTHER_THINGS:
+        return FailureReason.EMPTY()
+    for signature, kind in _OTHER_THINGS:
         if data.startswith(signature):
-            return f"not a picture but {words}"
-    for signature, name in _UNREAD:
+            return FailureReason.OTHER_KIND(what=kind())
+    for signature, kind in _UNREAD:
         if data.startswith(signature):
-            return f"{name} picture, a format that this program does not read"
+            return FailureReason.UNREAD_FORMAT(what=kind())
     if data[128:132] == b"DICM":
-        return "a DICOM picture, a format that this program does not read"
+        return FailureReason.UNREAD_FORMAT(what=FileKind.DICOM())
     if data[:4] == b"\x01\0\0\0" and data[40:44] == b" EMF":
-        return "not a picture but a Windows metafile drawing"
+        return FailureReason.OTHER_KIND(what=FileKind.METAFILE())
     head = data[:4096]
     if data[4:8] in (b"ftyp", b"moov", b"mdat", b"wide"):
-        return "not a picture but a video"
+        return FailureReason.OTHER_KIND(what=FileKind.VIDEO())
     if data[:4] == b"RIFF":
-        return "not a picture but a sound or video"
+        return FailureReason.OTHER_KIND(what=FileKind.SOUND_OR_VIDEO())
     if not head.strip(b"\0"):
-        return "not a picture: it begins with nothing but zero bytes"
+        return FailureReason.ZEROS()
     if b"\0" not in head and sum(byte < 9 for byte in head) == 0:
         start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:200].lower()
         if start.startswith((b"<svg", b"<?xml")) and b"<svg" in head.lower():
-            return "an SVG drawing, which this program does not compare"
+            return FailureReason.SVG()
         if start.startswith((b"<!doctype html", b"<html")):
-            return "not a picture but a web page"
+            return FailureReason.OTHER_KIND(what=FileKind.WEB_PAGE())
         try:
             data[:1024].decode("utf-8")
         except UnicodeDecodeError as error:
             if error.start < min(len(data), 1024) - 4:
-                return "not a picture in a known format"
-        return "not a picture but text"
-    return "not a picture in a known format"
+                return FailureReason.UNKNOWN_FORMAT()
+        return FailureReason.OTHER_KIND(what=FileKind.TEXT())
+    return FailureReason.UNKNOWN_FORMAT()
 
 
 def _sniff_brands(data: bytes) -> str | None:

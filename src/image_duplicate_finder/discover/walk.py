@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from image_duplicate_finder.errors import DecodeError, UsageError
+from image_duplicate_finder.messages import FailureReason, Message
 from image_duplicate_finder.model import Failure, FileStat, FoundFile
 from image_duplicate_finder.own_files import (
     LIBRARY_NAME,
@@ -276,8 +277,6 @@ def _found_at(root: str, choice: Choice) -> Found:
     return walk(root, choice)
 
 
-OWN = "Pictures that this program keeps for itself lie here: a backup, or what it shows in pages."
-
 Found = Iterator[FoundFile | Failure | str]
 """Files and failures, and each folder's path as it is entered."""
 
@@ -285,13 +284,13 @@ Found = Iterator[FoundFile | Failure | str]
 def walk(root: str, choice: Choice) -> Found:
     """What lies below ``root``, a folder or a single file."""
     if is_below_own_folder(os.path.dirname(root)):
-        yield Failure(root, "discover", OWN)
+        yield Failure(root, "discover", FailureReason.OWN())
         return
     if not os.path.isdir(root):
         try:
             status = os.stat(root, follow_symlinks=False)
         except OSError as error:
-            yield Failure(root, "discover", reason(error, "file"))
+            yield Failure(root, "discover", reason(error))
             return
         if stat_bits.S_ISREG(status.st_mode):
             free = library_of(root) is None
@@ -305,12 +304,12 @@ def walk(root: str, choice: Choice) -> Found:
             with os.scandir(folder) as listing:
                 entries = list(listing)
         except OSError as error:
-            yield Failure(folder, "discover", reason(error, "folder"))
+            yield Failure(folder, "discover", reason(error, folder=True))
             continue
         names = {entry.name for entry in entries}
         if is_passed_over(folder, names):
             if folder == root:
-                yield Failure(root, "discover", OWN)
+                yield Failure(root, "discover", FailureReason.OWN())
             continue
         name = os.path.basename(folder)
         if LIBRARY_NAME in names:
@@ -332,7 +331,7 @@ def walk(root: str, choice: Choice) -> Found:
                     # As FoundFile(...), which takes three times as long.
                     yield tuple.__new__(FoundFile, (entry.path, _entry_stat(entry), root, free))
             except OSError as error:
-                yield Failure(entry.path, "discover", reason(error, "file"))
+                yield Failure(entry.path, "discover", reason(error))
         waiting.extend(sorted(below, reverse=True, key=os.fsencode))
 
 
@@ -352,13 +351,15 @@ def _entry_stat(entry: os.DirEntry[str]) -> FileStat:
     return FileStat.of(entry.stat(follow_symlinks=False))
 
 
-def reason(error: OSError, what: str) -> str:
-    """Why a file or folder (``what``) cannot be looked at, in words for people."""
+def reason(error: OSError, *, folder: bool = False) -> Message:
+    """Why a file or folder cannot be looked at."""
     if isinstance(error, PermissionError):
-        return f"You have no permission to read this {what}. Change its permissions and scan again."
+        code = FailureReason.NO_PERMISSION_FOLDER if folder else FailureReason.NO_PERMISSION_FILE
+        return code()
     if isinstance(error, FileNotFoundError):
-        return f"This {what} vanished while it was being looked at. Scan again."
-    return f"The system cannot read this {what}: {error.strerror or error}."
+        return (FailureReason.VANISHED_FOLDER if folder else FailureReason.VANISHED_FILE)()
+    code = FailureReason.SYSTEM_FOLDER if folder else FailureReason.SYSTEM_FILE
+    return code(reason=error.strerror or str(error))
 
 
 # How many files are listed between two signs of life.
@@ -372,10 +373,10 @@ def in_archive(archive: str, choice: Choice) -> Found:
     try:
         found = archives.members(archive)
     except OSError as error:
-        yield Failure(archive, "discover", reason(error, "file"))
+        yield Failure(archive, "discover", reason(error))
         return
     except DecodeError as error:
-        yield Failure(archive, "discover", str(error))
+        yield Failure(archive, "discover", error.message)
         return
     own = own_among(found)
     for name, stat in found.items():
@@ -399,7 +400,7 @@ def in_storage(url: str, choice: Choice) -> Found:
             elif choice.takes(relative):
                 yield FoundFile(place, stat, url, removable=False)
     except OSError as error:
-        yield Failure(url, "discover", reason(error, "folder"))
+        yield Failure(url, "discover", reason(error, folder=True))
 
 
 def in_manifest(path: str) -> Found:
@@ -448,13 +449,13 @@ def _one(path: str) -> FoundFile | Failure:
         real = os.path.realpath(path)
         status = os.stat(real)
     except OSError as error:
-        return Failure(path, "discover", reason(error, "file"))
+        return Failure(path, "discover", reason(error))
     except DecodeError as error:
-        return Failure(path, "discover", str(error))
+        return Failure(path, "discover", error.message)
     if is_below_own_folder(parent(real)):
-        return Failure(path, "discover", OWN)
+        return Failure(path, "discover", FailureReason.OWN())
     if not stat_bits.S_ISREG(status.st_mode):
-        return Failure(path, "discover", "This is no regular file.")
+        return Failure(path, "discover", FailureReason.NOT_REGULAR())
     return FoundFile(real, FileStat.of(status), parent(real), removable=False)
 
 

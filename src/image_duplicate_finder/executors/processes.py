@@ -28,6 +28,7 @@ from image_duplicate_finder.errors import DecodeError, IdfError
 from image_duplicate_finder.executors import child
 from image_duplicate_finder.executors.messages import Answer, Task
 from image_duplicate_finder.fingerprint.specs import Specs
+from image_duplicate_finder.messages import FailureReason
 from image_duplicate_finder.model import Failure, FileStat
 from image_duplicate_finder.settings import DecodeLimits
 from image_duplicate_finder.sources import stat
@@ -236,17 +237,13 @@ class ProcessExecutor:
 
     def _blame(self, worker: _Worker, task: Task) -> Answer:
         if worker.timed_out is task and worker.computed > self._limits.seconds:
-            seconds = f"{self._limits.seconds:g}"
-            failure = Failure(task.path, "timeout", f"Reading took longer than {seconds} seconds.")
-        elif worker.timed_out is task:
-            message = f"Reading stood still for {worker.waited:.0f} seconds."
-            failure = Failure(task.path, "timeout", message)
-        else:
-            code = worker.process.returncode
-            failure = Failure(
-                task.path, "crash", f"The decoder crashed on this file (exit status {code})."
-            )
-        return failure, _stat(task.path)
+            why = FailureReason.TOOK_LONG(seconds=self._limits.seconds)
+            return Failure(task.path, "timeout", why), _stat(task.path)
+        if worker.timed_out is task:
+            why = FailureReason.STOOD_STILL(seconds=round(worker.waited))
+            return Failure(task.path, "timeout", why), _stat(task.path)
+        why = FailureReason.CRASH(status=worker.process.returncode)
+        return Failure(task.path, "crash", why), _stat(task.path)
 
     def check(self) -> None:
         """Start a worker and end it.

@@ -18,6 +18,7 @@ from image_duplicate_finder.executors.messages import (
 )
 from image_duplicate_finder.fingerprint.compute import content_hash, fingerprint
 from image_duplicate_finder.fingerprint.specs import Specs
+from image_duplicate_finder.messages import FailureReason, Message
 from image_duplicate_finder.model import Failure, Fingerprinted, Look, Match, Seen
 from image_duplicate_finder.settings import DecodeLimits
 from image_duplicate_finder.sources import read
@@ -37,7 +38,7 @@ def run_task(task: FileTask, specs: Specs, limits: DecodeLimits) -> Answer:
     try:
         data, stat = read(task.path, limits)
     except DecodeError as error:
-        return Failure(task.path, error.stage, str(error)), None
+        return Failure(task.path, error.stage, error.message), None
     except OSError as error:
         return Failure(task.path, "read", _reason(error)), None
     except MemoryError:
@@ -48,7 +49,7 @@ def run_task(task: FileTask, specs: Specs, limits: DecodeLimits) -> Answer:
     try:
         info, fingerprints = fingerprint(data, specs, limits)
     except DecodeError as error:
-        return Failure(task.path, error.stage, str(error)), stat
+        return Failure(task.path, error.stage, error.message), stat
     except MemoryError:
         return _too_large(task.path, limits), stat
     return Fingerprinted(task.path, stat, content, info, fingerprints), stat
@@ -64,7 +65,7 @@ def run_look(task: LookTask, limits: DecodeLimits) -> LookAnswer:
     def prepared(path: str, content: bytes) -> closer.Prepared:
         data, _ = read(path, limits)
         if content_hash(data) != content:
-            raise DecodeError("The file changed during the scan. Scan again.", stage="changed")
+            raise DecodeError(FailureReason.CHANGED_IN_SCAN(), stage="changed")
         ready = closer.prepare(decode_full(data, limits=limits))
         seen[content] = Seen(ready.alpha_used, ready.colourful, ready.bits_used)
         return ready
@@ -72,7 +73,7 @@ def run_look(task: LookTask, limits: DecodeLimits) -> LookAnswer:
     try:
         picture = prepared(task.path, task.content)
     except DecodeError as error:
-        return Failure(task.path, error.stage, str(error)), None
+        return Failure(task.path, error.stage, error.message), None
     except OSError as error:
         return Failure(task.path, "read", _reason(error)), None
     except MemoryError:
@@ -104,13 +105,12 @@ def verify_share(pairs: Sequence[Pair], sides: Sides, thorough: bool) -> list[Ma
 
 def _too_large(path: str, limits: DecodeLimits) -> Failure:
     limit = limits.memory // _MEGABYTE
-    message = f"Decoding needs more than the memory limit of {limit} MB for one file."
-    return Failure(path, "memory", message)
+    return Failure(path, "memory", FailureReason.MEMORY_OF_FILE(limit=limit))
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: OSError) -> Message:
     if isinstance(error, PermissionError):
-        return "You have no permission to read this file. Change its permissions and scan again."
+        return FailureReason.NO_PERMISSION_FILE()
     if isinstance(error, FileNotFoundError):
-        return "The file vanished during the scan. Scan again."
-    return f"The system cannot read this file: {error.strerror or error}."
+        return FailureReason.VANISHED()
+    return FailureReason.SYSTEM_FILE(reason=error.strerror or str(error))

@@ -27,6 +27,7 @@ from image_duplicate_finder.fingerprint.specs import (
     read_model_card,
     read_model_file,
 )
+from image_duplicate_finder.messages import FailureReason
 
 Image = NDArray[np.uint8]
 Vectors = NDArray[np.float32]
@@ -89,10 +90,10 @@ class Embedder:
             (raw,) = self._session.run([self.card.output], {self._input: pixels})
             vectors: Vectors = np.array(raw, np.float32).reshape(len(batch), self.dim)
         except Exception as error:  # ONNX Runtime's errors share no base class of their own
-            message = f"The model fails on this picture ({_first_line(error)})."
+            message = FailureReason.MODEL(reason=_first_line(error))
             raise DecodeError(message, stage="model") from error
         if not np.isfinite(vectors).all():
-            message = "The model gives no numbers for this picture."
+            message = FailureReason.MODEL_NUMBERS()
             raise DecodeError(message, stage="model")
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         vectors /= np.maximum(lengths, _TINY)

@@ -90,7 +90,7 @@ def _read(path: str, settings: ScanSettings) -> Fingerprinted:
         answers = [result for result, _ in executor.map([FileTask(path, 0)])]
     (result,) = answers
     if isinstance(result, Failure):
-        raise DecodeError(result.message, stage=result.stage)
+        raise DecodeError(result.reason, stage=result.stage)
     assert isinstance(result, Fingerprinted)  # no content is known beforehand
     return result
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import BinaryIO, Protocol
 
 from image_duplicate_finder.errors import DecodeError
+from image_duplicate_finder.messages import FailureReason
 from image_duplicate_finder.model import FileStat
 from image_duplicate_finder.settings import DecodeLimits
 from image_duplicate_finder.sources.names import is_url, split_member
@@ -54,7 +55,7 @@ class _Zip:
     def read(self, name: str) -> bytes:
         info = self._members[name]
         if info.flag_bits & _ENCRYPTED:
-            raise DecodeError("It is encrypted in its archive. Unpack it first.", stage="header")
+            raise DecodeError(FailureReason.ENCRYPTED(), stage="header")
         # Never more than the size that was checked, whatever the compressed bytes give.
         with self._zip.open(info) as member:
             return member.read(info.file_size)
@@ -83,7 +84,7 @@ class _Tar:
         while len(data) < size and (more := self._file.read(size - len(data))):
             data += more
         if len(data) != size:
-            raise DecodeError("Its archive ends in the middle of it.", stage="header")
+            raise DecodeError(FailureReason.ARCHIVE_ENDS(), stage="header")
         return data
 
 
@@ -167,4 +168,4 @@ def _plain_errors() -> Iterator[None]:
         raise
     except Exception as error:
         reason = str(error).rstrip(".") or type(error).__name__
-        raise DecodeError(f"Its archive cannot be read: {reason}.", stage="header") from error
+        raise DecodeError(FailureReason.ARCHIVE(reason=reason), stage="header") from error

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, cast
 from blake3 import blake3
 
 from image_duplicate_finder.errors import DecodeError, UsageError
+from image_duplicate_finder.messages import FailureReason
 from image_duplicate_finder.model import FileStat
 from image_duplicate_finder.settings import DecodeLimits
 
@@ -66,24 +67,25 @@ def open_regular(path: str) -> BinaryIO:
 
 
 def _no_file() -> DecodeError:
-    return DecodeError("This is no regular file any more. Scan again.", stage="read")
+    return DecodeError(FailureReason.NO_LONGER_REGULAR(), stage="read")
 
 
 def check_size(size: int, limits: DecodeLimits) -> None:
     """Raise DecodeError for a file that is empty, or larger than ``limits`` allow."""
     if size == 0:
-        raise DecodeError("The file is empty (0 bytes).", stage="header")
+        raise DecodeError(FailureReason.EMPTY(), stage="header")
     if size > limits.bytes:
         raise DecodeError(
-            f"The file has {size // _MEGABYTE} MB, more than the limit of "
-            f"{limits.bytes // _MEGABYTE} MB.",
+            FailureReason.TOO_MANY_MEGABYTES(
+                count=size // _MEGABYTE, limit=limits.bytes // _MEGABYTE
+            ),
             stage="limits",
         )
 
 
 def changed_while_reading() -> DecodeError:
     """The error for bytes and a stat that do not belong together."""
-    return DecodeError("The file changed while it was being read. Scan again.", stage="changed")
+    return DecodeError(FailureReason.CHANGED_IN_READING(), stage="changed")
 
 
 def number_of(*parts: object) -> int:

@@ -10,6 +10,7 @@ from dataclasses import fields
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from image_duplicate_finder.messages import message_from_json, message_to_json
 from image_duplicate_finder.model import Failure, FileStat, Fingerprint, ImageInfo, Metadata, Part
 from image_duplicate_finder.sources import within
 from image_duplicate_finder.store.database import Database, marks, slices
@@ -54,7 +55,8 @@ class KnownFile(NamedTuple):
         """Why the file could not be used, if it could not."""
         if self.failed_stage is None or self.failed_message is None:
             return None
-        return Failure(os.fsdecode(self.path), self.failed_stage, self.failed_message)
+        reason = message_from_json(self.failed_message)
+        return Failure(os.fsdecode(self.path), self.failed_stage, reason)
 
     def unchanged(self, now: FileStat) -> bool:
         """As :meth:`FileStat.unchanged`."""
@@ -125,7 +127,7 @@ class FileStore:
                 stat.links,
                 content,
                 failure.stage if failure else None,
-                failure.message if failure else None,
+                message_to_json(failure.reason) if failure else None,
                 limits,
                 int(failure is not None and failure.passing),
                 now,

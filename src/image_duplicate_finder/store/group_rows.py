@@ -10,7 +10,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from image_duplicate_finder.keeping import BulkFile, BulkGroup
-from image_duplicate_finder.messages import to_json
+from image_duplicate_finder.messages import messages_to_json
 from image_duplicate_finder.model import Group, GroupKind
 from image_duplicate_finder.results import GroupQuery, GroupSort
 from image_duplicate_finder.store.database import marks, slices
@@ -99,7 +99,7 @@ def insert_groups(connection: sqlite3.Connection, scan: int, groups: Iterable[Gr
                 scan,
                 group.kind.value,
                 group.keeper,
-                to_json(group.keep_reasons),
+                messages_to_json(group.keep_reasons),
                 len(group.members),
                 sum(sizes[member.file][0] for member in group.members),
                 max((sizes[member.file][1] for member in group.members), default=0),
@@ -119,7 +119,7 @@ def insert_groups(connection: sqlite3.Connection, scan: int, groups: Iterable[Gr
                 position,
                 member.file,
                 member.relation.value,
-                to_json(member.description),
+                messages_to_json(member.description),
                 transform_to_json(member.transform),
                 int(member.mirrored),
                 member.overlap,

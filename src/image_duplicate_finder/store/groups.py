@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from image_duplicate_finder.errors import NotFound
 from image_duplicate_finder.keeping import BulkGroup
-from image_duplicate_finder.messages import Message, from_json
+from image_duplicate_finder.messages import Message, messages_from_json
 from image_duplicate_finder.model import FileStat, Group, GroupKind, Lack, Relation
 from image_duplicate_finder.results import (
     Facets,
@@ -198,7 +198,7 @@ class GroupStore:
                 f" WHERE id IN ({marks(part)})",
                 part,
             ):
-                reasons = from_json(row[4])
+                reasons = messages_from_json(row[4])
                 heads[row[0]] = _Head(row[1], GroupKind(row[2]), row[3], reasons, bool(row[5]))
             for row in connection.execute(
                 "SELECT grouping, file, relation, description, transform, mirrored, overlap, score,"
@@ -440,7 +440,7 @@ def _member(file: FileView, values: tuple[Any, ...]) -> MemberView:
     return MemberView(
         file=file,
         relation=RELATION_OF[relation],
-        description=from_json(description),
+        description=messages_from_json(description),
         transform=transform_from_json(transform),
         mirrored=mirrored != 0,
         overlap=overlap,

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from image_duplicate_finder.errors import NotFound
 from image_duplicate_finder.grouping import Content
 from image_duplicate_finder.keeping import KeepFacts
+from image_duplicate_finder.messages import message_from_json, message_to_json
 from image_duplicate_finder.model import Failure
 from image_duplicate_finder.results import ScanRecord, ScanState
 from image_duplicate_finder.settings import ScanSettings
@@ -223,7 +224,10 @@ class ScanStore:
         """Store files that a scan could not use."""
         self._database.connection.executemany(
             "INSERT OR REPLACE INTO scan_failure VALUES (?,?,?,?)",
-            [(scan, os.fsencode(each.path), each.stage, each.message) for each in failures],
+            [
+                (scan, os.fsencode(each.path), each.stage, message_to_json(each.reason))
+                for each in failures
+            ],
         )
 
     def failures(self, scan: int) -> list[Failure]:
@@ -231,7 +235,7 @@ class ScanStore:
         rows = self._database.connection.execute(
             "SELECT path, stage, message FROM scan_failure WHERE scan = ? ORDER BY path", (scan,)
         )
-        return [Failure(os.fsdecode(row[0]), row[1], row[2]) for row in rows]
+        return [Failure(os.fsdecode(row[0]), row[1], message_from_json(row[2])) for row in rows]
 
     def covers(self, scan: int, file: int) -> bool:
         """Whether a file belongs to a scan."""

@@ -304,7 +304,7 @@ def description_as_codes(text: str) -> str:
 
 
 def _as_codes(texts: list[str]) -> str:
-    """As :func:`.messages.to_json` writes them. Texts with figures in them stay texts."""
+    """As :func:`.messages.messages_to_json` writes them. Texts with figures in them stay texts."""
     coded = [[_CODES[text]] if text in _CODES else text for text in texts]
     return json.dumps(coded, separators=(",", ":"))
 

@@ -27,6 +27,11 @@ def decimal(value: float, digits: int = 2) -> str:
     return format_decimal(value, format=f"#,##0.{'0' * digits}", locale=locale())
 
 
+def figure(value: float) -> str:
+    """A number with the decimals that it has."""
+    return format_decimal(value, locale=locale())
+
+
 def percent(value: float) -> str:
     """A share (0 to 1) as a whole percentage; never "100%" for less than all."""
     return format_percent(min(value, 0.99) if value < 1 else value, locale=locale())
@@ -87,6 +92,8 @@ _SPOKEN = Language(
     text=printable,
     percent=percent,
     decimal=functools.partial(decimal, digits=1),
+    number=number,
+    figure=figure,
 )
 
 

@@ -13,53 +13,6 @@ from image_duplicate_finder.web.formats import printable
 from image_duplicate_finder.web.i18n import gettext_plain, language, lazy
 
 SAYINGS: tuple[str, ...] = (
-    # Why a file could not be read (decode, executors, discover.py)
-    lazy("The file is not a picture in a known format."),
-    lazy("The file is not a picture but %(what)s."),
-    lazy("The file is empty (0 bytes)."),
-    lazy("The file is %(what)s, a format that this program does not read."),
-    lazy("The %(format)s file's header is damaged."),
-    lazy("The %(format)s file's header is damaged (%(reason)s)."),
-    lazy("The picture cannot be decoded: %(reason)s."),
-    lazy("Decoding needs more memory than allowed."),
-    lazy("The JPEG file ends before its picture starts."),
-    lazy("The JPEG file does not say how large its picture is."),
-    lazy("The JPEG file says %(size)s pixels, but holds too little data for that."),
-    lazy("The JPEG data cannot be decoded: %(reason)s."),
-    lazy("This installation cannot read %(what)s files; `idf doctor` says why."),
-    lazy("The JPEG XL file holds no picture."),
-    lazy("The JPEG XL file ends within its header."),
-    lazy("The file has %(count)s bytes; the limit is %(limit)s."),
-    lazy("The file has %(count)s MB, more than the limit of %(limit)s MB."),
-    lazy("The picture is %(size)s pixels: empty."),
-    lazy("The picture is %(size)s pixels; the limit is %(limit)s."),
-    lazy("The picture is larger than the limit of %(limit)s pixels."),
-    lazy(
-        "Decoding %(size)s pixels of this format needs %(needed)s MiB of memory; the limit "
-        "is %(limit)s MiB."
-    ),
-    lazy("Decoding needs more than the memory limit of %(limit)s MB for one file."),
-    lazy("The RAW file cannot be read: %(reason)s."),
-    lazy("Decoding needs more memory than there is or is allowed."),
-    lazy("The system could not let it be decoded: %(reason)s."),
-    lazy("The model fails on this picture (%(reason)s)."),
-    lazy("The model gives no numbers for this picture."),
-    lazy("Reading took longer than %(seconds)s seconds."),
-    lazy("Reading stood still for %(seconds)s seconds."),
-    lazy("The decoder crashed on this file (exit status %(status)s)."),
-    lazy("You have no permission to read this file. Change its permissions and scan again."),
-    lazy("You have no permission to read this folder. Change its permissions and scan again."),
-    lazy("This file vanished while it was being looked at. Scan again."),
-    lazy("This folder vanished while it was being looked at. Scan again."),
-    lazy("The system cannot read this file: %(reason)s."),
-    lazy("The system cannot read this folder: %(reason)s."),
-    lazy("The file vanished during the scan. Scan again."),
-    lazy("The file changed while it was being read. Scan again."),
-    lazy("This is no regular file any more. Scan again."),
-    lazy("This is no regular file."),
-    lazy("Its archive cannot be read: %(reason)s."),
-    lazy("Its archive ends in the middle of it."),
-    lazy("It is encrypted in its archive. Unpack it first."),
     # What stops a scan (library.py, discover.py, scan, store)
     lazy(
         "The disk that holds the library %(path)s is full. Free some space and try again; what "

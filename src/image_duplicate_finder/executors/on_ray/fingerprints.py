@@ -26,6 +26,7 @@ from image_duplicate_finder.executors.messages import (
 )
 from image_duplicate_finder.executors.processes import ProcessExecutor
 from image_duplicate_finder.fingerprint.specs import Specs
+from image_duplicate_finder.messages import message_from_json, message_to_json
 from image_duplicate_finder.model import (
     Failure,
     FileStat,
@@ -210,7 +211,7 @@ def _row(result: Fingerprinted | Recognised | Failure, stat: FileStat | None) ->
         "stat": None if stat is None else stat._asdict(),
     }
     if isinstance(result, Failure):
-        return row | {"stage": result.stage, "message": result.message}
+        return row | {"stage": result.stage, "message": message_to_json(result.reason)}
     row["content"] = result.content
     if isinstance(result, Recognised):
         return row
@@ -224,7 +225,7 @@ def _answer(row: dict[str, Any]) -> Answer:
     path = row["path"].decode("utf-8", "surrogateescape")
     stat = None if row["stat"] is None else FileStat(**row["stat"])
     if row["stage"] is not None:
-        return Failure(path, row["stage"], row["message"]), stat
+        return Failure(path, row["stage"], message_from_json(row["message"])), stat
     assert stat is not None, "what was read has a stat"
     if row["info"] is None:
         return Recognised(path, stat, row["content"]), stat
