@@ -12,7 +12,6 @@ from image_duplicate_finder import Library
 from image_duplicate_finder.grouping import (
     Content,
     group,
-    is_duplicate,
     similar_groups,
 )
 from image_duplicate_finder.grouping.links import Links, LookAlikes
