@@ -22,8 +22,8 @@ from image_duplicate_finder.executors.engine import LocalExecutor
 from image_duplicate_finder.fingerprint.specs import KEYPOINTS, PERCEPTUAL, PROOF
 from image_duplicate_finder.grouping import rank_of
 from image_duplicate_finder.model import FileStat, Fingerprint, GroupKind, ImageInfo
-from image_duplicate_finder.progress import CancelToken
 from image_duplicate_finder.results import GroupQuery, ScanState
+from image_duplicate_finder.scan import ScanContext
 from image_duplicate_finder.scan.groups import publish_groups
 from image_duplicate_finder.scan.matching import find_matches
 from image_duplicate_finder.scan.verification import judged
@@ -120,10 +120,11 @@ def match_and_group(library: Path) -> dict[str, Any]:
     covered = store.scans.contents(scan)
     contents = frozenset(content.id for content in covered)
     rank = rank_of(covered, settings.keep_rules)
+    context = ScanContext(store, scan, settings, clock)
     with LocalExecutor(settings.limits) as executor:
-        matches = find_matches(store, contents, rank, settings, executor, clock, CancelToken())
+        matches = find_matches(context, contents, rank, executor)
     clock("group")
-    publish_groups(store, scan, settings, judged(store, scan, matches))
+    publish_groups(context, judged(context, matches))
     costs = clock.costs()
     store.scans.finish(scan, ScanState.DONE)
     return {"stages": costs, **_found(store, scan, truth["pairs"])}

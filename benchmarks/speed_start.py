@@ -13,7 +13,7 @@ from pathlib import Path
 
 from image_duplicate_finder.errors import Interrupted
 from image_duplicate_finder.library import Library
-from image_duplicate_finder.progress import CancelToken, Step
+from image_duplicate_finder.progress import CancelToken, Stage, Step
 from image_duplicate_finder.settings import ScanSettings
 
 PATIENCE = 60.0
@@ -73,7 +73,7 @@ def first_groups_seconds(folder: Path) -> float:
             library.scan(
                 [str(folder)], ScanSettings(), progress=look, cancel=cancel, on_start=scans.append
             )
-            look(Step("done", 0, None))
+            look(Step(Stage.GROUP, 0))
         except Interrupted:
             pass
     if not found:

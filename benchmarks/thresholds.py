@@ -23,6 +23,7 @@ from benchmarks.large_library import invented_file
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.model import GroupKind, Match, Relation
 from image_duplicate_finder.results import GroupQuery, ScanState
+from image_duplicate_finder.scan import ScanContext
 from image_duplicate_finder.scan.context import verifier_name
 from image_duplicate_finder.scan.groups import publish_groups
 from image_duplicate_finder.scan.verification import judged
@@ -56,7 +57,8 @@ def fill(folder: Path, pictures: int, pairs: int, *, apart: bool = False, seed: 
         store.look_alikes.replace(scan, a, b, cosine.astype(np.float32))
         store.scans.update(scan, files=pictures, decoded=pictures, failures=0)
         matches = store.matches.among(verifier_name(settings.mode), set(contents))
-        publish_groups(store, scan, settings, judged(store, scan, matches))
+        context = ScanContext(store, scan, settings)
+        publish_groups(context, judged(context, matches))
         store.scans.finish(scan, ScanState.DONE)
     store.close()
     return scan

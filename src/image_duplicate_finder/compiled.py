@@ -140,12 +140,12 @@ def _verify() -> None:
 
     from image_duplicate_finder.fingerprint import perceptual
     from image_duplicate_finder.fingerprint.appearance import decode_proof, encode_proof
-    from image_duplicate_finder.verify.pair import Side, verify
+    from image_duplicate_finder.verify.pair import VerifyInput, verify
 
-    def side(content: int, grey: NDArray[np.uint8], points: Keypoints) -> Side:
+    def side(content: int, grey: NDArray[np.uint8], points: Keypoints) -> VerifyInput:
         height, width = grey.shape
         small = decode_proof(encode_proof(grey))
-        return Side(content, width, height, perceptual.encode(grey), points, small)
+        return VerifyInput(content, width, height, perceptual.encode(grey), points, small)
 
     coarse = np.random.default_rng(0).integers(0, 256, (24, 32)).astype(np.float32)
     smooth = cv2.resize(coarse, (320, 240), interpolation=cv2.INTER_CUBIC)

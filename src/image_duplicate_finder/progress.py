@@ -1,24 +1,40 @@
-"""How long work tells what it is doing, and how it is asked to stop."""
+"""How long work reports its progress, and how it is asked to stop."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
+
+from image_duplicate_finder.errors import Interrupted
+
+
+class Stage(StrEnum):
+    """The stages of a scan in their order, then those of other long work."""
+
+    DISCOVER = "discover"
+    FINGERPRINT = "fingerprint"
+    CANDIDATES = "candidates"
+    VERIFY = "verify"
+    LOOK = "look"
+    GROUP = "group"
+    REMOVE = "remove"
+    RESTORE = "restore"
+    CHECK = "check"
+    ADOPT = "adopt"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One moment of a long piece of work.
 
-    ``stage`` is one of ``discover``, ``fingerprint``, ``candidates``, ``verify``, ``look``,
-    ``group``
-    for a scan, ``remove`` or ``restore`` for a removal. ``total`` is ``None`` while unknown.
-    ``current`` is the folder or file at hand; ``failures`` counts files that could not be read.
+    ``total`` is ``None`` while unknown. ``current`` is the folder or file at hand; ``failures``
+    counts files that could not be read.
     """
 
-    stage: str
+    stage: Stage
     done: int
     total: int | None = None
     current: str = ""
@@ -31,12 +47,12 @@ class Progress(Protocol):
     def __call__(self, step: Step, /) -> None: ...
 
 
-Tell = Callable[[int], None]
-"""Hears now and then for how many items the work is done; what it raises ends the work."""
+OnProgress = Callable[[int], None]
+"""Called now and then with the number of items that are done; what it raises ends the work."""
 
 
 def silent(_step: Step, /) -> None:
-    """The progress that says nothing."""
+    """Progress that nobody watches."""
 
 
 class CancelToken:
@@ -53,3 +69,8 @@ class CancelToken:
     def cancelled(self) -> bool:
         """Whether a stop was asked for."""
         return self._event.is_set()
+
+    def check(self) -> None:
+        """Raise Interrupted if a stop was asked for: to be called between two pieces of work."""
+        if self.cancelled:
+            raise Interrupted("Stopped. What was finished until then is kept.")

@@ -5,16 +5,16 @@ from __future__ import annotations
 import io
 
 from image_duplicate_finder.cli.progress import PlainLines
-from image_duplicate_finder.progress import Step
+from image_duplicate_finder.progress import Stage, Step
 
 
 def test_a_line_at_the_start_and_at_the_end_of_a_stage() -> None:
     stream = io.StringIO()
     lines = PlainLines(stream)
-    lines(Step("discover", 0))
+    lines(Step(Stage.DISCOVER, 0))
     for done in range(1001):
-        lines(Step("fingerprint", done, 1000, current="a folder", failures=done // 500))
-    lines(Step("group", 3, 3))
+        lines(Step(Stage.FINGERPRINT, done, 1000, current="a folder", failures=done // 500))
+    lines(Step(Stage.GROUP, 3, 3))
     assert stream.getvalue().splitlines() == [
         "Looking for pictures: 0",
         "Reading pictures: 0 of 1,000",

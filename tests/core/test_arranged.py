@@ -73,9 +73,7 @@ def scan_and_meanwhile(
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first groups are shown as soon as there are any."""
-    monkeypatch.setattr(groups, "_FIRST_PREVIEW_SECONDS", 0.0)
-    monkeypatch.setattr(groups, "_NOTHING_YET_SECONDS", 0.0)
-    monkeypatch.setattr(groups, "_PREVIEW_GROWTH", 0.0)
+    monkeypatch.setattr(groups, "PREVIEW_TIMING", groups.PreviewTiming(0.0, 0.0, 0.0))
 
 
 @pytest.mark.usefixtures("at_once")

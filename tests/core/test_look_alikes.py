@@ -17,8 +17,9 @@ from image_duplicate_finder.grouping import (
 from image_duplicate_finder.grouping.links import Links, LookAlikes
 from image_duplicate_finder.keeping import KeepFacts
 from image_duplicate_finder.model import FileStat, GroupKind, ImageInfo, Match, Metadata, Relation
+from image_duplicate_finder.relations import is_duplicate
 from image_duplicate_finder.results import GroupQuery, ScanState
-from image_duplicate_finder.scan.context import verifier_name
+from image_duplicate_finder.scan.context import ScanContext, verifier_name
 from image_duplicate_finder.scan.groups import publish_groups, publish_similar
 from image_duplicate_finder.scan.verification import judged
 from image_duplicate_finder.settings import ScanSettings
@@ -198,10 +199,11 @@ def test_a_moved_threshold_gives_what_a_scan_with_it_would(library_dir: Path) ->
     sizes = set()
     for euclidean, cosine in ((0.0, 0.99), (0.1, 0.95), (0.5, 0.9), (0.6, 0.78), (1.0, 0.7)):
         settings = ScanSettings(esimilarity_threshold=euclidean, csimilarity_threshold=cosine)
-        publish_groups(store, scan, settings, judged(store, scan, found))
+        context = ScanContext(store, scan, settings)
+        publish_groups(context, judged(context, found))
         expected = _similar(store, scan)
-        publish_similar(store, scan, ScanSettings())
-        publish_similar(store, scan, settings)
+        publish_similar(ScanContext(store, scan, ScanSettings()))
+        publish_similar(context)
         assert _similar(store, scan) == expected
         sizes.add(sum(len(members) for _, _, members in expected))  # type: ignore[misc, attr-defined]
     assert len(sizes) > 2
@@ -210,7 +212,8 @@ def test_a_moved_threshold_gives_what_a_scan_with_it_would(library_dir: Path) ->
 
 def test_thresholds_move_after_pictures_were_removed(library_dir: Path) -> None:
     store, scan, _, found = _library(library_dir)
-    publish_groups(store, scan, ScanSettings(), judged(store, scan, found))
+    context = ScanContext(store, scan, ScanSettings())
+    publish_groups(context, judged(context, found))
     store.files.set_gone(["/p/3.jpg"], True)
     store.close()
     with Library.open(library_dir) as library:

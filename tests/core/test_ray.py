@@ -34,7 +34,7 @@ RAY = ScanSettings(engine=Engine.RAY)
 # Ray names the processes after the tasks that they are busy with.
 READ = ("ray::_read_part",)
 SHARE_WORDS = ("ray::_deal_out", "ray::_build", "ray::_look_up", "ray::_settle")
-VERIFY = ("ray::_verify_share",)
+VERIFY = ("ray::_verify_pairs",)
 
 
 @pytest.fixture(scope="module")

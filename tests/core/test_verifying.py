@@ -13,11 +13,11 @@ import psutil
 import pytest
 
 from image_duplicate_finder.executors.engine import LocalExecutor, Verifiers
-from image_duplicate_finder.executors.task import Sides, verify_share
+from image_duplicate_finder.executors.task import VerifyTask, verify_pairs
 from image_duplicate_finder.fingerprint import keypoints, perceptual
 from image_duplicate_finder.fingerprint.appearance import encode_proof
 from image_duplicate_finder.settings import DecodeLimits
-from image_duplicate_finder.verify.pair import StoredSide
+from image_duplicate_finder.verify.pair import EncodedVerifyInput
 from tests.conftest import Painter
 from tests.patience import PATIENCE
 
@@ -34,14 +34,14 @@ def children() -> list[psutil.Process]:
 
 
 @pytest.fixture(scope="module")
-def sides(painted: Painter) -> Sides:
+def task(painted: Painter) -> VerifyTask:
     """Eight pictures, each in three versions."""
     made = {}
     for number in range(24):
         image = painted(number // 3, 320, 240)
         image = (image, image[:, ::-1], image[20:220, 30:300])[number % 3]
         grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
-        made[number] = StoredSide(
+        made[number] = EncodedVerifyInput(
             number,
             grey.shape[1],
             grey.shape[0],
@@ -49,7 +49,7 @@ def sides(painted: Painter) -> Sides:
             keypoints.extract(grey).to_bytes(),
             encode_proof(grey),
         )
-    return made
+    return VerifyTask(PAIRS, made, thorough=False)
 
 
 @pytest.fixture
@@ -60,18 +60,18 @@ def verifiers() -> Iterator[Verifiers]:
     assert children() == []
 
 
-def test_children_answer_as_this_process_would(sides: Sides, verifiers: Verifiers) -> None:
-    alone = verify_share(PAIRS, sides, False)
+def test_children_answer_as_this_process_would(task: VerifyTask, verifiers: Verifiers) -> None:
+    alone = verify_pairs(task)
     assert len(alone) >= 20
-    assert list(verifiers.verify(PAIRS, sides, thorough=False)) == alone
+    assert list(verifiers.verify(task)) == alone
     assert len(children()) == 1
     # They are used again.
     before = {each.pid for each in children()}
-    assert list(verifiers.verify(PAIRS, sides, thorough=False)) == alone
+    assert list(verifiers.verify(task)) == alone
     assert {each.pid for each in children()} == before
 
 
-def test_killed_children_lose_no_pair(sides: Sides, verifiers: Verifiers) -> None:
+def test_killed_children_lose_no_pair(task: VerifyTask, verifiers: Verifiers) -> None:
     done = threading.Event()
     killed: list[int] = []
 
@@ -87,20 +87,21 @@ def test_killed_children_lose_no_pair(sides: Sides, verifiers: Verifiers) -> Non
     end = time.monotonic() + PATIENCE
     try:
         while not killed and time.monotonic() < end:
-            found = list(verifiers.verify(PAIRS, sides, thorough=False))
-            assert found == verify_share(PAIRS, sides, False)
+            found = list(verifiers.verify(task))
+            assert found == verify_pairs(task)
     finally:
         done.set()
         killer.join()
     assert killed
 
 
-def test_few_pairs_start_no_process(sides: Sides) -> None:
+def test_few_pairs_start_no_process(task: VerifyTask) -> None:
+    some = next(task.parts(50))
     with LocalExecutor(DecodeLimits(), jobs=2) as executor:
-        few = executor.verify(PAIRS[:50], sides, thorough=False)
+        few = executor.verify(some)
         assert children() == []
-        many = executor.verify(PAIRS, sides, thorough=False)
+        many = executor.verify(task)
         assert children() != []
     assert children() == []
-    assert few == verify_share(PAIRS[:50], sides, False)
-    assert many == verify_share(PAIRS, sides, False)
+    assert few == verify_pairs(some)
+    assert many == verify_pairs(task)

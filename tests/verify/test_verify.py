@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 from image_duplicate_finder.fingerprint import keypoints, perceptual
 from image_duplicate_finder.fingerprint.appearance import decode_proof, encode_proof
 from image_duplicate_finder.model import ImageInfo, Match, Relation
-from image_duplicate_finder.verify.pair import Side, verify
+from image_duplicate_finder.verify.pair import VerifyInput, verify
 from image_duplicate_finder.verify.wording import describe
 from tests.conftest import Painter
 
 Image = NDArray[np.uint8]
 
 
-def side(content: int, image: Image, *, quick: bool = False, thorough: bool = False) -> Side:
+def side(content: int, image: Image, *, quick: bool = False, thorough: bool = False) -> VerifyInput:
     """What a scan would keep of a picture."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    return Side(
+    return VerifyInput(
         content,
         image.shape[1],
         image.shape[0],

@@ -9,7 +9,7 @@ import pytest
 
 from image_duplicate_finder.errors import Interrupted, LibraryBusy, UsageError
 from image_duplicate_finder.library import Library
-from image_duplicate_finder.progress import Step
+from image_duplicate_finder.progress import Stage, Step
 from image_duplicate_finder.web.jobs import Job, Jobs, JobState, Kind, Snapshot
 from image_duplicate_finder.web.working import STAGES, seconds_left, share_of_all
 from tests.patience import PATIENCE
@@ -28,8 +28,8 @@ def test_a_job_tells_steps_and_result(library: Library) -> None:
 
     def work(job: Job) -> object:
         job.belongs_to(scan=7)
-        job.progress(Step("discover", 10, None, current="/a"))
-        job.progress(Step("fingerprint", 1, 4, failures=2))
+        job.progress(Step(Stage.DISCOVER, 10, None, current="/a"))
+        job.progress(Step(Stage.FINGERPRINT, 1, 4, failures=2))
         assert go_on.wait(PATIENCE)
         return "report"
 
@@ -125,6 +125,6 @@ def test_the_whole_is_told_from_its_stages() -> None:
     assert seconds_left(at("discover", 4, None)) is None
     removal = Snapshot(
         "x", Kind.REMOVE, JobState.RUNNING, 0.0, 0.0, stages=("remove",),
-        step=Step("remove", 1, 4), left=9.0, stage_elapsed=3.0,
+        step=Step(Stage.REMOVE, 1, 4), left=9.0, stage_elapsed=3.0,
     )  # fmt: skip
     assert (share_of_all(removal), seconds_left(removal)) == (0.25, 9.0)

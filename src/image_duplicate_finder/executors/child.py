@@ -146,18 +146,18 @@ def serve_files(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 def serve_pairs(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer each request, the arguments of :func:`.task.verify_share`, with its matches."""
+    """Answer each request, a :class:`.task.VerifyTask`, with its matches."""
     import cv2
 
     cv2.setNumThreads(1)
-    from image_duplicate_finder.executors.task import verify_share
+    from image_duplicate_finder.executors.task import verify_pairs
 
     while True:
         try:
-            pairs, sides, thorough = pickle.load(requests)
+            task = pickle.load(requests)
         except EOFError:
             return
-        _send(verify_share(pairs, sides, thorough), answers)
+        _send(verify_pairs(task), answers)
 
 
 def _send(answer: object, answers: BinaryIO) -> None:

@@ -21,16 +21,15 @@ from image_duplicate_finder.executors.messages import (
     LookTask,
 )
 from image_duplicate_finder.executors.processes import ProcessExecutor, Spare, available_cores
-from image_duplicate_finder.executors.task import Pair, Sides, verify_share
+from image_duplicate_finder.executors.task import VerifyTask, verify_pairs
 from image_duplicate_finder.fingerprint.keypoints import Keypoints
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.model import Match
-from image_duplicate_finder.progress import Tell
+from image_duplicate_finder.progress import OnProgress
 from image_duplicate_finder.search import hamming
 from image_duplicate_finder.search.hamming import HammingPairs
 from image_duplicate_finder.search.visual_words import VisualWordIndex, VisualWordPairs
 from image_duplicate_finder.settings import DecodeLimits, Engine, Mode, ScanSettings
-from image_duplicate_finder.verify.pair import StoredSide
 
 _PAIRS_AT_ONCE = 1024
 _NO_FINGERPRINTS = Specs(Mode.QUICK, pixels=True)
@@ -39,7 +38,7 @@ _WORTH_PROCESSES = 200
 # So few files are read by the time that a process has started to compile for them.
 _FEW_FILES = 8
 # Pairs that a child verifies at a time.
-_SHARE = 32
+_PAIRS_OF_A_PART = 32
 
 
 class Executor(Protocol):
@@ -68,17 +67,17 @@ class Executor(Protocol):
         """As :func:`~image_duplicate_finder.search.hamming.near_pairs`."""
 
     def visual_word_pairs(
-        self, pictures: Iterable[tuple[int, bytes]], *, thorough: bool, tell: Tell
+        self, pictures: Iterable[tuple[int, bytes]], *, thorough: bool, on_progress: OnProgress
     ) -> VisualWordPairs:
         """Proposals among contents with encoded keypoints, given in their stable order.
 
         As a :class:`~image_duplicate_finder.search.visual_words.VisualWordIndex`, to which they
         are added one after the other: all of them at once need not fit into memory. Raises what
-        ``tell`` raises.
+        ``on_progress`` raises.
         """
 
-    def verify(self, pairs: Sequence[Pair], sides: Sides, *, thorough: bool) -> list[Match]:
-        """The matches among ``pairs``, in their order; pairs without sides are passed over."""
+    def verify(self, task: VerifyTask) -> list[Match]:
+        """The matches among the pairs of a task, in their order."""
 
 
 def open_executor(settings: ScanSettings) -> Executor:
@@ -128,35 +127,26 @@ class LocalExecutor:
         return hamming.near_pairs(hashes, jobs=self._jobs)
 
     def visual_word_pairs(
-        self, pictures: Iterable[tuple[int, bytes]], *, thorough: bool, tell: Tell
+        self, pictures: Iterable[tuple[int, bytes]], *, thorough: bool, on_progress: OnProgress
     ) -> VisualWordPairs:
         """See :meth:`Executor.visual_word_pairs`."""
         compiled.wait_for("search")
-        index = VisualWordIndex(thorough=thorough, jobs=self._jobs, tell=tell)
+        index = VisualWordIndex(thorough=thorough, jobs=self._jobs, on_progress=on_progress)
         for content, data in pictures:
             index.add(content, Keypoints.from_bytes(data))
         return index.candidates()
 
-    def verify(self, pairs: Sequence[Pair], sides: Sides, *, thorough: bool) -> list[Match]:
+    def verify(self, task: VerifyTask) -> list[Match]:
         """See :meth:`Executor.verify`."""
-        self._verified += len(pairs)
-        if pairs:
+        self._verified += len(task.pairs)
+        if task.pairs:
             compiled.wait_for("verify")
         if self._jobs == 1 or self._verified < _WORTH_PROCESSES:
-            return verify_share(pairs, sides, thorough)
-        return list(self._verifiers.verify(pairs, sides, thorough=thorough))
+            return verify_pairs(task)
+        return list(self._verifiers.verify(task))
 
     def _workers(self, specs: Specs) -> ProcessExecutor:
         return ProcessExecutor(specs, self._limits, jobs=self._jobs, spare=self._spare)
-
-
-def shares_of(
-    pairs: Sequence[Pair], sides: Sides, size: int
-) -> Iterator[tuple[Sequence[Pair], dict[int, StoredSide]]]:
-    """Parts of ``size`` pairs, each with the sides that it needs and no others."""
-    for start in range(0, len(pairs), size):
-        share = pairs[start : start + size]
-        yield share, {id: sides[id] for pair in share for id in pair if id in sides}
 
 
 class Verifiers:
@@ -175,33 +165,31 @@ class Verifiers:
                 child.end(worker)
         self._idle.put(None)
 
-    def verify(self, pairs: Sequence[Pair], sides: Sides, *, thorough: bool) -> Iterator[Match]:
-        """The matches among ``pairs``, in their order."""
-        shares = shares_of(pairs, sides, _SHARE)
+    def verify(self, task: VerifyTask) -> Iterator[Match]:
+        """The matches among the pairs of a task, in their order."""
         with ThreadPoolExecutor(self._jobs) as pool:
-            answers = pool.map(lambda share: self._hand_out(share[0], share[1], thorough), shares)
-            for found in answers:
+            for found in pool.map(self._hand_out, task.parts(_PAIRS_OF_A_PART)):
                 yield from found
 
-    def _hand_out(self, pairs: Sequence[Pair], sides: Sides, thorough: bool) -> list[Match]:
-        """One share's matches by a child; by this process if the child dies of it."""
+    def _hand_out(self, task: VerifyTask) -> list[Match]:
+        """One part's matches by a child; by this process if the child dies of it."""
         try:
             worker = self._idle.get_nowait()
         except queue.Empty:
             worker = child.start(child.Work.PAIRS)
         if worker is None:
             try:
-                return verify_share(pairs, sides, thorough)
+                return verify_pairs(task)
             finally:
                 self._idle.put(None)
         assert worker.stdin is not None
         assert worker.stdout is not None
         try:
-            pickle.dump((pairs, sides, thorough), worker.stdin, pickle.HIGHEST_PROTOCOL)
+            pickle.dump(task, worker.stdin, pickle.HIGHEST_PROTOCOL)
             worker.stdin.flush()
             found: list[Match] = pickle.load(worker.stdout)
         except (EOFError, OSError, pickle.UnpicklingError):
             child.end(worker)
-            return verify_share(pairs, sides, thorough)
+            return verify_pairs(task)
         self._idle.put(worker)
         return found

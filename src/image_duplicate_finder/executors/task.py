@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from image_duplicate_finder.decode import decode_full
@@ -24,11 +25,30 @@ from image_duplicate_finder.settings import DecodeLimits
 from image_duplicate_finder.sources import read
 
 if TYPE_CHECKING:  # loaded where it is needed: children that read files do without
-    from image_duplicate_finder.verify.pair import Side, StoredSide
+    from image_duplicate_finder.verify.pair import EncodedVerifyInput, VerifyInput
 
 Pair = tuple[int, int]
-Sides = Mapping[int, "StoredSide"]
-"""What verification looks at, by content id."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyTask:
+    """Pairs of contents to verify, and what verification looks at of each content.
+
+    Pairs without inputs are passed over.
+    """
+
+    pairs: Sequence[Pair]
+    inputs: Mapping[int, EncodedVerifyInput]
+    thorough: bool
+
+    def parts(self, size: int) -> Iterator[VerifyTask]:
+        """Tasks of ``size`` pairs, each with the inputs that it needs and no others."""
+        for start in range(0, len(self.pairs), size):
+            pairs = self.pairs[start : start + size]
+            ids = {id for pair in pairs for id in pair}
+            inputs = {id: self.inputs[id] for id in ids if id in self.inputs}
+            yield VerifyTask(pairs, inputs, self.thorough)
+
 
 _MEGABYTE = 1024 * 1024
 
@@ -86,19 +106,21 @@ def run_look(task: LookTask, limits: DecodeLimits) -> LookAnswer:
     return Looked(task.path, task.content, looks, seen), None
 
 
-def verify_share(pairs: Sequence[Pair], sides: Sides, thorough: bool) -> list[Match]:
-    """The matches among ``pairs``, in their order, on one core."""
+def verify_pairs(task: VerifyTask) -> list[Match]:
+    """The matches among the pairs of a task, in their order, on one core."""
     from image_duplicate_finder.verify.pair import verify
 
-    decoded: dict[int, Side] = {}
+    decoded: dict[int, VerifyInput] = {}
 
-    def side(id: int) -> Side:
+    def input_of(id: int) -> VerifyInput:
         if id not in decoded:
-            decoded[id] = sides[id].decoded()
+            decoded[id] = task.inputs[id].decoded()
         return decoded[id]
 
     found = (
-        verify(side(a), side(b), thorough=thorough) for a, b in pairs if a in sides and b in sides
+        verify(input_of(a), input_of(b), thorough=task.thorough)
+        for a, b in task.pairs
+        if a in task.inputs and b in task.inputs
     )
     return [match for match in found if match is not None]
 

@@ -152,7 +152,7 @@ class Library:
         scan or removal runs, Interrupted after ``cancel``, NothingReadable when no file could be
         read as a picture.
         """
-        from image_duplicate_finder.scan import check_model, run_scan
+        from image_duplicate_finder.scan import ScanContext, check_model, run_scan
 
         folders = clean_roots(roots)
         wanted = _with_real_folders(settings or ScanSettings())
@@ -164,14 +164,8 @@ class Library:
             scan = self._store.scans.start(folders, wanted, recent)
             if on_start is not None:
                 on_start(scan)
-            run_scan(
-                self._store,
-                scan,
-                folders,
-                wanted,
-                progress=progress,
-                cancel=cancel or CancelToken(),
-            )
+            context = ScanContext(self._store, scan, wanted, progress, cancel or CancelToken())
+            run_scan(context, folders)
         return self._store.scans.get(scan)
 
     def add(
@@ -304,6 +298,7 @@ class Library:
         ``folder`` only files below it count. Raises NotFound for the scan, UsageError for what is
         no file and DecodeError for what is no picture.
         """
+        from image_duplicate_finder.scan import ScanContext
         from image_duplicate_finder.scan.example import find_like
 
         record = self._store.scans.get(scan)
@@ -316,7 +311,8 @@ class Library:
             ]
             for content in self._store.scans.contents(scan)
         }
-        found = find_like(self._store, scan, one_picture(path), record.settings)
+        context = ScanContext(self._store, scan, record.settings)
+        found = find_like(context, one_picture(path))
         hits = [hit for hit in found if files[hit.content]][:limit]
         views = {
             view.id: view
@@ -346,6 +342,7 @@ class Library:
         self, scan: int, *, esimilarity_threshold: float, csimilarity_threshold: float
     ) -> ScanRecord:
         """Move the two thresholds of a finished scan: its similar groups change, nothing else."""
+        from image_duplicate_finder.scan import ScanContext
         from image_duplicate_finder.scan.groups import publish_similar
 
         record = self._store.scans.get(scan)
@@ -356,7 +353,7 @@ class Library:
         )
         with self._store.atomic():
             self._store.scans.set_settings(scan, settings)
-            publish_similar(self._store, scan, settings)
+            publish_similar(ScanContext(self._store, scan, settings))
         return self._store.scans.get(scan)
 
     @contextmanager

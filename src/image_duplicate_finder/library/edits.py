@@ -193,6 +193,8 @@ class Edits:
             )
 
     def _claims(self, scan: int) -> MeasuredClaims:
+        from image_duplicate_finder.scan import ScanContext
         from image_duplicate_finder.scan.groups import MeasuredClaims
 
-        return MeasuredClaims(self._store, self._store.scans.get(scan))
+        record = self._store.scans.get(scan)
+        return MeasuredClaims(ScanContext(self._store, record.id, record.settings))

@@ -23,7 +23,7 @@ from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.errors import NotFound, RemovalRefused
 from image_duplicate_finder.formats import PICTURE_EXTENSIONS
 from image_duplicate_finder.model import BACKUP_MARKER_NAME, Relation
-from image_duplicate_finder.progress import Progress, Step
+from image_duplicate_finder.progress import Progress, Stage, Step
 from image_duplicate_finder.removal import fs, probe
 from image_duplicate_finder.removal.backup import (
     FOLDER_NAME,
@@ -238,7 +238,7 @@ def _held(items: Sequence[Item], progress: Progress) -> list[Item]:
     for number, item in enumerate(items):
         if _holds(item):
             held[item.stored] = item
-        progress(Step("adopt", number + 1, len(items), item.path, number + 1 - len(held)))
+        progress(Step(Stage.ADOPT, number + 1, len(items), item.path, number + 1 - len(held)))
     return list(held.values())
 
 
@@ -436,7 +436,7 @@ def verify(journal: Journal, progress: Progress, folders: tuple[str, ...]) -> Ve
         problem = _problem(item)
         if problem:
             problems.append(problem)
-        progress(Step("check", number + 1, len(items), item.path, len(problems)))
+        progress(Step(Stage.CHECK, number + 1, len(items), item.path, len(problems)))
     problems += [
         f"{row.path or 'a file'}: its row in the journal (run {row.run}, number {row.id}) is "
         "damaged. The manifest of its backup may still know it: idf adopt takes it from there."

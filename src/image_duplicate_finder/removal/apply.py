@@ -22,7 +22,7 @@ from blake3 import blake3
 from image_duplicate_finder.companions import Folder, split
 from image_duplicate_finder.errors import DecodeError
 from image_duplicate_finder.model import FileStat, Relation
-from image_duplicate_finder.progress import CancelToken, Progress, Step
+from image_duplicate_finder.progress import CancelToken, Progress, Stage, Step
 from image_duplicate_finder.removal import fs, moves, probe
 from image_duplicate_finder.removal.backup import RunBackup, places_for
 from image_duplicate_finder.removal.checks import Checks, Matches, Seen, after, check_keeper
@@ -176,7 +176,7 @@ class Application:
             worked += sum(len(unit) for unit in batch)
             progress(
                 Step(
-                    "remove",
+                    Stage.REMOVE,
                     worked,
                     len(self._plan.items),
                     current=batch[-1][-1].path,

@@ -17,7 +17,7 @@ from itertools import groupby, islice
 
 from image_duplicate_finder.companions import Folder
 from image_duplicate_finder.discover import is_inside
-from image_duplicate_finder.progress import CancelToken, Progress, Step
+from image_duplicate_finder.progress import CancelToken, Progress, Stage, Step
 from image_duplicate_finder.removal import checks, fs, moves, probe
 from image_duplicate_finder.removal.apply import (
     BATCH,
@@ -175,7 +175,7 @@ class Restoration:
             worked += sum(len(unit) for unit in batch)
             progress(
                 Step(
-                    "restore",
+                    Stage.RESTORE,
                     worked,
                     len(items),
                     current=batch[-1][-1].path,

@@ -1,16 +1,17 @@
-"""What groups depend on: where none of it changed, an earlier scan stands for a new one."""
+"""What all stages of one scan share, and when an earlier scan has the same result."""
 
 from __future__ import annotations
 
 import json
 import marshal
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 
 from blake3 import blake3
 
 from image_duplicate_finder.fingerprint.specs import COLOUR, FACTS, KEYPOINTS, PERCEPTUAL, PROOF
-from image_duplicate_finder.progress import Progress, Step
+from image_duplicate_finder.progress import CancelToken, Progress, Stage, Step, silent
 from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.store import FixtureRow, Store
 from image_duplicate_finder.verify.version import LOOK_VERSION, VERSION
@@ -20,6 +21,34 @@ _HOW = ("jobs", "limits", "gpu", "engine", "address", "parquet")
 # The last format of marshal without back-references: equal rows always give equal bytes.
 _PLAIN = 2
 _ROWS_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class ScanContext:
+    """One scan: where its results are stored, what was asked for, and who watches or stops it."""
+
+    store: Store
+    scan: int
+    settings: ScanSettings
+    progress: Progress = silent
+    cancel: CancelToken = field(default_factory=CancelToken)
+
+    @property
+    def verifier(self) -> str:
+        """The name under which verified pairs are stored."""
+        return verifier_name(self.settings.mode)
+
+    def report(
+        self,
+        stage: Stage,
+        done: int = 0,
+        total: int | None = None,
+        *,
+        current: str = "",
+        failures: int = 0,
+    ) -> None:
+        """Report how far a stage has come."""
+        self.progress(Step(stage, done, total, current, failures))
 
 
 def verifier_name(mode: Mode) -> str:
@@ -32,31 +61,30 @@ def verifier_name(mode: Mode) -> str:
     return "-".join((mode.value, *map(str, versions)))
 
 
-def basis_of(
-    store: Store, roots: Sequence[str], settings: ScanSettings, files: Iterable[FixtureRow]
-) -> bytes:
-    """A digest of all that a scan's groups depend on: equal basis, equal groups.
+def inputs_digest(context: ScanContext, roots: Sequence[str], files: Iterable[FixtureRow]) -> bytes:
+    """A digest of everything that a scan's groups depend on: equal inputs, equal groups.
 
-    ``files`` are those that the scan covers, by id. The roots belong to it because the scan's
-    record tells of them.
+    ``files`` are those that the scan covers, by id. The roots are included since the record of a
+    scan names them.
     """
+    settings = context.settings
     digest = blake3()
     relevant = settings.to_dict() | dict.fromkeys(_HOW)
     digest.update(json.dumps([list(roots), relevant], sort_keys=True).encode())
-    digest.update(f"{verifier_name(settings.mode)} {FACTS.version}".encode())
-    told = iter(files)
-    while rows := list(islice(told, _ROWS_AT_ONCE)):
+    digest.update(f"{context.verifier} {FACTS.version}".encode())
+    remaining = iter(files)
+    while rows := list(islice(remaining, _ROWS_AT_ONCE)):
         digest.update(marshal.dumps(rows, _PLAIN))
-    for pair in sorted(store.decisions.dismissed_ids()):
+    for pair in sorted(context.store.decisions.dismissed_ids()):
         digest.update(repr(pair).encode())
     return digest.digest()
 
 
-def repeats(store: Store, scan: int, basis: bytes, progress: Progress) -> bool:
-    """Whether an earlier scan stands on the same basis; if so, it now stands for both."""
-    earlier = store.scans.with_basis(basis)
+def reuse_earlier(context: ScanContext, inputs: bytes) -> bool:
+    """Let an earlier scan of the same inputs supersede this one; False if there is none."""
+    earlier = context.store.scans.with_basis(inputs)
     if earlier is None:
         return False
-    progress(Step("group", 0, None))
-    store.scans.repeat(scan, earlier)
+    context.report(Stage.GROUP)
+    context.store.scans.repeat(context.scan, earlier)
     return True

@@ -17,8 +17,9 @@ from image_duplicate_finder.fingerprint.specs import PERCEPTUAL, Specs, keypoint
 from image_duplicate_finder.messages import Message
 from image_duplicate_finder.model import Failure, Fingerprinted, Match, Relation
 from image_duplicate_finder.relations import strength
+from image_duplicate_finder.scan.context import ScanContext
 from image_duplicate_finder.scan.matching import stored_vectors
-from image_duplicate_finder.scan.verification import side_of, stored_sides
+from image_duplicate_finder.scan.verification import verify_input, verify_inputs
 from image_duplicate_finder.search.visual_words import VisualWordIndex
 from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.store import Store
@@ -29,7 +30,7 @@ _NEAR_BITS = 70
 """Looser than a scan, since one picture has few chance neighbours and each is verified."""
 
 _NEIGHBOURS = 200
-_LOOK_ALIKE_COSINE = 0.6
+_SIMILAR_COSINE = 0.6
 
 _EXAMPLE = -1
 """Stands for the example where content ids stand for stored pictures."""
@@ -45,40 +46,41 @@ class Hit:
     score: float
 
 
-def find_like(store: Store, scan: int, path: str, settings: ScanSettings) -> list[Hit]:
+def find_like(context: ScanContext, path: str) -> list[Hit]:
     """What of a scan shows the picture in the file ``path``, the surest first.
 
     The file is read by a worker process, as in a scan; nothing of it is stored. Raises
     DecodeError when it is no picture that can be read.
     """
+    store, settings = context.store, context.settings
     example = _read(path, settings)
-    ids = [content.id for content in store.scans.contents(scan)]
+    ids = [content.id for content in store.scans.contents(context.scan)]
     own = {fingerprint.name: fingerprint.data for fingerprint in example.fingerprints}
-    alike = _look_alikes(store, ids, own, settings)
+    similar = _nearest_vectors(context, ids, own)
     candidates = sorted(
         {
             *_near_by_hash(store, ids, own),
             *_sharing_words(store, ids, own, settings.mode),
-            *alike,
+            *similar,
         }
     )
     infos = store.contents.infos(candidates)
     hashes = store.contents.hashes(candidates)
     hits: dict[int, Hit] = {}
-    sides = stored_sides(store, candidates, settings.mode)
+    inputs = verify_inputs(store, candidates, settings.mode)
     size = example.info.width, example.info.height
-    mine = side_of(_EXAMPLE, size, own, settings.mode)
+    mine = verify_input(_EXAMPLE, size, own, settings.mode)
     decoded = None if mine is None else mine.decoded()
     for id in candidates:
         match: Match | None
         if hashes[id] == example.content:
             match = Match(_EXAMPLE, id, Relation.BYTE_IDENTICAL)
-        elif id in sides and decoded is not None:
-            match = verify(decoded, sides[id].decoded(), thorough=settings.mode is Mode.THOROUGH)
+        elif id in inputs and decoded is not None:
+            match = verify(decoded, inputs[id].decoded(), thorough=settings.mode is Mode.THOROUGH)
         else:
             match = None
-        if match is None and alike.get(id, 0.0) >= _LOOK_ALIKE_COSINE:
-            match = Match(_EXAMPLE, id, Relation.SIMILAR, score=alike[id], same_photograph=False)
+        if match is None and similar.get(id, 0.0) >= _SIMILAR_COSINE:
+            match = Match(_EXAMPLE, id, Relation.SIMILAR, score=similar[id], same_photograph=False)
         if match is not None:
             description = describe(match, example.info, infos[id])
             hits[id] = Hit(id, match.relation, description, match.score)
@@ -128,14 +130,14 @@ def _sharing_words(
     return [id for id, _ in index.search(example)] if len(index) else []
 
 
-def _look_alikes(
-    store: Store, ids: Sequence[int], own: dict[str, bytes], settings: ScanSettings
+def _nearest_vectors(
+    context: ScanContext, ids: Sequence[int], own: dict[str, bytes]
 ) -> dict[int, float]:
     """The contents with the nearest feature vectors, each with its cosine similarity."""
-    if settings.mode is Mode.QUICK:
+    if context.settings.mode is Mode.QUICK:
         return {}
-    name, _ = Specs.of(settings).embedding()
-    known, vectors = stored_vectors(store, ids, settings)
+    name, _ = Specs.of(context.settings).embedding()
+    known, vectors = stored_vectors(context, ids)
     if not known or name not in own:  # vectors of another installation of the same library
         return {}
     cosines = vectors @ embedding.from_bytes(own[name])

@@ -1,4 +1,9 @@
-"""Matches to stored groups; early groups while a scan still reads."""
+"""Groups: formed and stored, with what people changed in them; early ones while a scan reads.
+
+What a person changes in a group is another keeper, or a part of it on its own. The relation of two
+files is measured, never inferred from a third: the parts of a collage have nothing in common. So
+the pairs of a changed group are verified at once, and a file that matches nothing leaves it.
+"""
 
 from __future__ import annotations
 
@@ -13,145 +18,12 @@ from image_duplicate_finder.grouping.links import LookAlikes
 from image_duplicate_finder.messages import KeepReason
 from image_duplicate_finder.model import Group, GroupKind, Match, Member, Relation
 from image_duplicate_finder.relations import RELATIONS, is_duplicate
-from image_duplicate_finder.results import FileView, GroupView, MemberView, ScanRecord
-from image_duplicate_finder.scan.context import verifier_name
-from image_duplicate_finder.scan.matching import look_alikes, quick_matches
+from image_duplicate_finder.results import FileView, GroupView, MemberView
+from image_duplicate_finder.scan.context import ScanContext
+from image_duplicate_finder.scan.matching import quick_matches, similar_pairs
 from image_duplicate_finder.scan.verification import Judged, judged, verify_now
-from image_duplicate_finder.settings import ScanSettings
 from image_duplicate_finder.sources import is_read_only
-from image_duplicate_finder.store import Store
 from image_duplicate_finder.verify.wording import describe
-
-_FIRST_PREVIEW_SECONDS = 4.0
-_NOTHING_YET_SECONDS = 1.0
-_PREVIEW_GROWTH = 2.0
-
-
-def publish_groups(store: Store, scan: int, settings: ScanSettings, found: Judged) -> None:
-    """Group what a scan found, look-alikes included, and store the groups."""
-    groups = group(
-        found.contents,
-        found.matches,
-        look_alikes(store, scan, settings),
-        describe=describe,
-        rules=settings.keep_rules,
-        dismissed=store.decisions.dismissed_ids(),
-        looks=found.looks,
-    )
-    _replace(store, scan, groups, tuple(GroupKind))
-
-
-def publish_similar(store: Store, scan: int, settings: ScanSettings) -> None:
-    """Group only the look-alikes anew: what follows when a threshold moves."""
-    verifier = verifier_name(settings.mode)
-    ids = {each.id for each in store.scans.contents(scan)}
-    contents = judged(store, scan, store.matches.among(verifier, ids)).contents
-    groups = similar_groups(
-        contents,
-        store.matches.links(verifier),
-        lambda one, other: store.matches.between(verifier, one, other),
-        store.matches.no_links(verifier, ids),
-        look_alikes(store, scan, settings),
-        describe=describe,
-        rules=settings.keep_rules,
-        dismissed=store.decisions.dismissed_ids(),
-    )
-    _replace(store, scan, groups, (GroupKind.SIMILAR,))
-
-
-def _replace(store: Store, scan: int, groups: Iterable[Group], kinds: Sequence[GroupKind]) -> None:
-    """Store groups in place of earlier ones, with what a person selected and arranged there."""
-    with store.atomic():
-        arranged = arranged_in(store, scan, kinds)
-        store.groups.replace(scan, groups, kinds)
-        arrange_again(store, scan, arranged)
-
-
-class Preview:
-    """Publishes groups of what was read so far, at growing intervals, so the cost stays small."""
-
-    def __init__(self, store: Store, scan: int, settings: ScanSettings) -> None:
-        self._store = store
-        self._scan = scan
-        self._settings = settings
-        self._started = time.monotonic()
-        self._due = self._started + _FIRST_PREVIEW_SECONDS
-
-    def offer(self, contents: frozenset[int]) -> None:
-        """Publish if it is time to: exact and near copies by perceptual hash."""
-        now = time.monotonic()
-        if now < self._due:
-            return
-        matches = quick_matches(self._store, contents)
-        if not matches:  # people wait for the first group, and few files cost little
-            self._due = time.monotonic() + _NOTHING_YET_SECONDS
-            return
-        found = judged(self._store, self._scan, matches)
-        publish_groups(self._store, self._scan, self._settings, found)
-        self._due = time.monotonic() + _PREVIEW_GROWTH * (time.monotonic() - self._started)
-
-
-@dataclass(frozen=True, slots=True)
-class Arranged:
-    """What a person arranged in a scan's groups of some kinds.
-
-    ``keepers`` are the files that they chose to keep, by the kind of their group; ``group_of``
-    says for each file and kind in which group it stood, and is empty without chosen keepers.
-    """
-
-    keepers: Sequence[tuple[GroupKind, int]]
-    group_of: Mapping[tuple[GroupKind, int], int]
-
-
-def arranged_in(store: Store, scan: int, kinds: Sequence[GroupKind]) -> Arranged:
-    """What a person arranged in the groups that a scan has now."""
-    keepers = store.groups.chosen_keepers(scan, kinds)
-    return Arranged(keepers, store.groups.places(scan) if keepers else {})
-
-
-def arrange_again(store: Store, scan: int, arranged: Arranged) -> None:
-    """Bring back in a scan's new groups what a person had arranged in the earlier ones."""
-    if not arranged.keepers:
-        return
-    claims = MeasuredClaims(store, store.scans.get(scan))
-    for kind, keeper in arranged.keepers:
-        number = store.groups.places(scan, keeper).get((kind, keeper))
-        if number is None:
-            continue
-        for part in _apart(store, store.groups.get(number), keeper, arranged, claims):
-            if keeper in {member.file.id for member in part.members}:
-                done = with_keeper(part, keeper, claims)
-                store.groups.replace_one(part.id, done.groups)
-
-
-def _apart(
-    store: Store, view: GroupView, keeper: int, arranged: Arranged, claims: Claims
-) -> list[GroupView]:
-    """The group, or its two parts if the chosen keeper stood apart from others of it.
-
-    Files that are new to the group stay with its present keeper.
-    """
-    own = arranged.group_of[view.kind, keeper]
-
-    def stood_with_it(file: int) -> bool | None:
-        place = arranged.group_of.get((view.kind, file))
-        return None if place is None else place == own
-
-    with_keeper_now = stood_with_it(view.keeper.id) is not False
-    leaving = [
-        member.file
-        for member in view.members
-        if stood_with_it(member.file.id) is (not with_keeper_now)
-    ]
-    if len(leaving) < 2:  # one file is no group of its own
-        return [view]
-    if len(leaving) == len(view.members):
-        groups: Sequence[Group] = grouped_anew(view.kind, leaving, claims)
-    else:
-        groups = split(view, [file.id for file in leaving], claims).groups
-    parts = store.groups.replace_one(view.id, groups)
-    return [store.groups.get(part) for part in parts]
-
 
 _CHOSEN = KeepReason.CHOSEN()
 
@@ -161,6 +33,143 @@ _MOST_HUBS = 8
 
 Claims = Callable[[GroupKind, FileView, Sequence[FileView]], Mapping[int, Match]]
 """The matches of a file with others that make them one group of a kind, by file id."""
+
+
+def publish_groups(context: ScanContext, found: Judged) -> None:
+    """Form the groups of all kinds and store them."""
+    groups = group(
+        found.contents,
+        found.matches,
+        similar_pairs(context),
+        describe=describe,
+        rules=context.settings.keep_rules,
+        dismissed=context.store.decisions.dismissed_ids(),
+        looks=found.looks,
+    )
+    _replace(context, groups, tuple(GroupKind))
+
+
+def publish_similar(context: ScanContext) -> None:
+    """Form only the similar groups again, after a threshold has moved."""
+    store, verifier = context.store, context.verifier
+    ids = {each.id for each in store.scans.contents(context.scan)}
+    groups = similar_groups(
+        judged(context, store.matches.among(verifier, ids)).contents,
+        store.matches.links(verifier),
+        lambda one, other: store.matches.between(verifier, one, other),
+        store.matches.no_links(verifier, ids),
+        similar_pairs(context),
+        describe=describe,
+        rules=context.settings.keep_rules,
+        dismissed=store.decisions.dismissed_ids(),
+    )
+    _replace(context, groups, (GroupKind.SIMILAR,))
+
+
+def _replace(context: ScanContext, groups: Iterable[Group], kinds: Sequence[GroupKind]) -> None:
+    """Store groups in place of earlier ones; selections and other user edits are kept."""
+    with context.store.atomic():
+        edits = UserEdits.of(context, kinds)
+        context.store.groups.replace(context.scan, groups, kinds)
+        edits.reapply(context)
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewTiming:
+    """When groups are published while a scan reads.
+
+    The first ones come after ``first`` seconds, and again after ``retry`` if there were none. After
+    that the time so far is multiplied by ``growth``, so that previews cost little.
+    """
+
+    first: float = 4.0
+    retry: float = 1.0
+    growth: float = 2.0
+
+
+PREVIEW_TIMING = PreviewTiming()
+
+
+class Preview:
+    """Publishes groups of what was read so far, at growing intervals."""
+
+    def __init__(self, context: ScanContext) -> None:
+        self._context = context
+        self._timing = PREVIEW_TIMING
+        self._started = time.monotonic()
+        self._due = self._started + self._timing.first
+
+    def offer(self, contents: frozenset[int]) -> None:
+        """Publish exact copies and near copies by perceptual hash, if it is time to."""
+        if time.monotonic() < self._due:
+            return
+        matches = quick_matches(self._context, contents)
+        if not matches:  # people wait for the first group, and few files cost little
+            self._due = time.monotonic() + self._timing.retry
+            return
+        publish_groups(self._context, judged(self._context, matches))
+        now = time.monotonic()
+        self._due = now + self._timing.growth * (now - self._started)
+
+
+@dataclass(frozen=True, slots=True)
+class UserEdits:
+    """Keepers and splits that a person chose in a scan's groups, to be applied to new ones.
+
+    People review the first groups while a scan still runs; then the final groups replace those.
+    ``keepers`` are the files that they chose to keep, by the kind of their group; ``group_of``
+    gives for each file and kind the group that it was in, and is empty without chosen keepers.
+    """
+
+    keepers: Sequence[tuple[GroupKind, int]]
+    group_of: Mapping[tuple[GroupKind, int], int]
+
+    @classmethod
+    def of(cls, context: ScanContext, kinds: Sequence[GroupKind]) -> UserEdits:
+        """The edits in the groups that a scan has now."""
+        groups = context.store.groups
+        keepers = groups.chosen_keepers(context.scan, kinds)
+        return cls(keepers, groups.places(context.scan) if keepers else {})
+
+    def reapply(self, context: ScanContext) -> None:
+        """Make the same edits in a scan's new groups."""
+        if not self.keepers:
+            return
+        groups = context.store.groups
+        claims = MeasuredClaims(context)
+        for kind, keeper in self.keepers:
+            number = groups.places(context.scan, keeper).get((kind, keeper))
+            if number is None:
+                continue
+            views = [groups.get(number)]
+            if (parts := self._split_again(views[0], keeper, claims)) is not None:
+                views = [groups.get(part) for part in groups.replace_one(number, parts)]
+            for view in views:
+                if keeper in {member.file.id for member in view.members}:
+                    groups.replace_one(view.id, with_keeper(view, keeper, claims).groups)
+
+    def _split_again(self, view: GroupView, keeper: int, claims: Claims) -> Sequence[Group] | None:
+        """The two parts of a group, if the chosen keeper was in another group than others of it.
+
+        Files that are new to the group stay with its present keeper.
+        """
+        own = self.group_of[view.kind, keeper]
+
+        def was_with_it(file: int) -> bool | None:
+            before = self.group_of.get((view.kind, file))
+            return None if before is None else before == own
+
+        with_keeper_now = was_with_it(view.keeper.id) is not False
+        leaving = [
+            member.file
+            for member in view.members
+            if was_with_it(member.file.id) is (not with_keeper_now)
+        ]
+        if len(leaving) < 2:  # one file is no group of its own
+            return None
+        if len(leaving) == len(view.members):
+            return grouped_anew(view.kind, leaving, claims)
+        return split(view, [file.id for file in leaving], claims).groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,9 +322,9 @@ class MeasuredClaims:
     :meth:`refuse_unreadable` tells of them.
     """
 
-    def __init__(self, store: Store, scan: ScanRecord) -> None:
-        self._store = store
-        self._scan = scan
+    def __init__(self, context: ScanContext) -> None:
+        self._context = context
+        self._store = store = context.store
         self._dismissed = store.decisions.dismissed_ids()
         self._near: LookAlikes | None = None
         self._unreadable: set[str] = set()
@@ -356,35 +365,32 @@ class MeasuredClaims:
             )
 
     def _matches(self, kind: GroupKind, own: int, others: Mapping[int, str]) -> dict[int, Match]:
-        mode = self._scan.settings.mode
-        unable = verify_now(self._store, mode, own, others.keys())
+        unable = verify_now(self._context, own, others.keys())
         self._unreadable.update(others[id] for id in unable)
-        name = verifier_name(mode)
-        verified = self._store.matches.of(name, own, others.keys())
-        of_kind = {
-            id: match for id, match in verified.items() if self._kind_of(name, match) is kind
-        }
+        verified = self._store.matches.of(self._context.verifier, own, others.keys())
+        of_kind = {id: match for id, match in verified.items() if self._kind_of(match) is kind}
         if kind is GroupKind.CONTAINS:
             return {id: replace(match, relation=Relation.CONTAINS) for id, match in of_kind.items()}
         if kind is GroupKind.SIMILAR:
-            alike = self._look_alikes(own)
-            return {id: alike[id] for id in others if id in alike and id not in verified} | of_kind
+            similar = self._similar(own)
+            unverified = {id: similar[id] for id in others if id in similar and id not in verified}
+            return unverified | of_kind
         return of_kind
 
-    def _kind_of(self, verifier: str, match: Match) -> GroupKind | None:
+    def _kind_of(self, match: Match) -> GroupKind | None:
         """The kind of group that a match holds together."""
         kind = RELATIONS[match.relation].kind
         if kind is not GroupKind.DUPLICATES:
             return kind
         if not is_duplicate(match):
             return None
-        composite = self._store.matches.is_composite(verifier, match)
+        composite = self._store.matches.is_composite(self._context.verifier, match)
         return GroupKind.CONTAINS if composite else GroupKind.DUPLICATES
 
-    def _look_alikes(self, own: int) -> dict[int, Match]:
-        """What looks like a content at the scan's thresholds, by content id."""
+    def _similar(self, own: int) -> dict[int, Match]:
+        """Contents that are similar at the scan's thresholds, by their ids."""
         if self._near is None:
-            self._near = look_alikes(self._store, self._scan.id, self._scan.settings)
+            self._near = similar_pairs(self._context)
         if self._near is None:
             return {}
         rows = ((self._near.a == own) | (self._near.b == own)).nonzero()[0]

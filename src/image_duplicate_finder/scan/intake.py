@@ -1,4 +1,4 @@
-"""What was found beside what the library knows, and what is read beside both."""
+"""Files that were found, compared with what the library knows; what is new is read and stored."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from image_duplicate_finder.discover import Discovery, is_inside
-from image_duplicate_finder.errors import Interrupted, NothingReadable
+from image_duplicate_finder.errors import NothingReadable
 from image_duplicate_finder.executors.messages import Answer, FileTask, Recognised
 from image_duplicate_finder.fingerprint.specs import Specs, can_embed
 from image_duplicate_finder.model import Failure, Fingerprint, Fingerprinted
-from image_duplicate_finder.progress import CancelToken, Progress, Step
+from image_duplicate_finder.progress import Stage
+from image_duplicate_finder.scan.context import ScanContext
 from image_duplicate_finder.settings import Mode, ScanSettings
-from image_duplicate_finder.store import FixtureRow, KnownFile, Store
+from image_duplicate_finder.store import FixtureRow, KnownFile
 
 if TYPE_CHECKING:  # an unchanged folder is scanned without NumPy
     from image_duplicate_finder.executors.engine import Executor
@@ -27,34 +28,38 @@ if TYPE_CHECKING:  # an unchanged folder is scanned without NumPy
 _TRIES_AT_ONCE = 3
 _FIRST_REST = 3600.0
 _LONGEST_REST = 7 * 24 * 3600.0
+# A killed program repeats at most this much work.
+_COMMIT_SECONDS = 1.0
+_COMMIT_ANSWERS = 512
+
+_log = logging.getLogger(__name__)
 
 
 class Intake:
-    """Compares what was found with what is known, and stores what the workers answer.
+    """Compares found files with known ones, and stores what the workers answer.
 
-    ``files`` counts what was found, ``decoded`` and ``failures`` what became of it so far;
-    ``contents`` holds the ids of what the scan has to work with.
+    ``files``, ``decoded`` and ``failures`` count files; ``contents`` holds the ids of all contents
+    that the scan can compare.
     """
 
-    def __init__(
-        self, store: Store, scan: int, settings: ScanSettings, discovery: Discovery
-    ) -> None:
-        self._store = store
-        self._scan = scan
+    def __init__(self, context: ScanContext, discovery: Discovery) -> None:
+        settings = context.settings
+        self._store = context.store
+        self._scan = context.scan
         self._found = discovery
         self._limits = repr(settings.limits)
         self._guarded = (*settings.protected, *settings.compare_only)
         self._fixed = frozenset(file.path for file in discovery.files if not file.removable)
         self._unchanged: list[FixtureRow] = []
-        self.specs = Specs.of(settings)
+        self._specs = Specs.of(settings)
         self.files = len(discovery.files)
         self.contents: set[int] = set()
         self.decoded = 0
         self.failures = 0
 
     def sort_out(self) -> list[FileTask]:
-        """Take over what is known of unchanged files; return the work that is left."""
-        incomplete = self._store.contents.incomplete(self.specs.wanted())
+        """Reuse what is known of unchanged files; return the files that must be read."""
+        incomplete = self._store.contents.incomplete(self._specs.wanted())
         hashes: dict[int, tuple[bytes, ...]] | None = None
         roots = sorted({file.root for file in self._found.files})
         known = _Known(self._store.files.below(roots))
@@ -95,12 +100,12 @@ class Intake:
         return sorted(self._unchanged)
 
     def cover_unchanged(self) -> None:
-        """Store that the scan covers the files whose content is known; to be done once."""
+        """Store that the scan covers the files whose content is known; to be called once."""
         self._store.scans.add_files(self._scan, ((row[0], *row[4:]) for row in self._unchanged))
         self._unchanged.clear()
 
     def store_answers(self, answers: Sequence[Answer]) -> None:
-        """Store what workers found out, in one transaction."""
+        """Store answers of workers in one transaction."""
         failures = [(each, stat) for each, stat in answers if isinstance(each, Failure)]
         found = [each for each, _ in answers if not isinstance(each, Failure)]
         new = [each for each in found if isinstance(each, Fingerprinted)]
@@ -132,7 +137,7 @@ class Intake:
             self._record()
 
     def refuse_nothing(self) -> None:
-        """Raise NothingReadable where there are files or folders and none could be read."""
+        """Raise NothingReadable if there are files or folders and none could be read."""
         unread_roots = not self.files and self._found.failures
         if (self.files and not self.contents) or unread_roots:
             raise NothingReadable(
@@ -155,8 +160,8 @@ class Intake:
 def _try_again(file: KnownFile, failure: Failure) -> bool:
     """Whether an unchanged file that failed is worth another try within the same limits.
 
-    A passing fault is no property of the file, so the next scans try again. A file that fails
-    each time would cost its full limits in every scan: it is given longer and longer rests.
+    The next scans retry a passing fault. A file that fails each time would cost its full limits
+    in every scan, so it rests longer and longer between tries.
     """
     if not failure.passing:
         return False
@@ -166,61 +171,56 @@ def _try_again(file: KnownFile, failure: Failure) -> bool:
 
 
 class _Known:
-    """What the store knows of files, asked for nearly in the order in which it tells of them.
+    """Known files, asked for in nearly the order in which the store lists them.
 
-    So only what comes early is held, and not a value for each file of a library.
+    Only files that come early are held, not one value for each file of a library.
     """
 
-    def __init__(self, told: Iterator[KnownFile]) -> None:
-        self._told = told
+    def __init__(self, listed: Iterator[KnownFile]) -> None:
+        self._listed = listed
         self._early: dict[bytes, KnownFile] = {}
 
     def take(self, path: bytes) -> KnownFile | None:
-        """What is known of a file; to be asked once."""
+        """What is known of a file; to be asked once for each."""
         early = self._early.pop(path, None)
         if early is not None:
             return early
-        for file in self._told:
+        for file in self._listed:
             if file.path == path:
                 return file
             self._early[file.path] = file
         return None
 
 
-# A killed program repeats at most this much work.
-_COMMIT_SECONDS = 1.0
-_COMMIT_ANSWERS = 512
-
-
 def read_files(
+    context: ScanContext,
     intake: Intake,
     tasks: Sequence[FileTask],
-    settings: ScanSettings,
     executor: Executor,
-    progress: Progress,
-    cancel: CancelToken,
     on_contents: Callable[[frozenset[int]], None],
 ) -> None:
-    """Read and fingerprint the files of ``tasks``, which the library does not know.
+    """Read, fingerprint and store the files of ``tasks``.
 
-    ``on_contents`` is told now and then which contents are ready, while others are still read.
-    Raises Interrupted when ``cancel`` asked for a stop; what was read until then is stored.
+    ``on_contents`` is called now and then with the contents that are ready. Raises Interrupted
+    when a stop was asked for.
     """
     done = intake.files - len(tasks)
-    gpu = BatchedEmbeddings.open(settings)
-    specs = gpu.specs if gpu else intake.specs
+    gpu = BatchedEmbeddings.open(context.settings)
+    specs = gpu.specs if gpu else Specs.of(context.settings)
     with closing(executor.read(tasks, specs)) as answers:
         for batch in _batches(answers):
             intake.store_answers(gpu.complete(batch) if gpu else batch)
             done += len(batch)
-            progress(Step("fingerprint", done, intake.files, batch[-1][0].path, intake.failures))
-            if cancel.cancelled:
-                raise Interrupted("The scan was stopped. What was read is kept.")
+            current = batch[-1][0].path
+            context.report(
+                Stage.FINGERPRINT, done, intake.files, current=current, failures=intake.failures
+            )
+            context.cancel.check()
             on_contents(frozenset(intake.contents))
 
 
 def _batches(answers: Iterator[Answer]) -> Iterator[list[Answer]]:
-    """Answers in parts that are worth a transaction."""
+    """Answers in batches that are worth a transaction."""
     batch: list[Answer] = []
     due = time.monotonic() + _COMMIT_SECONDS
     for answer in answers:
@@ -233,11 +233,12 @@ def _batches(answers: Iterator[Answer]) -> Iterator[list[Answer]]:
         yield batch
 
 
-_log = logging.getLogger(__name__)
-
-
 class BatchedEmbeddings:
-    """Puts the vector in the place of every squeezed picture that workers answered with."""
+    """Embeddings on a GPU: workers scale the pictures, this process runs the network in batches.
+
+    A GPU wants many pictures at once and one process that holds the network; the workers go on
+    decoding meanwhile. A scaled picture that crosses between the processes has 150 KB.
+    """
 
     def __init__(self, embedder: Embedder, specs: Specs) -> None:
         self._embedder = embedder
@@ -246,9 +247,9 @@ class BatchedEmbeddings:
 
     @classmethod
     def open(cls, settings: ScanSettings) -> BatchedEmbeddings | None:
-        """What ``settings`` ask for; None where no GPU is wanted or none can be used.
+        """What ``settings`` ask for; None if no GPU is wanted or usable.
 
-        In the latter case, and where no network can be run at all, one warning says so.
+        One warning says if no GPU can be used, or if no network can be run at all.
         """
         specs = Specs.of(settings)
         if settings.mode is Mode.QUICK:
@@ -264,27 +265,27 @@ class BatchedEmbeddings:
         return cls(embedder, specs) if embedder.on_gpu else None
 
     def complete(self, answers: Sequence[Answer]) -> list[Answer]:
-        """The answers with vectors, in their order."""
+        """The answers in their order, with a vector in the place of each scaled picture."""
         import numpy as np
 
         from image_duplicate_finder.fingerprint import embedding
 
         shape = (self._embedder.card.height, self._embedder.card.width, 3)
-        squeezed = {
+        scaled = {
             place: np.frombuffer(fingerprint.data, np.uint8).reshape(shape)
             for place, (result, _) in enumerate(answers)
             if isinstance(result, Fingerprinted)
             for fingerprint in result.fingerprints
             if fingerprint.name == self._name
         }
-        vectors = self._embedder.embed_squeezed(list(squeezed.values()))
+        vectors = self._embedder.embed_squeezed(list(scaled.values()))
         done = list(answers)
-        for place, vector in zip(squeezed, vectors, strict=True):
+        for place, vector in zip(scaled, vectors, strict=True):
             result, stat = done[place]
             assert isinstance(result, Fingerprinted)
-            learned = Fingerprint(self._name, self._version, embedding.to_bytes(vector))
+            vector_print = Fingerprint(self._name, self._version, embedding.to_bytes(vector))
             fingerprints = tuple(
-                learned if each.name == self._name else each for each in result.fingerprints
+                vector_print if each.name == self._name else each for each in result.fingerprints
             )
             done[place] = (replace(result, fingerprints=fingerprints), stat)
         return done

@@ -1,8 +1,9 @@
-"""Candidates proposed by every index, verified, and families followed to their keepers."""
+"""Candidate pairs from every index, verified, and families followed to their keepers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,65 +14,67 @@ from image_duplicate_finder.fingerprint import embedding, perceptual
 from image_duplicate_finder.fingerprint.specs import PERCEPTUAL, Specs, calibration, keypoint_kind
 from image_duplicate_finder.grouping.links import LookAlikes
 from image_duplicate_finder.model import Match
-from image_duplicate_finder.progress import CancelToken, Progress, Step, Tell, silent
+from image_duplicate_finder.progress import CancelToken, Stage, silent
 from image_duplicate_finder.relations import REACH, Composites, is_duplicate
-from image_duplicate_finder.scan.verification import Pair, Verifier, stop_if_asked
+from image_duplicate_finder.scan.context import ScanContext
+from image_duplicate_finder.scan.verification import Pair, Verifier, ordered
 from image_duplicate_finder.search.vectors import neighbours, pairs_within, threshold_cosine
 from image_duplicate_finder.settings import DecodeLimits, Mode, ScanSettings
 from image_duplicate_finder.store import Store
 
-# Near hashes are stronger evidence than most shared words: such pairs come first.
+# Near hashes are stronger evidence than most shared visual words: such pairs come first.
 _NEAR_HASHES_SCORE = 50.0
-_NEAREST_FEATURES = 10
+_NEAREST_VECTORS = 10
 _PREVIEW_PAIRS = 300
-
-
-def quick_matches(store: Store, contents: frozenset[int]) -> list[Match]:
-    """Near copies by perceptual hash alone: for groups while a scan still reads.
-
-    They are stored as what quick mode found, so the next preview, and a quick scan itself, need
-    not verify them again. A preview verifies some hundred new pairs at the most: no file is read
-    meanwhile.
-    """
-    ids = _in_stable_order(store, contents)
-    with LocalExecutor(DecodeLimits(), jobs=1) as executor:
-        verifier = Verifier(store, ScanSettings(mode=Mode.QUICK), executor, silent, CancelToken())
-        verifier.verify(verifier.unverified(_near_by_hash(store, executor, ids))[:_PREVIEW_PAIRS])
-    return store.matches.among(verifier.name, set(contents))
+# Both sliders act after the scan, so pairs are stored down to their most lenient setting.
+_LENIENT_EUCLIDEAN = 1.0
+_LENIENT_COSINE = 0.5
+# A candidate this much weaker than the best one is no guess for the keeper.
+_STRONG = 0.4
+# How many of a picture's candidates each wave verifies, beyond the guess at its keeper.
+_WAVES = (1, 4, 1_000_000)
+_MOST_HUBS = 4
 
 
 def find_matches(
-    store: Store,
-    contents: frozenset[int],
-    rank: Mapping[int, int],
-    settings: ScanSettings,
-    executor: Executor,
-    progress: Progress,
-    cancel: CancelToken,
+    context: ScanContext, contents: frozenset[int], rank: Mapping[int, int], executor: Executor
 ) -> list[Match]:
     """Every match that groups need among ``contents``: proposed, verified, stored.
 
     ``rank`` orders contents by the keep rules (0 is best): members are verified against the
     likely keeper first, and not against every other copy of their family. Pairs that were
-    verified before are not verified again. Raises Interrupted when ``cancel`` asked for a stop;
+    verified before are not verified again. Raises Interrupted when a stop was asked for;
     verified pairs are stored by then.
     """
-    progress(Step("candidates", 0, None))
-    ids = _in_stable_order(store, contents)
-    verifier = Verifier(store, settings, executor, progress, cancel)
+    store = context.store
+    context.report(Stage.CANDIDATES)
+    verifier = Verifier(context, executor)
     families = Families(rank)
-    families.learn((), store.matches.among(verifier.name, set(contents)))
-
-    def tell(done: int) -> None:
-        stop_if_asked(cancel)
-        progress(Step("candidates", done, len(ids)))
-
-    for pairs in families.waves(_proposals(store, executor, ids, settings, tell)):
+    families.learn((), store.matches.among(context.verifier, set(contents)))
+    ids = _in_stable_order(store, contents)
+    for pairs in families.waves(_proposals(context, executor, ids)):
         families.learn(pairs, verifier.verify(pairs))
     while pairs := families.to_keepers():
         families.learn(pairs, verifier.verify(pairs))
-    verifier.tell_pixels(set(contents))
-    return store.matches.among(verifier.name, set(contents))
+    verifier.mark_pixel_identical(set(contents))
+    return store.matches.among(context.verifier, set(contents))
+
+
+def quick_matches(context: ScanContext, contents: frozenset[int]) -> list[Match]:
+    """Near copies by perceptual hash alone: for groups while a scan still reads.
+
+    They are stored as results of quick mode, so neither the next preview nor a quick scan
+    verifies them again. No file is read meanwhile, so only some hundred new pairs are verified.
+    """
+    quick = replace(
+        context, settings=ScanSettings(mode=Mode.QUICK), progress=silent, cancel=CancelToken()
+    )
+    ids = _in_stable_order(context.store, contents)
+    with LocalExecutor(DecodeLimits(), jobs=1) as executor:
+        verifier = Verifier(quick, executor)
+        near = _near_by_hash(quick, executor, ids)
+        verifier.verify(verifier.unverified(near)[:_PREVIEW_PAIRS])
+    return context.store.matches.among(quick.verifier, set(contents))
 
 
 def _in_stable_order(store: Store, contents: frozenset[int]) -> list[int]:
@@ -80,115 +83,107 @@ def _in_stable_order(store: Store, contents: frozenset[int]) -> list[int]:
     return sorted(contents, key=lambda id: hashes[id])
 
 
-def _proposals(
-    store: Store, executor: Executor, ids: Sequence[int], settings: ScanSettings, tell: Tell
-) -> dict[Pair, float]:
+def _proposals(context: ScanContext, executor: Executor, ids: Sequence[int]) -> dict[Pair, float]:
     """Pairs that some index proposes, with the better of their scores."""
-    proposals = dict.fromkeys(_near_by_hash(store, executor, ids), _NEAR_HASHES_SCORE)
-    if settings.mode is not Mode.QUICK:
-        for pair, score in _sharing_words(store, executor, ids, settings.mode, tell):
+    mode = context.settings.mode
+    proposals = dict.fromkeys(_near_by_hash(context, executor, ids), _NEAR_HASHES_SCORE)
+    if mode is not Mode.QUICK:
+        for pair, score in _sharing_words(context, executor, ids):
             proposals[pair] = max(score, proposals.get(pair, 0.0))
-    if settings.mode is Mode.THOROUGH:
+    if mode is Mode.THOROUGH:
         # Where keypoints fail: blurred, tiny and plain pictures. They come last, since most of
-        # them only look alike; to verify them all costs half as much again.
-        for pair, cosine in near_in_features(store, ids, settings, _NEAREST_FEATURES):
+        # them are only similar; to verify them all costs half as much again.
+        for pair, cosine in _nearest_vectors(context, ids):
             proposals.setdefault(pair, cosine)
     return proposals
 
 
-def _near_by_hash(store: Store, executor: Executor, ids: Sequence[int]) -> list[Pair]:
-    data = store.contents.fingerprints(*PERCEPTUAL, ids)
+def _near_by_hash(context: ScanContext, executor: Executor, ids: Sequence[int]) -> list[Pair]:
+    data = context.store.contents.fingerprints(*PERCEPTUAL, ids)
     decoded = [(id, *perceptual.decode(data[id])) for id in ids if id in data]
     usable = [(id, hashes) for id, hashes, rich in decoded if rich >= perceptual.MIN_STRUCTURE]
     if len(usable) < 2:
         return []
     near = executor.near_pairs(np.stack([hashes for _, hashes in usable]))
-    return _to_pairs([id for id, _ in usable], near.a, near.b)
+    index = np.array([id for id, _ in usable], np.int64)
+    return list(_low_high(index[near.a], index[near.b]))
 
 
 def _sharing_words(
-    store: Store, executor: Executor, ids: Sequence[int], mode: Mode, tell: Tell
+    context: ScanContext, executor: Executor, ids: Sequence[int]
 ) -> Iterator[tuple[Pair, float]]:
-    pictures = store.contents.each_fingerprint(*keypoint_kind(mode), ids)
-    found = executor.visual_word_pairs(pictures, thorough=mode is Mode.THOROUGH, tell=tell)
-    low, high = np.minimum(found.a, found.b), np.maximum(found.a, found.b)
-    for a, b, score in zip(low.tolist(), high.tolist(), found.score.tolist(), strict=True):
-        yield (a, b), score
+    def on_progress(done: int) -> None:
+        context.cancel.check()
+        context.report(Stage.CANDIDATES, done, len(ids))
 
-
-def _to_pairs(ids: Sequence[int], a: NDArray[np.int32], b: NDArray[np.int32]) -> list[Pair]:
-    index = np.array(ids, np.int64)
-    first, second = index[a], index[b]
-    low, high = np.minimum(first, second), np.maximum(first, second)
-    return list(zip(low.tolist(), high.tolist(), strict=True))
-
-
-# Both sliders act after the scan, so pairs are stored down to their most lenient setting.
-_LENIENT_EUCLIDEAN = 1.0
-_LENIENT_COSINE = 0.5
-
-
-def find_look_alikes(
-    store: Store, scan: int, contents: frozenset[int], settings: ScanSettings
-) -> None:
-    """Store every pair that some setting of the thresholds could call similar."""
-    known, vectors = stored_vectors(store, sorted(contents), settings)
-    if len(known) < 2:
-        return
-    pairs = pairs_within(
-        vectors,
-        esimilarity_threshold=_LENIENT_EUCLIDEAN,
-        csimilarity_threshold=_LENIENT_COSINE,
-        calibration=calibration(Path(settings.model) if settings.model else None),
+    mode = context.settings.mode
+    pictures = context.store.contents.each_fingerprint(*keypoint_kind(mode), ids)
+    found = executor.visual_word_pairs(
+        pictures, thorough=mode is Mode.THOROUGH, on_progress=on_progress
     )
-    index = np.array(known, np.int64)
-    store.look_alikes.replace(scan, index[pairs.a], index[pairs.b], pairs.cosine)
+    return zip(_low_high(found.a, found.b), found.score.tolist(), strict=True)
 
 
-def near_in_features(
-    store: Store, ids: Sequence[int], settings: ScanSettings, nearest: int
-) -> Iterator[tuple[tuple[int, int], float]]:
-    """Each content with its ``nearest`` others: pairs ``(low, high)`` with their cosine."""
-    known, vectors = stored_vectors(store, ids, settings)
+def _low_high(a: NDArray[np.int64], b: NDArray[np.int64]) -> Iterator[Pair]:
+    return zip(np.minimum(a, b).tolist(), np.maximum(a, b).tolist(), strict=True)
+
+
+def _nearest_vectors(context: ScanContext, ids: Sequence[int]) -> Iterator[tuple[Pair, float]]:
+    """Each content with its nearest others in feature space: pairs with their cosine."""
+    known, vectors = stored_vectors(context, ids)
     if len(known) < 2:
         return
-    rows, cosines = neighbours(vectors, nearest)
+    rows, cosines = neighbours(vectors, _NEAREST_VECTORS)
     for place, (others, scores) in enumerate(zip(rows.tolist(), cosines.tolist(), strict=True)):
         for other, cosine in zip(others, scores, strict=True):
             if other >= 0:
-                a, b = known[place], known[other]
-                yield (min(a, b), max(a, b)), cosine
+                yield ordered(known[place], known[other]), cosine
 
 
 def stored_vectors(
-    store: Store, ids: Sequence[int], settings: ScanSettings
+    context: ScanContext, ids: Sequence[int]
 ) -> tuple[list[int], NDArray[np.float32]]:
     """The contents that have a vector, in the order of ``ids``, and their vectors (n, d)."""
-    name, version = Specs.of(settings).embedding()
-    data = store.contents.fingerprints(name, version, ids)
+    name, version = Specs.of(context.settings).embedding()
+    data = context.store.contents.fingerprints(name, version, ids)
     known = [id for id in ids if id in data]
     if not known:
         return [], np.zeros((0, 0), np.float32)
     return known, np.stack([embedding.from_bytes(data[id]) for id in known])
 
 
-def look_alikes(store: Store, scan: int, settings: ScanSettings) -> LookAlikes | None:
-    """A scan's look-alikes at the thresholds of ``settings``; a quick scan has none."""
+def find_similar(context: ScanContext, contents: frozenset[int]) -> None:
+    """Store every pair that some setting of the thresholds could call similar.
+
+    A quick scan has none.
+    """
+    if context.settings.mode is Mode.QUICK:
+        return
+    known, vectors = stored_vectors(context, sorted(contents))
+    if len(known) < 2:
+        return
+    model = context.settings.model
+    pairs = pairs_within(
+        vectors,
+        esimilarity_threshold=_LENIENT_EUCLIDEAN,
+        csimilarity_threshold=_LENIENT_COSINE,
+        calibration=calibration(Path(model) if model else None),
+    )
+    index = np.array(known, np.int64)
+    context.store.look_alikes.replace(context.scan, index[pairs.a], index[pairs.b], pairs.cosine)
+
+
+def similar_pairs(context: ScanContext) -> LookAlikes | None:
+    """A scan's similar pairs at the thresholds of its settings; a quick scan has none."""
+    settings = context.settings
     if settings.mode is Mode.QUICK:
         return None
     least = threshold_cosine(settings.esimilarity_threshold, settings.csimilarity_threshold)
-    return store.look_alikes.of(scan, least)
-
-
-# A candidate this much weaker than the best one is no guess for the keeper.
-_STRONG = 0.4
-# How many of a picture's candidates each wave verifies, beyond the guess at its keeper.
-_WAVES = (1, 4, 1_000_000)
-_MOST_HUBS = 4
+    return context.store.look_alikes.of(context.scan, least)
 
 
 class Families:
-    """Which contents are known to show one photograph (disjoint sets: Tarjan 1975).
+    """Contents that are known to show one photograph (disjoint sets: Tarjan 1975).
 
     ``rank`` orders contents by the keep rules, the best first: smaller is better.
     """
@@ -208,11 +203,11 @@ class Families:
         matches = list(matches)
         self._composites.learn(matches)
         for match in matches:
-            self._tried.add(_ordered(match.a, match.b))
+            self._tried.add(ordered(match.a, match.b))
             if not is_duplicate(match) or self._composites.splits(match):
-                self._loose.add(_ordered(match.a, match.b))
+                self._loose.add(ordered(match.a, match.b))
                 if match.same_photograph:
-                    self._held.add(_ordered(match.a, match.b))
+                    self._held.add(ordered(match.a, match.b))
                 continue
             self._near.setdefault(match.a, set()).add(match.b)
             self._near.setdefault(match.b, set()).add(match.a)
@@ -230,14 +225,14 @@ class Families:
         keeper of its family. Then come its next candidates by score, as far as they are not in
         its family by now.
         """
-        ordered = self._by_score(proposals)
-        yield sorted({_ordered(a, best) for a, best in self._likely_keepers(ordered)})
+        by_score = self._by_score(proposals)
+        yield sorted({ordered(a, best) for a, best in self._likely_keepers(by_score)})
         done = 0
         for count in _WAVES:
             yield sorted(
                 {
-                    _ordered(a, b)
-                    for a, others in ordered.items()
+                    ordered(a, b)
+                    for a, others in by_score.items()
                     for b, _ in others[done : done + count]
                     if self._root(a) != self._root(b)
                 }
@@ -267,8 +262,8 @@ class Families:
         """Pairs that a star around each family's keeper lacks, and what may contain the keeper.
 
         The keeper is the best by rank. Where few match it directly, because it is an odd edit,
-        the best-connected members are tried too. A collage or a look-alike that was matched to
-        some member meets the keeper as well.
+        the best-connected members are tried too. A collage or a similar picture that was
+        matched to some member meets the keeper as well.
         """
         members: dict[int, list[int]] = {}
         for id in self._near:
@@ -280,7 +275,7 @@ class Families:
             for member, other in ((a, b), (b, a)):
                 keeper = self._root(member)
                 if keeper not in (member, self._root(other)):
-                    wanted.add(_ordered(keeper, other))
+                    wanted.add(ordered(keeper, other))
         wanted.update(self._through_containers())
         return sorted(wanted - self._tried)
 
@@ -294,14 +289,14 @@ class Families:
             for container in beside[alone]:
                 for other in beside[container]:
                     if other in self._near:
-                        yield _ordered(alone, self._root(other))
+                        yield ordered(alone, self._root(other))
 
     def _to_hubs(self, family: Sequence[int]) -> list[Pair]:
         """What is left to try between a family and its hubs; empty when one reaches most."""
         left = set(family)
         hub = min(family, key=self._rank.__getitem__)
         for _ in range(_MOST_HUBS):
-            pairs = [_ordered(hub, id) for id in family if id != hub]
+            pairs = [ordered(hub, id) for id in family if id != hub]
             if untried := [pair for pair in pairs if pair not in self._tried]:
                 return untried
             reached = len(self._near[hub]) >= REACH * len(pairs)
@@ -320,7 +315,3 @@ class Families:
         while id != root:
             self._parent[id], id = root, self._parent[id]
         return root
-
-
-def _ordered(a: int, b: int) -> Pair:
-    return (a, b) if a < b else (b, a)

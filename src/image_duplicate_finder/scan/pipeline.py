@@ -1,7 +1,7 @@
-"""A scan from top to bottom: discover, fingerprint, propose, verify, group, publish.
+"""A scan from top to bottom: discover, fingerprint, propose, verify, look closer, group, publish.
 
-What is finished is stored at once, so a scan that is stopped or killed goes on where it was:
-the next one finds its fingerprints and verified pairs in the library.
+Finished work is stored at once, so a scan that was stopped or killed goes on where it was: the
+next one finds its fingerprints and verified pairs in the library.
 """
 
 from __future__ import annotations
@@ -13,18 +13,17 @@ from image_duplicate_finder.errors import Interrupted, UsageError
 from image_duplicate_finder.executors.messages import FileTask
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.grouping import rank_of
-from image_duplicate_finder.progress import CancelToken, Progress, Step
+from image_duplicate_finder.progress import Stage
 from image_duplicate_finder.results import ScanState
-from image_duplicate_finder.scan.context import basis_of, repeats
+from image_duplicate_finder.scan.context import ScanContext, inputs_digest, reuse_earlier
 from image_duplicate_finder.scan.intake import Intake, read_files
 from image_duplicate_finder.settings import Mode, ScanSettings
-from image_duplicate_finder.store import Store
 
 
 def check_model(settings: ScanSettings) -> None:
-    """Raise UsageError where ``settings`` name a model that a scan cannot use.
+    """Raise UsageError if ``settings`` name a model that a scan cannot use.
 
-    It is loaded and tried by a worker, which a model may end without harm.
+    A worker loads and tries it, so a model that ends its process does no harm.
     """
     if settings.model is None or settings.mode is Mode.QUICK:
         return
@@ -41,59 +40,47 @@ def check_model(settings: ScanSettings) -> None:
             ) from error
 
 
-def run_scan(
-    store: Store,
-    scan: int,
-    roots: Sequence[str],
-    settings: ScanSettings,
-    *,
-    progress: Progress,
-    cancel: CancelToken,
-) -> None:
-    """Carry out scan number ``scan`` and record in the store how it ended.
+def run_scan(context: ScanContext, roots: Sequence[str]) -> None:
+    """Carry out a scan and record in the store how it ended.
 
-    Raises NothingReadable when there are files but none could be read, and Interrupted when
-    ``cancel`` asked for a stop; in both cases the scan's record says so.
+    Raises NothingReadable when there are files but none could be read, and Interrupted when a
+    stop was asked for; the scan's record says so in both cases.
     """
+    scans = context.store.scans
     try:
-        discovery = _discover(roots, settings, progress, cancel)
-        intake = Intake(store, scan, settings, discovery)
-        tasks = intake.sort_out()
-        known = intake.files - len(tasks)
-        progress(Step("fingerprint", known, intake.files, failures=intake.failures))
-        basis = None
-        if not tasks:
-            intake.refuse_nothing()
-            basis = basis_of(store, roots, settings, intake.unchanged())
-        if basis is None or not repeats(store, scan, basis, progress):
-            intake.cover_unchanged()
-            read_and_compare(
-                store,
-                scan,
-                roots,
-                intake,
-                tasks,
-                basis,
-                settings,
-                progress=progress,
-                cancel=cancel,
-            )
+        _run(context, roots)
     except Interrupted:
-        store.scans.finish(scan, ScanState.STOPPED)
+        scans.finish(context.scan, ScanState.STOPPED)
         raise
     except BaseException as error:
-        store.scans.finish(scan, ScanState.FAILED, message=str(error))
+        scans.finish(context.scan, ScanState.FAILED, message=str(error))
         raise
 
 
-def _discover(
-    roots: Sequence[str], settings: ScanSettings, progress: Progress, cancel: CancelToken
-) -> Discovery:
-    def on_folder(folder: str, files: int) -> bool:
-        progress(Step("discover", files, None, current=folder))
-        return not cancel.cancelled
+def _run(context: ScanContext, roots: Sequence[str]) -> None:
+    intake = Intake(context, _discover(context, roots))
+    tasks = intake.sort_out()
+    known = intake.files - len(tasks)
+    context.report(Stage.FINGERPRINT, known, intake.files, failures=intake.failures)
+    inputs = None
+    if not tasks:
+        intake.refuse_nothing()
+        inputs = inputs_digest(context, roots, intake.unchanged())
+        if reuse_earlier(context, inputs):
+            return
+    intake.cover_unchanged()
+    _read_and_compare(context, roots, intake, tasks, inputs)
 
-    # Protected and compare-only folders are looked at like the others.
+
+def _discover(context: ScanContext, roots: Sequence[str]) -> Discovery:
+    settings = context.settings
+
+    def on_folder(folder: str, files: int) -> bool:
+        context.report(Stage.DISCOVER, files, current=folder)
+        context.cancel.check()
+        return True
+
+    # Protected and compare-only folders are searched like the others.
     everywhere = tuple(dict.fromkeys((*roots, *settings.protected, *settings.compare_only)))
     discovery = discover(
         everywhere,
@@ -102,50 +89,41 @@ def _discover(
         exclude=settings.exclude,
         on_folder=on_folder,
     )
-    if cancel.cancelled:
-        raise Interrupted("The scan was stopped.")
+    context.cancel.check()
     return discovery
 
 
-def read_and_compare(
-    store: Store,
-    scan: int,
+def _read_and_compare(
+    context: ScanContext,
     roots: Sequence[str],
     intake: Intake,
     tasks: Sequence[FileTask],
-    basis: bytes | None,
-    settings: ScanSettings,
-    *,
-    progress: Progress,
-    cancel: CancelToken,
+    inputs: bytes | None,
 ) -> None:
-    """Read ``tasks``, find what is alike and store the groups and that the scan is done.
+    """Read ``tasks``, find what is alike, and store the groups.
 
-    ``basis`` is that where nothing is left to read, and no earlier scan stands on it; else None.
-    Raises NothingReadable and Interrupted as :func:`~.pipeline.run_scan`.
+    ``inputs`` is the scan's digest if nothing is left to read, else None.
     """
-    # Imported here since they load NumPy, OpenCV and more, for which nobody waits who looks again
-    # at a folder that did not change.
+    # These load NumPy, OpenCV and more, which a scan of an unchanged folder does without.
     from image_duplicate_finder.executors.engine import open_executor
     from image_duplicate_finder.scan.groups import Preview, publish_groups
-    from image_duplicate_finder.scan.matching import find_look_alikes, find_matches
+    from image_duplicate_finder.scan.matching import find_matches, find_similar
     from image_duplicate_finder.scan.verification import look_closer
 
-    with open_executor(settings) as executor:
-        if basis is None:
-            preview = Preview(store, scan, settings)
-            read_files(intake, tasks, settings, executor, progress, cancel, preview.offer)
+    scans = context.store.scans
+    with open_executor(context.settings) as executor:
+        if inputs is None:
+            read_files(context, intake, tasks, executor, Preview(context).offer)
             intake.refuse_nothing()
-            basis = basis_of(store, roots, settings, store.scans.fixture(scan))
-            if repeats(store, scan, basis, progress):
+            inputs = inputs_digest(context, roots, scans.fixture(context.scan))
+            if reuse_earlier(context, inputs):
                 return
         contents = frozenset(intake.contents)
-        rank = rank_of(store.scans.contents(scan), settings.keep_rules)
-        matches = find_matches(store, contents, rank, settings, executor, progress, cancel)
-        found = look_closer(store, scan, settings, matches, executor, progress, cancel)
-    progress(Step("group", 0, None))
-    if settings.mode is not Mode.QUICK:
-        find_look_alikes(store, scan, contents, settings)
-    publish_groups(store, scan, settings, found)
-    store.scans.finish(scan, ScanState.DONE, basis=basis)
-    store.scans.supersede_earlier(scan)
+        rank = rank_of(scans.contents(context.scan), context.settings.keep_rules)
+        matches = find_matches(context, contents, rank, executor)
+        judged = look_closer(context, matches, executor)
+    context.report(Stage.GROUP)
+    find_similar(context, contents)
+    publish_groups(context, judged)
+    scans.finish(context.scan, ScanState.DONE, basis=inputs)
+    scans.supersede_earlier(context.scan)

@@ -1,4 +1,9 @@
-"""Verify candidate pairs on all cores, once for each pair, and store what was found."""
+"""How pairs of pictures compare: verified from fingerprints, then looked at closely.
+
+Groups name the pairs for a closer look: each member beside its keeper and, where that lacks
+something, beside other files that stay. A look can show that two pictures differ, or make another
+file the better keeper, so groups are formed again and looked at until no new pair is wanted.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +19,6 @@ from image_duplicate_finder.dominance import (
     revised,
     standings,
 )
-from image_duplicate_finder.errors import Interrupted
 from image_duplicate_finder.executors.engine import Executor
 from image_duplicate_finder.executors.messages import (
     FileTask,
@@ -23,7 +27,7 @@ from image_duplicate_finder.executors.messages import (
     LookTask,
     Partner,
 )
-from image_duplicate_finder.executors.task import verify_share
+from image_duplicate_finder.executors.task import VerifyTask, verify_pairs
 from image_duplicate_finder.fingerprint.appearance import recoloured
 from image_duplicate_finder.fingerprint.specs import (
     COLOUR,
@@ -47,43 +51,44 @@ from image_duplicate_finder.model import (
     Relation,
     Seen,
 )
-from image_duplicate_finder.progress import CancelToken, Progress, Step
+from image_duplicate_finder.progress import Stage
 from image_duplicate_finder.relations import ONE_FRAME, SAME_PIXELS, is_duplicate
-from image_duplicate_finder.scan.context import verifier_name
-from image_duplicate_finder.settings import Mode, ScanSettings
+from image_duplicate_finder.scan.context import ScanContext
+from image_duplicate_finder.settings import Mode
 from image_duplicate_finder.sources import is_read_only
 from image_duplicate_finder.store import Store
-from image_duplicate_finder.verify.pair import StoredSide
+from image_duplicate_finder.verify.pair import EncodedVerifyInput
 from image_duplicate_finder.verify.version import LOOK_VERSION
 from image_duplicate_finder.verify.wording import describe
 
 Pair = tuple[int, int]
 
+# Of many pictures with equal data, each is matched with this many of the others.
+_MOST_EQUAL = 100
+# The agreement of two small pictures (0 to 1) that pixel-identical ones never fall below.
+_NEARLY_EQUAL = 0.97
 
-def stop_if_asked(cancel: CancelToken) -> None:
-    """Raise Interrupted when ``cancel`` asked for a stop, between two pieces of work."""
-    if cancel.cancelled:
-        raise Interrupted("The scan was stopped. What was read and compared is kept.")
+_MOST_ROUNDS = 8
+# A picture is decoded once more for each so many of its partners.
+_PARTNERS = 8
+# Other files that a member is compared with where its keeper lacks something.
+_OTHER_WITNESSES = 3
+_ANSWERS_AT_ONCE = 64
+
+
+def ordered(a: int, b: int) -> Pair:
+    """Two content ids as a pair ``(low, high)``."""
+    return (a, b) if a < b else (b, a)
 
 
 class Verifier:
     """Verifies pairs of content ids ``(low, high)`` for one scan's mode."""
 
-    def __init__(
-        self,
-        store: Store,
-        settings: ScanSettings,
-        executor: Executor,
-        progress: Progress,
-        cancel: CancelToken,
-    ) -> None:
-        self.name = verifier_name(settings.mode)
-        self._store = store
-        self._settings = settings
-        self._progress = progress
-        self._cancel = cancel
+    def __init__(self, context: ScanContext, executor: Executor) -> None:
+        self._context = context
+        self._store = context.store
         self._executor = executor
-        self._known = store.matches.verified(self.name)
+        self._known = context.store.matches.verified(context.verifier)
 
     def unverified(self, pairs: Iterable[Pair]) -> list[Pair]:
         """Those pairs that were not verified before."""
@@ -94,56 +99,55 @@ class Verifier:
 
         Returns the new matches. Raises Interrupted when a stop was asked for.
         """
-        thorough = self._settings.mode is Mode.THOROUGH
+        context, store = self._context, self._store
         left = self.unverified(pairs)
         new: list[Match] = []
-        done = 0
-        for part in _slices(left, self._executor.pairs_at_once):
-            stop_if_asked(self._cancel)
-            self._progress(Step("verify", done, len(left)))
-            ids = sorted({id for pair in part for id in pair})
-            sides = stored_sides(self._store, ids, self._settings.mode)
-            matches = self._executor.verify(part, sides, thorough=thorough)
-            found = _told_by_colour(self._store, matches)
+        size = self._executor.pairs_at_once
+        for start in range(0, len(left), size):
+            context.cancel.check()
+            context.report(Stage.VERIFY, start, len(left))
+            part = left[start : start + size]
+            found = _mark_recoloured(
+                store, self._executor.verify(verify_task(store, part, context.settings.mode))
+            )
             for a, b in part:
                 self._known.setdefault(a, set()).add(b)
-            with self._store.atomic():
-                self._store.matches.put(self.name, found)
-                self._store.matches.put_verified(
-                    self.name, {a: self._known[a] for a in {a for a, _ in part}}
+            with store.atomic():
+                store.matches.put(context.verifier, found)
+                store.matches.put_verified(
+                    context.verifier, {a: self._known[a] for a in {a for a, _ in part}}
                 )
-            done += len(part)
             new += found
-        self._progress(Step("verify", done, len(left)))
+        context.report(Stage.VERIFY, len(left), len(left))
         return new
 
-    def tell_pixels(self, contents: set[int]) -> None:
-        """Call pixel-identical pictures so, among the stored matches of ``contents``.
+    def mark_pixel_identical(self, contents: set[int]) -> None:
+        """Give pixel-identical pictures that relation, among the stored matches of ``contents``.
 
         Where the coded data are equal, so are the pixels, also of pictures too plain to verify.
         Else only pictures of one size whose small pictures hardly differ are decoded in full, once,
         and all at the end: a start of worker processes costs as much as some dozen pictures.
         """
-        stored = self._store.matches.among(self.name, contents)
+        name = self._context.verifier
+        stored = self._store.matches.among(name, contents)
         self._match_equal_data(contents, {(match.a, match.b) for match in stored})
         near = [
             match
             for match in stored
             if match.relation is Relation.REENCODED and match.score > _NEARLY_EQUAL
         ]
-        infos = self._store.contents.infos(sorted({id for m in near for id in (m.a, m.b)}))
+        infos = self._store.contents.infos(_ids(near))
         sizes = {id: (info.width, info.height) for id, info in infos.items()}
         maybe = [match for match in near if sizes[match.a] == sizes[match.b]]
         coded = self._store.contents.fingerprints(*FACTS, sorted(infos))
         equal = [match for match in maybe if coded.get(match.a) and _agree(match, coded)]
         equal_ids = {(match.a, match.b) for match in equal}
         maybe = [match for match in maybe if (match.a, match.b) not in equal_ids]
-        digests = self._pixel_hashes({id for match in maybe for id in (match.a, match.b)})
+        digests = self._pixel_hashes(set(_ids(maybe)))
         equal += [match for match in maybe if match.a in digests and _agree(match, digests)]
         with self._store.atomic():
             self._store.matches.put(
-                self.name,
-                [replace(match, relation=Relation.PIXEL_IDENTICAL) for match in equal],
+                name, [replace(match, relation=Relation.PIXEL_IDENTICAL) for match in equal]
             )
 
     def _match_equal_data(self, contents: set[int], stored: set[Pair]) -> None:
@@ -153,11 +157,11 @@ class Verifier:
             Match(a, b, Relation.PIXEL_IDENTICAL, IDENTITY)
             for ids in alike
             for place, b in enumerate(ids)
-            for a in ids[: min(place, _MOST_TOLD_APART)]
+            for a in ids[: min(place, _MOST_EQUAL)]
             if (a, b) not in stored
         ]
         with self._store.atomic():
-            self._store.matches.put(self.name, new)
+            self._store.matches.put(self._context.verifier, new)
 
     def _pixel_hashes(self, ids: set[int]) -> dict[int, bytes]:
         contents = self._store.contents
@@ -173,8 +177,8 @@ class Verifier:
         specs = Specs(Mode.QUICK, pixels=True)
         with closing(self._executor.read([FileTask(path, 0) for path in tasks], specs)) as answers:
             for done, (result, _) in enumerate(answers):
-                self._progress(Step("verify", done, len(tasks)))
-                stop_if_asked(self._cancel)
+                self._context.report(Stage.VERIFY, done, len(tasks))
+                self._context.cancel.check()
                 if not isinstance(result, Fingerprinted):
                     continue
                 id = tasks[result.path]
@@ -185,13 +189,13 @@ class Verifier:
         return known
 
 
-def verify_now(store: Store, mode: Mode, content: int, others: Collection[int]) -> set[int]:
-    """Verify a content against others, as far as that was never done, and store what was found.
+def verify_now(context: ScanContext, content: int, others: Collection[int]) -> set[int]:
+    """Verify a content against others, where that was never done, and store the result.
 
     On this thread: for the few pairs of a group that a person changes. Returns those of
-    ``others`` that could not be verified, because what verification looks at is not stored.
+    ``others`` that could not be verified, because their fingerprints are not stored.
     """
-    name = verifier_name(mode)
+    store, name = context.store, context.verifier
     asked = set(others) - store.matches.of(name, content, others).keys()
     coded = store.contents.fingerprints(*FACTS, [content, *asked]) if asked else {}
     equal = {
@@ -199,29 +203,23 @@ def verify_now(store: Store, mode: Mode, content: int, others: Collection[int]) 
     }
     store.matches.put(
         name,
-        [
-            Match(min(content, other), max(content, other), Relation.PIXEL_IDENTICAL, IDENTITY)
-            for other in equal
-        ],
+        [Match(*ordered(content, other), Relation.PIXEL_IDENTICAL, IDENTITY) for other in equal],
     )
     asked -= equal
     left = sorted(asked - store.matches.verified_with(name, content, asked))
     if not left:
         return set()
-    sides = stored_sides(store, [content, *left], mode)
-    able = [other for other in left if other in sides] if content in sides else []
-    pairs = [(min(content, other), max(content, other)) for other in able]
-    found = _told_by_colour(
-        store, verify_share(pairs, sides, thorough=mode is Mode.THOROUGH) if pairs else []
-    )
+    task = verify_task(store, [ordered(content, other) for other in left], context.settings.mode)
+    able = [pair for pair in task.pairs if task.inputs.keys() >= set(pair)]
+    found = _mark_recoloured(store, verify_pairs(task))
     with store.atomic():
         store.matches.put(name, found)
-        store.matches.add_verified(name, pairs)
-    return set(left) - set(able)
+        store.matches.add_verified(name, able)
+    return set(left).difference(*able)
 
 
-def _told_by_colour(store: Store, matches: Sequence[Match]) -> list[Match]:
-    """The matches, with copies in other colours called edited.
+def _mark_recoloured(store: Store, matches: Sequence[Match]) -> list[Match]:
+    """The matches, with copies in other colours as edited.
 
     Quick mode decodes no colours, so it cannot tell.
     """
@@ -243,60 +241,47 @@ def _told_by_colour(store: Store, matches: Sequence[Match]) -> list[Match]:
     ]
 
 
-# Of many pictures with equal data, each is matched with this many of the others.
-_MOST_TOLD_APART = 100
-# The agreement of two small pictures (0 to 1) that pixel-identical ones never fall below.
-_NEARLY_EQUAL = 0.97
-
-
 def _agree(match: Match, digests: Mapping[int, bytes]) -> bool:
     return digests.get(match.a) == digests.get(match.b)
 
 
-def _slices(items: Sequence[Pair], size: int) -> Iterator[Sequence[Pair]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+def verify_task(store: Store, pairs: Sequence[Pair], mode: Mode) -> VerifyTask:
+    """Pairs with what verification looks at."""
+    inputs = verify_inputs(store, sorted({id for pair in pairs for id in pair}), mode)
+    return VerifyTask(pairs, inputs, thorough=mode is Mode.THOROUGH)
 
 
-def stored_sides(store: Store, ids: Sequence[int], mode: Mode) -> dict[int, StoredSide]:
-    """Sides by content id, of those contents that have what verification needs."""
+def verify_inputs(store: Store, ids: Sequence[int], mode: Mode) -> dict[int, EncodedVerifyInput]:
+    """What verification looks at, of those contents whose fingerprints are stored."""
     wanted = [PERCEPTUAL, PROOF]
     if mode is not Mode.QUICK:
         wanted.append(keypoint_kind(mode))
     found = {kind.name: store.contents.fingerprints(*kind, ids) for kind in wanted}
-    sides: dict[int, StoredSide] = {}
+    inputs = {}
     for id, info in store.contents.infos(ids).items():
         data = {name: of[id] for name, of in found.items() if id in of}
-        side = side_of(id, (info.width, info.height), data, mode)
-        if side is not None:
-            sides[id] = side
-    return sides
+        encoded = verify_input(id, (info.width, info.height), data, mode)
+        if encoded is not None:
+            inputs[id] = encoded
+    return inputs
 
 
-def side_of(
+def verify_input(
     id: int, size: tuple[int, int], data: Mapping[str, bytes], mode: Mode
-) -> StoredSide | None:
-    """The side of one picture of ``size`` (width, height) from its fingerprints by name.
+) -> EncodedVerifyInput | None:
+    """What verification looks at in a picture of ``size`` (width, height), by its fingerprints.
 
-    None where it has no perceptual hash or proof.
+    None if it has no perceptual hash or proof.
     """
     if PERCEPTUAL.name not in data or PROOF.name not in data:
         return None
     points = None if mode is Mode.QUICK else data.get(keypoint_kind(mode).name)
-    return StoredSide(id, *size, data[PERCEPTUAL.name], points, data[PROOF.name])
-
-
-_MOST_ROUNDS = 8
-# A picture is decoded once more for each so many of its partners.
-_PARTNERS = 8
-# Other files that a member is compared with where its keeper lacks something.
-_OTHER_WITNESSES = 3
-_ANSWERS_AT_ONCE = 64
+    return EncodedVerifyInput(id, *size, data[PERCEPTUAL.name], points, data[PROOF.name])
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What groups are formed of: contents with how they stand, matches, and the looks at them.
+    """What groups are formed of: contents with their standing, matches, and the looks at them.
 
     ``looks`` are keyed by ``(low id, high id)`` and lead from low to high.
     """
@@ -306,84 +291,86 @@ class Judged:
     looks: Mapping[Pair, Look | None]
 
 
-def judged(
-    store: Store,
-    scan: int,
-    matches: Sequence[Match],
-    companions: dict[str, tuple[Beside, ...]] | None = None,
-) -> Judged:
-    """What is known by now of a scan's contents and ``matches``, without another look.
+class Judge:
+    """Judges a scan's matches by all that is known of their pictures; keeps what it has read."""
 
-    ``companions`` remembers what lies beside files from one call to the next.
-    """
-    companions = {} if companions is None else companions
-    contents = store.scans.contents(scan)
-    of_pair = {_pair(match): match for match in matches if is_duplicate(match)}
-    meeting = sorted({id for pair in of_pair for id in pair})
-    looks = store.looks.known(LOOK_VERSION, meeting)
-    best = {each.id: each.files[0] for each in contents}
-    seen = {
-        id: Seen(bool(data[0]), bool(data[1]), data[2])
-        for id, data in store.contents.fingerprints(SEEN.name, SEEN.version, meeting).items()
-    }
-    met = set(meeting)
-    several = (each for each in contents if each.id in met or len(each.files) > 1)
-    _find_companions([facts.path for each in several for facts in each.files], companions)
-    for id in met & best.keys():
-        best[id] = _told(best[id], seen.get(id), companions)
-    compared = [pair for pair in of_pair if pair[0] in best and pair[1] in best]
-    standing = standings(best, compared, Evidence(of_pair, looks))
+    def __init__(self, store: Store, scan: int) -> None:
+        self._store = store
+        self._contents = store.scans.contents(scan)
+        self._read: set[int] = set()
+        self._looks: dict[Pair, Look | None] = {}
+        self._seen: dict[int, Seen] = {}
+        self._companions: dict[str, tuple[Beside, ...]] = {}
 
-    def judged_content(content: Content) -> Content:
-        if content.id not in met and len(content.files) == 1:
-            return content
-        stands = standing.get(content.id, NO_STANDING)
-        files = (_told(facts, seen.get(content.id), companions) for facts in content.files)
-        return replace(content, files=tuple(replace(facts, standing=stands) for facts in files))
+    def judge(self, matches: Sequence[Match]) -> Judged:
+        """What follows from ``matches`` and the looks so far."""
+        of_pair = {ordered(each.a, each.b): each for each in matches if is_duplicate(each)}
+        matched = {id for pair in of_pair for id in pair}
+        if new := matched - self._read:
+            self._read |= new
+            self.read_again(self._read)
+        self._find_companions(matched)
+        best = {each.id: each.files[0] for each in self._contents}
+        for id in matched & best.keys():
+            best[id] = self._with_facts(best[id], id)
+        compared = [pair for pair in of_pair if pair[0] in best and pair[1] in best]
+        standing = standings(best, compared, Evidence(of_pair, self._looks))
 
-    return Judged([judged_content(each) for each in contents], matches, looks)
+        def judged_content(content: Content) -> Content:
+            if content.id not in matched and len(content.files) == 1:
+                return content
+            own = standing.get(content.id, NO_STANDING)
+            files = (self._with_facts(facts, content.id) for facts in content.files)
+            return replace(content, files=tuple(replace(facts, standing=own) for facts in files))
+
+        return Judged([judged_content(each) for each in self._contents], matches, dict(self._looks))
+
+    def read_again(self, contents: Collection[int]) -> None:
+        """Read what is stored of contents and of looks among them: some was looked at by now."""
+        ids = sorted(contents)
+        self._looks.update(self._store.looks.known(LOOK_VERSION, ids))
+        stored = self._store.contents.fingerprints(*SEEN, ids)
+        self._seen.update(
+            (id, Seen(bool(data[0]), bool(data[1]), data[2])) for id, data in stored.items()
+        )
+
+    def _find_companions(self, matched: Collection[int]) -> None:
+        several = (each for each in self._contents if each.id in matched or len(each.files) > 1)
+        paths = [facts.path for each in several for facts in each.files]
+        new = [p for p in paths if p not in self._companions and not is_read_only(p)]
+        self._companions.update(dict.fromkeys(new, ()))
+        self._companions.update(beside(new))
+
+    def _with_facts(self, facts: KeepFacts, content: int) -> KeepFacts:
+        found = self._companions.get(facts.path, ())
+        companions = tuple((each.kind, each.digest) for each in found)
+        return replace(facts, seen=self._seen.get(content), beside=companions)
 
 
-def _told(
-    facts: KeepFacts, seen: Seen | None, companions: Mapping[str, tuple[Beside, ...]]
-) -> KeepFacts:
-    found = companions.get(facts.path, ())
-    return replace(facts, seen=seen, beside=tuple((each.kind, each.digest) for each in found))
+def judged(context: ScanContext, matches: Sequence[Match]) -> Judged:
+    """What is known by now of a scan's contents and ``matches``, without another look."""
+    return Judge(context.store, context.scan).judge(matches)
 
 
-def _find_companions(paths: Iterable[str], known: dict[str, tuple[Beside, ...]]) -> None:
-    """What lies beside files and belongs to them, for those not known yet."""
-    new = [path for path in paths if path not in known and not is_read_only(path)]
-    known.update(dict.fromkeys(new, ()))
-    known.update(beside(new))
-
-
-def look_closer(
-    store: Store,
-    scan: int,
-    settings: ScanSettings,
-    matches: Sequence[Match],
-    executor: Executor,
-    progress: Progress,
-    cancel: CancelToken,
-) -> Judged:
+def look_closer(context: ScanContext, matches: Sequence[Match], executor: Executor) -> Judged:
     """Look at every pair that a proposal to remove depends on, and judge ``matches`` by it.
 
     Looks are stored by the pair of contents and never repeated. A match that turns out to be of
-    two other pictures is stored as such. Raises Interrupted when ``cancel`` asked for a stop;
-    what was seen is stored by then.
+    two different pictures is stored as such. Raises Interrupted when a stop was asked for; all
+    looks are stored by then.
     """
-    verifier = Verifier(store, settings, executor, progress, cancel)
+    store = context.store
+    verifier = Verifier(context, executor)
+    judge = Judge(store, context.scan)
     of_pair = {_pair(match): match for match in matches}
     failed: set[Pair] = set()
-    companions: dict[str, tuple[Beside, ...]] = {}
     for _ in range(_MOST_ROUNDS):
-        now = judged(store, scan, list(of_pair.values()), companions)
+        now = judge.judge(list(of_pair.values()))
         groups = duplicate_groups(
             now.contents,
             now.matches,
             describe=describe,
-            rules=settings.keep_rules,
+            rules=context.settings.keep_rules,
             dismissed=store.decisions.dismissed_ids(),
             looks=now.looks,
         )
@@ -398,7 +385,8 @@ def look_closer(
         ]
         if not todo:
             return now
-        looks = _look(store, todo, executor, progress, cancel)
+        looks = _look(context, todo, executor)
+        judge.read_again(_ids(todo))
         infos = store.contents.infos(_ids(todo))
         failed.update(_pair(match) for match in todo if _pair(match) not in looks)
         changed = {
@@ -409,12 +397,12 @@ def look_closer(
         }
         of_pair |= changed
         with store.atomic():
-            store.matches.put(verifier.name, changed.values())
-    return judged(store, scan, list(of_pair.values()), companions)
+            store.matches.put(context.verifier, changed.values())
+    return judge.judge(list(of_pair.values()))
 
 
 def _pair(match: Match) -> Pair:
-    return min(match.a, match.b), max(match.a, match.b)
+    return ordered(match.a, match.b)
 
 
 def _pairs_to_look_at(now: Judged, groups: Iterable[Group]) -> list[Pair]:
@@ -446,53 +434,38 @@ def _pairs_to_look_at(now: Judged, groups: Iterable[Group]) -> list[Pair]:
 
 
 def _look(
-    store: Store,
-    matches: Sequence[Match],
-    executor: Executor,
-    progress: Progress,
-    cancel: CancelToken,
+    context: ScanContext, matches: Sequence[Match], executor: Executor
 ) -> dict[Pair, Look | None]:
     """Look at the pairs of ``matches`` and store what is seen; unreadable ones are missing."""
+    store = context.store
+    ids = {hash: id for id, hash in store.contents.hashes(_ids(matches)).items()}
+    found: dict[Pair, Look | None] = {}
+
+    def run(tasks: Sequence[LookTask]) -> None:
+        with closing(executor.look(tasks)) as answers:
+            for batch in _look_batches(answers):
+                context.cancel.check()
+                with store.atomic():
+                    for looked in batch:
+                        found.update(_stored(store, looked, ids))
+                context.report(Stage.LOOK, len(found), len(matches))
+
     tasks = list(_tasks(store, matches, _PARTNERS))
-    found, left = _run(store, tasks, matches, executor, progress, cancel, len(matches))
+    run(tasks)
+    left = [
+        partner.match
+        for task in tasks
+        if len(task.partners) > 1
+        for partner in task.partners
+        if _pair(partner.match) not in found
+    ]
     if left:
         # Some file among several stopped its worker: each pair by itself, once.
-        tasks = list(_tasks(store, left, 1))
-        again, _ = _run(store, tasks, left, executor, progress, cancel, len(matches))
-        found |= again
+        run(list(_tasks(store, left, 1)))
     return found
 
 
-def _run(
-    store: Store,
-    tasks: Sequence[LookTask],
-    matches: Sequence[Match],
-    executor: Executor,
-    progress: Progress,
-    cancel: CancelToken,
-    total: int,
-) -> tuple[dict[Pair, Look | None], list[Match]]:
-    """What was seen, and the matches whose task failed as a whole though it had several."""
-    ids = {hash: id for id, hash in store.contents.hashes(_ids(matches)).items()}
-    found: dict[Pair, Look | None] = {}
-    with closing(executor.look(tasks)) as answers:
-        for part in _batches(answers):
-            stop_if_asked(cancel)
-            with store.atomic():
-                for looked in part:
-                    found |= _stored(store, looked, ids)
-            progress(Step("look", total - len(matches) + len(found), total))
-    left = [
-        match
-        for task in tasks
-        if len(task.partners) > 1
-        for match in (partner.match for partner in task.partners)
-        if _pair(match) not in found
-    ]
-    return found, left
-
-
-def _batches(answers: Iterator[LookAnswer]) -> Iterator[list[Looked]]:
+def _look_batches(answers: Iterator[LookAnswer]) -> Iterator[list[Looked]]:
     batch: list[Looked] = []
     for answer, _ in answers:
         if isinstance(answer, Looked):
@@ -504,6 +477,7 @@ def _batches(answers: Iterator[LookAnswer]) -> Iterator[list[Looked]]:
 
 
 def _stored(store: Store, looked: Looked, ids: Mapping[bytes, int]) -> dict[Pair, Look | None]:
+    """Store what a look found; returned by pairs."""
     for content, seen in looked.seen.items():
         data = bytes((seen.alpha_used, seen.colourful, seen.bits))
         store.contents.put_fingerprints(ids[content], [Fingerprint(*SEEN, data)])
@@ -511,8 +485,7 @@ def _stored(store: Store, looked: Looked, ids: Mapping[bytes, int]) -> dict[Pair
     looks: dict[Pair, Look | None] = {}
     for content, look in looked.looks.items():
         other = ids[content]
-        pair = min(hub, other), max(hub, other)
-        looks[pair] = look if look is None or hub < other else look.reversed()
+        looks[ordered(hub, other)] = look if look is None or hub < other else look.reversed()
     store.looks.put(LOOK_VERSION, looks)
     return looks
 

@@ -33,7 +33,7 @@ from image_duplicate_finder.fingerprint.keypoints import (
     flip_columns,
     flip_rows,
 )
-from image_duplicate_finder.progress import Tell
+from image_duplicate_finder.progress import OnProgress
 
 # The words nearest to a code are those of the coarse centres nearest to it.
 _NEAREST_CELLS = 3
@@ -278,9 +278,9 @@ class VisualWordIndex:
         *,
         thorough: bool = False,
         jobs: int = 2,
-        tell: Tell = lambda _done: None,
+        on_progress: OnProgress = lambda _done: None,
     ) -> None:
-        """``tell`` is called in the thread that adds pictures."""
+        """``on_progress`` is called in the thread that adds pictures."""
         self._most = MOST_THOROUGH if thorough else MOST
         self._least = LEAST_THOROUGH if thorough else LEAST
         self._jobs = jobs
@@ -294,7 +294,7 @@ class VisualWordIndex:
         self._sought: deque[tuple[int, Future[VisualWordPairs]]] = deque()
         self._looked_up = 0
         self._found: list[VisualWordPairs] = []
-        self._tell = tell
+        self._on_progress = on_progress
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -307,7 +307,7 @@ class VisualWordIndex:
         if len(self._waiting) % _POSTED == 0:
             self._post(_POSTED)
             self._take_found()
-            self._tell_done()
+            self._report()
         if len(self._waiting) == SEGMENT:
             self._flush()
 
@@ -374,12 +374,12 @@ class VisualWordIndex:
         while self._sought and (wait or self._sought[0][1].done()):
             self._looked_up, pairs = self._sought.popleft()
             self._found.append(pairs.result())
-            self._tell_done()
+            self._report()
 
-    def _tell_done(self) -> None:
+    def _report(self) -> None:
         try:
             # To add a picture and to look it up take about as long.
-            self._tell((len(self._ids) + self._looked_up) // 2)
+            self._on_progress((len(self._ids) + self._looked_up) // 2)
         except BaseException:
             self._pool.shutdown(wait=False, cancel_futures=True)
             raise

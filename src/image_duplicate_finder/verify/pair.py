@@ -35,7 +35,7 @@ _TURNED_WHOLE = 0.75
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class VerifyInput:
     """What verification needs to know of one picture.
 
     ``width``, ``height``: the upright picture at full size. ``perceptual``: the stored
@@ -52,8 +52,8 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredSide:
-    """A :class:`Side` as it is stored: a fifth of its size, for the way to another process."""
+class EncodedVerifyInput:
+    """A :class:`VerifyInput` as it is stored, a fifth of its size: sent to other processes."""
 
     content: int
     width: int
@@ -62,9 +62,9 @@ class StoredSide:
     keypoints: bytes | None
     proof: bytes
 
-    def decoded(self) -> Side:
+    def decoded(self) -> VerifyInput:
         """The side itself. Raises ``ValueError`` if what is stored is damaged."""
-        return Side(
+        return VerifyInput(
             content=self.content,
             width=self.width,
             height=self.height,
@@ -100,7 +100,7 @@ class _Judged:
         return self.verdict.same_photograph, self.verdict.agreement * covered
 
 
-def verify(a: Side, b: Side, *, thorough: bool = False) -> Match | None:
+def verify(a: VerifyInput, b: VerifyInput, *, thorough: bool = False) -> Match | None:
     """Whether a and b show the same picture, and how; None if that is not proved.
 
     Deterministic, and the same from both sides: ``verify(b, a)`` is ``verify(a, b).reversed()``.
@@ -126,7 +126,7 @@ def verify(a: Side, b: Side, *, thorough: bool = False) -> Match | None:
     return _match(a, b, max(judged, key=lambda found: found.worth))
 
 
-def _plain_copy(a: Side, b: Side) -> Match | None:
+def _plain_copy(a: VerifyInput, b: VerifyInput) -> Match | None:
     """The match of two frames too plain for blocks and keypoints: a night sky, one word on black.
 
     Their fine structure must agree as a whole, and nowhere may they differ by more than what
@@ -170,13 +170,13 @@ def _fine(proof: NDArray[np.uint8], width: int, height: int) -> NDArray[np.float
     return np.asarray(fine[rim : height - rim, rim : width - rim], np.float32)
 
 
-def _comes_after(a: Side, b: Side) -> bool:
+def _comes_after(a: VerifyInput, b: VerifyInput) -> bool:
     """Which of two pictures is looked at from the other: told by what they show alone."""
     one, other = ((s.perceptual, s.width, s.height) for s in (a, b))
     return one > other or (one == other and a.proof.tobytes() > b.proof.tobytes())
 
 
-def _starts(a: Side, b: Side, thorough: bool) -> Iterator[_Start]:
+def _starts(a: VerifyInput, b: VerifyInput, thorough: bool) -> Iterator[_Start]:
     yield from _by_hash(a, b)
     if a.keypoints is None or b.keypoints is None:
         return
@@ -187,7 +187,7 @@ def _starts(a: Side, b: Side, thorough: bool) -> Iterator[_Start]:
         yield _Start(to_b @ found.matrix @ to_a, found.negative)
 
 
-def _by_hash(a: Side, b: Side) -> list[_Start]:
+def _by_hash(a: VerifyInput, b: VerifyInput) -> list[_Start]:
     """The alignment that the hashes suggest, if in some orientation they are near enough."""
     turned, upright = perceptual.decode(a.perceptual)[0], perceptual.decode(b.perceptual)[0][0]
     bits = np.bitwise_count(turned ^ upright).sum(axis=1)
@@ -225,7 +225,7 @@ def _between(old: tuple[int, ...], new: tuple[int, ...]) -> Matrix:
     return geometry.frame_change(old[1], old[0], new[1], new[0])
 
 
-def _judge(a: Side, b: Side, start: _Start) -> _Judged | None:
+def _judge(a: VerifyInput, b: VerifyInput, start: _Start) -> _Judged | None:
     comparison = compare(
         a.proof, b.proof, start.matrix, negative=start.negative, orientation=start.orientation
     )
@@ -238,7 +238,7 @@ def _judge(a: Side, b: Side, start: _Start) -> _Judged | None:
     return _Judged(comparison, verdict, shares, start.negative)
 
 
-def _match(a: Side, b: Side, found: _Judged) -> Match:
+def _match(a: VerifyInput, b: VerifyInput, found: _Judged) -> Match:
     size_a, size_b = (a.height, a.width), (b.height, b.width)
     matrix = (
         _between(b.proof.shape, size_b) @ found.comparison.matrix @ _between(size_a, a.proof.shape)

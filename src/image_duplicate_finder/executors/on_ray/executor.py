@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image_duplicate_finder.errors import IdfError, UsageError
-from image_duplicate_finder.executors.engine import shares_of
 from image_duplicate_finder.executors.messages import (
     Answer,
     FileTask,
@@ -28,17 +27,17 @@ from image_duplicate_finder.executors.on_ray.fingerprints import (
 )
 from image_duplicate_finder.executors.on_ray.visual_words import visual_word_pairs_on_cluster
 from image_duplicate_finder.executors.processes import available_cores
-from image_duplicate_finder.executors.task import Pair, Sides, verify_share
+from image_duplicate_finder.executors.task import VerifyTask, verify_pairs
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.model import Match
-from image_duplicate_finder.progress import Tell
+from image_duplicate_finder.progress import OnProgress
 from image_duplicate_finder.search.hamming import HammingPairs, near_pairs
 from image_duplicate_finder.search.visual_words import VisualWordPairs
 from image_duplicate_finder.settings import ScanSettings
 
 # Pairs of one task: a third of a second of work against some milliseconds of handing over.
-_SHARE = 128
-_SHARES_PER_CORE = 4
+_PAIRS_OF_A_TASK = 128
+_TASKS_PER_CORE = 4
 # Two small pictures for each pair lie in the driver's memory, 45 KB each.
 _MOST_PAIRS_AT_ONCE = 16_384
 _LEAST_ROWS = 1024
@@ -61,8 +60,9 @@ class RayExecutor:
         if self._owned:
             self._connect(settings)
         self._cores = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
-        self.pairs_at_once = min(_SHARE * _SHARES_PER_CORE * self._cores, _MOST_PAIRS_AT_ONCE)
-        self._verify = self._ray.remote(_verify_share)
+        tasks = _TASKS_PER_CORE * self._cores
+        self.pairs_at_once = min(_PAIRS_OF_A_TASK * tasks, _MOST_PAIRS_AT_ONCE)
+        self._verify = self._ray.remote(_verify_pairs)
         self._near = self._ray.remote(_near_rows)
 
     def _connect(self, settings: ScanSettings) -> None:
@@ -107,7 +107,7 @@ class RayExecutor:
 
     def near_pairs(self, hashes: NDArray[np.uint8]) -> HammingPairs:
         """See :meth:`~image_duplicate_finder.executors.engine.Executor.near_pairs`."""
-        step = max(_LEAST_ROWS, math.ceil(len(hashes) / (_SHARES_PER_CORE * self._cores)))
+        step = max(_LEAST_ROWS, math.ceil(len(hashes) / (_TASKS_PER_CORE * self._cores)))
         with self._failures_in_words():
             everywhere = self._ray.put(hashes)
             parts = self._ray.get(
@@ -124,20 +124,18 @@ class RayExecutor:
         )
 
     def visual_word_pairs(
-        self, pictures: Iterable[tuple[int, bytes]], *, thorough: bool, tell: Tell
+        self, pictures: Iterable[tuple[int, bytes]], *, thorough: bool, on_progress: OnProgress
     ) -> VisualWordPairs:
         """See :meth:`~image_duplicate_finder.executors.engine.Executor.visual_word_pairs`."""
         with self._failures_in_words():
             return visual_word_pairs_on_cluster(
-                list(pictures), thorough=thorough, cores=self._cores, tell=tell
+                list(pictures), thorough=thorough, cores=self._cores, on_progress=on_progress
             )
 
-    def verify(self, pairs: Sequence[Pair], sides: Sides, *, thorough: bool) -> list[Match]:
+    def verify(self, task: VerifyTask) -> list[Match]:
         """See :meth:`~image_duplicate_finder.executors.engine.Executor.verify`."""
-        waiting = []
         with self._failures_in_words():
-            for share, needed in shares_of(pairs, sides, _SHARE):
-                waiting.append(self._verify.remote(share, needed, thorough))
+            waiting = [self._verify.remote(part) for part in task.parts(_PAIRS_OF_A_TASK)]
             return [match for matches in self._ray.get(waiting) for match in matches]
 
     @contextmanager
@@ -173,9 +171,9 @@ def _near_rows(hashes: NDArray[np.uint8], first: int, last: int) -> HammingPairs
     return near_pairs(hashes, rows=(first, last))
 
 
-def _verify_share(pairs: Sequence[Pair], sides: Sides, thorough: bool) -> list[Match]:
+def _verify_pairs(task: VerifyTask) -> list[Match]:
     import cv2
 
     # Every core of the machine has a task of its own.
     cv2.setNumThreads(1)
-    return verify_share(pairs, sides, thorough)
+    return verify_pairs(task)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from image_duplicate_finder.fingerprint.keypoints import Keypoints
-from image_duplicate_finder.progress import Tell
+from image_duplicate_finder.progress import OnProgress
 from image_duplicate_finder.search import visual_word_partitions
 from image_duplicate_finder.search.visual_word_partitions import (
     Asked,
@@ -38,11 +38,12 @@ def layout_for(pictures: int, cores: int, *, thorough: bool) -> Layout:
 
 
 def visual_word_pairs_on_cluster(
-    pictures: Sequence[tuple[int, bytes]], *, thorough: bool, cores: int, tell: Tell
+    pictures: Sequence[tuple[int, bytes]], *, thorough: bool, cores: int, on_progress: OnProgress
 ) -> VisualWordPairs:
     """The pairs that a VisualWordIndex proposes for (content id, encoded keypoints), in its order.
 
-    ``tell`` hears of how many pictures the blocks are settled; what it raises ends the tasks.
+    ``on_progress`` receives the number of pictures whose blocks are settled; what it raises ends
+    the tasks.
     """
     import ray
 
@@ -79,7 +80,7 @@ def visual_word_pairs_on_cluster(
     try:
         while left:
             _, left = ray.wait(left)
-            tell(min(layout.block * (len(settled) - len(left)), len(ids)))
+            on_progress(min(layout.block * (len(settled) - len(left)), len(ids)))
     finally:
         for task in left:
             ray.cancel(task)
