@@ -240,6 +240,93 @@ class FailureReason(Code):
     CRASH = "failure.crash", "The decoder crashed on this file (exit status %(status)s)."
 
 
+class Problem(Code):
+    """What stops an operation, and what to do about it."""
+
+    DISK_FULL = (
+        "problem.disk_full",
+        "The disk that holds the library %(path)s is full. Free some space and try again; what "
+        "was stored is kept.",
+    )
+    WRITING = (
+        "problem.writing",
+        "Another program is writing to the library %(path)s. Try again.",
+    )
+    UNAVAILABLE = (
+        "problem.unavailable",
+        "The library %(path)s cannot be read or written to (%(reason)s). Check its drive and its "
+        "permissions and try again; what was stored is kept.",
+    )
+    BUSY = (
+        "problem.busy",
+        "The library in %(folder)s is busy with %(who)s. Wait until it has ended, or stop "
+        "it, and try again.",
+    )
+    ANOTHER_PROGRAM = "problem.another_program", "another program"
+    RUNNING = "problem.running", "Another scan or removal is running. Wait for it, or stop it."
+    NO_ROOTS = "problem.no_roots", "Name at least one folder to search."
+    NO_PATH = "problem.no_path", "There is no folder or file %(path)s. Check the spelling."
+    SEVERAL_FILES = "problem.several_files", "%(path)s fits %(count)s files. Name one picture."
+    HOLDS_FILES = "problem.holds_files", "%(path)s holds or lists files. Name one picture."
+    NO_PICTURE = "problem.no_picture", "%(path)s is no regular file. Name a picture."
+    NO_PATH_COLUMN = (
+        "problem.no_path_column",
+        "%(path)s has no column of paths. Name one of its columns %(names)s; it has %(columns)s.",
+    )
+    NO_COLUMNS = "problem.no_columns", "none"
+    ROW_WITHOUT_PATH = "problem.row_without_path", "%(path)s: row %(row)s has no path."
+    MANIFEST = "problem.manifest", "The manifest %(path)s cannot be read: %(reason)s"
+    NEEDS_PACKAGES = "problem.needs_packages", "Reading %(path)s needs more packages: %(command)s"
+    URL = "problem.url", "%(path)s cannot be read: %(reason)s"
+    LINE_BREAK = (
+        "problem.line_break",
+        "%(path)s has a line break in its name. Use `idf export --null` for such lists.",
+    )
+    NOTHING_READABLE = (
+        "problem.nothing_readable",
+        "None of the files could be read as a picture. The list of failures says why.",
+    )
+    NO_SCAN = "problem.no_scan", "There is no scan number %(scan)s in this library."
+    NO_GROUP = "problem.no_group", "There is no group number %(group)s."
+    NO_FILE = "problem.no_file", "Scan %(scan)s has no file number %(file)s."
+    NO_RUN = "problem.no_run", "There is no run %(run)s. `idf history` lists them."
+    GROUP_CHANGED = (
+        "problem.group_changed",
+        "Group %(group)s is no longer in this scan: it was changed or grouped anew meanwhile.",
+    )
+    NO_PAIR = (
+        "problem.no_pair",
+        "Group %(group)s has no file number %(file)s beside the one that is kept.",
+    )
+    NO_MEMBER = "problem.no_member", "File %(file)s is no member of group %(group)s."
+    NOTHING_LEFT = (
+        "problem.nothing_left",
+        "All files but the kept one are chosen, so nothing would be left to split them from.",
+    )
+    OTHER_VERSION = (
+        "problem.other_version",
+        "%(path)s cannot be compared with the others: another version of this program read it. "
+        "Scan its folder again.",
+    )
+    NO_COPIES = (
+        "problem.no_copies",
+        "These are no copies of each other, so they are selected one by one, not all at once.",
+    )
+    NONE_SELECTED = "problem.none_selected", "Select the files first that this is about."
+    LATER_DECISIONS = (
+        "problem.later_decisions",
+        "Other decisions followed this one. Undo those first.",
+    )
+    CANNOT_BE_UNDONE = (
+        "problem.cannot_be_undone",
+        "The groups have changed since, so this can no longer be undone.",
+    )
+    PROTECTED = "problem.protected", "%(path)s lies in a folder that is protected."
+    GONE = "problem.gone", "The file cannot be read any more: %(reason)s."
+    CHANGED = "problem.changed", "The file changed since the scan. Scan again to see it."
+    NOT_ABOVE_ZERO = "problem.not_above_zero", "The limit %(name)s must be greater than 0."
+
+
 class DecoderReason(Code):
     """Why a decoder gave up, as the rest of a sentence."""
 

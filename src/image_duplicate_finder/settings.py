@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from image_duplicate_finder.errors import UsageError
+from image_duplicate_finder.messages import Problem
 
 Named = TypeVar("Named", bound=StrEnum)
 
@@ -102,7 +103,7 @@ class DecodeLimits:
     def __post_init__(self) -> None:
         for name in ("pixels", "bytes", "seconds", "memory"):
             if getattr(self, name) <= 0:
-                raise UsageError(f"The limit {name!r} must be greater than 0.")
+                raise UsageError(Problem.NOT_ABOVE_ZERO(name=repr(name)))
 
 
 @dataclass(frozen=True, slots=True)

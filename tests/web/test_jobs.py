@@ -79,7 +79,7 @@ def test_a_failure_is_told_in_its_own_words(library: Library) -> None:
         raise UsageError("There is no folder.")
 
     now = _ended(Jobs(library).start(Job(Kind.SCAN), work))
-    assert (now.state, now.message) == (JobState.FAILED, "There is no folder.")
+    assert (now.state, str(now.message)) == (JobState.FAILED, "There is no folder.")
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -89,7 +89,7 @@ def test_a_defect_ends_the_job_too(library: Library) -> None:
 
     jobs = Jobs(library)
     now = _ended(jobs.start(Job(Kind.SCAN), work))
-    assert now.state is JobState.FAILED and "oops" in now.message
+    assert now.state is JobState.FAILED and "oops" in str(now.message)
     assert jobs.running() is None
 
 

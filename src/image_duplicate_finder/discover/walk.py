@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from image_duplicate_finder.errors import DecodeError, UsageError
-from image_duplicate_finder.messages import FailureReason, Message
+from image_duplicate_finder.messages import FailureReason, Message, Problem
 from image_duplicate_finder.model import Failure, FileStat, FoundFile
 from image_duplicate_finder.own_files import (
     LIBRARY_NAME,
@@ -52,7 +52,7 @@ def clean_roots(roots: Iterable[str | os.PathLike[str]]) -> tuple[str, ...]:
     """
     real = {path for root in roots for path in _real(os.fspath(root))}
     if not real:
-        raise UsageError("Name at least one folder to search.")
+        raise UsageError(Problem.NO_ROOTS())
     return tuple(
         path
         for path in sorted(real, key=os.fsencode)
@@ -68,7 +68,7 @@ def one_picture(path: str | os.PathLike[str]) -> str:
     found = clean_roots([path])
     named = os.fspath(path)
     if len(found) > 1:
-        raise UsageError(f"{named!r} fits {len(found)} files. Name one picture.")
+        raise UsageError(Problem.SEVERAL_FILES(path=repr(named), count=len(found)))
     (real,) = found
     if is_url(real):
         several, odd = is_archive(real), False
@@ -78,9 +78,9 @@ def one_picture(path: str | os.PathLike[str]) -> str:
         several = os.path.isdir(real) or is_archive(real) or is_manifest(real)
         odd = not os.path.isfile(real)
     if several:
-        raise UsageError(f"{named!r} holds or lists files. Name one picture.")
+        raise UsageError(Problem.HOLDS_FILES(path=repr(named)))
     if odd:
-        raise UsageError(f"{named!r} is no regular file. Name a picture.")
+        raise UsageError(Problem.NO_PICTURE(path=repr(named)))
     return real
 
 
@@ -96,7 +96,7 @@ def _real(root: str) -> Iterator[str]:
         return
     fitting = glob.glob(os.path.expanduser(root), recursive=True) if glob.has_magic(root) else []
     if not fitting:
-        raise UsageError(f"There is no folder or file {root!r}. Check the spelling.")
+        raise UsageError(Problem.NO_PATH(path=repr(root)))
     for each in fitting:
         yield os.path.realpath(each)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.errors import UsageError
+from image_duplicate_finder.messages import Problem
 from image_duplicate_finder.results import FileView, GroupView, MemberView
 
 
@@ -52,9 +53,7 @@ def written(paths: Iterable[str], *, null: bool = False) -> Iterator[bytes]:
     """
     for path in paths:
         if not null and "\n" in path:
-            raise UsageError(
-                f"{path!r} has a line break in its name. Use `idf export --null` for such lists."
-            )
+            raise UsageError(Problem.LINE_BREAK(path=repr(path)))
         yield os.fsencode(path) + (b"\0" if null else b"\n")
 
 

@@ -21,6 +21,7 @@ from image_duplicate_finder.errors import LibraryBusy, NotFound
 from image_duplicate_finder.keeping import BulkOrder, BulkPreview, BulkStep, preview
 from image_duplicate_finder.library.edits import Edits
 from image_duplicate_finder.library.removals import Paths, Removals
+from image_duplicate_finder.messages import Problem
 from image_duplicate_finder.model import Failure, Relation
 from image_duplicate_finder.progress import CancelToken, Progress, silent
 from image_duplicate_finder.removal import (
@@ -269,7 +270,7 @@ class Library:
             self._store.groups.files(scan, [file]) if self._store.scans.covers(scan, file) else []
         )
         if not found:
-            raise NotFound(f"Scan {scan} has no file number {file}.")
+            raise NotFound(Problem.NO_FILE(scan=scan, file=file))
         return found[0]
 
     def files_at(self, scan: int, paths: Collection[str]) -> list[FileView]:

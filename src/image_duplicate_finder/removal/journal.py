@@ -33,6 +33,7 @@ from typing import Any
 from blake3 import blake3
 
 from image_duplicate_finder.errors import LibraryDamaged, NotFound
+from image_duplicate_finder.messages import Problem
 from image_duplicate_finder.model import Relation
 from image_duplicate_finder.own_files import make_file, make_folder
 from image_duplicate_finder.removal.probe import Volume
@@ -398,7 +399,7 @@ class Journal:
         for found in self.runs():
             if found.id == run:
                 return found
-        raise NotFound(f"There is no run {run}. `idf history` lists them.")
+        raise NotFound(Problem.NO_RUN(run=run))
 
     def items(
         self,

@@ -15,7 +15,7 @@ from image_duplicate_finder.companions import Shot, one_shot
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.grouping import group, similar_groups
 from image_duplicate_finder.grouping.links import LookAlikes
-from image_duplicate_finder.messages import KeepReason
+from image_duplicate_finder.messages import KeepReason, Problem
 from image_duplicate_finder.model import Group, GroupKind, Match, Member, Relation
 from image_duplicate_finder.relations import RELATIONS, is_duplicate
 from image_duplicate_finder.results import FileView, GroupView, MemberView
@@ -210,9 +210,7 @@ def split(group: GroupView, files: Collection[int], claims: Claims) -> Regrouped
     staying = [member for member in group.members if member.file.id not in files]
     leaving = [member.file for member in group.members if member.file.id in files]
     if not staying:
-        raise UsageError(
-            "All files but the kept one are chosen, so nothing would be left to split them from."
-        )
+        raise UsageError(Problem.NOTHING_LEFT())
     here = {None, group.keeper.id, *(member.file.id for member in staying)}
     rest = with_members(
         group,
@@ -263,7 +261,7 @@ def _member(group: GroupView, file: int) -> MemberView:
     for member in group.members:
         if member.file.id == file:
             return member
-    raise UsageError(f"File {file} is no member of group {group.id}.")
+    raise UsageError(Problem.NO_MEMBER(file=file, group=group.id))
 
 
 def _star(
@@ -359,10 +357,7 @@ class MeasuredClaims:
     def refuse_unreadable(self) -> None:
         """Raise UsageError where a file could not be compared."""
         if self._unreadable:
-            raise UsageError(
-                f"{min(self._unreadable)} cannot be compared with the others: another version of "
-                "this program read it. Scan its folder again."
-            )
+            raise UsageError(Problem.OTHER_VERSION(path=min(self._unreadable)))
 
     def _matches(self, kind: GroupKind, own: int, others: Mapping[int, str]) -> dict[int, Match]:
         unable = verify_now(self._context, own, others.keys())

@@ -14,6 +14,7 @@ from image_duplicate_finder.discover import Discovery, is_inside
 from image_duplicate_finder.errors import NothingReadable
 from image_duplicate_finder.executors.messages import Answer, FileTask, Recognised
 from image_duplicate_finder.fingerprint.specs import Specs, can_embed
+from image_duplicate_finder.messages import Problem
 from image_duplicate_finder.model import Failure, Fingerprint, Fingerprinted
 from image_duplicate_finder.progress import Stage
 from image_duplicate_finder.scan.context import ScanContext
@@ -140,9 +141,7 @@ class Intake:
         """Raise NothingReadable if there are files or folders and none could be read."""
         unread_roots = not self.files and self._found.failures
         if (self.files and not self.contents) or unread_roots:
-            raise NothingReadable(
-                "None of the files could be read as a picture. The list of failures says why."
-            )
+            raise NothingReadable(Problem.NOTHING_READABLE())
 
     def _record(self) -> None:
         self._store.scans.update(

@@ -13,6 +13,7 @@ from typing import Protocol
 from blake3 import blake3
 
 from image_duplicate_finder.errors import DecodeError, NotFound
+from image_duplicate_finder.messages import Problem
 from image_duplicate_finder.model import FileStat
 from image_duplicate_finder.settings import DecodeLimits
 from image_duplicate_finder.sources.archives import ArchiveMembers
@@ -78,9 +79,9 @@ def read_as_scanned(path: str, known: FileStat, content: bytes, limits: DecodeLi
     try:
         data, now = read(path, limits)
     except OSError as error:
-        raise NotFound(f"The file cannot be read any more: {error.strerror or error}.") from error
+        raise NotFound(Problem.GONE(reason=error.strerror or str(error))) from error
     except DecodeError as error:
-        raise NotFound(str(error)) from error
+        raise NotFound(error.message) from error
     if not known.unchanged(now) and blake3(data).digest() != content:
-        raise NotFound("The file changed since the scan. Scan again to see it.")
+        raise NotFound(Problem.CHANGED())
     return data

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from image_duplicate_finder.errors import UsageError
+from image_duplicate_finder.messages import Problem
 from image_duplicate_finder.sources.names import is_url, outer
 
 PATH_COLUMNS = (
@@ -51,8 +52,11 @@ def read_manifest(path: str) -> tuple[ManifestRow, ...]:
     column = next((found[name] for name in PATH_COLUMNS if name in found), None)
     if column is None:
         raise UsageError(
-            f"{path} has no column of paths. Name one of its columns {', '.join(PATH_COLUMNS)}; "
-            f"it has {', '.join(names) or 'none'}."
+            Problem.NO_PATH_COLUMN(
+                path=path,
+                names=", ".join(PATH_COLUMNS),
+                columns=", ".join(names) or Problem.NO_COLUMNS(),
+            )
         )
     split = found.get(SPLIT_COLUMN)
     at = {name: place for place, name in enumerate(names)}
@@ -74,7 +78,7 @@ def _value(values: Sequence[object], place: int) -> str:
 
 def _located(value: str, base: str, manifest: str, line: int) -> str:
     if not value:
-        raise UsageError(f"{manifest}: row {line} has no path.")
+        raise UsageError(Problem.ROW_WITHOUT_PATH(path=manifest, row=line))
     if is_url(value):
         return value
     return outer(value, lambda path: os.path.normpath(os.path.join(base, os.path.expanduser(path))))
@@ -87,7 +91,7 @@ def _text(path: str) -> tuple[Sequence[str], list[list[str]]]:
         with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             rows = [row for row in csv.reader(file, delimiter=delimiter) if row]
     except (OSError, csv.Error) as error:
-        raise UsageError(f"The manifest {path} cannot be read: {error}") from error
+        raise UsageError(Problem.MANIFEST(path=path, reason=str(error))) from error
     return (rows[0], rows[1:]) if rows else ((), [])
 
 
@@ -96,14 +100,16 @@ def _parquet(path: str) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
         import pyarrow
         from pyarrow import parquet
     except ImportError as error:
-        raise UsageError(f"Reading {path} needs more packages: pip install pyarrow") from error
+        raise UsageError(
+            Problem.NEEDS_PACKAGES(path=path, command="pip install pyarrow")
+        ) from error
     try:
         opened = parquet.ParquetFile(path)
         names = opened.schema_arrow.names
         wanted = [name for name in names if name.strip().lower() in (*PATH_COLUMNS, SPLIT_COLUMN)]
         table = opened.read(columns=wanted)
     except (OSError, pyarrow.ArrowException) as error:
-        raise UsageError(f"The manifest {path} cannot be read: {error}") from error
+        raise UsageError(Problem.MANIFEST(path=path, reason=str(error))) from error
     return (table.column_names or names), _rows([column.to_pylist() for column in table.columns])
 
 

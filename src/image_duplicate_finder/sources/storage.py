@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, cast
 from blake3 import blake3
 
 from image_duplicate_finder.errors import DecodeError, UsageError
-from image_duplicate_finder.messages import FailureReason
+from image_duplicate_finder.messages import FailureReason, Problem
 from image_duplicate_finder.model import FileStat
 from image_duplicate_finder.settings import DecodeLimits
 
@@ -158,7 +158,7 @@ def check_url(url: str) -> None:
             system.invalidate_cache()
             system.info(name)
     except OSError as error:
-        raise UsageError(f"{url} cannot be read: {error}") from error
+        raise UsageError(Problem.URL(path=url, reason=str(error))) from error
 
 
 def objects(url: str, *, recursive: bool = True) -> Iterator[tuple[str, str, FileStat]]:
@@ -204,12 +204,12 @@ def _system(url: str) -> tuple[Any, str]:
         from fsspec.core import url_to_fs
     except ImportError as error:
         raise UsageError(
-            f"Reading {url} needs more packages: pip install fsspec s3fs gcsfs"
+            Problem.NEEDS_PACKAGES(path=url, command="pip install fsspec s3fs gcsfs")
         ) from error
     try:
         system, name = url_to_fs(url)
     except (ImportError, ValueError) as error:
-        raise UsageError(f"{url} cannot be read: {error}") from error
+        raise UsageError(Problem.URL(path=url, reason=str(error))) from error
     return system, name
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from image_duplicate_finder.errors import LibraryBusy, LibraryDamaged, LibraryUnavailable
+from image_duplicate_finder.messages import Problem
 from image_duplicate_finder.own_files import make_file
 from image_duplicate_finder.store.schema import (
     MIGRATIONS,
@@ -50,17 +51,11 @@ class _Connection(sqlite3.Connection):
 def _in_words(error: sqlite3.OperationalError, path: Path) -> Exception:
     code = error.sqlite_errorcode & 0xFF  # without the details of extended codes
     if code == sqlite3.SQLITE_FULL:
-        return LibraryUnavailable(
-            f"The disk that holds the library {path} is full. Free some space and try again; "
-            "what was stored is kept."
-        )
+        return LibraryUnavailable(Problem.DISK_FULL(path=str(path)))
     if code == sqlite3.SQLITE_BUSY:
-        return LibraryBusy(f"Another program is writing to the library {path}. Try again.")
+        return LibraryBusy(Problem.WRITING(path=str(path)))
     if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
-        return LibraryUnavailable(
-            f"The library {path} cannot be read or written to ({error}). Check its drive and its "
-            "permissions and try again; what was stored is kept."
-        )
+        return LibraryUnavailable(Problem.UNAVAILABLE(path=str(path), reason=str(error)))
     return error
 
 

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from image_duplicate_finder.errors import UsageError
+from image_duplicate_finder.messages import Problem
 from image_duplicate_finder.results import DecisionKind, DecisionRecord, DismissedPair, Undone
 from image_duplicate_finder.store.database import Database, marks, slices
 
@@ -171,7 +172,7 @@ class UndoStore:
             if latest is None:
                 return None
             if decision is not None and latest.id != decision:
-                raise UsageError("Other decisions followed this one. Undo those first.")
+                raise UsageError(Problem.LATER_DECISIONS())
             connection.execute("PRAGMA defer_foreign_keys = ON")
             touched: set[int] = set()
             try:
@@ -185,9 +186,7 @@ class UndoStore:
                         touched.add(group)
                 connection.execute("DELETE FROM decision WHERE id = ?", (latest.id,))
             except sqlite3.IntegrityError as error:
-                raise UsageError(
-                    "The groups have changed since, so this can no longer be undone."
-                ) from error
+                raise UsageError(Problem.CANNOT_BE_UNDONE()) from error
             return Undone(latest, _existing(connection, touched))
 
     def _latest(self, connection: sqlite3.Connection, scan: int) -> DecisionRecord | None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from image_duplicate_finder.errors import NotFound
 from image_duplicate_finder.keeping import BulkGroup
-from image_duplicate_finder.messages import Message, messages_from_json
+from image_duplicate_finder.messages import Message, Problem, messages_from_json
 from image_duplicate_finder.model import FileStat, Group, GroupKind, Lack, Relation
 from image_duplicate_finder.results import (
     Facets,
@@ -90,7 +90,7 @@ class GroupStore:
         with self._database.atomic() as connection:
             row = connection.execute("SELECT scan FROM grouping WHERE id = ?", (group,)).fetchone()
             if row is None:
-                raise NotFound(f"There is no group number {group}.")
+                raise NotFound(Problem.NO_GROUP(group=group))
             choices = choices_in(connection, "grouping.id = ?", (group,))
             connection.execute("DELETE FROM grouping WHERE id = ?", (group,))
             made = insert_groups(connection, row[0], parts)
@@ -184,7 +184,7 @@ class GroupStore:
         """One group. Raises NotFound."""
         found = self.get_many([group])
         if not found:
-            raise NotFound(f"There is no group number {group}.")
+            raise NotFound(Problem.NO_GROUP(group=group))
         return found[0]
 
     def get_many(self, ids: Sequence[int]) -> list[GroupView]:

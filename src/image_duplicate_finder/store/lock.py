@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from image_duplicate_finder.errors import LibraryBusy, UsageError
+from image_duplicate_finder.messages import Message, Problem
 from image_duplicate_finder.own_files import make_folder, try_lock, unlock, write_private
 
 _FILE_NAME = "library.lock"
@@ -75,8 +76,8 @@ class LibraryLock:
         finally:
             os.close(descriptor)
 
-    def holder(self) -> str | None:
-        """What holds the lock now, as a sentence, or None when it is free."""
+    def holder(self) -> Message | None:
+        """What holds the lock now, or None when it is free."""
         make_folder(self._folder)
         descriptor = os.open(self._folder / _FILE_NAME, os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -97,19 +98,16 @@ class LibraryLock:
         with contextlib.suppress(OSError):  # on a full disk nobody learns who it is
             write_private(self._folder / _HOLDER_NAME, json.dumps(holder).encode(), new=False)
 
-    def _busy_message(self) -> str:
+    def _busy_message(self) -> Message:
         try:
             holder = json.loads((self._folder / _HOLDER_NAME).read_text(encoding="utf-8"))
-            who = (
+            who: str | Message = (
                 f"{holder['purpose']} ({holder['program']}, process {holder['pid']}, "
                 f"since {holder['since'].replace('T', ' ')})"
             )
         except (OSError, ValueError, KeyError):
-            who = "another program"
-        return (
-            f"The library in {self._folder} is busy with {who}. "
-            "Wait until it has ended, or stop it, and try again."
-        )
+            who = Problem.ANOTHER_PROGRAM()
+        return Problem.BUSY(folder=str(self._folder), who=who)
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from image_duplicate_finder.errors import NotFound
 from image_duplicate_finder.grouping import Content
 from image_duplicate_finder.keeping import KeepFacts
-from image_duplicate_finder.messages import message_from_json, message_to_json
+from image_duplicate_finder.messages import Problem, message_from_json, message_to_json
 from image_duplicate_finder.model import Failure
 from image_duplicate_finder.results import ScanRecord, ScanState
 from image_duplicate_finder.settings import ScanSettings
@@ -136,7 +136,7 @@ class ScanStore:
             (scan,),
         ).fetchone()
         if row is None:
-            raise NotFound(f"There is no scan number {scan} in this library.")
+            raise NotFound(Problem.NO_SCAN(scan=scan))
         return _record(row)
 
     def all(self) -> list[ScanRecord]:

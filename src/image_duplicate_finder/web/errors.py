@@ -6,6 +6,7 @@ from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from image_duplicate_finder.errors import IdfError, LibraryBusy, NotFound
+from image_duplicate_finder.web.formats import translate
 from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.i18n import lazy
 from image_duplicate_finder.web.layout import is_partial
@@ -54,7 +55,7 @@ def _expected(error: IdfError) -> Response:
         409: _("Something else is running"),
         400: _("This cannot be done"),
     }
-    return _page(status, titles[status], str(error))
+    return _page(status, titles[status], translate(error.message))
 
 
 def _http(error: HTTPException) -> Response:

@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from image_duplicate_finder.errors import IdfError, Interrupted, LibraryBusy
 from image_duplicate_finder.library import Library
+from image_duplicate_finder.messages import Message, Problem, plain
 from image_duplicate_finder.progress import CancelToken, Step
 
 _SPEED_SECONDS = 8.0
@@ -72,7 +73,7 @@ class Snapshot:
     left: float | None = None
     scan: int | None = None
     run: int | None = None
-    message: str = ""
+    message: Message | None = None
 
     @property
     def share(self) -> float | None:
@@ -123,7 +124,7 @@ class Job:
                 self.cancel.cancel()
                 self._set(state=JobState.STOPPING)
 
-    def end(self, state: JobState, message: str = "") -> None:
+    def end(self, state: JobState, message: Message | None = None) -> None:
         """The work is over."""
         with self._lock:
             self._ended = time.monotonic()
@@ -173,7 +174,7 @@ class Jobs:
         """Run ``work`` in a thread. Raises LibraryBusy while another job runs."""
         with self._lock:
             if self._running() is not None:
-                raise LibraryBusy("Another scan or removal is running. Wait for it, or stop it.")
+                raise LibraryBusy(Problem.RUNNING())
             self._jobs[job.id] = job
             for old in list(self._jobs)[:-_REMEMBERED]:
                 del self._jobs[old]
@@ -222,9 +223,9 @@ def _run(job: Job, work: Work) -> None:
     except Interrupted:
         job.end(JobState.STOPPED)
     except IdfError as error:
-        job.end(JobState.FAILED, str(error))
+        job.end(JobState.FAILED, error.message)
     except Exception as error:
-        job.end(JobState.FAILED, f"{type(error).__name__}: {error}")
+        job.end(JobState.FAILED, plain(f"{type(error).__name__}: {error}"))
         raise  # the thread's traceback belongs in the program's window
     else:
         job.end(JobState.DONE)

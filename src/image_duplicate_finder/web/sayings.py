@@ -13,40 +13,7 @@ from image_duplicate_finder.web.formats import printable
 from image_duplicate_finder.web.i18n import gettext_plain, language, lazy
 
 SAYINGS: tuple[str, ...] = (
-    # What stops a scan (library.py, discover.py, scan, store)
-    lazy(
-        "The disk that holds the library %(path)s is full. Free some space and try again; what "
-        "was stored is kept."
-    ),
-    lazy("Another program is writing to the library %(path)s. Try again."),
-    lazy(
-        "The library %(path)s cannot be read or written to (%(reason)s). Check its drive and its "
-        "permissions and try again; what was stored is kept."
-    ),
-    lazy("There is no folder or file %(path)s. Check the spelling."),
-    lazy("Name at least one folder to search."),
-    lazy("%(path)s has a line break in its name. Use `idf export --null` for such lists."),
-    lazy("%(path)s has no column of paths. %(reason)s"),
-    lazy("Reading %(path)s needs more packages: %(command)s"),
-    lazy("None of the files could be read as a picture. The list of failures says why."),
-    lazy("No worker process can be started (exit status %(status)s). Is there enough free memory?"),
-    lazy(
-        "The library in %(folder)s is busy with %(who)s. Wait until it has ended, or stop "
-        "it, and try again."
-    ),
-    lazy("Another scan or removal is running. Wait for it, or stop it."),
-    lazy("There is no scan number %(scan)s in this library."),
-    lazy("There is no group number %(group)s."),
-    lazy("Group %(group)s is no longer in this scan: it was changed or grouped anew meanwhile."),
-    lazy("There is no run %(run)s. `idf history` lists them."),
-    lazy("Scan %(scan)s has no file number %(file)s."),
-    lazy("All files but the kept one are chosen, so nothing would be left to split them from."),
-    lazy(
-        "%(path)s cannot be compared with the others: another version of this program read it. "
-        "Scan its folder again."
-    ),
-    lazy("These are no copies of each other, so they are selected one by one, not all at once."),
-    lazy("The limit %(name)s must be greater than 0."),
+    # What a start found (library)
     lazy("1 scan was cut off. What was read is kept: scan again to go on."),
     lazy("%(count)s scans were cut off. What was read is kept: scan again to go on."),
     # Why a file is not removed or not put back (removal)

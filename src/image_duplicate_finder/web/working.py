@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flask import url_for
 
 from image_duplicate_finder.results import GroupQuery
-from image_duplicate_finder.web.formats import duration, number, percent, printable
+from image_duplicate_finder.web.formats import duration, number, percent, printable, translate
 from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.i18n import lazy, ngettext
 from image_duplicate_finder.web.jobs import JobState, Kind, Snapshot
@@ -90,7 +90,7 @@ def shown(job: Snapshot) -> dict[str, object]:
             "elapsed": duration(job.elapsed),
             "current": "" if job.step is None else printable(job.step.current),
             "failures": "0" if job.step is None else number(job.step.failures),
-            "message": job.message,
+            "message": "" if job.message is None else translate(job.message),
         },
         "next": _next_address(job),
         "go_on": _go_on_address(job),

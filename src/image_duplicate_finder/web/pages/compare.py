@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, abort, flash, make_response, render_template, url_for
 
 from image_duplicate_finder.errors import DecodeError, NotFound
+from image_duplicate_finder.messages import Problem
 from image_duplicate_finder.results import GroupView, MemberView
 from image_duplicate_finder.web.layout import is_partial
 from image_duplicate_finder.web.pages.images import missing, picture_response
@@ -89,7 +90,7 @@ def difference_words(scan: int, group: int, file: int) -> str:
     try:
         found = _difference(view, member)
     except DecodeError as error:
-        raise NotFound(str(error)) from error
+        raise NotFound(error.message) from error
     return render_template("compare/difference.html", share=found.share, mean=found.mean)
 
 
@@ -100,7 +101,7 @@ def regions(scan: int, group: int, file: int) -> dict[str, Any]:
     try:
         return {"regions": _difference(view, member).regions}
     except DecodeError as error:
-        raise NotFound(str(error)) from error
+        raise NotFound(error.message) from error
 
 
 @blueprint.post("/keep")
@@ -154,7 +155,7 @@ def _pair(scan: int, group: int, file: int) -> tuple[GroupView, MemberView]:
     for member in view.members:
         if member.file.id == file:
             return view, member
-    raise NotFound(f"Group {group} has no file number {file} beside the one that is kept.")
+    raise NotFound(Problem.NO_PAIR(group=group, file=file))
 
 
 def _steps(scan: int, wanted: Listing, view: GroupView, file: int) -> Steps:

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, abort, render_template, request, url_for
 
 from image_duplicate_finder.errors import UsageError
+from image_duplicate_finder.messages import Problem
 from image_duplicate_finder.results import DecisionKind, FileView, GroupView, MemberView
 from image_duplicate_finder.web import formats
 from image_duplicate_finder.web.formats import translate
@@ -81,7 +82,7 @@ def decide(scan: int, group: int, file: int) -> dict[str, Any]:
     match request.form.get("choice"):
         case "left":
             if not member.file.removable:
-                raise UsageError(f"{member.file.path} lies in a folder that is protected.")
+                raise UsageError(Problem.PROTECTED(path=member.file.path))
             library().select([(group, file)], True)
         case "right":
             with library().one_decision(scan, DecisionKind.KEPT):

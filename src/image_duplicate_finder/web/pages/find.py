@@ -9,6 +9,7 @@ from flask import Blueprint, Response, make_response, render_template, request
 from image_duplicate_finder.errors import IdfError
 from image_duplicate_finder.own_files import temporary_folder
 from image_duplicate_finder.results import ScanState
+from image_duplicate_finder.web.formats import translate
 from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.state import library
 
@@ -37,7 +38,7 @@ def find() -> Response:
         try:
             found = library().find_like(scan, path, limit=_MOST)
         except IdfError as error:
-            return _answer(problem=str(error))
+            return _answer(problem=translate(error.message))
     return _answer(scan=scan, found=found)
 
 

@@ -12,6 +12,7 @@ from flask.sansio.blueprints import BlueprintSetupState
 from werkzeug.datastructures import MultiDict
 
 from image_duplicate_finder.errors import NotFound, UsageError
+from image_duplicate_finder.messages import Problem
 from image_duplicate_finder.model import GroupKind, Relation
 from image_duplicate_finder.results import DecisionKind, GroupQuery, GroupSort, GroupView, ScanState
 from image_duplicate_finder.settings import Mode
@@ -179,9 +180,7 @@ def select_group(scan: int, group: int) -> str:
     """Select, unselect or invert (``how``) all members of one group."""
     view, how = group_of(scan, group), _how()
     if how is not False and view.kind is not GroupKind.DUPLICATES:
-        raise UsageError(
-            "These are no copies of each other, so they are selected one by one, not all at once."
-        )
+        raise UsageError(Problem.NO_COPIES())
     members = [
         (member.file.id, not member.selected if how is None else how) for member in view.members
     ]
@@ -345,9 +344,7 @@ def group_of(scan: int, group: int) -> GroupView:
     except NotFound:
         view = None
     if view is None or view.scan != scan:
-        raise NotFound(
-            f"Group {group} is no longer in this scan: it was changed or grouped anew meanwhile."
-        )
+        raise NotFound(Problem.GROUP_CHANGED(group=group))
     return view
 
 
@@ -367,7 +364,7 @@ def _check_groups(scan: int, groups: Iterable[int]) -> None:
 def _selected(view: GroupView) -> list[int]:
     files = [member.file.id for member in view.members if member.selected]
     if not files:
-        raise UsageError("Select the files first that this is about.")
+        raise UsageError(Problem.NONE_SELECTED())
     return files
 
 

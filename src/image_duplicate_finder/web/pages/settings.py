@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule, ScanSettings
 from image_duplicate_finder.web import forms, i18n
+from image_duplicate_finder.web.formats import translate
 from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.i18n import lazy
 from image_duplicate_finder.web.layout import THEME_PREFERENCE, THEMES
@@ -95,7 +96,7 @@ def limits() -> BaseResponse:
                 jobs=forms.read_jobs(request.form),
             )
     except UsageError as error:
-        return make_response(_page(str(error)), 400)
+        return make_response(_page(translate(error.message)), 400)
     forms.store_settings(library(), changed)
     return _saved()
 

@@ -31,6 +31,7 @@ from image_duplicate_finder.web.folders import (
     likely_folders,
     list_folder,
 )
+from image_duplicate_finder.web.formats import translate
 from image_duplicate_finder.web.forms import FolderRow, Role, ScanRequest
 from image_duplicate_finder.web.jobs import Job, Kind
 from image_duplicate_finder.web.state import library, state
@@ -63,7 +64,9 @@ def start() -> BaseResponse:
         clean_roots((*wanted.roots, *settings.compare_only))
         job = _start_scan(wanted)
     except (UsageError, LibraryBusy) as error:
-        return make_response(_page(forms.folder_rows(request.form), settings, str(error)), 400)
+        return make_response(
+            _page(forms.folder_rows(request.form), settings, translate(error.message)), 400
+        )
     forms.store_settings(library(), settings)
     return redirect(url_for("work.page", job=job.id), 303)
 
@@ -122,7 +125,7 @@ def estimated() -> Response:
         return make_response(
             render_template(
                 "start/estimate.html",
-                problem=str(error) if named else "",
+                problem=translate(error.message) if named else "",
                 typing="typing" in request.form,
             )
         )
