@@ -28,7 +28,7 @@ class Kind(NamedTuple):
     version: int
 
 
-PERCEPTUAL = Kind("perceptual", 1)
+PERCEPTUAL = Kind("perceptual", 2)
 PROOF = Kind("proof", 1)
 KEYPOINTS = Kind("keypoints", 3)
 _THOROUGH_KEYPOINTS = Kind("keypoints:thorough", KEYPOINTS.version)

@@ -98,19 +98,32 @@ def _read(path: str, settings: ScanSettings) -> Fingerprinted:
 
 
 def _near_by_hash(store: Store, ids: Sequence[int], own: dict[str, bytes]) -> list[int]:
-    """Contents whose upright hash is near that of the example in some orientation."""
-    example, structure = perceptual.decode(own[PERCEPTUAL.name])
+    """Contents near to the example in some orientation, or to what lies within flat ground in it;
+    or in which such a part is near to it.
+    """
+    example = _hashes_of(own[PERCEPTUAL.name])
     stored = store.contents.fingerprints(*PERCEPTUAL, ids)
-    if not stored:
-        return []
-    known = list(stored)
-    upright = np.stack([perceptual.decode(stored[id])[0][0] for id in known])
-    differing: NDArray[np.uint8] = upright[:, None, :] ^ example[None, :, :]
-    distances = np.bitwise_count(differing).sum(axis=2, dtype=np.int32).min(axis=1)
-    # A flat picture is near to many by chance; only its very equals are worth a look.
-    limit = _NEAR_BITS if structure >= perceptual.MIN_STRUCTURE else 0
-    order = np.argsort(distances, kind="stable")[:_NEIGHBOURS]
-    return [known[place] for place in order.tolist() if distances[place] <= limit]
+    nearest: dict[int, int] = {}
+    for asked, structure in example:
+        known = [(id, each, rich) for id in stored for each, rich in _hashes_of(stored[id])]
+        if not known:
+            return []
+        upright = np.stack([each[0] for _, each, _ in known])
+        differing: NDArray[np.uint8] = upright[:, None, :] ^ asked[None, :, :]
+        distances = np.bitwise_count(differing).sum(axis=2, dtype=np.int32).min(axis=1)
+        # A flat picture is near to many by chance; only its very equals are worth a look.
+        limit = _NEAR_BITS if structure >= perceptual.MIN_STRUCTURE else 0
+        for place in np.flatnonzero(distances <= limit).tolist():
+            id = known[place][0]
+            nearest[id] = min(int(distances[place]), nearest.get(id, perceptual.BITS))
+    return sorted(nearest, key=lambda id: nearest[id])[:_NEIGHBOURS]
+
+
+def _hashes_of(data: bytes) -> list[tuple[NDArray[np.uint8], int]]:
+    """Hashes and structure of a picture and of what lies within flat ground in it."""
+    found = [perceptual.decode(data)]
+    inner = perceptual.decode_inner(data)
+    return found if inner is None else [*found, (inner.hashes, inner.structure)]
 
 
 def _sharing_words(

@@ -100,13 +100,23 @@ def _proposals(context: ScanContext, executor: Executor, ids: Sequence[int]) -> 
 
 def _near_by_hash(context: ScanContext, executor: Executor, ids: Sequence[int]) -> list[Pair]:
     data = context.store.contents.fingerprints(*PERCEPTUAL, ids)
-    decoded = [(id, *perceptual.decode(data[id])) for id in ids if id in data]
-    usable = [(id, hashes) for id, hashes, rich in decoded if rich >= perceptual.MIN_STRUCTURE]
+    usable: list[tuple[int, NDArray[np.uint8]]] = []
+    for id in ids:
+        if id not in data:
+            continue
+        hashes, rich = perceptual.decode(data[id])
+        if rich >= perceptual.MIN_STRUCTURE:
+            usable.append((id, hashes))
+        inner = perceptual.decode_inner(data[id])
+        if inner is not None and inner.structure >= perceptual.MIN_STRUCTURE:
+            usable.append((id, inner.hashes))
     if len(usable) < 2:
         return []
     near = executor.near_pairs(np.stack([hashes for _, hashes in usable]))
     index = np.array([id for id, _ in usable], np.int64)
-    return list(_low_high(index[near.a], index[near.b]))
+    pairs = _low_high(index[near.a], index[near.b])
+    # A picture may be near to what lies within flat ground in itself.
+    return [(a, b) for a, b in dict.fromkeys(pairs) if a != b]
 
 
 def _sharing_words(

@@ -135,7 +135,7 @@ def _plain_copy(a: VerifyInput, b: VerifyInput) -> Match | None:
     """
     if abs(a.width * b.height / (a.height * b.width) - 1) > _SAME_SHAPE:
         return None
-    if max(side.perceptual[-1] for side in (a, b)) > _PLAIN:
+    if max(perceptual.decode(side.perceptual)[1] for side in (a, b)) > _PLAIN:
         return None
     height, width = (
         min(one, other) for one, other in zip(a.proof.shape, b.proof.shape, strict=True)
@@ -188,17 +188,45 @@ def _starts(a: VerifyInput, b: VerifyInput, thorough: bool) -> Iterator[_Start]:
 
 
 def _by_hash(a: VerifyInput, b: VerifyInput) -> list[_Start]:
-    """The alignment that the hashes suggest, if in some orientation they are near enough."""
-    turned, upright = perceptual.decode(a.perceptual)[0], perceptual.decode(b.perceptual)[0][0]
-    bits = np.bitwise_count(turned ^ upright).sum(axis=1)
-    best = int(bits.argmin())
-    if bits[best] > _BITS_OF_A_COPY:
-        return []
-    oriented = _ORIENTATIONS[best]
-    matrix = _unit_to(b.proof.shape) @ oriented @ geometry.inverse(_unit_to(a.proof.shape))
-    return [_Start(matrix, False, best + 1)]
+    """Alignments that hashes suggest where in some orientation they are near enough: of the whole
+    pictures first, then of what lies within flat ground in one of them or both.
+    """
+    starts = []
+    for one in _frames(a):
+        for other in _frames(b):
+            bits = np.bitwise_count(one.hashes ^ other.hashes[0]).sum(axis=1)
+            best = int(bits.argmin())
+            if bits[best] > _BITS_OF_A_COPY:
+                continue
+            matrix = other.unit @ _ORIENTATIONS[best] @ geometry.inverse(one.unit)
+            both_whole = one.whole and other.whole
+            starts.append(_Start(matrix, False, best + 1 if both_whole else None))
+    return starts
 
 
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """A picture or what lies within flat ground in it: its hashes (8, 32), and the transform from
+    the unit square to its place in the proof.
+    """
+
+    hashes: NDArray[np.uint8]
+    unit: Matrix
+    whole: bool
+
+
+def _frames(side: VerifyInput) -> list[_Frame]:
+    frames = [_Frame(perceptual.decode(side.perceptual)[0], _unit_to(side.proof.shape), True)]
+    inner = perceptual.decode_inner(side.perceptual)
+    if inner is not None:
+        height, width = side.proof.shape
+        places = (inner.corners * (width, height) - 0.5).astype(np.float32)
+        unit = cv2.getPerspectiveTransform(_UNIT_SQUARE, places)
+        frames.append(_Frame(inner.hashes, np.asarray(unit, np.float64), False))
+    return frames
+
+
+_UNIT_SQUARE = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
 # What EXIF orientations 1 to 8 do to the unit square: (x, y) of the stored picture to (x, y) of
 # the upright one.
 _ORIENTATIONS: tuple[Matrix, ...] = tuple(
