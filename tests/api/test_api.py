@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -230,3 +231,20 @@ def test_leakage_between_lists_of_files(photos: Path, library_dir: Path) -> None
     assert re.search("small", found.to_dict()["leaks"][0]["second"]["path"])
     with pytest.raises(UsageError, match="or a manifest"):
         leakage()
+
+
+@pytest.mark.parametrize("mode", [Mode.QUICK, Mode.STANDARD])
+def test_pictures_sheared_onto_flat_ground_are_found(
+    painted: Painter, tmp_path: Path, mode: Mode
+) -> None:
+    for seed in range(4):
+        photo = painted(seed)
+        (tmp_path / f"{seed}.jpg").write_bytes(jpeg(photo, 90))
+        matrix = np.array([[1, 0.7, 0], [0, 1, 0]], np.float64)
+        copy = cv2.warpAffine(photo, matrix, (480 + 252, 360))
+        (tmp_path / f"{seed}-sheared.jpg").write_bytes(jpeg(np.asarray(copy, np.uint8), 80))
+    found = {
+        frozenset(Path(file.path).name for file in (group.keeper, *(m.file for m in group.members)))
+        for group in find_duplicates(tmp_path, ScanSettings(mode=mode)).duplicates
+    }
+    assert found == {frozenset({f"{seed}.jpg", f"{seed}-sheared.jpg"}) for seed in range(4)}

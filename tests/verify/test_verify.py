@@ -348,3 +348,66 @@ def test_frames_too_plain_for_blocks_are_told_by_their_fine_structure(quick: boo
         assert verify(original, side(4, unlike, quick=quick)) is None
     flat = np.full((300, 400, 3), 90, np.uint8)
     assert verify(side(1, flat), side(2, flat + 1)) is None
+
+
+def sheared(image: Image, by: float, ground: int, *, down: bool) -> Image:
+    """The picture as a parallelogram on flat ground."""
+    if down:
+        across = sheared(np.asarray(cv2.transpose(image), np.uint8), by, ground, down=False)
+        return np.asarray(cv2.transpose(across), np.uint8)
+    height, width = image.shape[:2]
+    matrix = np.array([[1, by, max(0.0, -by * height)], [0, 1, 0]], np.float64)
+    size = width + round(abs(by) * height), height
+    return np.asarray(cv2.warpAffine(image, matrix, size, borderValue=(ground,) * 3), np.uint8)
+
+
+@pytest.mark.parametrize("quick", [True, False])
+@pytest.mark.parametrize("by", [0.35, -0.6, 0.9])
+@pytest.mark.parametrize("down", [True, False])
+def test_a_picture_sheared_onto_flat_ground_is_an_edit(
+    painted: Painter, by: float, down: bool, quick: bool
+) -> None:
+    original = painted(12)
+    for ground in (0, 255):
+        copy = saved(sheared(original, by, ground, down=down), 80)
+        match = verify(side(1, original, quick=quick), side(2, copy, quick=quick))
+        assert match is not None
+        assert match.relation is Relation.EDITED
+        assert match.share_a > 0.97
+
+
+def test_other_things_on_flat_ground_are_not_straightened() -> None:
+    ground = np.full((300, 400), 250, np.uint8)
+    round_thing = cv2.ellipse(ground.copy(), (200, 150), (120, 90), 0, 0, 360, 60, -1)
+    corners = np.array([[200, 20], [330, 260], [70, 260]])
+    triangle = cv2.fillPoly(ground.copy(), [corners], 80)
+    stroke = cv2.line(ground.copy(), (60, 40), (340, 260), 0, 30)
+    cross = cv2.line(stroke, (60, 260), (340, 40), 0, 30)
+    for picture in (ground, round_thing, triangle, cross):
+        assert perceptual.decode_inner(perceptual.encode(np.asarray(picture, np.uint8))) is None
+
+
+def product(seed: int) -> Image:
+    """A board on a lawn: straight lines, few tones."""
+    rng = np.random.default_rng(seed)
+    lawn = cv2.GaussianBlur(rng.normal(0, 1, (320, 480, 3)), (0, 0), 1.2)
+    drawn = np.asarray([25, 90, 20] + lawn / lawn.std() * [12, 28, 12], np.float32)
+    board = np.array([[70, 90], [330, 60], [430, 190], [110, 250]]) + rng.integers(-20, 20, (4, 2))
+    band = board // [1, 4] + [10, 95 + int(rng.integers(0, 20))]
+    cv2.fillPoly(drawn, [board], tuple(rng.uniform(50, 140, 3).tolist()), cv2.LINE_AA)
+    cv2.fillPoly(drawn, [band], tuple(rng.uniform(60, 220, 3).tolist()), cv2.LINE_AA)
+    for x in (140, 300, 400):
+        cv2.line(drawn, (x, 235), (x - 10, 300), (20.0, 20.0, 20.0), 3, cv2.LINE_AA)
+    return np.clip(drawn + rng.normal(0, 2, (320, 480, 1)), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_crop_of_a_plain_picture_is_a_crop_of_it(seed: int) -> None:
+    original = product(seed)
+    crop = cv2.resize(original[20:250, 40:400], (306, 196), interpolation=cv2.INTER_AREA)
+    match = verify(side(1, original), side(2, saved(np.asarray(crop, np.uint8), 85)))
+    assert match is not None
+    assert match.relation is Relation.CROPPED
+    for other in range(4):
+        if other != seed:
+            assert verify(side(1, product(other)), side(2, np.asarray(crop, np.uint8))) is None

@@ -155,9 +155,9 @@ _BESIDE, _GROUND_OUTSIDE, _PICTURE_INSIDE = 3, 0.95, 0.6
 
 
 def _within_ground(grey: NDArray[np.uint8]) -> NDArray[np.float64] | None:
-    """The corners (4, 2) of a picture that lies within flat ground, as shares; None if none does.
+    """The corners (4, 2), as shares, of a picture that lies within flat ground; None if none does.
 
-    The ground reaches two corners of the frame at least, and what it leaves has four straight sides.
+    The ground reaches at least two corners of the frame, and what it leaves has straight sides.
     """
     if min(grey.shape) < _LEAST_SIDE or not _corners_in_ground(grey):
         return None
@@ -288,7 +288,6 @@ def _straightened(grey: NDArray[np.uint8], corners: NDArray[np.float64]) -> NDAr
         grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
         places = (corners * size - 0.5).astype(np.float32)
     matrix = cv2.getPerspectiveTransform(places, square)
-    cut = cv2.warpPerspective(
-        grey, matrix, (_CUT_SIDE, _CUT_SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    size = _CUT_SIDE, _CUT_SIDE
+    cut = cv2.warpPerspective(grey, matrix, size, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(cut, np.uint8)

@@ -29,6 +29,9 @@ _PREVIEW_PAIRS = 300
 # Both sliders act after the scan, so pairs are stored down to their most lenient setting.
 _LENIENT_EUCLIDEAN = 1.0
 _LENIENT_COSINE = 0.5
+# Of pairs of unlike photos one in ten thousand has such a calibrated cosine; of crops to a third of
+# the area a third have it.
+_ALIKE, _MOST_ALIKE = 0.5, 2
 # A candidate this much weaker than the best one is no guess for the keeper.
 _STRONG = 0.4
 # How many of a picture's candidates each wave verifies, beyond the guess at its keeper.
@@ -41,6 +44,7 @@ def find_matches(
 ) -> list[Match]:
     """Every match that groups need among ``contents``: proposed, verified, stored.
 
+    Stores the scan's similar pairs on the way: the most similar ones are candidates too.
     ``rank`` orders contents by the keep rules (0 is best): members are verified against the
     likely keeper first, and not against every other copy of their family. Pairs that were
     verified before are not verified again. Raises Interrupted when a stop was asked for;
@@ -48,6 +52,7 @@ def find_matches(
     """
     store = context.store
     context.report(Stage.CANDIDATES)
+    find_similar(context, contents)
     verifier = Verifier(context, executor)
     families = Families(rank)
     families.learn((), store.matches.among(context.verifier, set(contents)))
@@ -90,6 +95,8 @@ def _proposals(context: ScanContext, executor: Executor, ids: Sequence[int]) -> 
     if mode is not Mode.QUICK:
         for pair, score in _sharing_words(context, executor, ids):
             proposals[pair] = max(score, proposals.get(pair, 0.0))
+        for pair, cosine in _most_alike(context, ids):
+            proposals.setdefault(pair, cosine)
     if mode is Mode.THOROUGH:
         # Where keypoints fail: blurred, tiny and plain pictures. They come last, since most of
         # them are only similar; to verify them all costs half as much again.
@@ -136,6 +143,19 @@ def _sharing_words(
 
 def _low_high(a: NDArray[np.int64], b: NDArray[np.int64]) -> Iterator[Pair]:
     return zip(np.minimum(a, b).tolist(), np.maximum(a, b).tolist(), strict=True)
+
+
+def _most_alike(context: ScanContext, ids: Sequence[int]) -> Iterator[tuple[Pair, float]]:
+    """Each content with the few most similar ones: crops of pictures too plain for words."""
+    similar = context.store.look_alikes.of(context.scan, _ALIKE)
+    one, other = np.concatenate([similar.a, similar.b]), np.concatenate([similar.b, similar.a])
+    cosine = np.concatenate([similar.score, similar.score])
+    order = np.lexsort((other, -cosine, one))
+    one, other, cosine = one[order], other[order], cosine[order]
+    chosen = np.arange(len(one)) - np.searchsorted(one, one, side="left") < _MOST_ALIKE
+    pairs = zip(_low_high(one[chosen], other[chosen]), cosine[chosen].tolist(), strict=True)
+    known = set(ids)
+    return ((pair, cosine) for pair, cosine in pairs if known.issuperset(pair))
 
 
 def _nearest_vectors(context: ScanContext, ids: Sequence[int]) -> Iterator[tuple[Pair, float]]:

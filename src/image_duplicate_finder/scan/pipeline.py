@@ -107,7 +107,7 @@ def _read_and_compare(
     # These load NumPy, OpenCV and more, which a scan of an unchanged folder does without.
     from image_duplicate_finder.executors.engine import open_executor
     from image_duplicate_finder.scan.groups import Preview, publish_groups
-    from image_duplicate_finder.scan.matching import find_matches, find_similar
+    from image_duplicate_finder.scan.matching import find_matches
     from image_duplicate_finder.scan.verification import look_closer
 
     scans = context.store.scans
@@ -123,7 +123,6 @@ def _read_and_compare(
         matches = find_matches(context, contents, rank, executor)
         judged = look_closer(context, matches, executor)
     context.report(Stage.GROUP)
-    find_similar(context, contents)
     publish_groups(context, judged)
     scans.finish(context.scan, ScanState.DONE, basis=inputs)
     scans.supersede_earlier(context.scan)

@@ -44,8 +44,10 @@ _STRICT_AGREEMENT, _STRICT_SCORE = 0.97, 0.95
 _PATTERN_REPETITION = 0.8
 
 # A picture that differs so much from itself after any shift fits in one place only. Measured:
-# photos lie above 1.3, tiles and regular patterns below 0.5.
-_UNIQUE = 1.0
+# photos lie above 1.3, tiles and regular patterns below 0.5. Crops of plain pictures (a product on
+# one ground) differ from themselves 8 to 10 times as much as from their originals; crops of pages
+# that differ in a word 5 times at most.
+_UNIQUE, _UNIQUE_IF_STRICT, _UNIQUE_BY_FAR = 1.0, 0.6, 8.0
 
 # See _worst_difference.
 _NOTHING_DIFFERS, _SPOTLESS = 0.2, 0.5
@@ -118,12 +120,17 @@ def _is_proof(
     found: Comparison, agreement: float, score: float, share: float, worst: float
 ) -> bool:
     """Whether agreement means anything for pictures of this character."""
-    if worst <= _NOTHING_DIFFERS and (
-        share >= ONE_FRAME or self_difference(found.target, found.mask) >= _UNIQUE
-    ):
-        # A part of a pattern does not prove itself so: it would agree at every period.
-        return True
     strict = agreement >= _STRICT_AGREEMENT and score >= _STRICT_SCORE
+    if share >= ONE_FRAME:
+        if worst <= _NOTHING_DIFFERS:
+            return True
+    elif worst <= _NOTHING_DIFFERS or (strict and worst <= _SPOTLESS):
+        # A part of a pattern does not prove itself so: it would agree at every period.
+        unique = self_difference(found.target, found.mask)
+        if worst <= _NOTHING_DIFFERS and unique >= (_UNIQUE_IF_STRICT if strict else _UNIQUE):
+            return True
+        if strict and unique >= max(_UNIQUE, _UNIQUE_BY_FAR * worst):
+            return True
     one, other = tones(found.target, found.mask), tones(found.warped, found.mask)
     page = min(one[0], other[0]) >= _PAGE_TONE
     plain = (min(sum(one), sum(other)) - _PHOTO_TONES) / (_DRAWING_TONES - _PHOTO_TONES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -30,6 +31,8 @@ _FINE_AGREEMENT, _PLAIN_DIFFERENCE, _SPOT = 0.88, 4.5, 5
 _SETTLED = 0.9
 # The sine of two degrees.
 _A_TURN = 0.035
+# The cosine of the angle between what were a picture's sides.
+_SHEARED = 0.1
 # What a turn within the same frame leaves at least.
 _TURNED_WHOLE = 0.75
 
@@ -303,7 +306,9 @@ def _named(
     if not verdict.clean:
         # A crop with a caption or another picture on it is not surely worse than its original.
         return Relation.EDITED
-    (a, b, _), (c, _, _), _ = matrix.tolist()
+    (a, b, _), (c, d, _), _ = matrix.tolist()
+    if abs(a * b + c * d) > _SHEARED * math.hypot(a, c) * math.hypot(b, d):
+        return Relation.EDITED
     turn = abs(b - c) / geometry.scale_of(matrix)
     if geometry.area_scale(matrix) < 0 or turn > 2 * _A_TURN or a < 0:
         return Relation.ROTATED if min(shares) >= _TURNED_WHOLE else verdict.relation

@@ -3,5 +3,5 @@
 LOOK_VERSION = 1
 """To be raised when a closer look may see something else (verify/closer.py)."""
 
-VERSION = 11
+VERSION = 12
 """To be raised when a pair may be judged differently: stored results are then not used again."""
