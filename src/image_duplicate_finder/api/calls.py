@@ -8,9 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from image_duplicate_finder.api.comparison import Comparison
-from image_duplicate_finder.api.leaks import LeakageResult
-from image_duplicate_finder.api.scan_result import ScanResult
+from image_duplicate_finder.api.results import Comparison, LeakageResult, ScanResult
 from image_duplicate_finder.discover import one_picture
 from image_duplicate_finder.discover.walk import as_paths
 from image_duplicate_finder.errors import NothingReadable, UsageError
