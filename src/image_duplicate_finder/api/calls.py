@@ -59,25 +59,33 @@ def compare(a: Picture, b: Picture, mode: Mode = Mode.THOROUGH) -> Comparison:
     first, second = map(one_picture, given.paths)
     if first == second:
         raise UsageError("Both pictures are one and the same file.")
-    with _library(None, temporary=True) as opened:
-        # A scan of just these two: the answer is what a scan of their folders would say.
-        scan = opened.scan([first, second], ScanSettings(mode=mode))
-        for failure in opened.failures(scan.id):
-            raise NothingReadable(f"{failure.path}: {failure.message}")
-        for group in opened.all_groups(scan.id):
-            (member,) = group.members
-            return Comparison(
-                relation=member.relation,
-                kind=group.kind,
-                keeper=(first, second).index(group.keeper.path),
-                reasons=group.reasons,
-                words=member.words,
-                transform=member.transform,
-                mirrored=member.mirrored,
-                overlap=member.overlap,
-                score=member.score,
-            )
+    for group in scan_of_two(first, second, mode):
+        (member,) = group.members
+        return Comparison(
+            relation=member.relation,
+            kind=group.kind,
+            keeper=(first, second).index(group.keeper.path),
+            reasons=group.reasons,
+            words=member.words,
+            transform=member.transform,
+            mirrored=member.mirrored,
+            overlap=member.overlap,
+            score=member.score,
+        )
     return Comparison()
+
+
+def scan_of_two(first: str, second: str, mode: Mode) -> ScanResult:
+    """A scan of just two files: what a scan of their folders would say of them.
+
+    Raises NothingReadable when one of them cannot be read.
+    """
+    with _library(None, temporary=True) as opened:
+        scan = opened.scan([first, second], ScanSettings(mode=mode))
+        result = ScanResult.of(opened, scan.id)
+    for failure in result.failures:
+        raise NothingReadable(f"{failure.path}: {failure.message}")
+    return result
 
 
 def leakage(

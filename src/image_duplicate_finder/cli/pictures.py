@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +16,7 @@ from image_duplicate_finder.cli.options import (
     scan_option,
 )
 from image_duplicate_finder.cli.output import shown
-from image_duplicate_finder.errors import NothingReadable
-from image_duplicate_finder.settings import DecodeLimits, Mode, ScanSettings
+from image_duplicate_finder.settings import DecodeLimits, Mode
 
 if TYPE_CHECKING:
     from image_duplicate_finder.api import ScanResult
@@ -119,7 +117,7 @@ def compare_command(
     Exit status:
       0 they show the same, or look alike   1 they do not   3 one cannot be read
     """
-    from image_duplicate_finder.api import find_duplicates
+    from image_duplicate_finder.api.calls import scan_of_two
     from image_duplicate_finder.discover import one_picture
 
     if first.samefile(second):
@@ -127,11 +125,7 @@ def compare_command(
     if picture_path is not None:
         _check_new(picture_path)
     first, second = Path(one_picture(first)), Path(one_picture(second))
-    with tempfile.TemporaryDirectory(prefix="idf-compare-") as library:
-        # A scan of just these two: the answer is what a scan of their folders would say.
-        result = find_duplicates([first, second], ScanSettings(mode=Mode(mode)), library=library)
-    for failure in result.failures:
-        raise NothingReadable(f"{failure.path}: {failure.message}")
+    result = scan_of_two(str(first), str(second), Mode(mode))
     if json_to is not None:
         json_to.write(result.to_dict())
     if picture_path is not None:
