@@ -11,6 +11,9 @@ from image_duplicate_finder.messages import Problem
 
 Named = TypeVar("Named", bound=StrEnum)
 
+DEFAULT_PORT = 5501
+"""Where the web app listens."""
+
 DEFAULT_ESIMILARITY_THRESHOLD = 0.5
 DEFAULT_CSIMILARITY_THRESHOLD = 0.9
 

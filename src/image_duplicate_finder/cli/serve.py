@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from image_duplicate_finder.cli.options import library_folder
+from image_duplicate_finder.settings import DEFAULT_PORT
 
 if TYPE_CHECKING:
     pass
-
-
-DEFAULT_PORT = 5501
 
 
 @click.command()

@@ -7,6 +7,7 @@ import secrets
 from flask import Flask
 
 from image_duplicate_finder.library import Library
+from image_duplicate_finder.settings import DEFAULT_PORT
 from image_duplicate_finder.web.state import Access
 
 __all__ = ["Access", "create_app"]
@@ -23,7 +24,7 @@ def create_app(library: Library, access: Access | None = None) -> Flask:
     from image_duplicate_finder.web.jobs import Jobs
     from image_duplicate_finder.web.state import State, install
 
-    access = access or Access(port=5501)
+    access = access or Access(port=DEFAULT_PORT)
     app = Flask(__name__, static_url_path="/static")
     # Flask's session carries nothing but messages to the next page and the scan looked at last.
     app.secret_key = secrets.token_bytes(32)

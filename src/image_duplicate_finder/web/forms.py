@@ -74,15 +74,12 @@ def read_scan(form: MultiDict[str, str], base: ScanSettings) -> ScanRequest:
     roots = folders[Role.SEARCH] + folders[Role.PROTECT]
     if not roots:
         raise UsageError(_("Name at least one folder to search."))
+    euclidean, cosine = read_thresholds(form, base)
     settings = replace(
         base,
         mode=_choice(Mode, form.get("mode", base.mode)),
-        esimilarity_threshold=_share(
-            form, "esimilarity_threshold", base.esimilarity_threshold, _("The distance")
-        ),
-        csimilarity_threshold=_share(
-            form, "csimilarity_threshold", base.csimilarity_threshold, _("The similarity")
-        ),
+        esimilarity_threshold=euclidean,
+        csimilarity_threshold=cosine,
         recursive="recursive" in form,
         hidden="hidden" in form,
         exclude=tuple(
@@ -109,6 +106,13 @@ def store_settings(library: Library, settings: ScanSettings) -> None:
     """Remember settings for the next scan; folders belong to a scan, not to these."""
     kept = replace(settings, protected=(), compare_only=())
     library.set_preference(SETTINGS_PREFERENCE, json.dumps(kept.to_dict()))
+
+
+def read_thresholds(form: Mapping[str, str], base: ScanSettings) -> tuple[float, float]:
+    """The Euclidean distance and the cosine similarity. Raises UsageError."""
+    euclidean = _share(form, "esimilarity_threshold", base.esimilarity_threshold, _("The distance"))
+    cosine = _share(form, "csimilarity_threshold", base.csimilarity_threshold, _("The similarity"))
+    return euclidean, cosine
 
 
 def read_limits(form: Mapping[str, str], base: DecodeLimits) -> DecodeLimits:

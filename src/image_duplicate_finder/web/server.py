@@ -18,12 +18,11 @@ from pathlib import Path
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.own_files import write_private
+from image_duplicate_finder.settings import DEFAULT_PORT
 from image_duplicate_finder.web import create_app
 from image_duplicate_finder.web.entry import Entries
 from image_duplicate_finder.web.security import standing
 from image_duplicate_finder.web.state import Access, State
-
-DEFAULT_PORT = 5501
 
 _OPEN_FILES = 1024
 """What all connections and their answers may need; some systems allow 256 until asked."""

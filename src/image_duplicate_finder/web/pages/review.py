@@ -18,6 +18,7 @@ from image_duplicate_finder.results import DecisionKind, GroupQuery, GroupSort, 
 from image_duplicate_finder.settings import Mode
 from image_duplicate_finder.web import words
 from image_duplicate_finder.web.formats import number
+from image_duplicate_finder.web.forms import read_thresholds
 from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.i18n import lazy
 from image_duplicate_finder.web.layout import is_partial
@@ -219,11 +220,7 @@ def dismiss(scan: int, group: int) -> str:
 @blueprint.post("/thresholds")
 def thresholds(scan: int) -> Response:
     """Move the two thresholds; the similar groups follow."""
-    try:
-        euclidean = float(request.form["esimilarity_threshold"])
-        cosine = float(request.form["csimilarity_threshold"])
-    except (KeyError, ValueError):
-        abort(400)
+    euclidean, cosine = read_thresholds(request.form, library().scan_record(scan).settings)
     library().set_thresholds(scan, esimilarity_threshold=euclidean, csimilarity_threshold=cosine)
     response = make_response(
         render_template("review/tune_status.html", summary=library().summary(scan))
