@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from image_duplicate_finder.verify.traits import repetition, self_difference
+from image_duplicate_finder.verify.decide import repetition, self_difference
 from tests.conftest import Painter
 
 Grey = NDArray[np.float32]

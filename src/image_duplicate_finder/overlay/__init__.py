@@ -6,13 +6,13 @@ from image_duplicate_finder.overlay.alignment import (
     Pixels,
     align,
     difference,
+    draw_sheet,
     equal,
     fit,
     normalised,
     outline,
     refined,
 )
-from image_duplicate_finder.overlay.sheet import draw_sheet
 
 __all__ = [
     "Difference",

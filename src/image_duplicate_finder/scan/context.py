@@ -14,7 +14,7 @@ from image_duplicate_finder.fingerprint.specs import COLOUR, FACTS, KEYPOINTS, P
 from image_duplicate_finder.progress import CancelToken, Progress, Stage, Step, silent
 from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.store import FixtureRow, Store
-from image_duplicate_finder.verify.version import LOOK_VERSION, VERSION
+from image_duplicate_finder.verify import LOOK_VERSION, VERSION
 
 # Settings that say how the work is done: no result depends on them.
 _HOW = ("jobs", "limits", "gpu", "engine", "address", "parquet")

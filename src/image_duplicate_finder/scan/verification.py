@@ -57,8 +57,8 @@ from image_duplicate_finder.scan.context import ScanContext
 from image_duplicate_finder.settings import Mode
 from image_duplicate_finder.sources import is_read_only
 from image_duplicate_finder.store import Store
+from image_duplicate_finder.verify import LOOK_VERSION
 from image_duplicate_finder.verify.pair import EncodedVerifyInput
-from image_duplicate_finder.verify.version import LOOK_VERSION
 from image_duplicate_finder.verify.wording import describe
 
 Pair = tuple[int, int]

@@ -1,1 +1,10 @@
-"""Verification: whether two pictures show the same, proved by geometry and pixels."""
+"""Verification: whether two pictures show the same, proved by geometry and pixels.
+
+Versions stand here, apart from the code: to ask for them loads nothing.
+"""
+
+LOOK_VERSION = 1
+"""To be raised when a closer look may see something else (verify/closer.py)."""
+
+VERSION = 12
+"""To be raised when a pair may be judged differently: stored results are then not used again."""

@@ -1,7 +1,0 @@
-"""The version of verification, apart from it: to ask for it loads nothing."""
-
-LOOK_VERSION = 1
-"""To be raised when a closer look may see something else (verify/closer.py)."""
-
-VERSION = 12
-"""To be raised when a pair may be judged differently: stored results are then not used again."""
