@@ -54,7 +54,7 @@ def fill(folder: Path, pictures: int, pairs: int, *, apart: bool = False, seed: 
             store.matches.put(verifier, _copies(rng, families))
         look_alikes = _look_alikes(rng, families, pairs)
         a, b, cosine = (np.array(column) for column in zip(*sorted(look_alikes), strict=True))
-        store.look_alikes.replace(scan, a, b, cosine.astype(np.float32))
+        store.similar.replace(scan, a, b, cosine.astype(np.float32))
         store.scans.update(scan, files=pictures, decoded=pictures, failures=0)
         matches = store.matches.among(verifier_name(settings.mode), set(contents))
         context = ScanContext(store, scan, settings)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from image_duplicate_finder.dominance import Evidence
 from image_duplicate_finder.grouping import Content, Describe
-from image_duplicate_finder.grouping.contents import Apart, Ranked
+from image_duplicate_finder.grouping.contents import ExcludedPairs, Ranked
 from image_duplicate_finder.grouping.grouped import Builder
 from image_duplicate_finder.model import Group, GroupKind, Match, Relation, compose
 from image_duplicate_finder.relations import Composites, in_common, is_duplicate
@@ -27,7 +27,7 @@ def group(
     dismissed: Collection[tuple[int, int]] = frozenset(),
 ) -> list[Group]:
     """All groups of a scan; look-alikes stand among the matches."""
-    apart = Apart(contents, dismissed)
+    apart = ExcludedPairs(contents, dismissed)
     usable = [match for match in matches if not apart(match.a, match.b)]
     composites = Composites(usable)
     usable = [

@@ -14,7 +14,7 @@ from image_duplicate_finder.grouping import (
     group,
     similar_groups,
 )
-from image_duplicate_finder.grouping.links import Links, LookAlikes
+from image_duplicate_finder.grouping.links import Links, SimilarPairs
 from image_duplicate_finder.keeping import KeepFacts
 from image_duplicate_finder.model import FileStat, GroupKind, ImageInfo, Match, Metadata, Relation
 from image_duplicate_finder.relations import is_duplicate
@@ -95,9 +95,9 @@ def matches(draw: st.DrawFn) -> list[Match]:
     return list(found.values())
 
 
-def arrays(found: list[tuple[tuple[int, int], float]]) -> LookAlikes:
+def arrays(found: list[tuple[tuple[int, int], float]]) -> SimilarPairs:
     ends = np.array([pair for pair, _ in found], np.int64).reshape(-1, 2)
-    return LookAlikes(ends[:, 0], ends[:, 1], np.array([score for _, score in found], np.float64))
+    return SimilarPairs(ends[:, 0], ends[:, 1], np.array([score for _, score in found], np.float64))
 
 
 @given(
@@ -184,7 +184,7 @@ def _library(folder: Path) -> tuple[Store, int, list[int], list[Match]]:
     store.matches.put(verifier_name(ScanSettings().mode), found)
     cosines = {(a, b): 0.99, (b, d): 0.97, (c, d): 0.93, (c, e): 0.8, (e, f): 0.75}
     ends = np.array(list(cosines), np.int64)
-    store.look_alikes.replace(scan, ends[:, 0], ends[:, 1], np.array([*cosines.values()], "f4"))
+    store.similar.replace(scan, ends[:, 0], ends[:, 1], np.array([*cosines.values()], "f4"))
     store.scans.finish(scan, ScanState.DONE)
     return store, scan, ids, found
 

@@ -99,11 +99,11 @@ def test_look_alikes_of_an_older_library_are_packed_and_none_is_lost(
 
     monkeypatch.undo()
     store = Store(library_dir)
-    found = store.look_alikes.of(scans[0], -1.0)
+    found = store.similar.of(scans[0], -1.0)
     assert list(zip(found.a.tolist(), found.b.tolist(), strict=True)) == [p[:2] for p in many]
     assert found.score.tolist() == pytest.approx([pair[2] for pair in many], abs=1e-6)
-    assert store.look_alikes.of(scans[1], 0.7).score.tolist() == [0.75]
-    assert store.look_alikes.of(scans[1], 0.8).score.tolist() == []
+    assert store.similar.of(scans[1], 0.7).score.tolist() == [0.75]
+    assert store.similar.of(scans[1], 0.8).score.tolist() == []
 
 
 def test_matches_of_two_verifiers_do_not_mix(store: Store) -> None:

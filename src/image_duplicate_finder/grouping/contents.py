@@ -1,4 +1,4 @@
-"""The contents that are grouped: their files, their order by the keep rules, who may meet whom."""
+"""The contents that are grouped: their files, their order by the keep rules, excluded pairs."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def rank_of(
     return {id: place for place, id in enumerate(sorted(keys, key=keys.__getitem__))}
 
 
-class Apart:
-    """Which pairs of contents stay apart, though they match."""
+class ExcludedPairs:
+    """Pairs of contents that are in no group together, though they match."""
 
     def __init__(self, contents: Iterable[Content], dismissed: Collection[tuple[int, int]]) -> None:
         self.dismissed = dismissed
@@ -46,12 +46,12 @@ class Apart:
         """The ids of contents that are camera RAW."""
 
     def __call__(self, a: int, b: int) -> bool:
-        """Whether a person said that they are no duplicates, or they are one shot."""
+        """Whether a person said that the two are no duplicates, or they are one shot."""
         if self.dismissed and (min(a, b), max(a, b)) in self.dismissed:
             return True
-        return self.one_shot(a, b)
+        return self._one_shot(a, b)
 
-    def one_shot(self, a: int, b: int) -> bool:
+    def _one_shot(self, a: int, b: int) -> bool:
         """Whether a camera wrote both at once: RAW and JPEG of one shot (rule 8)."""
         if (a in self.raw) == (b in self.raw):
             return False
@@ -109,5 +109,5 @@ class Ranked:
 
 
 def _marked_partial(content: Content) -> Content:
-    """Tell the keep rules that a picture is a crop of another."""
+    """A picture that is a crop of another, marked for the keep rules."""
     return replace(content, files=tuple(replace(facts, partial=True) for facts in content.files))

@@ -1,14 +1,14 @@
-"""The three kinds of groups of a scan, from its contents, matches and look-alikes."""
+"""The three kinds of groups of a scan, from its contents, matches and similar pairs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from image_duplicate_finder.dominance import NO_EVIDENCE, Compared, Evidence, lacking
-from image_duplicate_finder.grouping.contents import Apart, Content, Ranked
+from image_duplicate_finder.grouping.contents import Content, ExcludedPairs, Ranked
 from image_duplicate_finder.grouping.stars import cover, cover_edges, neighbours
 from image_duplicate_finder.keeping import KeepFacts, RankKey, reasons_of
 from image_duplicate_finder.messages import Description, Message
@@ -27,14 +27,21 @@ from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule
 from image_duplicate_finder.sources import is_read_only
 
 if TYPE_CHECKING:  # the web app starts without numpy
-    from image_duplicate_finder.grouping.links import Links, LookAlikes
+    from image_duplicate_finder.grouping.links import Links, SimilarPairs
     from image_duplicate_finder.grouping.projection import MatchOf
+
+
+Describe = Callable[[Match, ImageInfo, ImageInfo], tuple[Message, ...]]
+"""Describes a match as seen from the keeper: (match from keeper to member, keeper, member)."""
+
+# In a group of hundreds that all stay, a file is compared with only so many of the best.
+_MOST_WITNESSES = 64
 
 
 def group(
     contents: Iterable[Content],
     matches: Iterable[Match],
-    look_alikes: LookAlikes | None = None,
+    similar_pairs: SimilarPairs | None = None,
     *,
     describe: Describe,
     rules: Sequence[KeepRule] = DEFAULT_KEEP_RULES,
@@ -45,10 +52,11 @@ def group(
 
     ``looks`` are the closer looks at pairs ``(low id, high id)``: only what they show is
     proposed for removal. ``matches`` hold content ids; ``dismissed`` pairs are left out. A file is
-    in at most one duplicates group; in the other kinds its keeper stands for it.
+    in at most one duplicates group, whose keeper represents it in groups of the other kinds.
     """
-    scan = _scan_of(contents, matches, look_alikes, describe, rules, dismissed, looks)
-    return [*scan.duplicates(), *scan.contains(), *scan.similar()]
+    by = _Rules(describe, rules, dismissed)
+    grouping = _grouping(contents, matches, similar_pairs, by, looks)
+    return [*grouping.duplicates(), *grouping.contains(), *grouping.similar()]
 
 
 def duplicate_groups(
@@ -61,18 +69,48 @@ def duplicate_groups(
     looks: Mapping[tuple[int, int], Look | None] = MappingProxyType({}),
 ) -> list[Group]:
     """Only the duplicates of :func:`group`."""
-    return _scan_of(contents, matches, None, describe, rules, dismissed, looks).duplicates()
+    by = _Rules(describe, rules, dismissed)
+    return _grouping(contents, matches, None, by, looks).duplicates()
 
 
-def _scan_of(
+def similar_groups(
+    contents: Iterable[Content],
+    links: Links,
+    match_of: MatchOf,
+    others: Iterable[Match],
+    similar_pairs: SimilarPairs | None,
+    *,
+    describe: Describe,
+    rules: Sequence[KeepRule] = DEFAULT_KEEP_RULES,
+    dismissed: Collection[tuple[int, int]] = frozenset(),
+) -> list[Group]:
+    """Only the similar groups of :func:`group`, which change when a threshold moves.
+
+    ``links`` are the matches of duplicates; ``match_of`` returns one in full, which few are asked
+    for. ``others`` are the matches that are no duplicates.
+    """
+    by = _Rules(describe, rules, dismissed)
+    return _Grouping(contents, links, match_of, others, similar_pairs, by).similar()
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What groups are formed by, besides what was measured."""
+
+    describe: Describe
+    keep: Sequence[KeepRule]
+    dismissed: Collection[tuple[int, int]]
+
+
+def _grouping(
     contents: Iterable[Content],
     matches: Iterable[Match],
-    look_alikes: LookAlikes | None,
-    describe: Describe,
-    rules: Sequence[KeepRule],
-    dismissed: Collection[tuple[int, int]],
+    similar_pairs: SimilarPairs | None,
+    by: _Rules,
     looks: Mapping[tuple[int, int], Look | None],
-) -> _Scan:
+) -> _Grouping:
+    from image_duplicate_finder.grouping.links import Links
+
     of_pair: dict[tuple[int, int], Match] = {}
     others: list[Match] = []
     for match in matches:
@@ -85,46 +123,22 @@ def _scan_of(
         match = of_pair[min(one, other), max(one, other)]
         return match if match.a == one else match.reversed()
 
-    from image_duplicate_finder.grouping.links import Links
-
     links = Links.of(of_pair.values())
     evidence = Evidence(of_pair, looks)
-    return _Scan(
-        contents, links, match_of, others, look_alikes, describe, rules, dismissed, evidence
-    )
-
-
-def similar_groups(
-    contents: Iterable[Content],
-    links: Links,
-    match_of: MatchOf,
-    others: Iterable[Match],
-    look_alikes: LookAlikes | None,
-    *,
-    describe: Describe,
-    rules: Sequence[KeepRule] = DEFAULT_KEEP_RULES,
-    dismissed: Collection[tuple[int, int]] = frozenset(),
-) -> list[Group]:
-    """Only the similar groups of :func:`group`: what changes when a threshold moves.
-
-    ``links`` are the matches of duplicates, of which ``match_of`` tells more: of most it is
-    never asked. ``others`` are the matches that are no duplicates.
-    """
-    scan = _Scan(contents, links, match_of, others, look_alikes, describe, rules, dismissed)
-    return scan.similar()
+    return _Grouping(contents, links, match_of, others, similar_pairs, by, evidence)
 
 
 def _meeting(
     contents: Iterable[Content],
     links: Links,
     others: Iterable[Match],
-    look_alikes: LookAlikes | None,
+    similar_pairs: SimilarPairs | None,
 ) -> Iterator[Content]:
     """The contents that can be in a group: most of a large folder need not even be ranked."""
     met = {*links.a.tolist(), *links.b.tolist()}
     met.update(id for match in others for id in (match.a, match.b))
-    if look_alikes is not None:
-        met.update(look_alikes.a.tolist(), look_alikes.b.tolist())
+    if similar_pairs is not None:
+        met.update(similar_pairs.a.tolist(), similar_pairs.b.tolist())
     return (content for content in contents if content.id in met or len(content.files) > 1)
 
 
@@ -135,21 +149,21 @@ def _composites(links: Links, holding: Iterable[Match]) -> Composites:
     return composites
 
 
-def _told_apart(links: Links, composites: Composites) -> tuple[Links, list[tuple[int, int]]]:
-    """The links without those that call a composite a copy of its part, and the latter."""
+def _split_composites(links: Links, composites: Composites) -> tuple[Links, list[tuple[int, int]]]:
+    """The links of copies, and those that call a composite a copy of its part."""
     import numpy as np
 
     split = np.isin(links.whole, list(composites.found()))
-    apart = links.where(split)
-    return links.where(~split), list(zip(apart.a.tolist(), apart.b.tolist(), strict=True))
+    parts = links.where(split)
+    return links.where(~split), list(zip(parts.a.tolist(), parts.b.tolist(), strict=True))
 
 
 def _as_part(match: Match) -> Match:
     return replace(match, relation=Relation.CONTAINS)
 
 
-class _Scan:
-    """What the groups of all kinds depend on: the stars of duplicates."""
+class _Grouping:
+    """Forms groups of all kinds, which all depend on the stars of duplicates."""
 
     def __init__(
         self,
@@ -157,43 +171,43 @@ class _Scan:
         links: Links,
         match_of: MatchOf,
         others: Iterable[Match],
-        look_alikes: LookAlikes | None,
-        describe: Describe,
-        rules: Sequence[KeepRule],
-        dismissed: Collection[tuple[int, int]],
+        similar_pairs: SimilarPairs | None,
+        by: _Rules,
         evidence: Evidence = NO_EVIDENCE,
     ) -> None:
         from image_duplicate_finder.grouping.links import may_meet
-        from image_duplicate_finder.grouping.projection import Lifting, across, lift_contains
+        from image_duplicate_finder.grouping.projection import KeeperProjection
 
         others = list(others)
-        self._look_alikes = look_alikes
-        self._apart = Apart(_meeting(contents, links, others, look_alikes), dismissed)
-        links = links.where(may_meet(links.a, links.b, self._apart))
-        others = [match for match in others if not self._apart(match.a, match.b)]
+        self._similar_pairs = similar_pairs
+        self._excluded = ExcludedPairs(
+            _meeting(contents, links, others, similar_pairs), by.dismissed
+        )
+        links = links.where(may_meet(links.a, links.b, self._excluded))
+        others = [match for match in others if not self._excluded(match.a, match.b)]
         self._similar = [match for match in others if match.relation is Relation.SIMILAR]
         holding = [match for match in others if match.relation is Relation.CONTAINS]
         composites = _composites(links, holding)
-        links, split = _told_apart(links, composites)
+        links, split = _split_composites(links, composites)
         holding += [_as_part(match_of(*pair)) for pair in split]
 
         partial = set(links.partial.tolist()) - {NONE}
         windows = composites.windows()
-        self._ranked = ranked = Ranked(self._apart.contents, partial, windows, rules)
+        self._ranked = ranked = Ranked(self._excluded.contents, partial, windows, by.keep)
         near = neighbours(len(ranked.ids), ranked.places(links.a), ranked.places(links.b))
-        self._builder = Builder(self._ranked, describe, rules, evidence)
+        self._builder = Builder(self._ranked, by.describe, by.keep, evidence)
         self._match_of = match_of
         self._stars = [self._by_id(star) for star in cover(near)]
         keeper_of = {member: keeper for keeper, members in self._stars for member in members}
-        self._lift = Lifting(keeper_of, match_of)
-        holding += across(self._between_stars(links), self._lift)
-        self._contains = lift_contains(holding, self._lift, self._ranked.place)
-        for pair in self._apart.dismissed:
+        self._projection = KeeperProjection(keeper_of, match_of)
+        holding += self._projection.between_groups(self._between_stars(links))
+        self._contains = self._projection.contains(holding, self._ranked.place)
+        for pair in self._excluded.dismissed:
             self._contains.pop(pair, None)
 
     def _between_stars(self, links: Links) -> Iterator[Match]:
-        """The matches of copies of which no keeper has both."""
-        keeper_of = self._lift.keeper_of
+        """The matches of copies that do not have the same keeper."""
+        keeper_of = self._projection.keeper_of
         for a, b in zip(links.a.tolist(), links.b.tolist(), strict=True):
             if keeper_of.get(a, a) != keeper_of.get(b, b):
                 yield self._match_of(a, b)
@@ -227,19 +241,21 @@ class _Scan:
         return self._sorted(groups)
 
     def similar(self) -> list[Group]:
-        """Groups of what looks alike, by verification or by features."""
-        from image_duplicate_finder.grouping.projection import Similar
+        """Groups of similar pictures, by verification or by features."""
+        from image_duplicate_finder.grouping.projection import SimilarStars
 
-        similar = Similar(self._ranked, self._apart, self._lift, self._similar, self._look_alikes)
+        similar = SimilarStars(
+            self._ranked, self._excluded, self._projection, self._similar, self._similar_pairs
+        )
         return self._sorted(
             self._builder.other(GroupKind.SIMILAR, keeper, matches)
             for keeper, matches in similar.stars({*self._contains, *self._dismissed_here()})
         )
 
     def _dismissed_here(self) -> Iterator[tuple[int, int]]:
-        """Dismissed pairs of this scan: what members have in common does not bring them back."""
+        """Dismissed pairs of this scan, which matches of members do not bring back."""
         known = self._ranked.place
-        return (pair for pair in self._apart.dismissed if known.keys() >= set(pair))
+        return (pair for pair in self._excluded.dismissed if known.keys() >= set(pair))
 
     def _by_id(self, star: tuple[int, list[int]]) -> tuple[int, list[int]]:
         """A star of places as one of content ids."""
@@ -249,13 +265,6 @@ class _Scan:
     def _sorted(self, groups: Iterable[Group]) -> list[Group]:
         """Groups of one kind in the order of their keepers."""
         return sorted(groups, key=lambda each: self._builder.key_of(each.keeper))
-
-
-Describe = Callable[[Match, ImageInfo, ImageInfo], tuple[Message, ...]]
-"""Words for a match as seen from the keeper: (match from keeper to member, keeper, member)."""
-
-# In a group of hundreds that all stay, one more is asked about beside so many of the best.
-_MOST_WITNESSES = 64
 
 
 class Builder:
@@ -291,21 +300,24 @@ class Builder:
                 members.append(self._member(match, keeper, copy))
                 facts.append(copy)
                 content_of[copy.file] = match.b
-        judged = self._judged([keeper, *facts], content_of)
-        members = [replace(member, **judged[member.file]) for member in members]
-        return self._group(GroupKind.DUPLICATES, keeper, facts, members)
+        return self._group(
+            GroupKind.DUPLICATES, keeper, facts, self._proposed(keeper, facts, members, content_of)
+        )
 
-    def _judged(
-        self, files: Sequence[KeepFacts], content_of: Mapping[int, int]
-    ) -> dict[int, dict[str, Any]]:
-        """What is proposed for each file of a group but its keeper, the first, and why.
+    def _proposed(
+        self,
+        keeper: KeepFacts,
+        facts: Sequence[KeepFacts],
+        members: Sequence[Member],
+        content_of: Mapping[int, int],
+    ) -> list[Member]:
+        """The members, each with its best witness and whether its removal is proposed.
 
-        The best files are asked about first, and only files that stay are witnesses.
+        The best files are judged first, and only files that stay are witnesses.
         """
-        keeper, *copies = files
         staying = [keeper]
-        judged: dict[int, dict[str, Any]] = {}
-        for copy in sorted(copies, key=lambda each: self._ranked.keys[each.file]):
+        proposed = {member.file: member for member in members}
+        for copy in sorted(facts, key=lambda each: self._ranked.keys[each.file]):
             content = content_of[copy.file]
             best: tuple[tuple[int, bool], tuple[Lack, ...], KeepFacts, Compared] | None = None
             for witness in staying[:_MOST_WITNESSES]:
@@ -326,17 +338,18 @@ class Builder:
             if lacks or fixed:
                 staying.append(copy)
             look = compared.look
-            judged[copy.file] = {
-                "selected": not lacks and not fixed,
-                "witness": witness.file,
-                "lacks": lacks,
-                "detail": None if look is None else look.detail,
-                "differences": look.differences if look and Lack.DIFFERS in lacks else (),
-            }
-        return judged
+            proposed[copy.file] = replace(
+                proposed[copy.file],
+                selected=not lacks and not fixed,
+                witness=witness.file,
+                lacks=lacks,
+                detail=None if look is None else look.detail,
+                differences=look.differences if look and Lack.DIFFERS in lacks else (),
+            )
+        return list(proposed.values())
 
     def other(self, kind: GroupKind, content: int, matches: Sequence[Match]) -> Group:
-        """The same for groups in which one file stands for each content."""
+        """A group of a kind in which one file represents each content."""
         keeper = self._ranked.files(content)[0]
         facts = [self._ranked.files(match.b)[0] for match in matches]
         members = [

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from image_duplicate_finder.grouping.contents import Apart
+from image_duplicate_finder.grouping.contents import ExcludedPairs
 from image_duplicate_finder.model import Match, Relation
 from image_duplicate_finder.relations import crop_of_other, shows_more
 
@@ -32,7 +32,7 @@ class Links:
 
     @classmethod
     def of(cls, matches: Collection[Match]) -> Links:
-        """The links that matches are."""
+        """Matches as links."""
         edited = np.fromiter((match.relation is Relation.EDITED for match in matches), bool)
         rows = [(match.a, match.b, crop_of_other(match), shows_more(match)) for match in matches]
         a, b, partial, whole = np.array(rows, np.int64).reshape(-1, 4).T
@@ -46,27 +46,27 @@ class Links:
 
 
 @dataclass(frozen=True, slots=True)
-class LookAlikes:
-    """Pairs of content ids that look alike, and how much (0 to 1)."""
+class SimilarPairs:
+    """Pairs of content ids that are similar, and how much (0 to 1)."""
 
     a: Ids
     b: Ids
     score: NDArray[np.float64]
 
 
-def may_meet(a: Ids, b: Ids, apart: Apart) -> NDArray[np.bool_]:
-    """For each pair whether both contents are there and nothing keeps them apart."""
-    here = np.fromiter(apart.contents, np.int64, len(apart.contents))
+def may_meet(a: Ids, b: Ids, excluded: ExcludedPairs) -> NDArray[np.bool_]:
+    """For each pair whether both contents are there and it is not excluded."""
+    here = np.fromiter(excluded.contents, np.int64, len(excluded.contents))
     meeting: NDArray[np.bool_] = np.isin(a, here) & np.isin(b, here)
-    # Few pairs can be apart, and only those are looked at one by one.
-    if apart.dismissed:
-        dismissed = np.unique(np.array(list(apart.dismissed), np.int64))
+    # Few pairs can be excluded, and only those are looked at one by one.
+    if excluded.dismissed:
+        dismissed = np.unique(np.array(list(excluded.dismissed), np.int64))
         doubtful = np.isin(a, dismissed) & np.isin(b, dismissed)
     else:
         doubtful = np.zeros(len(a), bool)
-    if apart.raw:
-        raw = np.fromiter(apart.raw, np.int64, len(apart.raw))
+    if excluded.raw:
+        raw = np.fromiter(excluded.raw, np.int64, len(excluded.raw))
         doubtful |= np.isin(a, raw) != np.isin(b, raw)
     for pair in np.flatnonzero(doubtful & meeting):
-        meeting[pair] = not apart(int(a[pair]), int(b[pair]))
+        meeting[pair] = not excluded(int(a[pair]), int(b[pair]))
     return meeting

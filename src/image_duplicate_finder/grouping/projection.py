@@ -1,4 +1,8 @@
-"""A keeper stands for the members of its group where those match other pictures."""
+"""Matches of members with other pictures, projected onto the keepers of their groups.
+
+There are few pairs of which one contains the other, and hundreds of thousands of similar pairs: the
+latter are projected as arrays, by the same rules.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from image_duplicate_finder.grouping.contents import Apart, Ranked
-from image_duplicate_finder.grouping.links import LookAlikes, may_meet
+from image_duplicate_finder.grouping.contents import ExcludedPairs, Ranked
+from image_duplicate_finder.grouping.links import SimilarPairs, may_meet
 from image_duplicate_finder.grouping.stars import cover, neighbours
 from image_duplicate_finder.model import Match, Relation, compose
 from image_duplicate_finder.relations import in_common
@@ -18,8 +22,8 @@ MatchOf = Callable[[int, int], Match]
 """The match of two contents that matched, from the first one to the second."""
 
 
-class Lifting:
-    """Carries matches of members over to their keepers."""
+class KeeperProjection:
+    """Projects matches of members onto their keepers."""
 
     def __init__(self, keeper_of: Mapping[int, int], match_of: MatchOf) -> None:
         self.keeper_of = keeper_of
@@ -27,22 +31,17 @@ class Lifting:
         self._match_of = match_of
 
     def __call__(self, match: Match) -> Match | None:
-        """The match as the keepers have it, or None when it says nothing of them.
+        """The match between the keepers, or None if it says nothing about them.
 
-        Transforms are carried over from a member to its keeper. What a member contains beyond
-        its keeper (a collage holds more than one photo) is not the keeper's.
+        The transform becomes that of the keepers. What a member contains beyond its keeper (a
+        collage holds more than one photo) is not the keeper's.
         """
-        lifted = self._one_end(match)
-        if lifted is not None and lifted.b in self.keeper_of:
-            lifted = self._one_end(lifted.reversed())
-        if lifted is None or lifted.a < lifted.b:
-            return lifted
-        return lifted.reversed()
-
-    def shares_with_keeper(self, id: int, share: float) -> bool:
-        """Whether what another picture shows of ``id``, this share, is the keeper's too."""
-        keeper = self.keeper_of.get(id)
-        return keeper is None or in_common(self._match_of(keeper, id).share_b, share)
+        projected = self._one_end(match)
+        if projected is not None and projected.b in self.keeper_of:
+            projected = self._one_end(projected.reversed())
+        if projected is None or projected.a < projected.b:
+            return projected
+        return projected.reversed()
 
     def _one_end(self, match: Match) -> Match | None:
         keeper = self.keeper_of.get(match.a)
@@ -62,88 +61,91 @@ class Lifting:
             share_a=match.share_a * from_keeper.share_a,
         )
 
+    def between_groups(self, matches: Iterable[Match]) -> list[Match]:
+        """Matches of copies in two groups, as parts, where they hold for the keepers too.
 
-def across(matches: Iterable[Match], lift: Lifting) -> list[Match]:
-    """Matches of copies that hold between two groups, as parts.
+        Copies without a common keeper are in groups of their own, and only such a match says that
+        these belong together. What a member shows beside its keeper says nothing about that.
+        """
+        return [
+            replace(match, relation=Relation.CONTAINS)
+            for match in matches
+            if self._shares_with_keeper(match.a, match.share_a)
+            and self._shares_with_keeper(match.b, match.share_b)
+        ]
 
-    Copies that no keeper matches in common stand in groups of their own, and only such a match
-    says that these belong together. What a member shows beside its keeper says nothing of that.
-    """
-    return [
-        replace(match, relation=Relation.CONTAINS)
-        for match in matches
-        if lift.shares_with_keeper(match.a, match.share_a)
-        and lift.shares_with_keeper(match.b, match.share_b)
-    ]
+    def _shares_with_keeper(self, id: int, share: float) -> bool:
+        """Whether the keeper too has the part of ``id`` that another picture shows (a share)."""
+        keeper = self.keeper_of.get(id)
+        return keeper is None or in_common(self._match_of(keeper, id).share_b, share)
 
+    def contains(
+        self, matches: Iterable[Match], place: Mapping[int, int]
+    ) -> dict[tuple[int, int], Match]:
+        """Where pictures contain others, by the pair of keepers ``(low id, high id)``.
 
-def lift_contains(
-    matches: Iterable[Match], lift: Lifting, place: Mapping[int, int]
-) -> dict[tuple[int, int], Match]:
-    """Where pictures contain others, by the pair of keepers ``(low id, high id)``.
-
-    Where several members of a group match the same other picture, the best claim stays: a match
-    of the keepers themselves, else the best score, else the best pictures. Matches within a
-    group go. :class:`Similar` has the same rules.
-    """
-    best: dict[tuple[int, int], tuple[tuple[bool, float, int, int], Match]] = {}
-    for match in matches:
-        one = lift.keeper_of.get(match.a, match.a)
-        other = lift.keeper_of.get(match.b, match.b)
-        if one == other:
-            continue
-        low, high = sorted((place[match.a], place[match.b]))
-        claim = (one == match.a and other == match.b, match.score, -low, -high)
-        key = (min(one, other), max(one, other))
-        if key in best and claim <= best[key][0]:
-            continue
-        lifted = lift(match)
-        if lifted is not None:
-            best[key] = claim, lifted
-    return {key: match for key, (_, match) in best.items()}
+        Where several members of a group match the same other picture, the best claim stays: a match
+        of the keepers themselves, else the best score, else the best pictures. Matches within a
+        group are dropped. :class:`SimilarStars` has the same rules.
+        """
+        best: dict[tuple[int, int], tuple[tuple[bool, float, int, int], Match]] = {}
+        for match in matches:
+            one = self.keeper_of.get(match.a, match.a)
+            other = self.keeper_of.get(match.b, match.b)
+            if one == other:
+                continue
+            low, high = sorted((place[match.a], place[match.b]))
+            claim = (one == match.a and other == match.b, match.score, -low, -high)
+            key = (min(one, other), max(one, other))
+            if key in best and claim <= best[key][0]:
+                continue
+            projected = self(match)
+            if projected is not None:
+                best[key] = claim, projected
+        return {key: match for key, (_, match) in best.items()}
 
 
 Places = NDArray[np.int64]
 """Places of pictures in the order of the keep rules."""
 
 
-class Similar:
-    """All pairs that look alike, by verification (``verified``) or by their features."""
+class SimilarStars:
+    """The stars of all similar pairs, by verification (``verified``) or by their features."""
 
     def __init__(
         self,
         ranked: Ranked,
-        apart: Apart,
-        lift: Lifting,
+        excluded: ExcludedPairs,
+        projection: KeeperProjection,
         verified: Sequence[Match],
-        look_alikes: LookAlikes | None,
+        similar_pairs: SimilarPairs | None,
     ) -> None:
         self._ranked = ranked
-        self._lift = lift
+        self._projection = projection
         self._verified = verified
         self._size = len(ranked.ids)
         a = np.array([ranked.place[match.a] for match in verified], np.int64)
         b = np.array([ranked.place[match.b] for match in verified], np.int64)
         score = np.array([match.score for match in verified], np.float64)
-        # Which of ``verified`` a pair is; -1 for those of ``look_alikes``.
+        # Which of ``verified`` a pair is; -1 for those of ``similar_pairs``.
         number = np.arange(len(verified))
-        if look_alikes is not None:
-            meeting = may_meet(look_alikes.a, look_alikes.b, apart)
-            a = np.concatenate((a, ranked.places(look_alikes.a[meeting])))
-            b = np.concatenate((b, ranked.places(look_alikes.b[meeting])))
-            score = np.concatenate((score, look_alikes.score[meeting]))
+        if similar_pairs is not None:
+            meeting = may_meet(similar_pairs.a, similar_pairs.b, excluded)
+            a = np.concatenate((a, ranked.places(similar_pairs.a[meeting])))
+            b = np.concatenate((b, ranked.places(similar_pairs.b[meeting])))
+            score = np.concatenate((score, similar_pairs.score[meeting]))
             number = np.concatenate((number, np.full(np.count_nonzero(meeting), -1)))
         self._a, self._b, self._score, self._number = a, b, score, number
 
     def stars(self, contained: Collection[tuple[int, int]]) -> Iterator[tuple[int, list[Match]]]:
-        """Keepers and their matches, seen from them; keepers of duplicates stand for those.
+        """Keepers and their matches, seen from them; keepers represent their duplicates.
 
-        ``contained`` are pairs of ids of which one holds the other: that says more than that
-        they look alike, so they are left out.
+        ``contained`` are pairs of ids of which one contains the other: a stronger statement than
+        that they are similar, so they are left out.
         """
         place, size = self._ranked.place, self._size
         keeper = np.arange(size)
-        for member, kept in self._lift.keeper_of.items():
+        for member, kept in self._projection.keeper_of.items():
             keeper[place[member]] = place[kept]
         keys, pairs = self._best_pairs(keeper[self._a], keeper[self._b])
         if contained:
@@ -164,9 +166,9 @@ class Similar:
         return min(one, other) * self._size + max(one, other)
 
     def _best_pairs(self, one: Places, other: Places) -> tuple[Places, Places]:
-        """For each two keepers the pair that stands for them: their keys, ascending, and pairs.
+        """For each two keepers the pair that represents them: their keys, ascending, and pairs.
 
-        The rules are those of :func:`lift_contains`.
+        The rules are those of :meth:`KeeperProjection.contains`.
         """
         (pairs,) = np.nonzero(one != other)
         one, other = one[pairs], other[pairs]
@@ -198,6 +200,6 @@ class Similar:
                 match = self._verified[number]
             else:
                 match = Match(ids[a], ids[b], Relation.SIMILAR, score=score, same_photograph=False)
-            lifted = self._lift(match)
-            assert lifted is not None  # only what holds another picture can say nothing
-            yield lifted
+            projected = self._projection(match)
+            assert projected is not None  # only a picture that contains another can say nothing
+            yield projected

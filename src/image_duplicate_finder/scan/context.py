@@ -13,7 +13,7 @@ from blake3 import blake3
 from image_duplicate_finder.fingerprint.specs import COLOUR, FACTS, KEYPOINTS, PERCEPTUAL, PROOF
 from image_duplicate_finder.progress import CancelToken, Progress, Stage, Step, silent
 from image_duplicate_finder.settings import Mode, ScanSettings
-from image_duplicate_finder.store import FixtureRow, Store
+from image_duplicate_finder.store import ScanFile, Store
 from image_duplicate_finder.verify import LOOK_VERSION, VERSION
 
 # Settings that say how the work is done: no result depends on them.
@@ -61,7 +61,7 @@ def verifier_name(mode: Mode) -> str:
     return "-".join((mode.value, *map(str, versions)))
 
 
-def inputs_digest(context: ScanContext, roots: Sequence[str], files: Iterable[FixtureRow]) -> bytes:
+def inputs_digest(context: ScanContext, roots: Sequence[str], files: Iterable[ScanFile]) -> bytes:
     """A digest of everything that a scan's groups depend on: equal inputs, equal groups.
 
     ``files`` are those that the scan covers, by id. The roots are included since the record of a
@@ -82,9 +82,9 @@ def inputs_digest(context: ScanContext, roots: Sequence[str], files: Iterable[Fi
 
 def reuse_earlier(context: ScanContext, inputs: bytes) -> bool:
     """Let an earlier scan of the same inputs supersede this one; False if there is none."""
-    earlier = context.store.scans.with_basis(inputs)
+    earlier = context.store.scans.with_inputs(inputs)
     if earlier is None:
         return False
     context.report(Stage.GROUP)
-    context.store.scans.repeat(context.scan, earlier)
+    context.store.scans.reuse(context.scan, earlier)
     return True

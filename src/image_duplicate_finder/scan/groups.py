@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from image_duplicate_finder.companions import Shot, one_shot
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.grouping import group, similar_groups
-from image_duplicate_finder.grouping.links import LookAlikes
+from image_duplicate_finder.grouping.links import SimilarPairs
 from image_duplicate_finder.messages import KeepReason, Problem
 from image_duplicate_finder.model import Group, GroupKind, Match, Member, Relation
 from image_duplicate_finder.relations import RELATIONS, is_duplicate
@@ -324,7 +324,7 @@ class MeasuredClaims:
         self._context = context
         self._store = store = context.store
         self._dismissed = store.decisions.dismissed_ids()
-        self._near: LookAlikes | None = None
+        self._near: SimilarPairs | None = None
         self._unreadable: set[str] = set()
 
     def __call__(

@@ -19,7 +19,7 @@ from image_duplicate_finder.model import Failure, Fingerprint, Fingerprinted
 from image_duplicate_finder.progress import Stage
 from image_duplicate_finder.scan.context import ScanContext
 from image_duplicate_finder.settings import Mode, ScanSettings
-from image_duplicate_finder.store import FixtureRow, KnownFile
+from image_duplicate_finder.store import KnownFile, ScanFile
 
 if TYPE_CHECKING:  # an unchanged folder is scanned without NumPy
     from image_duplicate_finder.executors.engine import Executor
@@ -51,7 +51,7 @@ class Intake:
         self._limits = repr(settings.limits)
         self._guarded = (*settings.protected, *settings.compare_only)
         self._fixed = frozenset(file.path for file in discovery.files if not file.removable)
-        self._unchanged: list[FixtureRow] = []
+        self._unchanged: list[ScanFile] = []
         self._specs = Specs.of(settings)
         self.files = len(discovery.files)
         self.contents: set[int] = set()
@@ -96,8 +96,8 @@ class Intake:
             self._record()
         return tasks
 
-    def unchanged(self) -> list[FixtureRow]:
-        """The files whose content is known, in the order of :meth:`ScanStore.fixture`."""
+    def unchanged(self) -> list[ScanFile]:
+        """The files whose content is known, in the order of :meth:`ScanStore.covered`."""
         return sorted(self._unchanged)
 
     def cover_unchanged(self) -> None:

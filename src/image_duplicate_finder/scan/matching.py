@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from image_duplicate_finder.executors.engine import Executor, LocalExecutor
 from image_duplicate_finder.fingerprint import embedding, perceptual
 from image_duplicate_finder.fingerprint.specs import PERCEPTUAL, Specs, calibration, keypoint_kind
-from image_duplicate_finder.grouping.links import LookAlikes
+from image_duplicate_finder.grouping.links import SimilarPairs
 from image_duplicate_finder.model import Match
 from image_duplicate_finder.progress import CancelToken, Stage, silent
 from image_duplicate_finder.relations import REACH, Composites, is_duplicate
@@ -147,7 +147,7 @@ def _low_high(a: NDArray[np.int64], b: NDArray[np.int64]) -> Iterator[Pair]:
 
 def _most_alike(context: ScanContext, ids: Sequence[int]) -> Iterator[tuple[Pair, float]]:
     """Each content with the few most similar ones: crops of pictures too plain for words."""
-    similar = context.store.look_alikes.of(context.scan, _ALIKE)
+    similar = context.store.similar.of(context.scan, _ALIKE)
     one, other = np.concatenate([similar.a, similar.b]), np.concatenate([similar.b, similar.a])
     cosine = np.concatenate([similar.score, similar.score])
     order = np.lexsort((other, -cosine, one))
@@ -200,16 +200,16 @@ def find_similar(context: ScanContext, contents: frozenset[int]) -> None:
         calibration=calibration(Path(model) if model else None),
     )
     index = np.array(known, np.int64)
-    context.store.look_alikes.replace(context.scan, index[pairs.a], index[pairs.b], pairs.cosine)
+    context.store.similar.replace(context.scan, index[pairs.a], index[pairs.b], pairs.cosine)
 
 
-def similar_pairs(context: ScanContext) -> LookAlikes | None:
+def similar_pairs(context: ScanContext) -> SimilarPairs | None:
     """A scan's similar pairs at the thresholds of its settings; a quick scan has none."""
     settings = context.settings
     if settings.mode is Mode.QUICK:
         return None
     least = threshold_cosine(settings.esimilarity_threshold, settings.csimilarity_threshold)
-    return context.store.look_alikes.of(context.scan, least)
+    return context.store.similar.of(context.scan, least)
 
 
 class Families:

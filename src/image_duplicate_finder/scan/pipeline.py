@@ -115,7 +115,7 @@ def _read_and_compare(
         if inputs is None:
             read_files(context, intake, tasks, executor, Preview(context).offer)
             intake.refuse_nothing()
-            inputs = inputs_digest(context, roots, scans.fixture(context.scan))
+            inputs = inputs_digest(context, roots, scans.covered(context.scan))
             if reuse_earlier(context, inputs):
                 return
         contents = frozenset(intake.contents)
@@ -124,5 +124,5 @@ def _read_and_compare(
         judged = look_closer(context, matches, executor)
     context.report(Stage.GROUP)
     publish_groups(context, judged)
-    scans.finish(context.scan, ScanState.DONE, basis=inputs)
+    scans.finish(context.scan, ScanState.DONE, inputs=inputs)
     scans.supersede_earlier(context.scan)

@@ -12,10 +12,10 @@ from image_duplicate_finder.store.database import Database
 from image_duplicate_finder.store.decisions import DecisionStore, UndoStore
 from image_duplicate_finder.store.files import ContentStore, FileStore, KnownFile
 from image_duplicate_finder.store.groups import GroupStore
-from image_duplicate_finder.store.matches import LookAlikeStore, LookStore, MatchStore
-from image_duplicate_finder.store.scans import FixtureRow, ScanStore
+from image_duplicate_finder.store.matches import LookStore, MatchStore, SimilarStore
+from image_duplicate_finder.store.scans import ScanFile, ScanStore
 
-__all__ = ["FixtureRow", "KnownFile", "Store"]
+__all__ = ["KnownFile", "ScanFile", "Store"]
 
 
 class Store:
@@ -35,7 +35,7 @@ class Store:
         self.contents = ContentStore(self._database)
         self.matches = MatchStore(self._database)
         self.looks = LookStore(self._database)
-        self.look_alikes = LookAlikeStore(self._database)
+        self.similar = SimilarStore(self._database)
         self.scans = ScanStore(self._database)
         self.groups = GroupStore(self._database)
         self.decisions = DecisionStore(self._database)

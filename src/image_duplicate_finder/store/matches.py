@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # the web app starts without numpy
     import numpy as np
     from numpy.typing import NDArray
 
-    from image_duplicate_finder.grouping.links import Links, LookAlikes
+    from image_duplicate_finder.grouping.links import Links, SimilarPairs
 
 
 RELATION_OF = {relation.value: relation for relation in Relation}
@@ -359,7 +359,7 @@ _PAIRS_OF_A_PART = 1 << 17
 _DTYPE = [("a", "<i4"), ("b", "<i4"), ("cosine", "<f4")]
 
 
-class LookAlikeStore:
+class SimilarStore:
     """Reads and writes ``look_alikes``: a scan's pairs that look similar, packed.
 
     There are dozens for each picture. As rows they would take longer to store than to find, and
@@ -392,11 +392,11 @@ class LookAlikeStore:
                     "INSERT INTO look_alikes VALUES (?,?,?)", (scan, part, packed.tobytes())
                 )
 
-    def of(self, scan: int, min_cosine: float) -> LookAlikes:
+    def of(self, scan: int, min_cosine: float) -> SimilarPairs:
         """A scan's look-alikes of at least this cosine, ordered by pair."""
         import numpy as np
 
-        from image_duplicate_finder.grouping.links import LookAlikes
+        from image_duplicate_finder.grouping.links import SimilarPairs
 
         parts = [np.empty(0, _DTYPE)]
         for (packed,) in self._database.connection.execute(
@@ -405,6 +405,6 @@ class LookAlikeStore:
             pairs = np.frombuffer(packed, _DTYPE)
             parts.append(pairs[pairs["cosine"] >= min_cosine])
         found = np.concatenate(parts)
-        return LookAlikes(
+        return SimilarPairs(
             found["a"].astype(np.int64), found["b"].astype(np.int64), found["cosine"].astype(float)
         )

@@ -20,7 +20,7 @@ from image_duplicate_finder.store.files import INFO_COLUMNS, info_from_row
 
 _COLUMNS = "id, roots, settings, state, started, finished, files, decoded, failures, message"
 
-FixtureRow = tuple[int, bytes, int, int, int, int]
+ScanFile = tuple[int, bytes, int, int, int, int]
 """A file that a scan covers: id, path, content, mtime_ns, removable, protected (0 or 1)."""
 
 
@@ -60,19 +60,19 @@ class ScanStore:
         )
 
     def finish(
-        self, scan: int, state: ScanState, *, message: str = "", basis: bytes | None = None
+        self, scan: int, state: ScanState, *, message: str = "", inputs: bytes | None = None
     ) -> None:
-        """Record how a scan ended. ``basis`` identifies the input that its groups stand on."""
+        """Record how a scan ended. ``inputs`` is the digest of what its groups depend on."""
         self._database.connection.execute(
             "UPDATE scan SET state = ?, finished = ?, message = ?, basis = ? WHERE id = ?",
-            (state.value, time.time(), message, basis, scan),
+            (state.value, time.time(), message, inputs, scan),
         )
 
-    def repeat(self, scan: int, earlier: int) -> None:
-        """Record that a scan ended and found all as ``earlier`` did, which now stands for both.
+    def reuse(self, scan: int, earlier: int) -> None:
+        """Record that a scan ended with the same inputs as ``earlier``, which supersedes it.
 
-        The earlier one keeps its files and groups, with what a person changed in them, and
-        takes over when and how it was looked again. What the new one has of these is dropped.
+        The earlier one keeps its files and groups with all user edits, and takes over the time and
+        figures of the new one, whose own files and groups are dropped.
         """
         with self._database.atomic() as connection:
             connection.execute("DELETE FROM scan_failure WHERE scan = ?", (earlier,))
@@ -113,11 +113,11 @@ class ScanStore:
                 (scan, other),
             )
 
-    def with_basis(self, basis: bytes) -> int | None:
-        """The latest finished scan whose groups stand on the same input, if there is one."""
+    def with_inputs(self, inputs: bytes) -> int | None:
+        """The latest finished scan whose inputs have this digest, if there is one."""
         row = self._database.connection.execute(
             "SELECT id FROM scan WHERE basis = ? AND state = ? ORDER BY id DESC LIMIT 1",
-            (basis, ScanState.DONE.value),
+            (inputs, ScanState.DONE.value),
         ).fetchone()
         return None if row is None else int(row[0])
 
@@ -148,7 +148,7 @@ class ScanStore:
         return [_record(row) for row in rows]
 
     def set_settings(self, scan: int, settings: ScanSettings) -> None:
-        """Replace the settings of a scan; its groups no longer stand on its basis."""
+        """Replace the settings of a scan; the digest of its inputs is gone."""
         self._database.connection.execute(
             "UPDATE scan SET settings = ?, basis = NULL WHERE id = ?",
             (json.dumps(settings.to_dict()), scan),
@@ -167,7 +167,7 @@ class ScanStore:
             )
 
     def drop_files(self, scan: int, files: Iterable[int]) -> None:
-        """Forget that a scan covers these files; its groups no longer stand on its basis."""
+        """Forget that a scan covers these files; the digest of its inputs is gone."""
         with self._database.atomic() as connection:
             connection.executemany(
                 "DELETE FROM scan_file WHERE scan = ? AND file = ?",
@@ -211,7 +211,7 @@ class ScanStore:
         )
         return [os.fsdecode(path) for (path,) in rows]
 
-    def fixture(self, scan: int) -> Iterable[FixtureRow]:
+    def covered(self, scan: int) -> Iterable[ScanFile]:
         """What identifies the files of a scan and their roles, by file id."""
         return self._database.connection.execute(
             "SELECT file.id, path, content, mtime_ns, removable, protected FROM scan_file"
