@@ -6,7 +6,29 @@ not exceptions; what stands here stops a whole command.
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from image_duplicate_finder.messages import Message, plain
+
+
+class FailureStage(StrEnum):
+    """Where work on one file stopped.
+
+    ``HEADER``, ``LIMITS`` and ``DECODE`` are properties of the file; the others are passing faults,
+    except ``INSTALLATION``: a package that could read the file is missing.
+    """
+
+    DISCOVER = "discover"
+    READ = "read"
+    HEADER = "header"
+    LIMITS = "limits"
+    DECODE = "decode"
+    MODEL = "model"
+    CRASH = "crash"
+    MEMORY = "memory"
+    TIMEOUT = "timeout"
+    CHANGED = "changed"
+    INSTALLATION = "installation"
 
 
 class IdfError(Exception):
@@ -37,12 +59,10 @@ class NothingReadable(IdfError):
 class DecodeError(IdfError):
     """One file's bytes are no picture that can be decoded within the limits.
 
-    ``stage`` is ``"header"``, ``"decode"`` or ``"limits"``: where reading stopped; or one of those
-    that say nothing of the file: ``"read"``, ``"changed"``, ``"memory"``, ``"model"``,
-    ``"installation"`` (a package that could read it is missing).
+    ``stage`` says where reading stopped.
     """
 
-    def __init__(self, message: Message, *, stage: str = "decode") -> None:
+    def __init__(self, message: Message, *, stage: FailureStage = FailureStage.DECODE) -> None:
         super().__init__(message)
         self.stage = stage
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from image_duplicate_finder.errors import FailureStage
 from image_duplicate_finder.messages import Code, Message, english
 
 Transform = tuple[tuple[float, float, float], ...]
@@ -203,14 +204,10 @@ class FoundFile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A file that could not be used: where it stopped and why.
-
-    ``stage`` is one of ``discover``, ``read``, ``header``, ``limits``, ``decode``,
-    ``model``, ``crash``, ``memory``, ``timeout``, ``changed``, ``installation``.
-    """
+    """A file that could not be used: where it stopped and why."""
 
     path: str
-    stage: str
+    stage: FailureStage
     reason: Message
 
     @property
@@ -224,7 +221,12 @@ class Failure:
         return self.stage in _PASSING
 
 
-_PASSING = frozenset({"discover", "read", "changed", "model", "crash", "memory", "timeout"})
+_PASSING = frozenset(FailureStage) - {
+    FailureStage.HEADER,
+    FailureStage.LIMITS,
+    FailureStage.DECODE,
+    FailureStage.INSTALLATION,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from image_duplicate_finder.discover import Discovery, clean_roots, discover, is_inside
-from image_duplicate_finder.discover.walk import listing
+from image_duplicate_finder.discover import (
+    Discovery,
+    clean_roots,
+    discover,
+    discover_listed,
+    is_inside,
+)
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.model import Failure, GroupKind, Relation
@@ -131,7 +136,7 @@ def find_leaks_listed(
             f"{path} names {len(paths)} splits in its column split; leakage needs at least two."
         )
     record = library.scan([path], settings or _DEFAULT, progress=progress, cancel=cancel)
-    found = {name: listing(part) for name, part in paths.items()}
+    found = {name: discover_listed(part) for name, part in paths.items()}
     roots = dict.fromkeys(paths, (path,))
     return _report(library, record.id, roots, found, look_alikes=look_alikes)
 

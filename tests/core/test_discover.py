@@ -62,7 +62,6 @@ def test_hard_links_are_one_file(tmp_path: Path) -> None:
     os.link(first, tmp_path / "b.jpg")
     found = discover(clean_roots([tmp_path]))
     assert [file.path for file in found.files] == [str(first)]
-    assert found.aliases == ((str(tmp_path / "b.jpg"), str(first)),)
 
 
 def test_what_is_no_regular_file_is_not_listed(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 
-from image_duplicate_finder.errors import IdfError
+from image_duplicate_finder.errors import FailureStage, IdfError
 from image_duplicate_finder.executors.messages import Answer, Recognised
 from image_duplicate_finder.executors.on_ray.fingerprints import PartFolder
 from image_duplicate_finder.messages import FailureReason, plain
@@ -26,8 +26,8 @@ INFO = ImageInfo("JPEG", 3, 4, metadata=Metadata(camera="Ä", keywords=("k", "ü
 ANSWERS: list[Answer] = [
     (Fingerprinted("/a b.jpg", STAT, b"c" * 32, INFO, (Fingerprint("proof", 1, b"\0\xff"),)), STAT),
     (Recognised("/b.jpg", STAT, b"d" * 32), STAT),
-    (Failure("/not utf-8 \udcff.jpg", "header", plain("It is no picture.")), STAT),
-    (Failure("/gone.jpg", "read", FailureReason.VANISHED()), None),
+    (Failure("/not utf-8 \udcff.jpg", FailureStage.HEADER, plain("It is no picture.")), STAT),
+    (Failure("/gone.jpg", FailureStage.READ, FailureReason.VANISHED()), None),
 ]
 
 

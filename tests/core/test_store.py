@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from image_duplicate_finder.errors import LibraryDamaged
+from image_duplicate_finder.errors import FailureStage, LibraryDamaged
 from image_duplicate_finder.messages import Description, FailureReason, KeepReason
 from image_duplicate_finder.model import (
     Failure,
@@ -68,7 +68,7 @@ def test_below_takes_a_folder_and_not_its_namesakes(store: Store) -> None:
 
 
 def test_a_failure_is_remembered_until_the_file_is_usable(store: Store) -> None:
-    failure = Failure("/p/a.jpg", "decode", FailureReason.CRASH(status=-9))
+    failure = Failure("/p/a.jpg", FailureStage.DECODE, FailureReason.CRASH(status=-9))
     store.files.put_failures([(failure, stat())], "limits")
     assert known_below(store, "/p")[b"/p/a.jpg"].failure == failure
     add_file(store, "/p/a.jpg", b"x" * 32)

@@ -10,7 +10,7 @@ import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
-from image_duplicate_finder.errors import DecodeError
+from image_duplicate_finder.errors import DecodeError, FailureStage
 from image_duplicate_finder.messages import DecoderReason, FailureReason, Message, plain
 from image_duplicate_finder.model import ImageInfo
 from image_duplicate_finder.settings import DecodeLimits
@@ -53,19 +53,19 @@ def check_bytes(data: bytes, limits: DecodeLimits) -> None:
     """Refuse a file that is larger than the limit."""
     if len(data) > limits.bytes:
         message = FailureReason.TOO_MANY_BYTES(count=len(data), limit=limits.bytes)
-        raise DecodeError(message, stage="limits")
+        raise DecodeError(message, stage=FailureStage.LIMITS)
 
 
 def check_size(width: int, height: int, limits: DecodeLimits) -> None:
     """Refuse a picture without pixels or with more than the limit, before decoding it."""
     if width < 1 or height < 1:
         message = FailureReason.NO_PIXELS(width=width, height=height)
-        raise DecodeError(message, stage="header")
+        raise DecodeError(message, stage=FailureStage.HEADER)
     if width * height > limits.pixels:
         message = FailureReason.TOO_MANY_PIXELS(
             width=width, height=height, pixels=width * height, limit=limits.pixels
         )
-        raise DecodeError(message, stage="limits")
+        raise DecodeError(message, stage=FailureStage.LIMITS)
 
 
 def check_memory(width: int, height: int, bytes_per_pixel: int, limits: DecodeLimits) -> None:
@@ -75,7 +75,7 @@ def check_memory(width: int, height: int, bytes_per_pixel: int, limits: DecodeLi
         message = FailureReason.NEEDS_MEMORY(
             width=width, height=height, needed=needed >> 20, limit=limits.memory >> 20
         )
-        raise DecodeError(message, stage="limits")
+        raise DecodeError(message, stage=FailureStage.LIMITS)
 
 
 def reduction(width: int, height: int, side: int) -> int:

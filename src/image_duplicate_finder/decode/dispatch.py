@@ -40,7 +40,7 @@ from image_duplicate_finder.decode.pillow_gaps import (
 )
 from image_duplicate_finder.decode.raw import decode_raw, read_raw
 from image_duplicate_finder.decode.sniff import sniff, what_else
-from image_duplicate_finder.errors import DecodeError
+from image_duplicate_finder.errors import DecodeError, FailureStage
 from image_duplicate_finder.formats import RAW_FORMATS
 from image_duplicate_finder.messages import FailureReason
 from image_duplicate_finder.model import ImageInfo
@@ -54,7 +54,7 @@ def decode_small(data: bytes, *, side: int, colour: bool, limits: DecodeLimits) 
     where it is smaller. ``pixels`` is (H, W, 3) RGB if ``colour``, else (H, W) grey; alpha is
     flattened on white. Raises DecodeError.
     """
-    with _one_kind_of_error("decode"):
+    with _one_kind_of_error(FailureStage.DECODE):
         return _decode(data, limits, side=side, colour=colour)
 
 
@@ -63,13 +63,13 @@ def decode_full(data: bytes, *, limits: DecodeLimits) -> Picture:
 
     Camera RAW gives its large preview or a half-size development. Raises DecodeError.
     """
-    with _one_kind_of_error("decode"):
+    with _one_kind_of_error(FailureStage.DECODE):
         return _decode(data, limits, side=None, colour=True)
 
 
 def read_info(data: bytes, *, limits: DecodeLimits) -> ImageInfo:
     """Header and metadata only. Raises DecodeError."""
-    with _one_kind_of_error("header"):
+    with _one_kind_of_error(FailureStage.HEADER):
         name = _recognised(data, limits)
         if name == "JPEG":
             return read_jpeg(data, limits)[1]
@@ -108,7 +108,7 @@ def decode_stored(data: bytes, *, limits: DecodeLimits) -> StoredPicture | None:
     None where there is no exact form to compare: several frames, camera RAW, CMYK, more than 8
     bits in other formats than PNG. Raises DecodeError.
     """
-    with _one_kind_of_error("decode"):
+    with _one_kind_of_error(FailureStage.DECODE):
         name = _recognised(data, limits)
         if name == "JPEG":
             header, info = read_jpeg(data, limits)
@@ -152,7 +152,7 @@ def _decode(data: bytes, limits: DecodeLimits, *, side: int | None, colour: bool
 def _recognised(data: bytes, limits: DecodeLimits) -> str | None:
     check_bytes(data, limits)
     if not data:
-        raise DecodeError(what_else(data), stage="header")
+        raise DecodeError(what_else(data), stage=FailureStage.HEADER)
     return sniff(data)
 
 
@@ -167,7 +167,7 @@ def _reduced(picture: Picture, side: int | None, *, colour: bool) -> Picture:
 
 
 @contextmanager
-def _one_kind_of_error(stage: str) -> Iterator[None]:
+def _one_kind_of_error(stage: FailureStage) -> Iterator[None]:
     """Turn whatever a decoder raises into a DecodeError in plain words.
 
     Decoders raise nearly every built-in exception for damaged bytes, and Rust ones a
@@ -181,9 +181,9 @@ def _one_kind_of_error(stage: str) -> Iterator[None]:
     except BaseException as error:
         if lacks_memory(error):
             message = FailureReason.MEMORY()
-            raise DecodeError(message, stage="memory") from error
+            raise DecodeError(message, stage=FailureStage.MEMORY) from error
         if is_of_the_system(error):
             message = FailureReason.SYSTEM_DECODING(reason=plain_reason(error))
-            raise DecodeError(message, stage="read") from error
+            raise DecodeError(message, stage=FailureStage.READ) from error
         message = FailureReason.UNDECODABLE(reason=plain_reason(error))
         raise DecodeError(message, stage=stage) from error

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from image_duplicate_finder.errors import DecodeError
+from image_duplicate_finder.errors import DecodeError, FailureStage
 from image_duplicate_finder.messages import FailureReason
 
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -87,7 +87,7 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
     while True:
         at = data.find(b"\xff", at)
         if at < 0 or at + 4 > end:
-            raise DecodeError(FailureReason.JPEG_WITHOUT_PICTURE(), stage="header")
+            raise DecodeError(FailureReason.JPEG_WITHOUT_PICTURE(), stage=FailureStage.HEADER)
         marker = data[at + 1]
         if marker in (0x00, 0xFF) or marker in _STANDALONE:
             at += 1 if marker == 0xFF else 2
@@ -123,7 +123,7 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
         if marker < 0xE0 or marker == _ADOBE:
             coded.append((body_at - 4, at))
     if frame is None or len(frame) < 9:
-        raise DecodeError(FailureReason.JPEG_WITHOUT_SIZE(), stage="header")
+        raise DecodeError(FailureReason.JPEG_WITHOUT_SIZE(), stage=FailureStage.HEADER)
     precision, height, width, components = struct.unpack_from(">BHHB", frame)
     return JpegHeader(
         width=width,
@@ -375,7 +375,7 @@ class _Bits:
         """The next ``count`` bits as a number."""
         self._left -= count
         if self._left < 0:
-            raise DecodeError(FailureReason.JXL_HEADER(), stage="header")
+            raise DecodeError(FailureReason.JXL_HEADER(), stage=FailureStage.HEADER)
         value = self._number & ((1 << count) - 1)
         self._number >>= count
         return value
@@ -410,7 +410,7 @@ def _codestream(data: bytes) -> tuple[int, bool]:
         at += size
     if found:
         return found, repacked
-    raise DecodeError(FailureReason.JXL_WITHOUT_PICTURE(), stage="header")
+    raise DecodeError(FailureReason.JXL_WITHOUT_PICTURE(), stage=FailureStage.HEADER)
 
 
 def _size(bits: _Bits) -> tuple[int, int]:

@@ -32,7 +32,7 @@ from image_duplicate_finder.decode.headers import (
     start_offset,
 )
 from image_duplicate_finder.decode.metadata import NO_EXIF, ExifFields, merge_metadata, read_exif
-from image_duplicate_finder.errors import DecodeError
+from image_duplicate_finder.errors import DecodeError, FailureStage
 from image_duplicate_finder.messages import FailureReason
 from image_duplicate_finder.model import ImageInfo, Part, PartKind
 from image_duplicate_finder.settings import DecodeLimits
@@ -125,7 +125,7 @@ def _check_plausible(header: JpegHeader, size: int) -> None:
     if header.width * header.height // 64 * bits_per_block // 8 > size - header.scan:
         raise DecodeError(
             FailureReason.JPEG_TOO_SHORT(width=header.width, height=header.height),
-            stage="header",
+            stage=FailureStage.HEADER,
         )
 
 

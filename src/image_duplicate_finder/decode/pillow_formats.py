@@ -50,7 +50,7 @@ from image_duplicate_finder.decode.headers import read_jxl_header
 from image_duplicate_finder.decode.metadata import NO_EXIF, merge_metadata, read_exif
 from image_duplicate_finder.decode.pillow_gaps import decode_dds_masks, decode_qoi
 from image_duplicate_finder.decode.sniff import what_else
-from image_duplicate_finder.errors import DecodeError
+from image_duplicate_finder.errors import DecodeError, FailureStage
 from image_duplicate_finder.messages import DecoderReason, FailureReason
 from image_duplicate_finder.model import ImageInfo
 from image_duplicate_finder.settings import DecodeLimits
@@ -359,7 +359,7 @@ def own_limits(limits: DecodeLimits) -> Iterator[None]:
             yield
         except Image.DecompressionBombError as error:
             message = FailureReason.MORE_PIXELS(limit=limits.pixels)
-            raise DecodeError(message, stage="limits") from error
+            raise DecodeError(message, stage=FailureStage.LIMITS) from error
         finally:
             Image.MAX_IMAGE_PIXELS = before
 
@@ -395,10 +395,12 @@ def open_image(data: bytes, name: str | None) -> Image:
             if image is not None:
                 return image
     if name is None:
-        raise DecodeError(what_else(data), stage="header")
+        raise DecodeError(what_else(data), stage=FailureStage.HEADER)
     if reason.code is DecoderReason.DAMAGED:
-        raise DecodeError(FailureReason.HEADER(format=name), stage="header")
-    raise DecodeError(FailureReason.HEADER_BECAUSE(format=name, reason=reason), stage="header")
+        raise DecodeError(FailureReason.HEADER(format=name), stage=FailureStage.HEADER)
+    raise DecodeError(
+        FailureReason.HEADER_BECAUSE(format=name, reason=reason), stage=FailureStage.HEADER
+    )
 
 
 def _open_with(name: str, data: bytes) -> Image | None:
@@ -444,7 +446,7 @@ def needed(module: str, what: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         message = FailureReason.NOT_INSTALLED(what=what)
-        raise DecodeError(message, stage="installation") from error
+        raise DecodeError(message, stage=FailureStage.INSTALLATION) from error
 
 
 def _is_here(module: str) -> bool:

@@ -34,7 +34,7 @@ from image_duplicate_finder.decode.headers import (
     start_offset,
 )
 from image_duplicate_finder.decode.metadata import NO_EXIF, merge_metadata, read_exif
-from image_duplicate_finder.errors import DecodeError
+from image_duplicate_finder.errors import DecodeError, FailureStage
 from image_duplicate_finder.messages import DecoderReason, FailureReason
 from image_duplicate_finder.model import ImageInfo, Metadata
 from image_duplicate_finder.settings import DecodeLimits
@@ -147,7 +147,7 @@ def decode_stored_netpbm(data: bytes, name: str, limits: DecodeLimits) -> Stored
 def _read_header(data: bytes, name: str, limits: DecodeLimits) -> _Header:
     header = _read_pam(data) if name == "PAM" else _read_pfm(data)
     if header is None:
-        raise DecodeError(FailureReason.HEADER(format=name), stage="header")
+        raise DecodeError(FailureReason.HEADER(format=name), stage=FailureStage.HEADER)
     check_size(header.info.width, header.info.height, limits)
     return header
 

@@ -15,7 +15,7 @@ from image_duplicate_finder.decode.headers import read_jpeg_header
 from image_duplicate_finder.decode.jpeg import decode_jpeg, read_jpeg
 from image_duplicate_finder.decode.metadata import NO_EXIF, ExifFields, merge_metadata, read_exif
 from image_duplicate_finder.decode.pillow_formats import needed
-from image_duplicate_finder.errors import DecodeError
+from image_duplicate_finder.errors import DecodeError, FailureStage
 from image_duplicate_finder.messages import FailureReason
 from image_duplicate_finder.model import ImageInfo
 from image_duplicate_finder.settings import DecodeLimits
@@ -59,7 +59,7 @@ def _opened(data: bytes) -> RawPy:
         if lacks_memory(error):
             raise
         message = FailureReason.RAW(reason=_words(error))
-        raise DecodeError(message, stage="header") from error
+        raise DecodeError(message, stage=FailureStage.HEADER) from error
 
 
 def _info(raw: RawPy, data: bytes, name: str, limits: DecodeLimits) -> ImageInfo:

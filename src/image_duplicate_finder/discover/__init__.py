@@ -1,9 +1,9 @@
-"""Roots to files: walks folders without opening a file, and reports what it passes over.
+"""Roots to files: walks folders without opening a file, and reports what it cannot read.
 
 Symbolic links are never followed, so loops end. Only regular files are listed: a FIFO, socket
-or device is never opened. Hard links and bind-mounted doubles of a file (equal device and
-inode) are one file: the first path in sorted order stands for all. Archives, manifests and
-storage are looked into where they are named as roots.
+or device is never opened. Hard links and bind mounts of a file (equal device and inode) are one
+file, listed by the first path in sorted order. Archives, manifests and storage are searched where
+they are named as roots.
 """
 
 from image_duplicate_finder.discover.walk import (
@@ -11,6 +11,7 @@ from image_duplicate_finder.discover.walk import (
     Discovery,
     clean_roots,
     discover,
+    discover_listed,
     is_inside,
     may_be_image,
     one_picture,
@@ -21,6 +22,7 @@ __all__ = [
     "Discovery",
     "clean_roots",
     "discover",
+    "discover_listed",
     "is_inside",
     "may_be_image",
     "one_picture",

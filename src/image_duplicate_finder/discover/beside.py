@@ -1,4 +1,4 @@
-"""What belongs to pictures and lies beside them, read: films, captions, labels, sidecars."""
+"""Files that belong to pictures and are stored beside them: videos, captions, labels, sidecars."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _CHUNK = 1 << 20
 class Beside(NamedTuple):
     """A file that belongs to a picture; equal digests are equal contents.
 
-    The digest of a caption leaves out blanks around it. One that cannot be read has a digest that
-    equals no other. ``metadata`` is what an XMP sidecar says.
+    The digest of a caption ignores surrounding white space. A file that cannot be read has a digest
+    that equals no other. ``metadata`` is that of an XMP sidecar.
     """
 
     path: str
@@ -36,7 +36,7 @@ class Beside(NamedTuple):
 
 
 def beside(paths: Iterable[str]) -> dict[str, tuple[Beside, ...]]:
-    """The companions of pictures in folders, by path; only those that have some.
+    """The companions of pictures in folders, by path; pictures without companions are left out.
 
     RAW partners are not among them: they are pictures of their own.
     """
@@ -78,11 +78,11 @@ def _read(path: str) -> Beside | None:
         return Beside(path, kind, f"unread:{path}")
     if kind is CompanionKind.CAPTION:
         data = data.strip()
-    said = _said(data) if split(path)[1] == "xmp" else None
-    return Beside(path, kind, blake3(data).digest(8).hex(), said)
+    metadata = _metadata(data) if split(path)[1] == "xmp" else None
+    return Beside(path, kind, blake3(data).digest(8).hex(), metadata)
 
 
-def _said(packet: bytes) -> Metadata:
+def _metadata(packet: bytes) -> Metadata:
     from image_duplicate_finder.decode.metadata import merge_metadata  # it loads decoders
 
     return merge_metadata(xmp=packet)

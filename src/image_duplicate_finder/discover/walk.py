@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from image_duplicate_finder.errors import DecodeError, UsageError
+from image_duplicate_finder.errors import DecodeError, FailureStage, UsageError
 from image_duplicate_finder.messages import FailureReason, Message, Problem
 from image_duplicate_finder.model import Failure, FileStat, FoundFile
 from image_duplicate_finder.own_files import (
@@ -47,8 +47,8 @@ _LOCAL_URL = "file://"
 def clean_roots(roots: Iterable[str | os.PathLike[str]]) -> tuple[str, ...]:
     """Absolute, real paths or URLs without repeats; a root inside another one is dropped.
 
-    A path with wildcards that is no file itself becomes all that it fits, ``**`` for any folders
-    between. Raises UsageError for what does not exist, or when nothing is given.
+    A path with wildcards that is no file itself is replaced by all matching paths; ``**`` matches
+    any folders. Raises UsageError for what does not exist, or when nothing is given.
     """
     real = {path for root in roots for path in _real(os.fspath(root))}
     if not real:
@@ -61,9 +61,9 @@ def clean_roots(roots: Iterable[str | os.PathLike[str]]) -> tuple[str, ...]:
 
 
 def one_picture(path: str | os.PathLike[str]) -> str:
-    """The real path or URL of what is named as a single picture.
+    """The real path or URL of a single picture.
 
-    Raises UsageError for what is not there, and for what is no single file that may be one.
+    Raises UsageError for what does not exist or is no single file.
     """
     found = clean_roots([path])
     named = os.fspath(path)
@@ -113,7 +113,7 @@ def _is_member(path: str) -> bool:
 
 
 def _holders(path: str) -> Iterator[str]:
-    """Other roots in which a walk would come upon ``path``; folders' archives are not opened."""
+    """Other roots in which a walk would find ``path``; archives in folders are not opened."""
     member = split_member(path)
     if member is not None:
         return iter(member[:1])
@@ -121,7 +121,7 @@ def _holders(path: str) -> Iterator[str]:
 
 
 def _above(path: str) -> Iterator[str]:
-    """The folders that a root lies in, innermost first."""
+    """The folders that contain a root, innermost first."""
     separator = "/" if is_url(path) else os.sep
     while (cut := path.rstrip(separator).rfind(separator)) >= 0:
         # The root folder keeps its separator: "/", "C:\\".
@@ -132,14 +132,14 @@ def _above(path: str) -> Iterator[str]:
 
 
 def is_inside(path: str, folder: str) -> bool:
-    """Whether ``path`` is ``folder`` or lies below it or in it; both absolute and normalised.
+    """Whether ``path`` is ``folder`` or below it; both absolute and normalised.
 
-    ``folder`` may be an archive, whose members lie in it.
+    ``folder`` may be an archive, which contains its members.
     """
     return path == folder or path.startswith((within(folder), folder + MEMBER_MARK))
 
 
-# What these names say is believed; every other file is looked into by content.
+# Files with these extensions are skipped; all others are judged by their content.
 OTHER_EXTENSIONS = frozenset(
     """
     .txt .md .html .htm .css .js .json .jsonl .xml .xmp .aae .csv .tsv .pdf .doc .docx .xls
@@ -152,7 +152,7 @@ OTHER_EXTENSIONS = frozenset(
     """.split()
 )
 
-# Fields of WebDataset shards that are no pictures and have no other use as an extension.
+# Fields of WebDataset shards that are no pictures; no other files have these extensions.
 _SHARD_FIELDS = frozenset(".cls .cls2 .id .inx .index .idx .ten .tb .pth .mp .msg .box".split())
 
 SYSTEM_FOLDERS = frozenset(
@@ -161,20 +161,20 @@ SYSTEM_FOLDERS = frozenset(
 
 
 def may_be_image(name: str) -> bool:
-    """Whether a file of this name is looked into: not if its extension says something else."""
+    """Whether a file of this name is opened: not if its extension says something else."""
     return _extension(name) not in OTHER_EXTENSIONS
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which of the files that a walk meets are wanted; see :func:`discover`."""
+    """Which files a walk lists; see :func:`discover`."""
 
     recursive: bool = True
     hidden: bool = False
     patterns: pathspec.GitIgnoreSpec | None = None
 
     def passes_over(self, name: str, relative: str) -> bool:
-        """Whether a folder's entry is passed over; a folder's ``relative`` path ends with /."""
+        """Whether an entry is skipped; a folder's ``relative`` path ends with /."""
         if name.startswith(".") and not self.hidden:
             return True
         if name in SYSTEM_FOLDERS or name.startswith(NAME_PREFIX):
@@ -182,7 +182,7 @@ class Choice:
         return self.patterns is not None and self.patterns.match_file(relative)
 
     def takes(self, relative: str) -> bool:
-        """Whether a file of an archive or storage is wanted, by its whole name with slashes."""
+        """Whether a file of an archive or storage is listed, by its whole name with slashes."""
         parts = relative.split("/")
         if len(parts) > 1 and not self.recursive:
             return False
@@ -192,22 +192,17 @@ class Choice:
 
 
 def _extension(name: str) -> str:
-    # As os.path.splitext, which takes six times as long: it looks for folders too.
+    # os.path.splitext takes six times as long, since it looks for folders too.
     dot = name.rfind(".")
     return name[dot:].lower() if dot > 0 else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """What a walk found: ``files`` sorted by path; ``failures`` of folders and files.
-
-    ``aliases`` are further paths of files already listed (hard links, bind mounts), as
-    (path, listed path).
-    """
+    """What a walk found: ``files`` sorted by path; ``failures`` of folders and files."""
 
     files: tuple[FoundFile, ...]
     failures: tuple[Failure, ...]
-    aliases: tuple[tuple[str, str], ...]
 
 
 def discover(
@@ -220,9 +215,9 @@ def discover(
 ) -> Discovery:
     """Find the picture files below ``roots`` (from :func:`clean_roots`).
 
-    ``exclude`` holds patterns in the way of .gitignore, matched against paths relative to
-    their root. ``on_folder(folder, files so far)`` is called for each folder and returns
-    False to stop. Backups of this program and system folders are always passed over.
+    ``exclude`` holds .gitignore patterns, matched against paths relative to their root.
+    ``on_folder(folder, files so far)`` is called for each folder and returns False to stop.
+    Backups of this program and system folders are always skipped.
     """
     choice = Choice(recursive, hidden, _patterns(exclude) if exclude else None)
     found: list[FoundFile] = []
@@ -235,62 +230,54 @@ def discover(
                 failures.append(item)
             elif on_folder is not None and not on_folder(item, len(found)):
                 break
-    # A file that was found in a folder and in a list may be removed from the folder.
+    # A file that was found in a folder and in a list can be removed.
     found.sort(key=lambda file: not file.removable)
     found.sort(key=attrgetter("path"))
-    files, aliases = _without_doubles(found)
-    return Discovery(tuple(files), tuple(failures), tuple(aliases))
+    return Discovery(tuple(_without_doubles(found)), tuple(failures))
 
 
 def _patterns(lines: Sequence[str]) -> pathspec.GitIgnoreSpec:
-    import pathspec  # where it is needed: most scans would wait for it in vain
+    import pathspec  # most scans do without it
 
     return pathspec.GitIgnoreSpec.from_lines(lines)
 
 
-def _without_doubles(found: list[FoundFile]) -> tuple[list[FoundFile], list[tuple[str, str]]]:
-    """Each file once, by the first of its paths, and its others as (path, first path)."""
+def _without_doubles(found: list[FoundFile]) -> list[FoundFile]:
+    """Each file once, by the first of its paths."""
     if len({file.stat.inode for file in found}) == len(found):
-        return found, []  # as nearly always: not even two devices share a number
-    files: list[FoundFile] = []
-    aliases: list[tuple[str, str]] = []
-    listed: dict[tuple[int, int], str] = {}
+        return found  # as nearly always: not even two devices share a number
+    first: dict[tuple[int, int], FoundFile] = {}
     for file in found:
-        first = listed.get(file.stat.identity)
-        if first is None:
-            listed[file.stat.identity] = file.path
-            files.append(file)
-        elif first != file.path:
-            aliases.append((file.path, first))
-    return files, aliases
+        first.setdefault(file.stat.identity, file)
+    return list(first.values())
 
 
 def _found_at(root: str, choice: Choice) -> Found:
     if is_url(root) and (is_wild(root) or not is_archive(root)):
-        return in_storage(root, choice)
+        return _in_storage(root, choice)
     if split_member(root) is not None and not os.path.lexists(root):
-        return listed([root])
+        return _listed([root])
     if is_archive(root) and not os.path.isdir(root):
-        return in_archive(root, choice)
+        return _in_archive(root, choice)
     if is_manifest(root) and not os.path.isdir(root):
-        return in_manifest(root)
-    return walk(root, choice)
+        return _in_manifest(root)
+    return _walk(root, choice)
 
 
 Found = Iterator[FoundFile | Failure | str]
-"""Files and failures, and each folder's path as it is entered."""
+"""Files and failures, and the path of each folder when the walk enters it."""
 
 
-def walk(root: str, choice: Choice) -> Found:
-    """What lies below ``root``, a folder or a single file."""
+def _walk(root: str, choice: Choice) -> Found:
+    """The files below ``root``, a folder or a single file."""
     if is_below_own_folder(os.path.dirname(root)):
-        yield Failure(root, "discover", FailureReason.OWN())
+        yield Failure(root, FailureStage.DISCOVER, FailureReason.OWN())
         return
     if not os.path.isdir(root):
         try:
             status = os.stat(root, follow_symlinks=False)
         except OSError as error:
-            yield Failure(root, "discover", reason(error))
+            yield Failure(root, FailureStage.DISCOVER, _reason(error))
             return
         if stat_bits.S_ISREG(status.st_mode):
             free = library_of(root) is None
@@ -304,12 +291,12 @@ def walk(root: str, choice: Choice) -> Found:
             with os.scandir(folder) as listing:
                 entries = list(listing)
         except OSError as error:
-            yield Failure(folder, "discover", reason(error, folder=True))
+            yield Failure(folder, FailureStage.DISCOVER, _reason(error, folder=True))
             continue
         names = {entry.name for entry in entries}
         if is_passed_over(folder, names):
             if folder == root:
-                yield Failure(root, "discover", FailureReason.OWN())
+                yield Failure(root, FailureStage.DISCOVER, FailureReason.OWN())
             continue
         name = os.path.basename(folder)
         if LIBRARY_NAME in names:
@@ -328,16 +315,16 @@ def walk(root: str, choice: Choice) -> Found:
                     and may_be_image(entry.name)
                     and not is_unmarked_entry(name, entry.name)
                 ):
-                    # As FoundFile(...), which takes three times as long.
+                    # FoundFile(...) takes three times as long.
                     yield tuple.__new__(FoundFile, (entry.path, _entry_stat(entry), root, free))
             except OSError as error:
-                yield Failure(entry.path, "discover", reason(error))
+                yield Failure(entry.path, FailureStage.DISCOVER, _reason(error))
         waiting.extend(sorted(below, reverse=True, key=os.fsencode))
 
 
 def _passed_over(entry: os.DirEntry[str], root: str, choice: Choice) -> bool:
     relative = ""
-    if choice.patterns is not None:  # nothing else asks for it, and it takes its time
+    if choice.patterns is not None:  # nothing else needs it, and it takes time
         relative = os.path.relpath(entry.path, root)
         if entry.is_dir(follow_symlinks=False):
             relative += "/"
@@ -345,14 +332,14 @@ def _passed_over(entry: os.DirEntry[str], root: str, choice: Choice) -> bool:
 
 
 def _entry_stat(entry: os.DirEntry[str]) -> FileStat:
-    # On Windows scandir's own stat lacks device and inode.
+    # On Windows the stat of scandir lacks device and inode.
     if os.name == "nt":
         return FileStat.of(os.stat(entry.path, follow_symlinks=False))
     return FileStat.of(entry.stat(follow_symlinks=False))
 
 
-def reason(error: OSError, *, folder: bool = False) -> Message:
-    """Why a file or folder cannot be looked at."""
+def _reason(error: OSError, *, folder: bool = False) -> Message:
+    """Why a file or folder cannot be read."""
     if isinstance(error, PermissionError):
         code = FailureReason.NO_PERMISSION_FOLDER if folder else FailureReason.NO_PERMISSION_FILE
         return code()
@@ -362,21 +349,21 @@ def reason(error: OSError, *, folder: bool = False) -> Message:
     return code(reason=error.strerror or str(error))
 
 
-# How many files are listed between two signs of life.
+# How many files are listed between two reports of progress.
 _REPORT_EVERY = 500
-_ASKED_AT_ONCE = 16
+_REQUESTS_AT_ONCE = 16
 
 
-def in_archive(archive: str, choice: Choice) -> Found:
+def _in_archive(archive: str, choice: Choice) -> Found:
     """The pictures in an archive on this machine or behind a URL."""
     yield archive
     try:
         found = archives.members(archive)
     except OSError as error:
-        yield Failure(archive, "discover", reason(error))
+        yield Failure(archive, FailureStage.DISCOVER, _reason(error))
         return
     except DecodeError as error:
-        yield Failure(archive, "discover", error.message)
+        yield Failure(archive, FailureStage.DISCOVER, error.message)
         return
     own = own_among(found)
     for name, stat in found.items():
@@ -384,8 +371,8 @@ def in_archive(archive: str, choice: Choice) -> Found:
             yield FoundFile(archive + MEMBER_MARK + name, stat, parent(archive), removable=False)
 
 
-def in_storage(url: str, choice: Choice) -> Found:
-    """The pictures at or below a URL, or that its wildcards fit; archives among those too."""
+def _in_storage(url: str, choice: Choice) -> Found:
+    """The pictures at or below a URL, or that match its wildcards; in archives too."""
     yield url
     try:
         listed = list(objects(url, recursive=choice.recursive))
@@ -396,24 +383,24 @@ def in_storage(url: str, choice: Choice) -> Found:
             if relative in own:
                 continue
             if is_archive(place) and is_wild(url):
-                yield from in_archive(place, choice)
+                yield from _in_archive(place, choice)
             elif choice.takes(relative):
                 yield FoundFile(place, stat, url, removable=False)
     except OSError as error:
-        yield Failure(url, "discover", reason(error, folder=True))
+        yield Failure(url, FailureStage.DISCOVER, _reason(error, folder=True))
 
 
-def in_manifest(path: str) -> Found:
-    """The files that a manifest lists, which are offered for removal by no scan of it.
+def _in_manifest(path: str) -> Found:
+    """The files that a manifest lists; they are never offered for removal.
 
-    What else refers to them (labels, splits) lies outside what this program knows. Raises
+    Other things may refer to them (labels, splits) of which this program does not know. Raises
     UsageError for a manifest that cannot be read.
     """
-    yield from listed(row.path for row in read_manifest(path))
+    yield from _listed(row.path for row in read_manifest(path))
 
 
-def listed(paths: Iterable[str]) -> Found:
-    """Files that were named one by one, each a failure where it is not there."""
+def _listed(paths: Iterable[str]) -> Found:
+    """Files that were named one by one; each one that does not exist is a failure."""
     every = list(paths)
     for start in range(0, len(every), _REPORT_EVERY):
         part = every[start : start + _REPORT_EVERY]
@@ -421,23 +408,22 @@ def listed(paths: Iterable[str]) -> Found:
         yield from _all(part)
 
 
-def listing(paths: Iterable[str]) -> Discovery:
+def discover_listed(paths: Iterable[str]) -> Discovery:
     """Files that were named one by one, in the order of their paths."""
     found = _all(sorted(set(paths), key=os.fsencode))
     return Discovery(
         files=tuple(each for each in found if isinstance(each, FoundFile)),
         failures=tuple(each for each in found if isinstance(each, Failure)),
-        aliases=(),
     )
 
 
 def _all(paths: Sequence[str]) -> list[FoundFile | Failure]:
-    """What is known of each path; storage is asked about several at once, as answers take long."""
+    """The file at each path; several requests to storage run at once, since answers take long."""
     if not any(map(is_url, paths)):
         return [_one(path) for path in paths]
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_REQUESTS_AT_ONCE) as pool:
         return list(pool.map(_one, paths))
 
 
@@ -445,17 +431,17 @@ def _one(path: str) -> FoundFile | Failure:
     try:
         if is_read_only(path):
             return FoundFile(path, source_stat(path), parent(path), removable=False)
-        # Data sets are often made of links; what is read is the file that one leads to.
+        # Data sets are often made of links: the file that a link leads to is read.
         real = os.path.realpath(path)
         status = os.stat(real)
     except OSError as error:
-        return Failure(path, "discover", reason(error))
+        return Failure(path, FailureStage.DISCOVER, _reason(error))
     except DecodeError as error:
-        return Failure(path, "discover", error.message)
+        return Failure(path, FailureStage.DISCOVER, error.message)
     if is_below_own_folder(parent(real)):
-        return Failure(path, "discover", FailureReason.OWN())
+        return Failure(path, FailureStage.DISCOVER, FailureReason.OWN())
     if not stat_bits.S_ISREG(status.st_mode):
-        return Failure(path, "discover", FailureReason.NOT_REGULAR())
+        return Failure(path, FailureStage.DISCOVER, FailureReason.NOT_REGULAR())
     return FoundFile(real, FileStat.of(status), parent(real), removable=False)
 
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from image_duplicate_finder.errors import DecodeError, IdfError
+from image_duplicate_finder.errors import DecodeError, FailureStage, IdfError
 from image_duplicate_finder.executors import child
 from image_duplicate_finder.executors.messages import Answer, Task
 from image_duplicate_finder.fingerprint.specs import Specs
@@ -238,12 +238,12 @@ class ProcessExecutor:
     def _blame(self, worker: _Worker, task: Task) -> Answer:
         if worker.timed_out is task and worker.computed > self._limits.seconds:
             why = FailureReason.TOOK_LONG(seconds=self._limits.seconds)
-            return Failure(task.path, "timeout", why), _stat(task.path)
+            return Failure(task.path, FailureStage.TIMEOUT, why), _stat(task.path)
         if worker.timed_out is task:
             why = FailureReason.STOOD_STILL(seconds=round(worker.waited))
-            return Failure(task.path, "timeout", why), _stat(task.path)
+            return Failure(task.path, FailureStage.TIMEOUT, why), _stat(task.path)
         why = FailureReason.CRASH(status=worker.process.returncode)
-        return Failure(task.path, "crash", why), _stat(task.path)
+        return Failure(task.path, FailureStage.CRASH, why), _stat(task.path)
 
     def check(self) -> None:
         """Start a worker and end it.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from image_duplicate_finder.decode import decode_full
-from image_duplicate_finder.errors import DecodeError
+from image_duplicate_finder.errors import DecodeError, FailureStage
 from image_duplicate_finder.executors.messages import (
     Answer,
     FileTask,
@@ -60,7 +60,7 @@ def run_task(task: FileTask, specs: Specs, limits: DecodeLimits) -> Answer:
     except DecodeError as error:
         return Failure(task.path, error.stage, error.message), None
     except OSError as error:
-        return Failure(task.path, "read", _reason(error)), None
+        return Failure(task.path, FailureStage.READ, _reason(error)), None
     except MemoryError:
         return _too_large(task.path, limits), None
     content = content_hash(data)
@@ -85,7 +85,7 @@ def run_look(task: LookTask, limits: DecodeLimits) -> LookAnswer:
     def prepared(path: str, content: bytes) -> closer.Prepared:
         data, _ = read(path, limits)
         if content_hash(data) != content:
-            raise DecodeError(FailureReason.CHANGED_IN_SCAN(), stage="changed")
+            raise DecodeError(FailureReason.CHANGED_IN_SCAN(), stage=FailureStage.CHANGED)
         ready = closer.prepare(decode_full(data, limits=limits))
         seen[content] = Seen(ready.alpha_used, ready.colourful, ready.bits_used)
         return ready
@@ -95,7 +95,7 @@ def run_look(task: LookTask, limits: DecodeLimits) -> LookAnswer:
     except DecodeError as error:
         return Failure(task.path, error.stage, error.message), None
     except OSError as error:
-        return Failure(task.path, "read", _reason(error)), None
+        return Failure(task.path, FailureStage.READ, _reason(error)), None
     except MemoryError:
         return _too_large(task.path, limits), None
     for partner in task.partners:
@@ -127,7 +127,7 @@ def verify_pairs(task: VerifyTask) -> list[Match]:
 
 def _too_large(path: str, limits: DecodeLimits) -> Failure:
     limit = limits.memory // _MEGABYTE
-    return Failure(path, "memory", FailureReason.MEMORY_OF_FILE(limit=limit))
+    return Failure(path, FailureStage.MEMORY, FailureReason.MEMORY_OF_FILE(limit=limit))
 
 
 def _reason(error: OSError) -> Message:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from image_duplicate_finder.errors import DecodeError, UsageError
+from image_duplicate_finder.errors import DecodeError, FailureStage, UsageError
 from image_duplicate_finder.fingerprint.appearance import squeezed
 from image_duplicate_finder.fingerprint.specs import (
     ModelCard,
@@ -91,10 +91,10 @@ class Embedder:
             vectors: Vectors = np.array(raw, np.float32).reshape(len(batch), self.dim)
         except Exception as error:  # ONNX Runtime's errors share no base class of their own
             message = FailureReason.MODEL(reason=_first_line(error))
-            raise DecodeError(message, stage="model") from error
+            raise DecodeError(message, stage=FailureStage.MODEL) from error
         if not np.isfinite(vectors).all():
             message = FailureReason.MODEL_NUMBERS()
-            raise DecodeError(message, stage="model")
+            raise DecodeError(message, stage=FailureStage.MODEL)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         vectors /= np.maximum(lengths, _TINY)
         return vectors

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from image_duplicate_finder.discover import Discovery, is_inside
-from image_duplicate_finder.errors import NothingReadable
+from image_duplicate_finder.errors import FailureStage, NothingReadable
 from image_duplicate_finder.executors.messages import Answer, FileTask, Recognised
 from image_duplicate_finder.fingerprint.specs import Specs, can_embed
 from image_duplicate_finder.messages import Problem
@@ -29,6 +29,8 @@ if TYPE_CHECKING:  # an unchanged folder is scanned without NumPy
 _TRIES_AT_ONCE = 3
 _FIRST_REST = 3600.0
 _LONGEST_REST = 7 * 24 * 3600.0
+# Failures before anything was decoded: another try costs next to nothing.
+_CHEAP = {FailureStage.READ, FailureStage.CHANGED, FailureStage.INSTALLATION}
 # A killed program repeats at most this much work.
 _COMMIT_SECONDS = 1.0
 _COMMIT_ANSWERS = 512
@@ -122,12 +124,11 @@ class Intake:
             store.scans.add_files(
                 self._scan, [(id, *self._roles(path)) for path, id in files.items()]
             )
-            # What could not even be read costs next to nothing to try again.
             store.files.put_failures(
                 (
                     (each, stat)
                     for each, stat in failures
-                    if stat is not None and each.stage not in ("read", "changed", "installation")
+                    if stat is not None and each.stage not in _CHEAP
                 ),
                 self._limits,
             )

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import BinaryIO, Protocol
 
-from image_duplicate_finder.errors import DecodeError
+from image_duplicate_finder.errors import DecodeError, FailureStage
 from image_duplicate_finder.messages import FailureReason
 from image_duplicate_finder.model import FileStat
 from image_duplicate_finder.settings import DecodeLimits
@@ -55,7 +55,7 @@ class _Zip:
     def read(self, name: str) -> bytes:
         info = self._members[name]
         if info.flag_bits & _ENCRYPTED:
-            raise DecodeError(FailureReason.ENCRYPTED(), stage="header")
+            raise DecodeError(FailureReason.ENCRYPTED(), stage=FailureStage.HEADER)
         # Never more than the size that was checked, whatever the compressed bytes give.
         with self._zip.open(info) as member:
             return member.read(info.file_size)
@@ -84,7 +84,7 @@ class _Tar:
         while len(data) < size and (more := self._file.read(size - len(data))):
             data += more
         if len(data) != size:
-            raise DecodeError(FailureReason.ARCHIVE_ENDS(), stage="header")
+            raise DecodeError(FailureReason.ARCHIVE_ENDS(), stage=FailureStage.HEADER)
         return data
 
 
@@ -168,4 +168,6 @@ def _plain_errors() -> Iterator[None]:
         raise
     except Exception as error:
         reason = str(error).rstrip(".") or type(error).__name__
-        raise DecodeError(FailureReason.ARCHIVE(reason=reason), stage="header") from error
+        raise DecodeError(
+            FailureReason.ARCHIVE(reason=reason), stage=FailureStage.HEADER
+        ) from error

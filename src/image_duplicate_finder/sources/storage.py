@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, cast
 
 from blake3 import blake3
 
-from image_duplicate_finder.errors import DecodeError, UsageError
+from image_duplicate_finder.errors import DecodeError, FailureStage, UsageError
 from image_duplicate_finder.messages import FailureReason, Problem
 from image_duplicate_finder.model import FileStat
 from image_duplicate_finder.settings import DecodeLimits
@@ -67,25 +67,25 @@ def open_regular(path: str) -> BinaryIO:
 
 
 def _no_file() -> DecodeError:
-    return DecodeError(FailureReason.NO_LONGER_REGULAR(), stage="read")
+    return DecodeError(FailureReason.NO_LONGER_REGULAR(), stage=FailureStage.READ)
 
 
 def check_size(size: int, limits: DecodeLimits) -> None:
     """Raise DecodeError for a file that is empty, or larger than ``limits`` allow."""
     if size == 0:
-        raise DecodeError(FailureReason.EMPTY(), stage="header")
+        raise DecodeError(FailureReason.EMPTY(), stage=FailureStage.HEADER)
     if size > limits.bytes:
         raise DecodeError(
             FailureReason.TOO_MANY_MEGABYTES(
                 count=size // _MEGABYTE, limit=limits.bytes // _MEGABYTE
             ),
-            stage="limits",
+            stage=FailureStage.LIMITS,
         )
 
 
 def changed_while_reading() -> DecodeError:
     """The error for bytes and a stat that do not belong together."""
-    return DecodeError(FailureReason.CHANGED_IN_READING(), stage="changed")
+    return DecodeError(FailureReason.CHANGED_IN_READING(), stage=FailureStage.CHANGED)
 
 
 def number_of(*parts: object) -> int:

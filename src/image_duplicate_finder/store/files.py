@@ -10,6 +10,7 @@ from dataclasses import fields
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from image_duplicate_finder.errors import FailureStage
 from image_duplicate_finder.messages import message_from_json, message_to_json
 from image_duplicate_finder.model import Failure, FileStat, Fingerprint, ImageInfo, Metadata, Part
 from image_duplicate_finder.sources import within
@@ -56,7 +57,7 @@ class KnownFile(NamedTuple):
         if self.failed_stage is None or self.failed_message is None:
             return None
         reason = message_from_json(self.failed_message)
-        return Failure(os.fsdecode(self.path), self.failed_stage, reason)
+        return Failure(os.fsdecode(self.path), FailureStage(self.failed_stage), reason)
 
     def unchanged(self, now: FileStat) -> bool:
         """As :meth:`FileStat.unchanged`."""

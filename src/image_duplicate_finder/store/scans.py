@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 
-from image_duplicate_finder.errors import NotFound
+from image_duplicate_finder.errors import FailureStage, NotFound
 from image_duplicate_finder.grouping import Content
 from image_duplicate_finder.keeping import KeepFacts
 from image_duplicate_finder.messages import Problem, message_from_json, message_to_json
@@ -235,7 +235,10 @@ class ScanStore:
         rows = self._database.connection.execute(
             "SELECT path, stage, message FROM scan_failure WHERE scan = ? ORDER BY path", (scan,)
         )
-        return [Failure(os.fsdecode(row[0]), row[1], message_from_json(row[2])) for row in rows]
+        return [
+            Failure(os.fsdecode(path), FailureStage(stage), message_from_json(message))
+            for path, stage, message in rows
+        ]
 
     def covers(self, scan: int, file: int) -> bool:
         """Whether a file belongs to a scan."""

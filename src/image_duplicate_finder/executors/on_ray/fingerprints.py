@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from image_duplicate_finder.errors import IdfError
+from image_duplicate_finder.errors import FailureStage, IdfError
 from image_duplicate_finder.executors.messages import (
     Answer,
     FileTask,
@@ -225,7 +225,7 @@ def _answer(row: dict[str, Any]) -> Answer:
     path = row["path"].decode("utf-8", "surrogateescape")
     stat = None if row["stat"] is None else FileStat(**row["stat"])
     if row["stage"] is not None:
-        return Failure(path, row["stage"], message_from_json(row["message"])), stat
+        return Failure(path, FailureStage(row["stage"]), message_from_json(row["message"])), stat
     assert stat is not None, "what was read has a stat"
     if row["info"] is None:
         return Recognised(path, stat, row["content"]), stat
