@@ -23,8 +23,9 @@ from image_duplicate_finder.model import (
     Metadata,
     PartKind,
     Relation,
-    Transform,
     homogeneous,
+    least_scale_of,
+    scale_of,
 )
 from image_duplicate_finder.relations import ONE_FRAME, SAME_FRAME, SAME_PIXELS, is_duplicate
 
@@ -222,13 +223,13 @@ def _finer(member: KeepFacts, witness: KeepFacts, look: Look) -> Iterator[Lack]:
     mine, theirs = member.info, witness.info
     kind = format_class(mine.format, mine.lossless)
     other = format_class(theirs.format, theirs.lossless)
-    as_large = 1 / _smallest_scale(look.transform) >= _AS_LARGE
+    as_large = 1 / least_scale_of(look.transform) >= _AS_LARGE
     compressed = _compressed(member, witness)
     softened = as_large and look.detail < -(_SOFTENED_TOO if compressed else _SOFTENED)
     strongly = compressed and (mine.metadata.jpeg_quality or 100) <= _STRONG_COMPRESSION
     if (look.sharpened and not compressed) or (softened and not strongly):
         yield Lack.SHARPNESS
-    if _scale(look.transform) < 1 / _LARGER:
+    if scale_of(look.transform) < 1 / _LARGER:
         yield Lack.SIZE
     if look.detail > _DETAIL or (as_large and _lighter(mine, theirs, look)):
         yield Lack.DETAIL
@@ -266,7 +267,7 @@ def _derived(member: KeepFacts, witness: KeepFacts, look: Look) -> bool:
     Of two that are as good, either may be the one that somebody turned the right way up.
     """
     return (
-        _scale(look.transform) > _LARGER
+        scale_of(look.transform) > _LARGER
         or look.detail < -_DETAIL
         or (witness.info.lossless and not member.info.lossless)
     )
@@ -279,19 +280,6 @@ def _turned(look: Look) -> bool:
     if look.mirrored:
         a, c = -a, -c
     return abs(math.atan2(c - b, a + d)) > _A_QUARTER
-
-
-def _scale(transform: Transform) -> float:
-    """By how much a transform enlarges lengths, on average over all directions."""
-    (a, b, _), (c, d, _) = homogeneous(transform)[:2]
-    return math.sqrt(abs(a * d - b * c))
-
-
-def _smallest_scale(transform: Transform) -> float:
-    """The least factor by which a transform enlarges any direction."""
-    (a, b, _), (c, d, _) = homogeneous(transform)[:2]
-    mean, half = (a * a + b * b + c * c + d * d) / 2, a * d - b * c
-    return math.sqrt(max(1e-12, mean - math.sqrt(max(0.0, mean * mean - half * half))))
 
 
 def revised(match: Match, look: Look | None, a: ImageInfo, b: ImageInfo) -> Match:
@@ -377,7 +365,7 @@ def standings(
         near.setdefault(a, []).append((b, -detail))
         near.setdefault(b, []).append((a, detail))
         if min(match.share_a, match.share_b) >= ONE_FRAME:
-            scale = _scale(look.transform)
+            scale = scale_of(look.transform)
             if abs(look.detail) <= _DETAIL and not 1 / _LARGER < scale < _LARGER:
                 enlarged.add(a if scale < 1 else b)
         elif match.relation is not Relation.CROPPED:

@@ -6,6 +6,7 @@ Paths are ``str`` decoded with ``os.fsdecode``; names that are not UTF-8 carry s
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -63,6 +64,19 @@ def compose(after: Transform, before: Transform) -> Transform:
     if len(after) == 2 and len(before) == 2:
         return x, y
     return x, y, z
+
+
+def scale_of(transform: Transform) -> float:
+    """By how much a transform enlarges lengths, on average over all directions."""
+    (a, b, _), (c, d, _) = transform[:2]
+    return math.sqrt(abs(a * d - b * c))
+
+
+def least_scale_of(transform: Transform) -> float:
+    """By how much a transform enlarges lengths in the direction that it enlarges least."""
+    (a, b, _), (c, d, _) = transform[:2]
+    mean, half = (a * a + b * b + c * c + d * d) / 2, a * d - b * c
+    return math.sqrt(max(1e-12, mean - math.sqrt(max(0.0, mean * mean - half * half))))
 
 
 BACKUP_MARKER_NAME = ".idf-backup"

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image_duplicate_finder.decode import Picture
-from image_duplicate_finder.model import Box, Difference, Look, Match, Transform
+from image_duplicate_finder.model import Box, Difference, Look, Match
 from image_duplicate_finder.verify import geometry
 from image_duplicate_finder.verify.detail import compare_detail
 from image_duplicate_finder.verify.geometry import Matrix
@@ -219,7 +219,7 @@ def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
     )
     fine = compare_detail(a.luma, b.luma, own_pixels)
     return Look(
-        transform=_rows(matrix),
+        transform=geometry.transform_of(matrix),
         mirrored=geometry.area_scale(matrix) < 0,
         differences=found,
         worst=float(strength.max(initial=0.0)),
@@ -245,14 +245,7 @@ def _full_matrix(a: Prepared, b: Prepared, match: Match) -> Matrix | None:
         if abs(a.width * b.height - b.width * a.height) > max(a.width, a.height, b.width, b.height):
             return None
         return geometry.frame_change(a.width, a.height, b.width, b.height)
-    rows = match.transform
-    return np.array([*rows, (0, 0, 1)] if len(rows) == 2 else rows, np.float64)
-
-
-def _rows(matrix: Matrix) -> Transform:
-    affine = bool(np.abs(matrix[2, :2]).max() < 1e-7)
-    rows = matrix[:2] if affine else matrix
-    return tuple((float(x), float(y), float(z)) for x, y, z in rows)
+    return geometry.matrix_of(match.transform)
 
 
 def _aligned(target: Prepared, source: Prepared, matrix: Matrix, negative: bool) -> _Aligned | None:

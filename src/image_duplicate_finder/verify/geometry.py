@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from image_duplicate_finder.model import invert
+from image_duplicate_finder.model import Transform, homogeneous, invert
 
 Matrix = NDArray[np.float64]
 Points = NDArray[np.float64]
@@ -26,6 +26,18 @@ def apply(matrix: Matrix, points: Points) -> Points:
     """Map points (n, 2)."""
     mapped = points @ matrix[:, :2].T + matrix[:, 2]
     return np.asarray(mapped[:, :2] / mapped[:, 2:])
+
+
+def matrix_of(transform: Transform) -> Matrix:
+    """The matrix of a match's transform."""
+    return np.array(homogeneous(transform), np.float64)
+
+
+def transform_of(matrix: Matrix) -> Transform:
+    """The transform to store: two rows where there is no perspective, else three."""
+    affine = bool(np.abs(matrix[2, :2]).max() < 1e-7)
+    rows = matrix[:2] if affine else matrix
+    return tuple((float(x), float(y), float(z)) for x, y, z in rows)
 
 
 def inverse(matrix: Matrix) -> Matrix:

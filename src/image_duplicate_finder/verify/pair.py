@@ -20,7 +20,7 @@ from image_duplicate_finder.fingerprint.keypoints import (
     flip_columns,
     flip_rows,
 )
-from image_duplicate_finder.model import Match, Relation, Transform
+from image_duplicate_finder.model import Match, Relation
 from image_duplicate_finder.verify import geometry
 from image_duplicate_finder.verify.decide import Verdict, decide
 from image_duplicate_finder.verify.geometry import Matrix
@@ -164,7 +164,7 @@ def _plain_copy(a: VerifyInput, b: VerifyInput) -> Match | None:
         a=a.content,
         b=b.content,
         relation=Relation.REENCODED if same_size else Relation.RESIZED,
-        transform=_rows(scale),
+        transform=geometry.transform_of(scale),
         score=agreement,
         brightness=float(b.proof.mean()) - float(a.proof.mean()),
     )
@@ -287,7 +287,7 @@ def _match(a: VerifyInput, b: VerifyInput, found: _Judged) -> Match:
         a=a.content,
         b=b.content,
         relation=_named(verdict, matrix, found.shares, size_a, size_b),
-        transform=_rows(matrix),
+        transform=geometry.transform_of(matrix),
         mirrored=geometry.area_scale(matrix) < 0,
         negative=found.negative,
         share_a=found.shares[0],
@@ -321,13 +321,6 @@ def _named(
     if verdict.relation is Relation.CROPPED:
         return verdict.relation
     return Relation.REENCODED if size_a == size_b else Relation.RESIZED
-
-
-def _rows(matrix: Matrix) -> Transform:
-    """Two rows where there is no perspective, else three."""
-    affine = bool(np.abs(matrix[2, :2]).max() < 1e-7)
-    rows = matrix[:2] if affine else matrix
-    return tuple((float(x), float(y), float(z)) for x, y, z in rows)
 
 
 # Alignments by keypoints.

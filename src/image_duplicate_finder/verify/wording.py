@@ -8,8 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from image_duplicate_finder.messages import Description, Message
-from image_duplicate_finder.model import ImageInfo, Match, Relation, homogeneous
-from image_duplicate_finder.verify import geometry
+from image_duplicate_finder.model import ImageInfo, Match, Relation, scale_of
 
 _SIZES = {
     1 / 8: Description.EIGHTH,
@@ -104,7 +103,7 @@ def _size(match: Match, keeper: ImageInfo, copy: ImageInfo) -> Iterator[Message]
     if match.transform is None:
         factor = math.sqrt(copy.pixels / max(1, keeper.pixels))
     else:
-        factor = geometry.scale_of(np.array(homogeneous(match.transform)))
+        factor = scale_of(match.transform)
     if abs(factor - 1) < _NEAR:
         return
     for value, code in _SIZES.items():
