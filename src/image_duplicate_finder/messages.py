@@ -59,6 +59,386 @@ class Plain(Code):
     """Text that is the same in all languages."""
 
     TEXT = "text", "%(text)s"
+    ABOUT = "about", "%(path)s: %(text)s"
+    BOTH = "both", "%(first)s %(second)s"
+
+
+class Stays(Code):
+    """Why a file is not removed, not restored or not purged."""
+
+    # By the plan
+    READ_ONLY = (
+        "stays.read_only",
+        "It lies in an archive or behind a URL, which this program never changes. Take it from "
+        "the list that `idf export --format delete-list` writes.",
+    )
+    KEEPER_READ_ONLY = (
+        "stays.keeper_read_only",
+        "Its keeper %(path)s lies in an archive or behind a URL, which may change unseen. Choose a "
+        "keeper in a folder.",
+    )
+    IN_PACKAGE = (
+        "stays.in_package",
+        "It lies in %(path)s, which belongs to a photo manager; taking files out would damage it. "
+        "Delete the picture in that program instead.",
+    )
+    OUTSIDE = "stays.outside", "It lies outside the scanned folders."
+    FOLDER_PROTECTED = "stays.folder_protected", "The folder %(folder)s is protected."
+    NOT_REMOVABLE = "stays.not_removable", "Nothing is removed from where it lies."
+    NOT_CHOSEN = (
+        "stays.not_chosen",
+        "It is not in one of the folders that files may be removed from.",
+    )
+    ONLY_BY_ITSELF = (
+        "stays.only_by_itself",
+        "It is no copy of %(path)s. Such a file is removed only when it was selected by itself, "
+        "not by a rule.",
+    )
+    SAME_FILE = "stays.same_file", "It is the same file as %(path)s under another name."
+    OTHER_BYTES = (
+        "stays.other_bytes",
+        "Its bytes are not those of %(path)s. Scan the folder again.",
+    )
+    NO_MATCH = (
+        "stays.no_match",
+        "The library has no verified match between it and %(path)s. Scan again.",
+    )
+    NOT_SCANNED = "stays.not_scanned", "No scan of this library covers it."
+    KEEPER_NOT_SCANNED = (
+        "stays.keeper_not_scanned",
+        "No scan of this library covers its keeper %(path)s.",
+    )
+    NOT_AS_PLANNED = (
+        "stays.not_as_planned",
+        "It or its keeper does not hold what the plan says. Make a new plan.",
+    )
+    KEEPER_PLANNED = (
+        "stays.keeper_planned",
+        "Its keeper %(path)s is to be removed as well; keep one of the two.",
+    )
+    WAS_KEEPER = "stays.was_keeper", "It was kept for another file that this plan removed."
+    LINK_OTHER_BYTES = (
+        "stays.link_other_bytes",
+        "A link shows the keeper's bytes, so only byte-identical files become one.",
+    )
+    LINK_OTHER_VOLUME = (
+        "stays.link_other_volume",
+        "A link cannot lead to %(path)s, which is on another volume.",
+    )
+    LINK_TARGET = (
+        "stays.link_target",
+        "The symbolic link %(path)s leads to it and would lead to nothing. Undo what put the link "
+        "there, or delete the link first.",
+    )
+
+    # What belongs to it
+    KEEPER_IS_PARTNER = (
+        "stays.keeper_is_partner",
+        "It and %(path)s are RAW and picture of one shot.",
+    )
+    PARTNER_STAYS = (
+        "stays.partner_stays",
+        "It belongs to %(path)s, which stays; RAW and picture of one shot are kept or removed "
+        "together.",
+    )
+    KEEPER_WITHOUT_VIDEO = (
+        "stays.keeper_without_video",
+        "It is half of a Live Photo with %(path)s, and its keeper has no video.",
+    )
+    LINK_KEEPS_COMPANIONS = (
+        "stays.link_keeps_companions",
+        "What belongs to a file stays where a link takes its place.",
+    )
+    UNIT_CHANGED = (
+        "stays.unit_changed",
+        "Files that belong to it came or went since the plan was made. Make a new plan.",
+    )
+    COMPANION_CHANGED = (
+        "stays.companion_changed",
+        "%(path)s, which belongs to it, changed since the plan was made.",
+    )
+    BELONGS_TO_STAYING = "stays.belongs_to_staying", "It belongs to a file that stays."
+
+    # Where it lies
+    IN_PROTECTED = "stays.in_protected", "It lies in a protected folder."
+    NOT_IN_CHOSEN = (
+        "stays.not_in_chosen",
+        "It is not in one of the folders that files may go from.",
+    )
+    IN_BACKUP = "stays.in_backup", "It lies in a backup."
+    MADE_TO_SHOW = "stays.made_to_show", "This program made it, to show a picture."
+
+    # What it or its keeper is by now
+    GONE = "stays.gone", "It is no longer there."
+    IRREGULAR = "stays.irregular", "It is no regular file any more."
+    PATH_IRREGULAR = "stays.path_irregular", "%(path)s is no regular file any more."
+    UNREADABLE = "stays.unreadable", "It cannot be read: %(reason)s."
+    CHANGED_SINCE_SCAN = "stays.changed_since_scan", "It has changed since the scan."
+    CHANGED_SINCE_PLAN = "stays.changed_since_plan", "It changed since the plan was made."
+    CHANGED_WHILE_READ = "stays.changed_while_read", "%(path)s changed while it was read."
+    KEEPER_GONE = "stays.keeper_gone", "Its keeper %(path)s is no longer there."
+    KEEPER_IRREGULAR = (
+        "stays.keeper_irregular",
+        "Its keeper %(path)s is no regular file any more.",
+    )
+    KEEPER_UNREADABLE = (
+        "stays.keeper_unreadable",
+        "Its keeper %(path)s cannot be read: %(reason)s.",
+    )
+    KEEPER_CHANGED = "stays.keeper_changed", "Its keeper %(path)s has changed."
+    KEEPER_CHANGED_SINCE_SCAN = (
+        "stays.keeper_changed_since_scan",
+        "Its keeper %(path)s has changed since the scan.",
+    )
+    KEEPER_IN_BACKUP = "stays.keeper_in_backup", "Its keeper %(path)s lies in a backup."
+    KEEPER_MADE_TO_SHOW = (
+        "stays.keeper_made_to_show",
+        "Its keeper %(path)s is no picture of yours: this program made it.",
+    )
+    ONE_FILE = "stays.one_file", "It and %(path)s are two names of one file."
+    MAYBE_ONE_FILE = (
+        "stays.maybe_one_file",
+        "%(path)s changed at the moment when it moved, so the two may be one file.",
+    )
+
+    # While it leaves
+    CHANGED_WHILE_MOVED = (
+        "stays.changed_while_moved",
+        "It was changed or replaced while it was being moved.",
+    )
+    REPLACED_WHILE_COPIED = (
+        "stays.replaced_while_copied",
+        "It was changed or replaced while it was being copied.",
+    )
+    CHANGED_WHILE_COPIED = "stays.changed_while_copied", "It changed while it was being copied."
+    COPY_DIFFERS = (
+        "stays.copy_differs",
+        "Its copy on the other volume differs. Check that volume.",
+    )
+    REPLACED_WHILE_REMOVED = (
+        "stays.replaced_while_removed",
+        "It was replaced while it was being removed.",
+    )
+    TRASH_UNSAFE = (
+        "stays.trash_unsafe",
+        "The trash is not safe to use on this volume; remove into the backup instead.",
+    )
+    TRASH_REFUSED = "stays.trash_refused", "The system's trash did not take it."
+    LINK_BACKUP_ELSEWHERE = (
+        "stays.link_backup_elsewhere",
+        "Its backup is on another volume; choose to remove it instead.",
+    )
+    NO_LINKS = (
+        "stays.no_links",
+        "This volume makes no %(action)s to %(path)s (%(reason)s). Nothing was changed.",
+    )
+    LINKED_KEEPER_CHANGED = "stays.linked_keeper_changed", "The keeper %(path)s changed meanwhile."
+    SYSTEM = "stays.system", "The system refused: %(what)s. Nothing was changed."
+    BACKUP_NO_FOLDER = (
+        "stays.backup_no_folder",
+        "%(path)s, where backups go, is no folder. Rename it, or name another place with "
+        "--backup-dir.",
+    )
+    BACKUP_PROTECTED = (
+        "stays.backup_protected",
+        "The backup cannot be made in %(folder)s, which is protected: nothing is written there. "
+        "Name another place.",
+    )
+
+    # While its keeper takes over metadata
+    NOT_MERGED = "stays.not_merged", "Its metadata were not taken over: %(reason)s"
+    SCANNED_CHANGED = "stays.scanned_changed", "%(path)s has changed since the scan."
+    SIDECAR_FULL = "stays.sidecar_full", "Nothing can be added to its sidecar %(path)s."
+    CHANGED_WHILE_WRITTEN = (
+        "stays.changed_while_written",
+        "%(path)s changed while it was being written.",
+    )
+    NEW_FILE_CHANGED = (
+        "stays.new_file_changed",
+        "Its new file was changed before it took its place.",
+    )
+    NEW_COPY_CHANGED = (
+        "stays.new_copy_changed",
+        "Its copy was changed while it was being written.",
+    )
+    NEW_CHANGED = "stays.new_changed", "It was changed while it was being written."
+
+    # While it is rolled back or restored
+    NOWHERE = "stays.nowhere", "It is neither in its place nor in the backup."
+    PLACE_TAKEN = (
+        "stays.place_taken",
+        "Its place is taken by another file now, so it stays in the backup as %(path)s.",
+    )
+    NOT_YET_BACK = (
+        "stays.not_yet_back",
+        "It could not be put back now (%(reason)s); the next start will do it.",
+    )
+    TAKEN = (
+        "stays.taken",
+        "Something else stands at %(path)s now. It can be restored under a new name.",
+    )
+    NOT_IN_BACKUP = (
+        "stays.not_in_backup",
+        "It is no longer in the backup: %(path)s is missing.",
+    )
+    IN_TRASH = (
+        "stays.in_trash",
+        "It is in the system's trash; restore it from there by hand.",
+    )
+    TRASH_DAMAGED = (
+        "stays.trash_damaged",
+        "Its bytes in the system's trash are not those that were removed: %(path)s. It was not put "
+        "back.",
+    )
+    LINK_LEADS_AWAY = "stays.link_leads_away", "A link now leads from %(path)s to %(folder)s."
+    DRIVE_AWAY = (
+        "stays.drive_away",
+        "The drive that it came from is not at %(path)s now. Connect it there and try again; until "
+        "then it stays in the backup as %(stored)s.",
+    )
+    ROW_DAMAGED = (
+        "stays.row_damaged",
+        "Its row in the journal (number %(number)s) is damaged, so it was left alone. The manifest "
+        "of the backup may still know it: take the backup over with idf adopt.",
+    )
+    BACKUP_UNREADABLE = (
+        "stays.backup_unreadable",
+        "Its file in the backup, %(path)s, cannot be read any more.",
+    )
+    BACKUP_DAMAGED = (
+        "stays.backup_damaged",
+        "Its bytes in the backup were damaged (by the disk, since nobody wrote to it), so it was "
+        "not put back: %(path)s.",
+    )
+    WHOLE_COPIES = "stays.whole_copies", "The same bytes are whole in: %(copies)s"
+    WHOLE_KEEPER = (
+        "stays.whole_keeper",
+        "The picture that was kept instead is whole: %(keeper)s",
+    )
+    NO_WHOLE_COPY = (
+        "stays.no_whole_copy",
+        "No other copy of it is known here; look for one in another backup of yours.",
+    )
+    BACKUP_CHANGED = (
+        "stays.backup_changed",
+        "It was changed in the backup and stays there as %(path)s; copy it back by hand if you "
+        "want it.",
+    )
+
+    # While it is purged
+    BACKUP_AWAY = "stays.backup_away", "Its backup is not there now."
+    NOT_PUT_THERE = (
+        "stays.not_put_there",
+        "%(path)s is not the file that was put there; it stays.",
+    )
+    NO_KEEPER = "stays.no_keeper", "No keeper of it is known; it stays."
+    KEEPER_NO_MATCH = (
+        "stays.keeper_no_match",
+        "This library has no verified match between it and %(path)s, so it may be the last copy; "
+        "it stays in the backup.",
+    )
+    LAST_COPY = (
+        "stays.last_copy",
+        "%(reason)s So this may be the last copy; it stays in the backup.",
+    )
+    KEEPER_IS_STORED = "stays.keeper_is_stored", "%(path)s is a name of this same file."
+    LAST_VIDEO = (
+        "stays.last_video",
+        "%(path)s has no moving half any more; this may be the last one.",
+    )
+    ORIGINAL_CHANGED = (
+        "stays.original_changed",
+        "It has changed or gone since; %(path)s may be the last copy and stays.",
+    )
+
+
+class Note(Code):
+    """What a removal or a start did besides what was asked for."""
+
+    NO_FREE_COPIES = (
+        "note.no_free_copies",
+        "This volume keeps copies only at the cost of space, so none were made.",
+    )
+    NOT_PRESERVED = "note.not_preserved", "%(count)s files could not be preserved as well."
+    NO_BACKUP = "note.no_backup", "%(path)s: no backup can be made there. %(reason)s"
+    RECOVERED_RUN = (
+        "note.recovered_run",
+        "Run %(run)s, started %(when)s, had been interrupted; it is settled.",
+    )
+    UNREACHABLE = (
+        "note.unreachable",
+        "%(path)s: neither it nor its backup can be reached. Connect the drive and start again; "
+        "until then it stays unsettled.",
+    )
+    UNTIDY = "note.untidy", "%(path)s: could not be tidied up (%(reason)s)."
+    BACK = (
+        "note.back",
+        "%(path)s: its removal was interrupted; it is back in its place.",
+    )
+    STORED = "note.stored", "%(path)s: is in the backup as %(stored)s."
+    TRASHED = "note.trashed", "%(path)s: is in the system's trash."
+    RESTORED = "note.restored", "%(path)s: its restoration was finished (%(place)s)."
+    PURGED = "note.purged", "%(path)s: its purge was finished."
+    MISSING = (
+        "note.missing",
+        "%(path)s: is neither in its place nor in the backup; another program must have taken it.",
+    )
+    UNSETTLED = "note.unsettled", "%(path)s: is not settled yet."
+    SCAN_CUT_OFF = (
+        "note.scan_cut_off",
+        "1 scan was cut off. What was read is kept: scan again to go on.",
+    )
+    SCANS_CUT_OFF = (
+        "note.scans_cut_off",
+        "%(count)s scans were cut off. What was read is kept: scan again to go on.",
+    )
+
+
+class BackupProblem(Code):
+    """What a check of the journal and the backups found."""
+
+    A_FILE = "backup.a_file", "a file"
+    ROW_DAMAGED = (
+        "backup.row_damaged",
+        "%(path)s: its row in the journal (run %(run)s, number %(number)s) is damaged. The "
+        "manifest of its backup may still know it: idf adopt takes it from there.",
+    )
+    BACKUP_ROW_DAMAGED = (
+        "backup.backup_row_damaged",
+        "%(path)s: the journal's row of this backup is damaged. Its files are known each by "
+        "itself.",
+    )
+    MANIFEST_DAMAGED = (
+        "backup.manifest_damaged",
+        "%(path)s: its manifest lacks %(count)s of its files; lines of it are damaged. The journal "
+        "knows them.",
+    )
+    UNKNOWN = (
+        "backup.unknown",
+        "%(path)s: a backup that the journal does not know: another library made it, or the "
+        "journal was lost or replaced. To take it over: idf adopt %(path)s",
+    )
+    LOST_ROW = (
+        "backup.lost_row",
+        "%(path)s: lies in a backup and its manifest, but the journal lost it. To take it back: "
+        "idf adopt %(folder)s",
+    )
+    STRANGE_FILE = (
+        "backup.strange_file",
+        "%(path)s: lies in a backup but is not in the journal; another program put it there.",
+    )
+    UNSETTLED = "backup.unsettled", "%(path)s: unsettled (%(state)s)."
+    START_AGAIN = "backup.start_again", "Start again to settle."
+    NOWHERE = (
+        "backup.nowhere",
+        "%(path)s: is neither in its place nor in the backup as %(stored)s.",
+    )
+    NOT_STORED = "backup.not_stored", "%(path)s: is not in the backup as %(stored)s."
+    CHANGED = "backup.changed", "%(path)s: its file in the backup, %(stored)s, has changed."
+    UNREADABLE = (
+        "backup.unreadable",
+        "%(path)s: its file in the backup cannot be read: %(reason)s.",
+    )
 
 
 class KeepReason(Code):
@@ -384,6 +764,11 @@ def _bare(value: Parameter) -> Parameter:
     if isinstance(value, Message) and value.code is Plain.TEXT:
         return value.parameters[0][1]
     return value
+
+
+def both(first: Message, second: Message | None) -> Message:
+    """Two sentences, or the first alone where there is no second."""
+    return first if second is None else Plain.BOTH(first=first, second=second)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from image_duplicate_finder.errors import NotFound, RemovalRefused
+from image_duplicate_finder.messages import Stays, both
 from image_duplicate_finder.model import BACKUP_MARKER_NAME, FileStat, Relation
 from image_duplicate_finder.removal import Remover, State, find_backups
 from image_duplicate_finder.removal.backup import FOLDER_NAME, MANIFEST_NAME
-from image_duplicate_finder.removal.journal import Journal
+from image_duplicate_finder.removal.journal import FILE_NAME, Journal
 from image_duplicate_finder.settings import BackupMode
 from tests.removal.support import apply, evidence, plan_for, reasons, tree, write
 
@@ -215,3 +218,27 @@ def test_purge_keeps_what_has_no_keeper_any_more(root: Path, remover: Remover) -
     assert (purged.purged, purged.freed) == (1, 7)
     assert not (root / FOLDER_NAME).exists()
     assert [item.state for item in remover.items(report.run)] == [State.PURGED]
+
+
+def test_notes_of_an_older_journal_stay_readable(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as old:
+        old.executescript(Path(__file__).with_name("old_journal.sql").read_text("ascii"))
+    with Journal(tmp_path) as journal:
+        assert not journal.damaged()
+        taken, quiet, missing = journal.items()
+    stored = "/photos-backup/removed/1\udcff.jpg"
+    assert taken.path == "/photos/1\udcff.jpg" and taken.stored == stored
+    assert taken.note == (
+        f"Its place is taken by another file now, so it stays in the backup as {stored}."
+    )
+    assert (quiet.remark, quiet.note) == (None, "")
+    assert missing.note == "It is neither in its place nor in the backup."
+
+
+def test_remarks_are_journalled_as_codes(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as old:
+        old.executescript(Path(__file__).with_name("old_journal.sql").read_text("ascii"))
+    remark = both(Stays.PLACE_TAKEN(path="/backup/\udcff.jpg"), Stays.NO_KEEPER())
+    with Journal(tmp_path) as journal:
+        journal.update_items([replace(journal.items()[0], remark=remark)])
+        assert journal.items()[0].remark == remark and not journal.damaged()

@@ -76,7 +76,9 @@ def test_plans_survive_json(root: Path, remover: Remover) -> None:
     plan = plan_for([*wishes, evidence(root / "keep.jpg", root / "keep.jpg")], root)
     text = json.dumps(plan_to_dict(plan))
     text.encode("ascii")
-    assert plan_from_dict(json.loads(text)) == plan
+    read = plan_from_dict(json.loads(text))
+    assert read == plan
+    assert [each.message for each in read.refusals] == [each.message for each in plan.refusals]
     assert apply(remover, plan_from_dict(json.loads(text))).done
     with pytest.raises(UsageError):
         plan_from_dict({"version": 1})

@@ -13,7 +13,6 @@ from flask.testing import FlaskClient
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.messages import Description, Plain, all_codes, plain
 from image_duplicate_finder.web import formats, i18n
-from image_duplicate_finder.web.sayings import SAYINGS, said
 from tests.core.test_messages import example
 
 TOOLS = Path(__file__).parents[2] / "tools"
@@ -88,14 +87,3 @@ def test_every_code_is_said_in_every_language(app: Flask) -> None:
 def test_figures_of_messages_are_written_as_the_language_does(german: None) -> None:
     parts = [Description.LARGER(factor=1.5), Description.CROPPED(share=0.62), plain("a\udcff")]
     assert formats.translate(parts) == "1,5-fache Größe, beschnitten auf 62\xa0%, a\\xff"
-
-
-def test_sentences_of_the_core_are_known(german: None) -> None:
-    for saying in SAYINGS:
-        values = dict.fromkeys(re.findall(r"%\((\w+)\)s", saying), "7")
-        spoken = saying % values if values else saying.replace("%%", "%")
-        assert said(spoken) == i18n.gettext_plain(saying) % values, saying
-
-
-def test_an_unknown_sentence_stays_as_it_is(german: None) -> None:
-    assert said("something new, 12% of it") == "something new, 12% of it"

@@ -21,7 +21,7 @@ from image_duplicate_finder.errors import LibraryBusy, NotFound
 from image_duplicate_finder.keeping import BulkOrder, BulkPreview, BulkStep, preview
 from image_duplicate_finder.library.edits import Edits
 from image_duplicate_finder.library.removals import Paths, Removals
-from image_duplicate_finder.messages import Problem
+from image_duplicate_finder.messages import Message, Note, Problem, english
 from image_duplicate_finder.model import Failure, Relation
 from image_duplicate_finder.progress import CancelToken, Progress, silent
 from image_duplicate_finder.removal import (
@@ -86,19 +86,24 @@ class Library:
         self._lock = LibraryLock(folder)
         self._edits = Edits(store)
         self._removals = Removals(store, folder, wait=_WAIT_SECONDS)
-        self.recovered: tuple[str, ...] = ()
+        self.settled: tuple[Message, ...] = ()
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str] | None = None) -> Self:
         """Open the library in ``folder`` (made where it is missing), or the user's own.
 
-        What a crash left unfinished is settled first; ``recovered`` says so in plain sentences.
+        What a crash left unfinished is settled first; ``settled`` says so.
         Raises LibraryDamaged when the library's files cannot be used.
         """
         path = default_folder() if folder is None else Path(folder).expanduser().absolute()
         library = cls(path, Store(path))
         library._recover()
         return library
+
+    @property
+    def recovered(self) -> tuple[str, ...]:
+        """What was settled at the start, in English."""
+        return tuple(map(english, self.settled))
 
     def close(self) -> None:
         """Close the library's files."""
@@ -120,19 +125,16 @@ class Library:
         if self._lock.holder() is not None:
             return
         try:
-            lines = self._removals.remover.recover().lines
+            lines = self._removals.remover.recover().settled
             with self._lock.acquire("a recovery"):
                 scans = self._store.scans.close_interrupted()
         except LibraryBusy:
             return
         if scans:
-            lines += (
-                f"{scans} scan{'s were' if scans > 1 else ' was'} cut off. What was read is kept: "
-                "scan again to go on.",
-            )
+            lines += (Note.SCANS_CUT_OFF(count=scans) if scans > 1 else Note.SCAN_CUT_OFF(),)
         if lines:
             self._removals.note_all_gone()
-        self.recovered = lines
+        self.settled = lines
 
     def scan(
         self,

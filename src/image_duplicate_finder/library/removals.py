@@ -12,6 +12,7 @@ from image_duplicate_finder.additions import MERGEABLE, holds_then, lacking, wit
 from image_duplicate_finder.discover import clean_roots
 from image_duplicate_finder.discover.beside import Beside, beside
 from image_duplicate_finder.errors import UsageError
+from image_duplicate_finder.messages import Stays
 from image_duplicate_finder.model import GroupKind, Metadata, Relation
 from image_duplicate_finder.progress import CancelToken, Progress, silent
 from image_duplicate_finder.relations import PRESELECTABLE
@@ -100,8 +101,7 @@ class Removals:
                     Refusal(
                         each.file.path,
                         Reason.NOT_CHOSEN,
-                        f"It is no copy of {each.keeper.path}. Such a file is removed only when "
-                        "it was selected by itself, not by a rule.",
+                        Stays.ONLY_BY_ITSELF(path=each.keeper.path),
                     )
                 )
             else:
@@ -139,17 +139,14 @@ class Removals:
             known.get(evidence.keeper.path),
         )
         if file is None or keeper is None:
-            unknown = "it" if file is None else f"its keeper {evidence.keeper.path}"
-            return Refusal(path, Reason.NO_MATCH, f"No scan of this library covers {unknown}.")
+            unknown = Stays.KEEPER_NOT_SCANNED(path=evidence.keeper.path)
+            why = Stays.NOT_SCANNED() if file is None else unknown
+            return Refusal(path, Reason.NO_MATCH, why)
         if (file.content, keeper.content) != (evidence.file.content, evidence.keeper.content):
-            return Refusal(
-                path,
-                Reason.CHANGED,
-                "It or its keeper does not hold what the plan says. Make a new plan.",
-            )
+            return Refusal(path, Reason.CHANGED, Stays.NOT_AS_PLANNED())
         match = self._store.groups.keeper_match(evidence.group, keeper.id, file.id)
         if not (file if match is None else match).removable:
-            return Refusal(path, Reason.PROTECTED, "Nothing is removed from where it lies.")
+            return Refusal(path, Reason.PROTECTED, Stays.NOT_REMOVABLE())
         same = file.content == keeper.content
         chosen = match is not None and match.chosen
         if not (same or chosen or (file.content, keeper.content) in copies):

@@ -22,6 +22,7 @@ from image_duplicate_finder.companions import FILM_EXTENSIONS, SIDECAR_EXTENSION
 from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.errors import NotFound, RemovalRefused
 from image_duplicate_finder.formats import PICTURE_EXTENSIONS
+from image_duplicate_finder.messages import BackupProblem, Message, both, english
 from image_duplicate_finder.model import BACKUP_MARKER_NAME, Relation
 from image_duplicate_finder.progress import Progress, Stage, Step
 from image_duplicate_finder.removal import fs, probe
@@ -418,10 +419,15 @@ def _harmless(values: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What the journal says against what the disk says; ``problems`` is empty when they agree."""
+    """What the journal says against what the disk says; ``found`` is empty when they agree."""
 
     checked: int
-    problems: tuple[str, ...]
+    found: tuple[Message, ...]
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What was found, in English."""
+        return tuple(map(english, self.found))
 
 
 def verify(journal: Journal, progress: Progress, folders: tuple[str, ...]) -> VerifyReport:
@@ -430,7 +436,7 @@ def verify(journal: Journal, progress: Progress, folders: tuple[str, ...]) -> Ve
     Also reported are rows that are damaged, and what lies on the disk without a row, in backups and
     as whole backups in or beside ``folders``.
     """
-    problems: list[str] = []
+    problems: list[Message] = []
     items = journal.items(states=(State.MOVED, State.MISSING, *UNSETTLED))
     for number, item in enumerate(items):
         problem = _problem(item)
@@ -438,14 +444,13 @@ def verify(journal: Journal, progress: Progress, folders: tuple[str, ...]) -> Ve
             problems.append(problem)
         progress(Step(Stage.CHECK, number + 1, len(items), item.path, len(problems)))
     problems += [
-        f"{row.path or 'a file'}: its row in the journal (run {row.run}, number {row.id}) is "
-        "damaged. The manifest of its backup may still know it: idf adopt takes it from there."
+        BackupProblem.ROW_DAMAGED(
+            path=row.path or BackupProblem.A_FILE(), run=row.run, number=row.id
+        )
         for row in journal.damaged()
     ]
     problems += [
-        f"{folder}: the journal's row of this backup is damaged. Its files are known each by "
-        "itself."
-        for folder in journal.damaged_backups()
+        BackupProblem.BACKUP_ROW_DAMAGED(path=folder) for folder in journal.damaged_backups()
     ]
     known = {item.stored for item in journal.items()}
     for backup in journal.backups():
@@ -455,46 +460,41 @@ def verify(journal: Journal, progress: Progress, folders: tuple[str, ...]) -> Ve
         problems += _without_row(folder, known)
         lacking = not_in_manifest(folder, items)
         if lacking:
-            problems.append(
-                f"{folder}: its manifest lacks {len(lacking)} of its files; lines of it are "
-                "damaged. The journal knows them."
-            )
+            problems.append(BackupProblem.MANIFEST_DAMAGED(path=folder, count=len(lacking)))
     made = {fs.realpath(folder) for folder in here}
     parents = {os.path.dirname(os.path.dirname(b.folder)) for b in journal.backups()}
     for folder in find_backups(tuple(sorted({*folders, *parents}))):
         if fs.realpath(folder) not in made:
-            problems.append(
-                f"{folder}: a backup that the journal does not know: another library made it, or "
-                f"the journal was lost or replaced. To take it over: idf adopt {folder}"
-            )
+            problems.append(BackupProblem.UNKNOWN(path=folder))
     return VerifyReport(len(items), tuple(problems))
 
 
-def _without_row(folder: str, known: set[str]) -> list[str]:
+def _without_row(folder: str, known: set[str]) -> list[Message]:
     """What lies in a backup although the journal does not know it."""
     named = named_in_manifest(folder)
     return [
-        f"{path}: lies in a backup and its manifest, but the journal lost it. To take it back: "
-        f"idf adopt {folder}"
+        BackupProblem.LOST_ROW(path=path, folder=folder)
         if path in named
-        else f"{path}: lies in a backup but is not in the journal; another program put it there."
+        else BackupProblem.STRANGE_FILE(path=path)
         for path in _files_below(folder)
         if path not in known and os.path.dirname(path) != folder
     ]
 
 
-def _problem(item: Item) -> str | None:
+def _problem(item: Item) -> Message | None:
     """What is wrong with one item, or None."""
     try:
         if item.state in UNSETTLED:
-            return f"{item.path}: unsettled ({item.state}). {item.note or 'Start again to settle.'}"
+            unsettled = BackupProblem.UNSETTLED(path=item.path, state=item.state.value)
+            return both(unsettled, item.remark or BackupProblem.START_AGAIN())
         if probe.regular(item.stored) is None:
-            where = "is neither in its place nor" if probe.status(item.path) is None else "is not"
-            return f"{item.path}: {where} in the backup as {item.stored}."
+            gone = probe.status(item.path) is None
+            code = BackupProblem.NOWHERE if gone else BackupProblem.NOT_STORED
+            return code(path=item.path, stored=item.stored)
         if not probe.holds(item.stored, item.content):
-            return f"{item.path}: its file in the backup, {item.stored}, has changed."
+            return BackupProblem.CHANGED(path=item.path, stored=item.stored)
     except OSError as error:
-        return f"{item.path}: its file in the backup cannot be read: {error.strerror}."
+        return BackupProblem.UNREADABLE(path=item.path, reason=str(error.strerror))
     return None
 
 

@@ -21,6 +21,7 @@ from blake3 import blake3
 
 from image_duplicate_finder.companions import Folder, split
 from image_duplicate_finder.errors import DecodeError
+from image_duplicate_finder.messages import Plain, Stays, both
 from image_duplicate_finder.model import FileStat, Relation
 from image_duplicate_finder.progress import CancelToken, Progress, Stage, Step
 from image_duplicate_finder.removal import fs, moves, probe
@@ -125,7 +126,7 @@ class Backups:
         """The backup for a file. Raises Refused and OSError."""
         root = root_of(path, self._roots)
         if root is None:
-            raise Refused(Reason.OUTSIDE, "It lies outside the scanned folders.")
+            raise Refused(Reason.OUTSIDE, Stays.OUTSIDE())
         if root not in self._open:
             parents = places_for(root, self._roots, self._protected, self._base)
             self._open[root] = RunBackup.create(self._journal, self._run, root, parents)
@@ -224,14 +225,14 @@ class Application:
                 ]
         except (Refused, OSError) as error:
             refused = as_refused(error)
-            self.skipped += [Refusal(i.path, refused.reason, refused.message) for i in unit]
+            self.skipped += [refused.of(item.path) for item in unit]
             return None
         return entries
 
     def _intent(self, planned: PlanItem) -> Item:
         evidence, path = planned.evidence, planned.path
         if probe.status(path) is None:
-            raise Refused(Reason.GONE, "It is no longer there.")
+            raise Refused(Reason.GONE, Stays.GONE())
         self._checks.place(path)
         link_target = None
         if self._plan.action == RemovalAction.SYMLINK:
@@ -258,9 +259,7 @@ class Application:
         path = companion.path
         content, stat = probe.read_content(path)
         if stat.size != companion.stat.size or stat.mtime_ns != companion.stat.mtime_ns:
-            raise Refused(
-                Reason.CHANGED, f"{path}, which belongs to it, changed since the plan was made."
-            )
+            raise Refused(Reason.CHANGED, Stays.COMPANION_CHANGED(path=path))
         return Item(
             id=0,
             run=self._run,
@@ -303,8 +302,8 @@ class Application:
         outcome = []
         for item in reversed(items):
             returned = roll_back(item)
-            message = refused.message + (f" {returned.note}" if returned.note else "")
-            self.skipped.append(Refusal(item.path, refused.reason, message))
+            why = both(refused.why, returned.remark)
+            self.skipped.append(Refusal(item.path, refused.reason, why))
             outcome.append(returned)
         return outcome[::-1]
 
@@ -321,22 +320,12 @@ def roll_back(item: Item) -> Item:
         if where == Where.STORED:
             method.restore(item, item.path)
         if where == Where.NOWHERE:
-            return replace(
-                item, state=State.MISSING, note="It is neither in its place nor in the backup."
-            )
+            return replace(item, state=State.MISSING, remark=Stays.NOWHERE())
     except Refused:
-        return replace(
-            item,
-            state=State.MOVED,
-            note=f"Its place is taken by another file now, so it stays in the backup as "
-            f"{item.stored}.",
-        )
+        return replace(item, state=State.MOVED, remark=Stays.PLACE_TAKEN(path=item.stored))
     except OSError as error:
-        return replace(
-            item,
-            state=State.INTENT,
-            note=f"It could not be put back now ({error.strerror}); the next start will do it.",
-        )
+        remark = Stays.NOT_YET_BACK(reason=str(error.strerror))
+        return replace(item, state=State.INTENT, remark=remark)
     return replace(item, state=State.SKIPPED, folder_before=None, folder_after=None)
 
 
@@ -361,12 +350,12 @@ def sync(folders: Iterable[str]) -> None:
 
 
 def as_refused(error: Refused | OSError) -> Refused:
-    """Any failure as a refusal in plain words."""
+    """Any failure as a refusal."""
     if isinstance(error, Refused):
         return error
     what = error.strerror or str(error)
     where = f" ({error.filename})" if error.filename else ""
-    return Refused(Reason.SYSTEM, f"The system refused: {what}{where}. Nothing was changed.")
+    return Refused(Reason.SYSTEM, Stays.SYSTEM(what=what + where))
 
 
 class Merging:
@@ -396,7 +385,7 @@ class Merging:
             except (Refused, OSError) as error:
                 reason = as_refused(error)
                 refused |= dict.fromkeys(merge.sources, reason)
-                self.skipped.append(Refusal(merge.keeper.path, reason.reason, reason.message))
+                self.skipped.append(reason.of(merge.keeper.path))
             else:
                 keepers[merge.keeper.path] = kept
         self._follow(keepers, refused)
@@ -407,10 +396,8 @@ class Merging:
         for item in self.plan.items:
             if item.unit in units:
                 because = refused.get(item.path)
-                message = because.message if because else "It belongs to a file that stays."
-                self.skipped.append(
-                    Refusal(item.path, Reason.MERGE, f"Its metadata were not taken over: {message}")
-                )
+                why = because.why if because else Stays.BELONGS_TO_STAYING()
+                self.skipped.append(Refusal(item.path, Reason.MERGE, Stays.NOT_MERGED(reason=why)))
                 continue
             keeper = keepers.get(item.evidence.keeper.path)
             if keeper is not None and keeper.content != item.evidence.keeper.content:
@@ -432,11 +419,13 @@ class Merging:
         check_keeper(keeper.path, keeper.content, None)
         data = _bytes_of(keeper.path)
         if bytes(blake3(data).digest()) != keeper.content:
-            raise Refused(Reason.KEEPER_CHANGED, f"{keeper.path} has changed since the scan.")
+            raise Refused(Reason.KEEPER_CHANGED, Stays.SCANNED_CHANGED(path=keeper.path))
         try:
             written = written_into(data, merge.additions, DecodeLimits())
         except DecodeError as error:
-            raise Refused(Reason.MERGE, f"{keeper.path}: {error}") from error
+            raise Refused(
+                Reason.MERGE, Plain.ABOUT(path=keeper.path, text=error.message)
+            ) from error
         if written is not None:
             self._put(keeper.path, data, written)
             content = bytes(blake3(written).digest())
@@ -446,7 +435,7 @@ class Merging:
         old = _bytes_of(sidecar) if probe.status(sidecar) is not None else None
         more = sidecar_with(old, merge.additions)
         if more is None:
-            raise Refused(Reason.MERGE, f"Nothing can be added to its sidecar {sidecar}.")
+            raise Refused(Reason.MERGE, Stays.SIDECAR_FULL(path=sidecar))
         self._put(sidecar, old, more)
         return keeper
 
@@ -454,7 +443,7 @@ class Merging:
         """Bring ``new`` to a path that has ``old``, or nothing. Raises Refused and OSError."""
         seen = probe.regular(path)
         if (seen is None) != (old is None):
-            raise Refused(Reason.CHANGED, f"{path} changed while it was being written.")
+            raise Refused(Reason.CHANGED, Stays.CHANGED_WHILE_WRITTEN(path=path))
         content = bytes(blake3(new).digest())
         item = Item(
             id=0,
@@ -484,7 +473,7 @@ class Merging:
             with contextlib.suppress(OSError):
                 self._backups.record("returned", [returned])
             refused = as_refused(error)
-            raise Refused(Reason.MERGE, f"{refused.message} {returned.note}".strip()) from error
+            raise Refused(Reason.MERGE, both(refused.why, returned.remark)) from error
 
     def _bring(self, item: Item, new: bytes, seen: FileStat | None) -> None:
         folder = os.path.dirname(item.path)
@@ -500,7 +489,7 @@ class Merging:
             folder_after=fs.lstat(folder).st_mtime_ns,
         )
         if not probe.holds(item.path, item.keeper_content or item.content):
-            raise Refused(Reason.CHANGED, f"{item.path} changed while it was being written.")
+            raise Refused(Reason.CHANGED, Stays.CHANGED_WHILE_WRITTEN(path=item.path))
         sync(folders_of([item]))
         self._journal.update_items([item])
         self.done.append(item)

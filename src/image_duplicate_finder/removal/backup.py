@@ -33,6 +33,7 @@ from blake3 import blake3
 
 from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.errors import RemovalRefused
+from image_duplicate_finder.messages import Message, Note, Stays
 from image_duplicate_finder.model import BACKUP_MARKER_NAME, FileStat
 from image_duplicate_finder.progress import CancelToken
 from image_duplicate_finder.removal import fs, moves, probe
@@ -134,11 +135,7 @@ class RunBackup:
         with contextlib.suppress(FileExistsError):
             fs.mkdir(parent, 0o755)  # whatever the umask: nobody else may move backups
         if not _is_folder(parent):
-            raise Refused(
-                Reason.SYSTEM,
-                f"{parent}, where backups go, is no folder. Rename it, or name another place with "
-                "--backup-dir.",
-            )
+            raise Refused(Reason.SYSTEM, Stays.BACKUP_NO_FOLDER(path=parent))
         volumes = tuple(volumes_below(root))
         for number in itertools.count(1):
             name = f"{time:%Y-%m-%d_%H-%M-%S}" + (f"-{number}" if number > 1 else "") + _ENDING
@@ -408,11 +405,7 @@ def places_for(
 
     if base is not None:
         if is_protected(base):
-            raise Refused(
-                Reason.PROTECTED,
-                f"The backup cannot be made in {base}, which is protected: nothing is written "
-                "there. Name another place.",
-            )
+            raise Refused(Reason.PROTECTED, Stays.BACKUP_PROTECTED(folder=base))
         return [base]
     beside = os.path.dirname(root)
     while any(beside == other or is_inside(beside, other) for other in roots):
@@ -430,11 +423,7 @@ def places_for(
     if is_protected(root):
         places.remove(root)
     if not places:
-        raise Refused(
-            Reason.PROTECTED,
-            f"The backup cannot be made in {root}, which is protected: nothing is written there. "
-            "Name another place.",
-        )
+        raise Refused(Reason.PROTECTED, Stays.BACKUP_PROTECTED(folder=root))
     return places
 
 
@@ -546,11 +535,11 @@ class StatChange:
 
 @dataclass(frozen=True, slots=True)
 class Preserved:
-    """How many files were preserved, what their links changed, and a sentence or ""."""
+    """How many files were preserved, what their links changed, and what else there is to say."""
 
     count: int = 0
     stat_changes: tuple[StatChange, ...] = ()
-    note: str = ""
+    remark: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -595,9 +584,7 @@ def _preserve(
     tried: dict[str, FileStat | None] = {}
     ways = _ways(backup, paths, mode, tried)
     if not ways:
-        return Preserved(
-            note="This volume keeps copies only at the cost of space, so none were made."
-        )
+        return Preserved(remark=Note.NO_FREE_COPIES())
     if mode == BackupMode.FULL and ways == [_copy]:
         _check_space(backup, paths)
     stat_changes: list[StatChange] = []
@@ -620,8 +607,8 @@ def _preserve(
             made.append(one.stored)
             if ways == [fs.link]:
                 stat_changes += changed_by_link(one.path, one.before)
-    note = f"{missed} files could not be preserved as well." if missed else ""
-    return Preserved(len(made), tuple(stat_changes), note)
+    remark = Note.NOT_PRESERVED(count=missed) if missed else None
+    return Preserved(len(made), tuple(stat_changes), remark)
 
 
 def changed_by_link(path: str, before: FileStat | None) -> list[StatChange]:

@@ -15,10 +15,11 @@ import os
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from image_duplicate_finder.companions import FILM_EXTENSIONS, label_folders, split
 from image_duplicate_finder.discover import is_inside
+from image_duplicate_finder.messages import Stays
 from image_duplicate_finder.model import FileStat, Relation
 from image_duplicate_finder.removal import fs, probe
 from image_duplicate_finder.removal.journal import Item
@@ -30,9 +31,9 @@ from image_duplicate_finder.removal.plan import (
     PlanFile,
     PlanItem,
     Reason,
+    Refusal,
     Surroundings,
     UnitIndex,
-    inside,
     keeper_planned,
     led_to,
     no_match,
@@ -103,17 +104,16 @@ class Checks:
         if refusal is None and self._plan.action not in LINKS:
             refusal = self._units.would_split(evidence, self._planned)
         if refusal is not None:
-            raise Refused(refusal.reason, refusal.message)
+            raise refused(refusal)
         contents = evidence.file.content, evidence.keeper.content
         if evidence.relation != Relation.BYTE_IDENTICAL and not (
             evidence.chosen or self._matches(*contents)
         ):
-            refusal = no_match(item.path, evidence.keeper.path)
-            raise Refused(refusal.reason, refusal.message)
+            raise refused(no_match(item.path, evidence.keeper.path))
         if self._plan.action not in LINKS:
             self._check_unit(item)
         elif item.companions:
-            raise Refused(Reason.UNIT, "What belongs to a file stays where a link takes its place.")
+            raise Refused(Reason.UNIT, Stays.LINK_KEEPS_COMPANIONS())
 
     def _check_unit(self, item: PlanItem) -> None:
         """Raise Refused when the plan does not take along what belongs to the file."""
@@ -126,29 +126,24 @@ class Checks:
         }
         planned = {companion.path for mate in mates for companion in mate.companions}
         if found != planned or any(mate.unit != item.unit for mate in mates):
-            raise Refused(
-                Reason.UNIT,
-                "Files that belong to it came or went since the plan was made. Make a new plan.",
-            )
+            raise Refused(Reason.UNIT, Stays.UNIT_CHANGED())
 
     def place(self, path: str, *, goes: bool = True) -> None:
         """Raise Refused when nothing may be changed where ``path`` really is, or none may go."""
         above = Ancestors.of(path)
         if not self._roots.contains(above):
-            raise Refused(Reason.OUTSIDE, "It lies outside the scanned folders.")
+            raise Refused(Reason.OUTSIDE, Stays.OUTSIDE())
         if self._protected.contains(above):
-            raise Refused(Reason.PROTECTED, "It lies in a protected folder.")
+            raise Refused(Reason.PROTECTED, Stays.IN_PROTECTED())
         if goes and self._only_from and not self._only_from.contains(above):
-            raise Refused(
-                Reason.NOT_CHOSEN, "It is not in one of the folders that files may go from."
-            )
+            raise Refused(Reason.NOT_CHOSEN, Stays.NOT_IN_CHOSEN())
         if above.in_backup():
-            raise Refused(Reason.BACKUP, "It lies in a backup.")
+            raise Refused(Reason.BACKUP, Stays.IN_BACKUP())
         if probe.is_made_to_show(path):
-            raise Refused(Reason.OUTSIDE, "This program made it, to show a picture.")
+            raise Refused(Reason.OUTSIDE, Stays.MADE_TO_SHOW())
         package = library_of(os.path.join(above.paths[0], ""))
         if package is not None:
-            raise Refused(Reason.LIBRARY, inside(package))
+            raise Refused(Reason.LIBRARY, Stays.IN_PACKAGE(path=package))
 
     def before(self, item: Item, planned: PlanItem | None) -> Seen:
         """Check a file and its keeper just before the move. Raises Refused and OSError.
@@ -158,23 +153,20 @@ class Checks:
         if planned is None:
             content, file = probe.read_content(item.path)
             if content != item.content:
-                raise Refused(Reason.CHANGED, "It changed since the plan was made.")
+                raise Refused(Reason.CHANGED, Stays.CHANGED_SINCE_PLAN())
             keeper = None
         else:
             evidence = planned.evidence
             reread = evidence.relation in _REREAD
-            file = _unchanged(evidence.file, reread, Reason.GONE, Reason.CHANGED, "It")
+            file = _unchanged(evidence.file, reread, _ITSELF)
             keeper = self._keeper(evidence, reread, file)
         link = self._targets.link_to(item.path, file.identity)
         if link is not None:
-            refusal = led_to(item.path, link)
-            raise Refused(refusal.reason, refusal.message)
+            raise refused(led_to(item.path, link))
         apart = keeper is None or self._apart(item, file, keeper)
         self.place(item.path)  # last before the move: folders can become links, too
         if file.identity in self._keeper_identities:
-            raise Refused(
-                Reason.KEEPER_PLANNED, "It was kept for another file that this plan removed."
-            )
+            raise Refused(Reason.KEEPER_PLANNED, Stays.WAS_KEEPER())
         self._removed_identities.add(file.identity)
         if keeper is not None:
             self._keeper_identities.add(keeper.identity)
@@ -187,26 +179,22 @@ class Checks:
             return True  # each new link is a change of the keeper, and leads to it in any case
         together = probe.touched_together(item.path, str(item.keeper))
         if together:
-            raise Refused(Reason.SAME_FILE, f"It and {item.keeper} are two names of one file.")
+            raise Refused(Reason.SAME_FILE, Stays.ONE_FILE(path=str(item.keeper)))
         return together is False
 
     def _keeper(self, evidence: Evidence, reread: bool, file: FileStat) -> FileStat:
-        keeper = _unchanged(
-            evidence.keeper,
-            reread,
-            Reason.KEEPER_GONE,
-            Reason.KEEPER_CHANGED,
-            f"Its keeper {evidence.keeper.path}",
-        )
+        keeper = _unchanged(evidence.keeper, reread, _KEEPER)
         if keeper.identity == file.identity:
-            raise Refused(
-                Reason.SAME_FILE, f"It and {evidence.keeper.path} are two names of one file."
-            )
+            raise Refused(Reason.SAME_FILE, Stays.ONE_FILE(path=evidence.keeper.path))
         if keeper.identity in self._removed_identities:
-            refusal = keeper_planned(evidence.file.path, evidence.keeper.path)
-            raise Refused(refusal.reason, refusal.message)
+            raise refused(keeper_planned(evidence.file.path, evidence.keeper.path))
         _check_lasting(evidence.keeper.path)
         return keeper
+
+
+def refused(refusal: Refusal) -> Refused:
+    """A refusal of the plan's rules as the exception that stops a unit."""
+    return Refused(refusal.reason, refusal.why)
 
 
 def after(item: Item, seen: Seen | None) -> None:
@@ -217,7 +205,7 @@ def after(item: Item, seen: Seen | None) -> None:
     before = None if seen is None else seen.keeper
     keeper = check_keeper(item.keeper, item.keeper_content, before)
     if moved is not None and keeper.identity == moved.identity:
-        raise Refused(Reason.SAME_FILE, f"It and {item.keeper} are two names of one file.")
+        raise Refused(Reason.SAME_FILE, Stays.ONE_FILE(path=str(item.keeper)))
     if (
         seen is not None
         and before is not None
@@ -225,10 +213,7 @@ def after(item: Item, seen: Seen | None) -> None:
         and keeper.ctime_ns != before.ctime_ns
         and item.action != RemovalAction.HARDLINK
     ):
-        raise Refused(
-            Reason.SAME_FILE,
-            f"{item.keeper} changed at the moment when it moved, so the two may be one file.",
-        )
+        raise Refused(Reason.SAME_FILE, Stays.MAYBE_ONE_FILE(path=item.keeper))
 
 
 def check_keeper(path: str, content: bytes, seen: FileStat | None) -> FileStat:
@@ -240,7 +225,7 @@ def check_keeper(path: str, content: bytes, seen: FileStat | None) -> FileStat:
     """
     found = probe.regular(path)
     if found is None:
-        raise Refused(Reason.KEEPER_GONE, f"Its keeper {path} is no longer there.")
+        raise Refused(Reason.KEEPER_GONE, Stays.KEEPER_GONE(path=path))
     try:
         _check_lasting(path)
         if seen is not None and found.unchanged(seen):
@@ -248,47 +233,72 @@ def check_keeper(path: str, content: bytes, seen: FileStat | None) -> FileStat:
         else:
             now, found = probe.read_content(path)
             if now != content:
-                raise Refused(Reason.KEEPER_CHANGED, f"Its keeper {path} has changed.")
+                raise Refused(Reason.KEEPER_CHANGED, Stays.KEEPER_CHANGED(path=path))
     except OSError as error:
         raise Refused(
-            Reason.KEEPER_GONE, f"Its keeper {path} cannot be read: {error.strerror}."
+            Reason.KEEPER_GONE, Stays.KEEPER_UNREADABLE(path=path, reason=str(error.strerror))
         ) from error
     last = probe.regular(path)
     if last is None or not last.unchanged(found):
-        raise Refused(Reason.KEEPER_CHANGED, f"Its keeper {path} has changed.")
+        raise Refused(Reason.KEEPER_CHANGED, Stays.KEEPER_CHANGED(path=path))
     return last
 
 
 def _check_lasting(path: str) -> None:
     """Refuse a keeper that this program itself may take away. Raises OSError too."""
     if Ancestors.of(path).in_backup():
-        raise Refused(Reason.KEEPER_GONE, f"Its keeper {path} lies in a backup.")
+        raise Refused(Reason.KEEPER_GONE, Stays.KEEPER_IN_BACKUP(path=path))
     if probe.is_made_to_show(path):
-        raise Refused(
-            Reason.KEEPER_GONE, f"Its keeper {path} is no picture of yours: this program made it."
-        )
+        raise Refused(Reason.KEEPER_GONE, Stays.KEEPER_MADE_TO_SHOW(path=path))
 
 
-def _unchanged(
-    file: PlanFile, reread: bool, gone: Reason, changed: Reason, subject: str
-) -> FileStat:
+class _Subject(NamedTuple):
+    """How refusals speak of a file: of itself, or as the keeper of another."""
+
+    gone: tuple[Reason, Stays]
+    irregular: tuple[Reason, Stays]
+    unreadable: tuple[Reason, Stays]
+    changed: tuple[Reason, Stays]
+
+
+_ITSELF = _Subject(
+    gone=(Reason.GONE, Stays.GONE),
+    irregular=(Reason.CHANGED, Stays.IRREGULAR),
+    unreadable=(Reason.GONE, Stays.UNREADABLE),
+    changed=(Reason.CHANGED, Stays.CHANGED_SINCE_SCAN),
+)
+_KEEPER = _Subject(
+    gone=(Reason.KEEPER_GONE, Stays.KEEPER_GONE),
+    irregular=(Reason.KEEPER_CHANGED, Stays.KEEPER_IRREGULAR),
+    unreadable=(Reason.KEEPER_GONE, Stays.KEEPER_UNREADABLE),
+    changed=(Reason.KEEPER_CHANGED, Stays.KEEPER_CHANGED_SINCE_SCAN),
+)
+
+
+def _unchanged(file: PlanFile, reread: bool, subject: _Subject) -> FileStat:
     """The stat of a file that still holds what the plan says. Raises Refused."""
     try:
         found = probe.status(file.path)
         if found is None:
-            raise Refused(gone, f"{subject} is no longer there.")
+            raise _refused_as(subject.gone, path=file.path)
         stat = FileStat.of(found)
         if probe.regular(file.path) is None:
-            raise Refused(changed, f"{subject} is no regular file any more.")
+            raise _refused_as(subject.irregular, path=file.path)
         if not reread and stat.unchanged(file.stat):
             probe.check_readable(file.path)
             return stat
         content, stat = probe.read_content(file.path)
     except OSError as error:
-        raise Refused(gone, f"{subject} cannot be read: {error.strerror}.") from error
+        reason = str(error.strerror)
+        raise _refused_as(subject.unreadable, path=file.path, reason=reason) from error
     if content != file.content:
-        raise Refused(changed, f"{subject} has changed since the scan.")
+        raise _refused_as(subject.changed, path=file.path)
     return stat
+
+
+def _refused_as(kind: tuple[Reason, Stays], **values: str) -> Refused:
+    reason, code = kind
+    return Refused(reason, code(**{name: values[name] for name in code.names}))
 
 
 def look_around(

@@ -33,7 +33,13 @@ from typing import Any
 from blake3 import blake3
 
 from image_duplicate_finder.errors import LibraryDamaged, NotFound
-from image_duplicate_finder.messages import Problem
+from image_duplicate_finder.messages import (
+    Message,
+    Problem,
+    english,
+    message_from_json,
+    message_to_json,
+)
 from image_duplicate_finder.model import Relation
 from image_duplicate_finder.own_files import make_file, make_folder
 from image_duplicate_finder.removal.probe import Volume
@@ -103,9 +109,14 @@ class Item:
     folder_before: int | None = None
     folder_after: int | None = None
     destination: str | None = None
-    note: str = ""
+    remark: Message | None = None
     changed: str = ""
     adopted: bool = False
+
+    @property
+    def note(self) -> str:
+        """The remark in English, or ""."""
+        return "" if self.remark is None else english(self.remark)
 
 
 @dataclass(frozen=True, slots=True)
@@ -505,6 +516,15 @@ def _decode(path: bytes | None) -> str | None:
     return None if path is None else os.fsdecode(path)
 
 
+def _encode_remark(remark: Message | None) -> bytes:
+    return b"" if remark is None else message_to_json(remark).encode("ascii")
+
+
+def _decode_remark(note: bytes) -> Message | None:
+    """A remark as this version writes it, or as the plain text of earlier ones."""
+    return message_from_json(os.fsdecode(note)) if note else None
+
+
 def _to_row(item: Item) -> tuple[Any, ...]:
     return (
         item.id,
@@ -526,7 +546,7 @@ def _to_row(item: Item) -> tuple[Any, ...]:
         item.folder_before,
         item.folder_after,
         _encode(item.destination),
-        os.fsencode(item.note),
+        _encode_remark(item.remark),
         now(),
         int(item.adopted),
     )
@@ -581,6 +601,7 @@ def _item_of(row: tuple[Any, ...]) -> Item | DamagedRow:
     values["metadata"] = json.loads(values["metadata"])
     values["adopted"] = bool(values["adopted"])
     values["link_target"] = values.pop("aim")
-    for name in ("path", "stored", "keeper", "link_target", "destination", "note"):
+    for name in ("path", "stored", "keeper", "link_target", "destination"):
         values[name] = _decode(values[name])
+    values["remark"] = _decode_remark(values.pop("note"))
     return Item(**values)

@@ -18,6 +18,7 @@ import os
 import stat as stat_bits
 from collections.abc import Iterable, Iterator, Sequence
 
+from image_duplicate_finder.messages import Stays
 from image_duplicate_finder.model import BACKUP_MARKER_NAME, FileStat
 from image_duplicate_finder.removal import fs, moves, probe
 from image_duplicate_finder.removal.journal import MERGED, WRITTEN, Item, Journal, State
@@ -60,9 +61,7 @@ class ToLink:
     def remove(self, item: Item, seen: FileStat) -> None:
         """See :class:`.Method`."""
         if fs.lstat(os.path.dirname(item.stored)).st_dev != seen.device:
-            raise Refused(
-                Reason.VOLUME, "Its backup is on another volume; choose to remove it instead."
-            )
+            raise Refused(Reason.VOLUME, Stays.LINK_BACKUP_ELSEWHERE())
         link = moves.link_of(item.path, item)
         self._make(item, link)
         moves.move(item.path, item.stored, item, seen)
@@ -120,8 +119,9 @@ class ToLink:
             if error.errno in _NO_LINKS_HERE:
                 raise Refused(
                     Reason.LINK,
-                    f"This volume makes no {item.action.value} to {keeper} "
-                    f"({os.strerror(error.errno)}). Nothing was changed.",
+                    Stays.NO_LINKS(
+                        action=item.action.value, path=keeper, reason=os.strerror(error.errno)
+                    ),
                 ) from error
             raise
         if item.action == RemovalAction.SYMLINK:
@@ -131,7 +131,7 @@ class ToLink:
         if item.action == RemovalAction.REFLINK:
             fs.set_metadata(link, item.metadata)
         if not good:
-            raise Refused(Reason.KEEPER_CHANGED, f"The keeper {keeper} changed meanwhile.")
+            raise Refused(Reason.KEEPER_CHANGED, Stays.LINKED_KEEPER_CHANGED(path=keeper))
 
     @staticmethod
     def _discard(item: Item, link: str, place: str) -> None:
@@ -155,7 +155,7 @@ class ToMerged(ToLink):
     @staticmethod
     def _make(item: Item, link: str) -> None:
         if not probe.holds(link, item.keeper_content or b""):
-            raise Refused(Reason.CHANGED, "Its new file was changed before it took its place.")
+            raise Refused(Reason.CHANGED, Stays.NEW_FILE_CHANGED())
 
 
 class ToWritten:
@@ -164,10 +164,10 @@ class ToWritten:
     def remove(self, item: Item, seen: FileStat) -> None:
         """See :class:`.Method`. Removing it again restores that there was none."""
         if not moves.same_file(seen, FileStat.of(fs.lstat(item.stored))):
-            raise Refused(Reason.CHANGED, "Its copy was changed while it was being written.")
+            raise Refused(Reason.CHANGED, Stays.NEW_COPY_CHANGED())
         fs.rename(moves.link_of(item.path, item), item.path)
         if not probe.holds(item.path, item.content):
-            raise Refused(Reason.CHANGED, "It was changed while it was being written.")
+            raise Refused(Reason.CHANGED, Stays.NEW_CHANGED())
 
     def restore(self, item: Item, place: str) -> None:
         """See :class:`.Method`."""

@@ -27,6 +27,7 @@ from typing import Protocol
 
 from blake3 import blake3
 
+from image_duplicate_finder.messages import Stays
 from image_duplicate_finder.model import FileStat
 from image_duplicate_finder.removal import fs, probe
 from image_duplicate_finder.removal.journal import Item
@@ -81,12 +82,12 @@ class ToBackup:
 def restore(item: Item, place: str) -> None:
     """Move a stored file to ``place``; refuses to replace what is there."""
     if probe.status(item.stored) is None:
-        raise Refused(Reason.GONE, f"It is no longer in the backup: {item.stored} is missing.")
+        raise Refused(Reason.GONE, Stays.NOT_IN_BACKUP(path=item.stored))
     if probe.status(place) is not None:
         raise taken(place)
     seen = probe.regular(item.stored)
     if seen is None and item.adopted:
-        raise Refused(Reason.CHANGED, f"{item.stored} is no regular file any more.")
+        raise Refused(Reason.CHANGED, Stays.PATH_IRREGULAR(path=item.stored))
     if seen is None:  # a folder or link that took the file's name just before it was moved
         fs.rename(item.stored, place)
     else:
@@ -95,10 +96,7 @@ def restore(item: Item, place: str) -> None:
 
 def taken(place: str) -> Refused:
     """The refusal to put a file where another one is now."""
-    return Refused(
-        Reason.TAKEN,
-        f"Something else stands at {place} now. It can be restored under a new name.",
-    )
+    return Refused(Reason.TAKEN, Stays.TAKEN(path=place))
 
 
 def part_of(path: str, item: Item) -> str:
@@ -140,7 +138,7 @@ def move(source: str, target: str, item: Item, seen: FileStat) -> None:
         return
     arrived = probe.regular(target)
     if arrived is None or not same_file(arrived, seen):
-        raise Refused(Reason.CHANGED, "It was changed or replaced while it was being moved.")
+        raise Refused(Reason.CHANGED, Stays.CHANGED_WHILE_MOVED())
 
 
 def same_file(one: FileStat, other: FileStat) -> bool:
@@ -160,7 +158,7 @@ def _copy_over(source: str, target: str, item: Item) -> None:
     moved = probe.regular(aside)
     if moved is None or not same_file(moved, seen):
         fs.rename(aside, source)
-        raise Refused(Reason.CHANGED, "It was changed or replaced while it was being copied.")
+        raise Refused(Reason.CHANGED, Stays.REPLACED_WHILE_COPIED())
     fs.unlink(aside)
 
 
@@ -188,9 +186,9 @@ def copy(source: str, part: str, content: bytes, metadata: dict[str, object]) ->
     fs.set_metadata(part, metadata, source if "uid" in metadata else None)
     fs.fsync_path(part)
     if not before.unchanged(after) or digest.digest() != content:
-        raise Refused(Reason.CHANGED, "It changed while it was being copied.")
+        raise Refused(Reason.CHANGED, Stays.CHANGED_WHILE_COPIED())
     if probe.read_content(part)[0] != content:
-        raise Refused(Reason.SYSTEM, "Its copy on the other volume differs. Check that volume.")
+        raise Refused(Reason.SYSTEM, Stays.COPY_DIFFERS())
     return after
 
 
@@ -274,18 +272,15 @@ class ToTrash:
             fs.link(item.path, item.stored)
         except OSError as error:
             if error.errno in {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK}:
-                raise Refused(
-                    Reason.VOLUME,
-                    "The trash is not safe to use on this volume; remove into the backup instead.",
-                ) from error
+                raise Refused(Reason.VOLUME, Stays.TRASH_UNSAFE()) from error
             raise
         held = probe.regular(item.stored)
         if held is None or not same_file(held, seen):
-            raise Refused(Reason.CHANGED, "It was replaced while it was being removed.")
+            raise Refused(Reason.CHANGED, Stays.REPLACED_WHILE_REMOVED())
         fs.fsync_path(os.path.dirname(item.stored))
         fs.trash(item.path)
         if probe.status(item.path) is not None:
-            raise Refused(Reason.SYSTEM, "The system's trash did not take it.")
+            raise Refused(Reason.SYSTEM, Stays.TRASH_REFUSED())
 
     def restore(self, item: Item, place: str) -> None:
         """See :class:`Method`."""
@@ -300,9 +295,7 @@ class ToTrash:
             return
         seen = probe.regular(trashed) if trashed is not None else None
         if trashed is None or seen is None:
-            raise Refused(
-                Reason.GONE, "It is in the system's trash; restore it from there by hand."
-            )
+            raise Refused(Reason.GONE, Stays.IN_TRASH())
         move(trashed, place, item, seen)
         fs.fsync_path(os.path.dirname(place))  # without its note it would not be found again
         _forget(trashed)
@@ -412,11 +405,7 @@ def find(item: Item) -> str | None:
                     return path
                 damaged = path
     if damaged is not None:
-        raise Refused(
-            Reason.DAMAGED,
-            f"Its bytes in the system's trash are not those that were removed: {damaged}. It was "
-            "not put back.",
-        )
+        raise Refused(Reason.DAMAGED, Stays.TRASH_DAMAGED(path=damaged))
     return None
 
 

@@ -16,7 +16,7 @@ from blake3 import blake3
 from image_duplicate_finder.additions import Additions
 from image_duplicate_finder.companions import Folder, Unit
 from image_duplicate_finder.discover import is_inside
-from image_duplicate_finder.messages import ENGLISH, Message
+from image_duplicate_finder.messages import ENGLISH, Message, Stays, english
 from image_duplicate_finder.model import FileStat, Relation
 from image_duplicate_finder.settings import RemovalAction
 from image_duplicate_finder.sources import is_read_only, library_of
@@ -28,7 +28,7 @@ COMPANION_KINDS = ("video", "sidecar")
 
 
 class Reason(StrEnum):
-    """Why a file is not removed; the message that goes with it is for people."""
+    """The kind of reason why a file is not removed; the message with it says more."""
 
     OUTSIDE = "outside"
     READ_ONLY = "read_only"
@@ -124,11 +124,16 @@ class Merge:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A file that stays where it is, and why, in words for people."""
+    """A file that stays where it is, and why; a plan that was read has that as plain text."""
 
     path: str
     reason: Reason
-    message: str
+    why: Message = field(compare=False)
+
+    @property
+    def message(self) -> str:
+        """Why, in English."""
+        return english(self.why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,38 +264,17 @@ def in_order(plan: Plan) -> Plan:
 
 def no_match(path: str, keeper: str) -> Refusal:
     """The refusal of a file of which nobody verified that its keeper shows the same."""
-    return Refusal(
-        path,
-        Reason.NO_MATCH,
-        f"The library has no verified match between it and {keeper}. Scan again.",
-    )
+    return Refusal(path, Reason.NO_MATCH, Stays.NO_MATCH(path=keeper))
 
 
 def keeper_planned(path: str, keeper: str) -> Refusal:
     """The refusal of a file whose keeper is to be removed as well."""
-    return Refusal(
-        path,
-        Reason.KEEPER_PLANNED,
-        f"Its keeper {keeper} is to be removed as well; keep one of the two.",
-    )
+    return Refusal(path, Reason.KEEPER_PLANNED, Stays.KEEPER_PLANNED(path=keeper))
 
 
 def led_to(path: str, link: str) -> Refusal:
     """The refusal of a file that a symbolic link leads to."""
-    return Refusal(
-        path,
-        Reason.LINK,
-        f"The symbolic link {link} leads to it and would lead to nothing. Undo what put the link "
-        "there, or delete the link first.",
-    )
-
-
-def inside(package: str) -> str:
-    """Why a file stays that lies in the package of a photo manager."""
-    return (
-        f"It lies in {package}, which belongs to a photo manager; taking files out would damage "
-        "it. Delete the picture in that program instead."
-    )
+    return Refusal(path, Reason.LINK, Stays.LINK_TARGET(path=link))
 
 
 def root_of(path: str, roots: Iterable[str]) -> str | None:
@@ -301,52 +285,34 @@ def root_of(path: str, roots: Iterable[str]) -> str | None:
 
 def refuse(evidence: Evidence, plan: Plan) -> Refusal | None:
     """What the rules say of one removal by itself, without looking at the disk."""
+    found = _refused(evidence, plan)
+    return None if found is None else Refusal(evidence.file.path, *found)
+
+
+def _refused(evidence: Evidence, plan: Plan) -> tuple[Reason, Message] | None:
     file, keeper, path = evidence.file, evidence.keeper, evidence.file.path
-
-    def refusal(reason: Reason, message: str) -> Refusal:
-        return Refusal(path, reason, message)
-
     if is_read_only(path):
-        return refusal(
-            Reason.READ_ONLY,
-            "It lies in an archive or behind a URL, which this program never changes. Take it "
-            "from the list that `idf export --format delete-list` writes.",
-        )
+        return Reason.READ_ONLY, Stays.READ_ONLY()
     if is_read_only(keeper.path):
-        return refusal(
-            Reason.READ_ONLY,
-            f"Its keeper {keeper.path} lies in an archive or behind a URL, which may change "
-            "unseen. Choose a keeper in a folder.",
-        )
+        return Reason.READ_ONLY, Stays.KEEPER_READ_ONLY(path=keeper.path)
     if (package := library_of(path)) is not None:
-        return refusal(Reason.LIBRARY, inside(package))
+        return Reason.LIBRARY, Stays.IN_PACKAGE(path=package)
     if root_of(path, plan.roots) is None:
-        return refusal(Reason.OUTSIDE, "It lies outside the scanned folders.")
+        return Reason.OUTSIDE, Stays.OUTSIDE()
     for folder in plan.protected:
         if is_inside(path, folder):
-            return refusal(Reason.PROTECTED, f"The folder {folder} is protected.")
+            return Reason.PROTECTED, Stays.FOLDER_PROTECTED(folder=folder)
     if plan.only_from and not any(is_inside(path, folder) for folder in plan.only_from):
-        return refusal(
-            Reason.NOT_CHOSEN, "It is not in one of the folders that files may be removed from."
-        )
+        return Reason.NOT_CHOSEN, Stays.NOT_CHOSEN()
     if path == keeper.path or file.stat.identity == keeper.stat.identity:
-        return refusal(
-            Reason.SAME_FILE, f"It is the same file as {keeper.path} under another name."
-        )
+        return Reason.SAME_FILE, Stays.SAME_FILE(path=keeper.path)
     if evidence.relation == Relation.BYTE_IDENTICAL and file.content != keeper.content:
-        return refusal(
-            Reason.NO_MATCH, f"Its bytes are not those of {keeper.path}. Scan the folder again."
-        )
+        return Reason.NO_MATCH, Stays.OTHER_BYTES(path=keeper.path)
     if plan.action in LINKS:
         if evidence.relation != Relation.BYTE_IDENTICAL:
-            return refusal(
-                Reason.LINK,
-                "A link shows the keeper's bytes, so only byte-identical files become one.",
-            )
+            return Reason.LINK, Stays.LINK_OTHER_BYTES()
         if plan.action != RemovalAction.SYMLINK and file.stat.device != keeper.stat.device:
-            return refusal(
-                Reason.LINK, f"A link cannot lead to {keeper.path}, which is on another volume."
-            )
+            return Reason.LINK, Stays.LINK_OTHER_VOLUME(path=keeper.path)
     return None
 
 
@@ -413,23 +379,12 @@ class UnitIndex:
         partners = self.partners(path)
         for partner in partners:
             if partner == evidence.keeper.path:
-                return Refusal(
-                    path, Reason.UNIT, f"It and {partner} are RAW and picture of one shot."
-                )
+                return Refusal(path, Reason.UNIT, Stays.KEEPER_IS_PARTNER(path=partner))
             if partner not in planned:
-                return Refusal(
-                    path,
-                    Reason.UNIT,
-                    f"It belongs to {partner}, which stays; RAW and picture of one shot are "
-                    "kept or removed together.",
-                )
+                return Refusal(path, Reason.UNIT, Stays.PARTNER_STAYS(path=partner))
         videos = self._own_videos(path, planned)
         if videos and not self.unit(evidence.keeper.path).films:
-            return Refusal(
-                path,
-                Reason.UNIT,
-                f"It is half of a Live Photo with {videos[0]}, and its keeper has no video.",
-            )
+            return Refusal(path, Reason.UNIT, Stays.KEEPER_WITHOUT_VIDEO(path=videos[0]))
         return None
 
     def companions(

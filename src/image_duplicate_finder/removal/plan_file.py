@@ -112,7 +112,7 @@ def plan_from_dict(values: Any) -> Plan:
                 Refusal(
                     path_from_dict(refusal),
                     Reason(_text(refusal, "reason")),
-                    _text(refusal, "message"),
+                    plain(_text(refusal, "message")),
                 )
             )
         merges = []

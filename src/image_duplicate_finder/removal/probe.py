@@ -22,22 +22,27 @@ from typing import Any
 from blake3 import blake3
 
 from image_duplicate_finder.discover import is_inside
+from image_duplicate_finder.messages import Message, Stays
 from image_duplicate_finder.model import BACKUP_MARKER_NAME, FileStat
 from image_duplicate_finder.own_files import is_cache, is_unmarked_entry
 from image_duplicate_finder.removal import fs
-from image_duplicate_finder.removal.plan import Reason
+from image_duplicate_finder.removal.plan import Reason, Refusal
 
 _FINE_TICK, _SECONDS_TICK = 15_000_000, 2_100_000_000  # nanoseconds
 _NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 
 class Refused(Exception):
-    """A file stays where it is; ``reason`` and the message say why. Never leaves removal."""
+    """A file stays where it is; ``reason`` and ``why`` say more. Never leaves removal."""
 
-    def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, reason: Reason, why: Message) -> None:
+        super().__init__(why)
         self.reason = reason
-        self.message = message
+        self.why = why
+
+    def of(self, path: str) -> Refusal:
+        """The refusal of one file for this reason."""
+        return Refusal(path, self.reason, self.why)
 
 
 def status(path: str) -> os.stat_result | None:
@@ -74,7 +79,7 @@ def read_content(path: str) -> tuple[bytes, FileStat]:
     try:
         before = fs.fstat(descriptor)
         if not stat_bits.S_ISREG(before.st_mode):
-            raise Refused(Reason.CHANGED, f"{path} is no regular file any more.")
+            raise Refused(Reason.CHANGED, Stays.PATH_IRREGULAR(path=path))
         digest = blake3()
         while chunk := fs.read(descriptor):
             digest.update(chunk)
@@ -82,7 +87,7 @@ def read_content(path: str) -> tuple[bytes, FileStat]:
     finally:
         fs.close(descriptor)
     if not FileStat.of(before).unchanged(FileStat.of(after)):
-        raise Refused(Reason.CHANGED, f"{path} changed while it was read.")
+        raise Refused(Reason.CHANGED, Stays.CHANGED_WHILE_READ(path=path))
     return digest.digest(), FileStat.of(after)
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from image_duplicate_finder.errors import RemovalRefused
+from image_duplicate_finder.messages import Message, Note, Plain, both, english
 from image_duplicate_finder.progress import CancelToken, Progress, silent
 from image_duplicate_finder.removal import checks, probe
 from image_duplicate_finder.removal.adopt import Consent, Offer, VerifyReport, adopt, offer, verify
@@ -77,7 +78,7 @@ class Report:
     they were, with reasons. ``stopped`` means that the user stopped it before the end.
     ``preserved`` counts further files that the backup holds without taking space, or as copies.
     ``stat_changes`` let a library keep what it knows of those. ``merged`` are the files that took
-    over metadata. ``notes`` are sentences for people.
+    over metadata. ``remarks`` say what else a person should know.
     """
 
     run: int
@@ -86,7 +87,7 @@ class Report:
     stopped: bool = False
     preserved: int = 0
     stat_changes: tuple[StatChange, ...] = ()
-    notes: tuple[str, ...] = ()
+    remarks: tuple[Message, ...] = ()
     merged: tuple[Item, ...] = ()
 
     @property
@@ -94,12 +95,22 @@ class Report:
         """Bytes of the files in ``done``."""
         return sum(item.size for item in self.done)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The remarks in English."""
+        return tuple(map(english, self.remarks))
+
 
 @dataclass(frozen=True, slots=True)
 class RecoveryReport:
-    """What was found unfinished and how it was settled, in plain sentences; empty for nothing."""
+    """What was found unfinished and how it was settled; empty for nothing."""
 
-    lines: tuple[str, ...] = ()
+    settled: tuple[Message, ...] = ()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What was settled, in English."""
+        return tuple(map(english, self.settled))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +174,7 @@ class Remover:
         if prove is not None:
             plan, unproved = _proved(plan, prove)
         with self._working("a removal") as journal:
-            recovered = recover(journal, self._matches).lines
+            recovered = recover(journal, self._matches).settled
             run = journal.begin_run(plan.id, plan.action, mode)
 
             def checked(plan: Plan, matches: Matches) -> Checks:
@@ -202,7 +213,7 @@ class Remover:
                 not finished,
                 sum(found.count for found in preserved),
                 tuple(line for found in preserved for line in found.stat_changes),
-                (*recovered, *(found.note for found in preserved if found.note)),
+                (*recovered, *(found.remark for found in preserved if found.remark)),
                 tuple(merging.done),
             )
 
@@ -236,14 +247,14 @@ class Remover:
             dropped = drop_preserved(journal, run) if finished else Dropped()
             with contextlib.suppress(OSError):  # empty folders that stay harm nothing
                 _tidy(journal, run)
-            notes = [f"{refusal.path}: {refusal.message}" for refusal in dropped.kept]
+            remarks = [Plain.ABOUT(path=refusal.path, text=refusal.why) for refusal in dropped.kept]
             return Report(
                 run,
                 tuple(restoration.done),
                 (*restoration.skipped, *damaged_rows(journal, run)),
                 not finished,
                 stat_changes=dropped.stat_changes,
-                notes=tuple(notes),
+                remarks=tuple(remarks),
             )
 
     def purge(
@@ -369,13 +380,14 @@ def _preserve(
         try:
             backup = backups.of(paths[0])
         except (Refused, OSError) as error:
-            note = f"{root}: no backup can be made there. {as_refused(error).message}"
-            preserved.append(Preserved(note=note))
+            remark = Note.NO_BACKUP(path=root, reason=as_refused(error).why)
+            preserved.append(Preserved(remark=remark))
             continue
         found = preserve(backup, paths, mode, cancel)
         if found.count:
             backups.note_preserved(root, found.count)
-        preserved.append(replace(found, note=f"{root}: {found.note}" if found.note else ""))
+        about = found.remark and Plain.ABOUT(path=root, text=found.remark)
+        preserved.append(replace(found, remark=about))
     return preserved
 
 
@@ -394,7 +406,7 @@ def _tidy(journal: Journal, run: int) -> None:
 
 def recover(journal: Journal, matches: checks.Matches) -> RecoveryReport:
     """Settle everything unsettled. The caller holds the library's lock."""
-    lines: list[str] = []
+    lines: list[Message] = []
     interrupted = [run for run in journal.runs() if run.state == RunState.RUNNING]
     unsettled = journal.items(states=(State.INTENT, State.UNDOING, State.PURGING))
     places = Places(journal)
@@ -404,10 +416,7 @@ def recover(journal: Journal, matches: checks.Matches) -> RecoveryReport:
     ):
         unit = list(found)
         if _drive_is_gone(journal, unit) or _elsewhere(places, unit):
-            lines.append(
-                f"{unit[0].path}: neither it nor its backup can be reached. Connect the drive "
-                "and start again; until then it stays unsettled."
-            )
+            lines.append(Note.UNREACHABLE(path=unit[0].path))
             touched.discard(run)
             continue
         settled = _settle(journal, unit, matches)
@@ -421,10 +430,11 @@ def recover(journal: Journal, matches: checks.Matches) -> RecoveryReport:
                 _complete_manifest(journal, backup)
                 prune(backup.folder)
             except OSError as error:
-                lines.append(f"{backup.folder}: could not be tidied up ({error.strerror}).")
+                reason = str(error.strerror)
+                lines.append(Note.UNTIDY(path=backup.folder, reason=reason))
     for run in interrupted:
         journal.end_run(run.id, RunState.INTERRUPTED)
-        lines.append(f"Run {run.id}, started {run.started}, had been interrupted; it is settled.")
+        lines.append(Note.RECOVERED_RUN(run=run.id, when=run.started))
     return RecoveryReport(tuple(lines))
 
 
@@ -516,18 +526,21 @@ def _with_safety_links(items: Iterable[Item]) -> list[Item]:
     ]
 
 
-def _line(before: Item, after: Item) -> str:
-    """What became of one file, for people."""
+def _line(before: Item, after: Item) -> Message:
+    """What became of one file."""
     path = before.path
-    if after.state == State.MOVED:
-        return f"{path}: is in the backup as {after.stored}." + (
-            f" {after.note}" if after.note else ""
-        )
-    return {
-        State.SKIPPED: f"{path}: its removal was interrupted; it is back in its place.",
-        State.TRASHED: f"{path}: is in the system's trash.",
-        State.RESTORED: f"{path}: its restoration was finished ({after.destination or path}).",
-        State.PURGED: f"{path}: its purge was finished.",
-        State.MISSING: f"{path}: is neither in its place nor in the backup; another program "
-        "must have taken it.",
-    }.get(after.state, f"{path}: is not settled yet. {after.note}")
+    match after.state:
+        case State.SKIPPED:
+            return Note.BACK(path=path)
+        case State.TRASHED:
+            return Note.TRASHED(path=path)
+        case State.RESTORED:
+            return Note.RESTORED(path=path, place=after.destination or path)
+        case State.PURGED:
+            return Note.PURGED(path=path)
+        case State.MISSING:
+            return Note.MISSING(path=path)
+        case State.MOVED:
+            return both(Note.STORED(path=path, stored=after.stored), after.remark)
+        case _:
+            return both(Note.UNSETTLED(path=path), after.remark)

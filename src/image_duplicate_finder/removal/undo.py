@@ -17,6 +17,7 @@ from itertools import groupby, islice
 
 from image_duplicate_finder.companions import Folder
 from image_duplicate_finder.discover import is_inside
+from image_duplicate_finder.messages import Message, Stays, both, plain
 from image_duplicate_finder.progress import CancelToken, Progress, Stage, Step
 from image_duplicate_finder.removal import checks, fs, moves, probe
 from image_duplicate_finder.removal.apply import (
@@ -90,7 +91,7 @@ class Places:
         """
         folder = fs.realpath(os.path.dirname(item.path))
         if item.adopted and folder != os.path.dirname(item.path):
-            raise Refused(Reason.LINK, f"A link now leads from {item.path} to {folder}.")
+            raise Refused(Reason.LINK, Stays.LINK_LEADS_AWAY(path=item.path, folder=folder))
         backups = self._journal.backups(item.run)
         volumes = [volume for backup in backups for volume in backup.volumes]
         if not volumes:  # of a version that did not write them down
@@ -105,11 +106,7 @@ class Places:
 
     @staticmethod
     def _away(item: Item, where: str) -> Refused:
-        return Refused(
-            Reason.DRIVE,
-            f"The drive that it came from is not at {where} now. Connect it there and try again; "
-            f"until then it stays in the backup as {item.stored}.",
-        )
+        return Refused(Reason.DRIVE, Stays.DRIVE_AWAY(path=where, stored=item.stored))
 
     def _keepers_found(self, item: Item, volume: Volume) -> bool:
         """Where the system cannot tell: whether what was kept on the volume is there."""
@@ -130,12 +127,7 @@ class Places:
 def damaged_rows(journal: Journal, run: int) -> list[Refusal]:
     """What cannot be put back because the journal's row of it is damaged."""
     return [
-        Refusal(
-            row.path,
-            Reason.DAMAGED,
-            f"Its row in the journal (number {row.id}) is damaged, so it was left alone. The "
-            "manifest of the backup may still know it: take the backup over with idf adopt.",
-        )
+        Refusal(row.path, Reason.DAMAGED, Stays.ROW_DAMAGED(number=row.id))
         for row in journal.damaged(run)
     ]
 
@@ -206,7 +198,7 @@ class Restoration:
             return [self._with_destination(item) for item in unit]
         except (Refused, OSError) as error:
             refused = as_refused(error)
-            self.skipped += [Refusal(i.path, refused.reason, refused.message) for i in unit]
+            self.skipped += [refused.of(item.path) for item in unit]
             return None
 
     def _with_destination(self, item: Item) -> Item:
@@ -231,9 +223,9 @@ class Restoration:
         except Refused as refused:
             if refused.reason != Reason.DAMAGED:
                 raise
-            raise Refused(refused.reason, f"{refused.message} {self._instead(item)}") from refused
+            raise Refused(refused.reason, both(refused.why, self._instead(item))) from refused
 
-    def _instead(self, item: Item) -> str:
+    def _instead(self, item: Item) -> Message:
         """Where a person finds what a damaged file held. Every file named was just read."""
         others = [item.keeper] if item.keeper and item.keeper_content == item.content else []
         others += [
@@ -248,12 +240,12 @@ class Restoration:
                 if len(whole) < _COPIES_TOLD and probe.holds(path, item.content):
                     whole.append(path)
         if whole:
-            return f"The same bytes are whole in: {', '.join(whole)}"
+            return Stays.WHOLE_COPIES(copies=", ".join(whole))
         with contextlib.suppress(Refused, OSError):
             if item.keeper and item.keeper_content:
                 checks.check_keeper(item.keeper, item.keeper_content, None)
-                return f"The picture that was kept instead is whole: {item.keeper}"
-        return "No other copy of it is known here; look for one in another backup of yours."
+                return Stays.WHOLE_KEEPER(keeper=item.keeper)
+        return Stays.NO_WHOLE_COPY()
 
     def _make_folder(self, folder: str, mirror: str, bits: int) -> None:
         """Make a folder that is gone again, with the permissions that its mirror kept."""
@@ -277,9 +269,7 @@ class Restoration:
             outcome = settle_unit(unit)
             refused = as_refused(error)
             self.skipped += [
-                Refusal(i.path, refused.reason, refused.message)
-                for i in outcome
-                if i.state != State.RESTORED
+                refused.of(item.path) for item in outcome if item.state != State.RESTORED
             ]
             return outcome
         return [replace(item, state=State.RESTORED) for item in unit]
@@ -297,27 +287,17 @@ def check_stored(item: Item) -> None:
     """Raise Refused unless the backup has just the bytes that were removed; OSError."""
     found = probe.regular(item.stored)
     if found is None:
-        raise Refused(Reason.GONE, f"It is no longer in the backup: {item.stored} is missing.")
+        raise Refused(Reason.GONE, Stays.NOT_IN_BACKUP(path=item.stored))
     try:
         if probe.holds(item.stored, item.content):
             return
     except OSError as error:
         if error.errno != errno.EIO:
             raise
-        raise Refused(
-            Reason.DAMAGED, f"Its file in the backup, {item.stored}, cannot be read any more."
-        ) from error
+        raise Refused(Reason.DAMAGED, Stays.BACKUP_UNREADABLE(path=item.stored)) from error
     if found.size == item.size and found.mtime_ns == item.metadata["mtime_ns"]:
-        raise Refused(
-            Reason.DAMAGED,
-            f"Its bytes in the backup were damaged (by the disk, since nobody wrote to it), so it "
-            f"was not put back: {item.stored}.",
-        )
-    raise Refused(
-        Reason.CHANGED,
-        f"It was changed in the backup and stays there as {item.stored}; copy it back by hand if "
-        "you want it.",
-    )
+        raise Refused(Reason.DAMAGED, Stays.BACKUP_DAMAGED(path=item.stored))
+    raise Refused(Reason.CHANGED, Stays.BACKUP_CHANGED(path=item.stored))
 
 
 def restore_with_folder_time(item: Item) -> None:
@@ -360,7 +340,7 @@ def settle_unit(unit: Sequence[Item]) -> list[Item]:
                 moves.move(place, item.stored, item, seen)
             outcome.append(replace(item, state=_state_in_store(item, where), destination=None))
     except (Refused, OSError) as error:
-        return [replace(item, state=State.UNDOING, note=as_refused(error).message) for item in unit]
+        return [replace(item, state=State.UNDOING, remark=as_refused(error).why) for item in unit]
     return outcome
 
 
@@ -427,14 +407,14 @@ def purge(
             if refused is None:
                 batch += unit
             else:
-                kept += [Refusal(item.path, refused.reason, refused.message) for item in unit]
+                kept += [refused.of(item.path) for item in unit]
         sizes = {item.id: _freed_by(item) for item in batch}
         journal.update_items(replace(item, state=State.PURGING) for item in batch)
         for item in purge_items(batch, journal):
             if item.state == State.PURGED:
                 purged, freed = purged + 1, freed + sizes[item.id]
             else:
-                kept.append(Refusal(item.path, Reason.CHANGED, item.note))
+                kept.append(Refusal(item.path, Reason.CHANGED, item.remark or plain("")))
     if items is None:
         dropped = _drop(journal.backups(run), without_keeper)
         freed += dropped.freed
@@ -444,7 +424,7 @@ def purge(
         try:
             prune(backup.folder)
         except OSError as error:
-            kept.append(Refusal(backup.folder, Reason.SYSTEM, as_refused(error).message))
+            kept.append(Refusal(backup.folder, Reason.SYSTEM, as_refused(error).why))
     return PurgeReport(run, purged, freed, tuple(kept), tuple(stat_changes))
 
 
@@ -474,7 +454,7 @@ def finish_purge(unit: Sequence[Item], journal: Journal, matches: Matches) -> li
     refused = _may_be_last(unit, journal, as_before(journal.items(), matches))
     if refused is None:
         return purge_items(unit, journal)
-    kept = [replace(item, state=State.MOVED, note=refused.message) for item in unit]
+    kept = [replace(item, state=State.MOVED, remark=refused.why) for item in unit]
     journal.update_items(kept)
     return kept
 
@@ -493,7 +473,7 @@ def _delete(item: Item) -> Item:
             if not Ancestors.of(
                 item.stored
             ).in_backup():  # its drive is away, or the person moved it
-                return replace(item, state=State.MOVED, note="Its backup is not there now.")
+                return replace(item, state=State.MOVED, remark=Stays.BACKUP_AWAY())
             return replace(item, state=State.PURGED)
         stat = probe.regular(item.stored)
         same = stat is not None and (
@@ -504,11 +484,11 @@ def _delete(item: Item) -> Item:
             return replace(
                 item,
                 state=State.MOVED,
-                note=f"{item.stored} is not the file that was put there; it stays.",
+                remark=Stays.NOT_PUT_THERE(path=item.stored),
             )
         fs.unlink(item.stored)
     except (Refused, OSError) as error:
-        return replace(item, state=State.MOVED, note=as_refused(error).message)
+        return replace(item, state=State.MOVED, remark=as_refused(error).why)
     return replace(item, state=State.PURGED)
 
 
@@ -532,38 +512,28 @@ def _without_keeper(unit: Sequence[Item], matches: Matches) -> Refused | None:
     if all(item.kind == WRITTEN for item in unit):
         return None  # the file itself is in its place, and a copy of it goes
     if all(item.keeper is None for item in unit):
-        return Refused(Reason.NO_MATCH, "No keeper of it is known; it stays.")
+        return Refused(Reason.NO_MATCH, Stays.NO_KEEPER())
     for item in unit:
         if item.keeper is None or item.keeper_content is None:
             if item.kind == "picture":  # a manifest that someone wrote by hand
-                return Refused(Reason.NO_MATCH, "No keeper of it is known; it stays.")
+                return Refused(Reason.NO_MATCH, Stays.NO_KEEPER())
             continue
         if item.content != item.keeper_content and not matches(item.content, item.keeper_content):
-            return Refused(
-                Reason.NO_MATCH,
-                f"This library has no verified match between it and {item.keeper}, so it may be "
-                "the last copy; it stays in the backup.",
-            )
+            return Refused(Reason.NO_MATCH, Stays.KEEPER_NO_MATCH(path=item.keeper))
         try:
             keeper = checks.check_keeper(item.keeper, item.keeper_content, None)
             stored = probe.regular(item.stored)
             has_film = _keeps_its_film(unit, item.keeper)
         except Refused as refused:
-            return Refused(
-                refused.reason,
-                f"{refused.message} So this may be the last copy; it stays in the backup.",
-            )
+            return Refused(refused.reason, Stays.LAST_COPY(reason=refused.why))
         except OSError as error:
             return as_refused(error)
         if stored is not None and (
             keeper.identity == stored.identity or probe.one_storage(item.stored, item.keeper)
         ):
-            return Refused(Reason.SAME_FILE, f"{item.keeper} is a name of this same file.")
+            return Refused(Reason.SAME_FILE, Stays.KEEPER_IS_STORED(path=item.keeper))
         if not has_film:
-            return Refused(
-                Reason.UNIT,
-                f"{item.keeper} has no moving half any more; this may be the last one.",
-            )
+            return Refused(Reason.UNIT, Stays.LAST_VIDEO(path=item.keeper))
     return None
 
 
@@ -604,14 +574,10 @@ def _purge_preserved(
                 stat_changes += changed_by_link(original, before)
             else:
                 kept.append(
-                    Refusal(
-                        original,
-                        Reason.KEEPER_CHANGED,
-                        f"It has changed or gone since; {path} may be the last copy and stays.",
-                    )
+                    Refusal(original, Reason.KEEPER_CHANGED, Stays.ORIGINAL_CHANGED(path=path))
                 )
         except (Refused, OSError) as error:
-            kept.append(Refusal(original, Reason.SYSTEM, as_refused(error).message))
+            kept.append(Refusal(original, Reason.SYSTEM, as_refused(error).why))
     return freed
 
 

@@ -14,7 +14,6 @@ from markupsafe import Markup
 from image_duplicate_finder import __version__
 from image_duplicate_finder.errors import NotFound
 from image_duplicate_finder.web import i18n, paths
-from image_duplicate_finder.web.sayings import said
 from image_duplicate_finder.web.state import library, state
 
 THEMES = ("system", "light", "dark")
@@ -33,7 +32,6 @@ def install(app: Flask) -> None:
     app.context_processor(_shared)
     app.add_template_global(static)
     app.add_template_global(icon)
-    app.add_template_filter(said)
     app.add_template_filter(paths.to_text, "path_text")
 
 

@@ -12,6 +12,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
 from image_duplicate_finder.library import Library
+from image_duplicate_finder.messages import Message, message_from_json, message_to_json
 from image_duplicate_finder.removal import Plan, PlanItem, Refusal
 from image_duplicate_finder.results import FileView
 from image_duplicate_finder.settings import BackupMode, RemovalAction
@@ -74,16 +75,19 @@ def _work(shown: Library, scan: int, plan: Plan, mode: BackupMode) -> Work:
 
 def _remember_left_alone(shown: Library, scan: int, refusals: Iterable[Refusal]) -> None:
     """Keep why selected files stayed, for their tiles in the review."""
-    kept = [(paths.to_text(r.path), r.message) for r in islice(refusals, _MOST_REMEMBERED)]
+    kept = [
+        (paths.to_text(r.path), message_to_json(r.why)) for r in islice(refusals, _MOST_REMEMBERED)
+    ]
     shown.set_preference(f"{_LEFT_ALONE}{scan}", json.dumps(kept) if kept else "")
 
 
 @blueprint.app_template_global()
-def left_alone(scan: int, path: str) -> str:
-    """Why a selected file stayed when the selection was last removed or about to be; else ""."""
+def left_alone(scan: int, path: str) -> Message | None:
+    """Why a selected file stayed when the selection was last removed or about to be."""
     if "left_alone" not in g:
         g.left_alone = dict(json.loads(library().preference(f"{_LEFT_ALONE}{scan}") or "[]"))
-    return str(g.left_alone.get(paths.to_text(path), ""))
+    kept = g.left_alone.get(paths.to_text(path))
+    return kept and message_from_json(kept)
 
 
 def _plan(scan: int, choice: Choice) -> Plan:

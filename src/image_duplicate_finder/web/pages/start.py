@@ -151,7 +151,7 @@ def _page(rows: list[FolderRow], settings: ScanSettings, problem: str = "") -> s
         presets=SIMILARITY_PRESETS,
         examples=_examples(),
         problem=problem,
-        recovered=library().recovered,
+        recovered=library().settled,
         recent=_recent_folders(),
         scans=library().scans()[:_RECENT_SCANS],
     )
