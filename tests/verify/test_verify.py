@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from image_duplicate_finder.fingerprint import keypoints, perceptual
 from image_duplicate_finder.fingerprint.appearance import decode_proof, encode_proof
+from image_duplicate_finder.messages import english
 from image_duplicate_finder.model import ImageInfo, Match, Relation
+from image_duplicate_finder.verify import wording
 from image_duplicate_finder.verify.pair import VerifyInput, verify
-from image_duplicate_finder.verify.wording import describe
 from tests.conftest import Painter
 
 Image = NDArray[np.uint8]
@@ -35,6 +36,10 @@ def side(content: int, image: Image, *, quick: bool = False, thorough: bool = Fa
 
 def info(image: Image) -> ImageInfo:
     return ImageInfo("JPEG", image.shape[1], image.shape[0])
+
+
+def describe(match: Match, keeper: ImageInfo, copy: ImageInfo) -> str:
+    return ", ".join(map(english, wording.describe(match, keeper, copy)))
 
 
 def turned(image: Image, degrees: float) -> Image:
