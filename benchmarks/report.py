@@ -19,11 +19,15 @@ _TITLES = {
 
 
 def write(results: Path, out: Path, not_runnable: Mapping[str, str]) -> None:
-    """Build the report from all ``results/<set>/<tool>.json`` and the parts beside them."""
+    """Build the report from all ``results/<set>/<tool>.json`` and the parts beside them.
+
+    Sections written by hand are ``results/*.md``, and stand last but one.
+    """
     lines = [
         "# Benchmark results",
         "",
-        "Written by `python -m benchmarks.run` and `python -m benchmarks.speed`; do not edit.",
+        "Written by `python -m benchmarks.run` and `python -m benchmarks.speed`, with the sections",
+        "of `results/*.md`; do not edit.",
         "How to run them, and what the sets are: [README.md](README.md).",
         "",
     ]
@@ -34,6 +38,8 @@ def write(results: Path, out: Path, not_runnable: Mapping[str, str]) -> None:
     if (results / "speed").is_dir():
         for path in sorted((results / "speed").glob("*.json")):
             lines += _speed_section(json.loads(path.read_text()))
+    for path in sorted(results.glob("*.md")):
+        lines += [*path.read_text(encoding="utf-8").rstrip("\n").split("\n"), ""]
     lines += ["## Not run", "", "| tool | why |", "|---|---|"]
     lines += [f"| {name} | {why} |" for name, why in not_runnable.items()]
     out.write_text("\n".join(lines) + "\n", encoding="utf-8")

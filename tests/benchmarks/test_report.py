@@ -59,3 +59,10 @@ def test_figures_stand_in_the_tables(tmp_path: Path) -> None:
 def test_a_tool_that_ran_too_long_is_named_so(tmp_path: Path) -> None:
     text = _write(tmp_path, [_result("slow", None, [60.0])])
     assert "| slow | 1 | stopped at its time limit |" in text
+
+
+def test_sections_written_by_hand_stay(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "by-hand.md").write_text("## By hand\n\n| a | b |\n")
+    text = _write(tmp_path, [_result("ours-quick", [["a", "b"]], [2.0])])
+    assert "\n\n## By hand\n\n| a | b |\n\n## Not run\n" in text
