@@ -1,4 +1,4 @@
-"""Which files belong to a picture, told by names, times and content identifiers. Pure.
+"""Which files belong to a picture, by names, times and content identifiers. Pure.
 
 A unit is one shot: the picture, its RAW or camera JPEG, the film half of a moving picture, the
 sidecars that describe it, and the captions and labels that a training set keeps of it.
@@ -51,11 +51,11 @@ _TAKEOUT_WORD = ".supplemental-metadata"
 _TAKEOUT_LENGTH = 46
 _NUMBERED = re.compile(r"^(?P<stem>.*)(?P<number>\(\d+\))(?P<extension>\.[^.]+)$", re.DOTALL)
 _FILM_ENDINGS = ("", "_hevc", ".mp")
-# What phones put behind the name of a shot to tell its files apart.
+# What phones append to the name of a shot to distinguish its files.
 _OF_A_SHOT = re.compile(r"(?:\.raw-\d+)?(?:\.(?:mp|cover|original|main))*$|[_-](?:raw|jpe?g)$")
 _MASK = re.compile(r"[._-](?:mask|masklabel|seg|segmentation|matte)$")
 _CACHE = re.compile(r"_\d{3,5}x\d{3,5}(?:_\w+)?$|_te\d*$")
-# Folders beside that of the pictures in which training sets keep what belongs to them.
+# Folders next to that of the pictures in which training sets keep what belongs to them.
 _PICTURE_FOLDERS = frozenset("images image imgs img jpegimages rgb".split())
 _LABEL_FOLDERS = (
     "labels label Labels annotations Annotations captions masks mask Masks segmentation"
@@ -79,7 +79,7 @@ def shot_of(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """What tells whether two files are of one shot: a path and what the file is."""
+    """What decides whether two files are of one shot: a path and what the file is."""
 
     path: str
     info: ImageInfo

@@ -50,7 +50,7 @@ def scan_document(
     """A scan with its groups and failures as JSON-ready values.
 
     Groups are numbered from 1, duplicates first, in the order of their keepers' paths; members
-    and failures stand in the order of their paths. So equal results are equal documents, apart
+    and failures are in the order of their paths. So equal results are equal documents, apart
     from ``seconds``.
     """
     ordered = sorted(groups, key=lambda group: (_KINDS.index(group.kind), group.keeper.path))
@@ -124,8 +124,8 @@ def _file(file: FileView) -> dict[str, Any]:
 def _facts(file: FileView) -> dict[str, Any]:
     """What is known of a file besides its size; only what there is."""
     info = file.info
-    told = {each.name: getattr(info.metadata, each.name) for each in fields(info.metadata)}
-    told |= {
+    facts = {each.name: getattr(info.metadata, each.name) for each in fields(info.metadata)}
+    facts |= {
         "origin": origin_of(file.path, info).value,
         "orientation": info.orientation if info.orientation != 1 else None,
         "bit_depth": info.bit_depth,
@@ -138,7 +138,7 @@ def _facts(file: FileView) -> dict[str, Any]:
     }
     return {"format": info.format} | {
         name: list(value) if isinstance(value, tuple) else value
-        for name, value in told.items()
+        for name, value in facts.items()
         if value
     }
 
@@ -161,7 +161,7 @@ def hits_document(example: str, hits: Iterable[ExampleHit]) -> dict[str, Any]:
 
 
 def leakage_document(report: LeakageReport) -> dict[str, Any]:
-    """Pictures that stand in two splits, as JSON-ready values."""
+    """Pictures that appear in two splits, as JSON-ready values."""
 
     def leaked(each: LeakedFile) -> dict[str, Any]:
         return {"split": each.split, **_file(each.file)}

@@ -46,9 +46,9 @@ NO_STANDING = Standing()
 
 @dataclass(frozen=True, slots=True)
 class KeepFacts:
-    """What the rules look at. ``partial``: another picture of the group shows more of the scene.
+    """What the rules need. ``partial``: another picture of the group shows more of the scene.
 
-    ``seen`` is what a full decode told, if there was one. ``beside`` are the files that belong to
+    ``seen`` is what a full decode found, if there was one. ``beside`` are the files that belong to
     it, by kind and digest.
     """
 
@@ -65,17 +65,17 @@ class KeepFacts:
 
     @property
     def transparent(self) -> bool:
-        """Whether some of the picture is transparent; as far as the header tells, if not seen."""
+        """Whether some of the picture is transparent; by the header, if not seen."""
         return self.info.has_alpha if self.seen is None else self.seen.alpha_used
 
     @property
     def colourful(self) -> bool:
-        """Whether the picture has colours; as far as the header tells, if not seen."""
+        """Whether the picture has colours; by the header, if not seen."""
         return not self.info.metadata.grey if self.seen is None else self.seen.colourful
 
     @property
     def bits(self) -> int:
-        """Bits per channel that are used; as far as the header tells, if not seen."""
+        """Bits per channel that are used; by the header, if not seen."""
         return self.info.bit_depth if self.seen is None else self.seen.bits
 
 
@@ -124,19 +124,19 @@ def _quality(facts: KeepFacts) -> tuple[float, ...]:
 
 
 def is_camera_original(facts: KeepFacts) -> bool:
-    """Whether a camera wrote the file, as far as its name and its metadata tell."""
+    """Whether a camera wrote the file, by its name and metadata."""
     return origin_of(facts.path, facts.info) is Origin.CAMERA
 
 
 def _metadata(facts: KeepFacts) -> int:
     metadata = facts.info.metadata
-    told = (
+    known = (
         *(metadata.has_exif, metadata.taken, metadata.has_gps, metadata.camera, metadata.lens),
         *(metadata.rating, metadata.keywords, metadata.people, metadata.label, metadata.title),
         *(metadata.description, metadata.comment, metadata.creator, metadata.copyright),
         metadata.generation,
     )
-    return sum(map(bool, told)) + len(facts.info.parts)
+    return sum(map(bool, known)) + len(facts.info.parts)
 
 
 _UNKNOWN = "~"
@@ -190,7 +190,7 @@ def ranking(rules: Sequence[KeepRule]) -> Callable[[KeepFacts], RankKey]:
 def reasons(
     keeper: KeepFacts, others: Iterable[KeepFacts], rules: Sequence[KeepRule] = DEFAULT_KEEP_RULES
 ) -> tuple[Message, ...]:
-    """Why ``keeper`` is kept: for each of ``others``, the first rule that tells it from them."""
+    """Why ``keeper`` is kept: for each of ``others``, the first rule that prefers it."""
     key = ranking(rules)
     return reasons_of(key(keeper), map(key, others), rules)
 
@@ -241,7 +241,7 @@ _DOWNLOAD = re.compile(
 
 
 def origin_of(path: str, info: ImageInfo) -> Origin:
-    """What name and metadata together tell; the name counts first where programs choose it."""
+    """What name and metadata say; the name counts first where programs choose it."""
     stem = os.path.splitext(os.path.basename(path))[0]
     if _SCREENSHOT.match(stem):
         return Origin.SCREENSHOT
@@ -322,7 +322,7 @@ class BulkChange:
 
     ``changes_keeper`` when another file was kept before. Then ``select`` is the most that will be
     selected: what the others are to the new keeper is only known when they are verified against
-    it, and :func:`select_beside` chooses among them.
+    it, and :func:`select_with_keeper` chooses among them.
     """
 
     group: int
@@ -400,7 +400,7 @@ def change(group: BulkGroup, order: BulkOrder) -> BulkChange:
     return BulkChange(group.id, best.file, best.relation is not None, select)
 
 
-def select_beside(wanted: BulkChange, group: BulkGroup, order: BulkOrder) -> tuple[int, ...]:
+def select_with_keeper(wanted: BulkChange, group: BulkGroup, order: BulkOrder) -> tuple[int, ...]:
     """What a rule selects in ``group``, which its new keeper leads by matches of its own."""
     relations = order.relations & PRESELECTABLE
     return tuple(

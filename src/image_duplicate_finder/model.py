@@ -298,7 +298,7 @@ _LISTS = ("keywords", "people", "place")
 
 
 class PartKind(StrEnum):
-    """What a file can hold besides the one picture that it shows."""
+    """What a file can hold in addition to the one picture that it shows."""
 
     LAYERS = "layers"
     MOTION = "motion"
@@ -311,7 +311,7 @@ class PartKind(StrEnum):
 
 
 class Part(NamedTuple):
-    """One thing that a file holds besides its picture; equal digests are equal contents.
+    """One thing that a file holds in addition to its picture; equal digests are equal contents.
 
     ``motion`` is a film, ``view`` another picture (the other eye of a stereo photo), ``data``
     whatever else follows the picture and is long enough to be more than padding.
@@ -323,16 +323,16 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
-    """What a picture is, told without looking at its pixels' values.
+    """What a picture is, apart from its pixels' values.
 
     ``width`` and ``height`` are of the upright picture at full size. ``format`` is by content
     ("JPEG", "PNG", "HEIF", "AVIF", "JXL", "TIFF", "CR2", ...). ``orientation`` is the EXIF
     value 1 to 8 that was applied. ``frames`` is 1 for still pictures. ``bit_depth`` is per
-    channel. ``lossless`` tells how the pixels are compressed, as far as known. ``parts`` are what
+    channel. ``lossless``: how the pixels are compressed, as far as known. ``parts`` are what
     the file holds besides, without doubles. ``frame_digests`` has a digest for each frame or page
     where there are several: equal ones look equal, whatever their duration; where there are more
-    than 255, the last stands for all the rest, and where a format's frames are not told apart one
-    stands for all. ``incomplete``: the file ends before its picture does, though it can be decoded.
+    than 255, the last represents the rest, and where a format's frames are not distinguished one
+    represents all. ``incomplete``: the file ends before its picture does, though it can be decoded.
     """
 
     format: str
@@ -420,7 +420,7 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A place where two aligned pictures differ: where it lies in each, and how strongly.
+    """A place where two aligned pictures differ: where it is in each, and how strongly.
 
     ``strength`` is in units of what compression and scaling explain; 4 and more is content.
     """
@@ -491,7 +491,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What only a full decode tells of a picture.
+    """What only a full decode shows of a picture.
 
     ``alpha_used``: some of it is transparent. ``colourful``: it has colours, not only channels
     for them. ``bits`` per channel that its values really use, 8 or 16.
@@ -530,7 +530,7 @@ class Match:
     def reversed(self) -> Match:
         """The same match as seen from ``b``: shares swapped, transform inverted."""
         # Written out: dataclasses.replace takes three times as long, and a hundred thousand
-        # look-alikes pass here whenever a threshold moves.
+        # similar pairs pass here whenever a threshold moves.
         return Match(
             a=self.b,
             b=self.a,

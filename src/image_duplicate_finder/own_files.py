@@ -1,7 +1,7 @@
 """Folders and files that this program makes for itself: private, marked, and never pictures.
 
 A folder of its own carries a marker with a signature. Scans pass such folders over wherever they
-lie and whatever they are called, and nothing in them stands for a picture. Only in them is
+are and whatever they are called, and nothing in them counts as a picture. Only in them is
 anything deleted to make room, and there only what has a name that the program gives. A name alone
 proves nothing: people have folders that are called ``views`` too.
 """
@@ -77,7 +77,7 @@ def make_cache_folder(folder: Path) -> None:
 
 
 def temporary_folder(purpose: str) -> tempfile.TemporaryDirectory[str]:
-    """A private folder for pictures that no other scan is to come upon, deleted with the object."""
+    """A private folder for pictures that no other scan shall find, deleted with the object."""
     made = tempfile.TemporaryDirectory(prefix=f"idf-{purpose}-")
     _mark(Path(made.name), _TEMPORARY)
     return made
@@ -120,7 +120,7 @@ def is_below_own_folder(folder: str) -> bool:
 
 
 def is_library_file(name: str) -> bool:
-    """Whether a file beside a library's database is one that the program keeps there."""
+    """Whether a file in a library's folder is one of the program's own."""
     return _LIBRARY_NAME.fullmatch(name) is not None
 
 
@@ -159,12 +159,12 @@ def is_cache_entry(folder: str, name: str) -> bool:
 
 
 def is_unmarked_entry(folder: str, name: str) -> bool:
-    """Whether a file is one of the caches that earlier versions made, told by both names."""
+    """Whether both names say that a file is in a cache that an earlier version made."""
     return len(folder) == 2 and name[:2] == folder and _UNMARKED_ENTRY.fullmatch(name) is not None
 
 
 def cache_folder(library: Path, name: str) -> Path:
-    """Where a library's cache lies, or is to be made: never in a folder of somebody else."""
+    """Where a library's cache is or will be: never in a folder of somebody else."""
     for number in itertools.count(1):
         folder = library / (name if number == 1 else f"{name}-{number}")
         if is_cache(folder) or not os.path.lexists(folder):

@@ -82,7 +82,7 @@ ONE_FRAME = 0.97
 # is no good keeper when it is an odd edit that few others match directly.
 REACH = 0.75
 # Above this agreement no piece is large enough to be another picture pasted over the two
-# (verify.decide): that one lies within the other was told by its outline.
+# (verify.decide): its outline showed that one is inside the other.
 _BY_OUTLINE = 0.92
 _LEAST_AROUND = 3
 _MORE_THAN_HALF = 0.55
@@ -145,9 +145,9 @@ class Composites:
         return whole != NONE and 0 < self._seams[whole] >= self._parts[whole]
 
     def is_window(self, id: int) -> bool:
-        """Whether most of its copies are shown by ``id`` amid something else: a frame, a screen.
+        """Whether ``id`` shows most of its copies amid something else: a frame, a screen.
 
-        A plain crop is named so and speaks for the photo; a few edited ones tell nothing yet.
+        A plain crop is called a crop and supports the photo; a few edited ones prove nothing yet.
         """
         around = self._edited_parts[id]
         return around >= _LEAST_AROUND and 2 * around > self._copies[id]
@@ -157,7 +157,7 @@ def in_common(keeper_share: float, share: float) -> bool:
     """Whether a keeper and another picture, which show these shares of a member, share pixels.
 
     What two pictures show of a third overlaps where it is more than half of it for each. Smaller
-    parts may lie side by side, and a small one on a large one.
+    parts may be side by side, or a small one on a large one.
     """
     return keeper_share >= _WHOLE or min(keeper_share, share) >= _MORE_THAN_HALF
 

@@ -1,6 +1,6 @@
 """Bytes of an image file to bytes that every browser shows: pure functions.
 
-Whatever the file claims to be, it is decoded and encoded anew, so nothing of its bytes reaches
+Whatever the file claims to be, it is decoded and encoded again, so nothing of its bytes reaches
 the browser: no script in an SVG or HTML file of the wrong name, no place where it was taken.
 """
 

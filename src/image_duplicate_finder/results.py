@@ -19,7 +19,7 @@ from image_duplicate_finder.settings import ScanSettings
 
 
 class ScanState(StrEnum):
-    """Where a scan stands; ``interrupted`` is one whose program ended without saying so."""
+    """The state of a scan; ``interrupted``: its program ended without recording how."""
 
     RUNNING = "running"
     DONE = "done"
@@ -71,7 +71,7 @@ class MemberView:
     """A member of a group; ``transform`` maps the keeper's pixel coordinates to the member's.
 
     ``decided``: a person, not a rule of the program, said whether it is selected.
-    ``witness`` is the id of the file, one that stays, beside which the member was judged; the
+    ``witness`` is the id of the file, one that stays, that the member was compared with; the
     rest as in :class:`~model.Member`.
     """
 
@@ -238,7 +238,7 @@ class DecisionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DecisionRecord:
-    """A decision that can be taken back.
+    """A decision that can be undone.
 
     ``files`` is how many files it was about, ``name`` the path of the file, if it was one.
     ``left`` are the paths of files that left their group by it: they do not match its new keeper.
@@ -255,7 +255,7 @@ class DecisionRecord:
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """A decision that was taken back, and the groups that are there again because of it."""
+    """A decision that was undone, and the groups that exist again because of it."""
 
     decision: DecisionRecord
     groups: tuple[int, ...]

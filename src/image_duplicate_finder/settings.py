@@ -22,7 +22,7 @@ SIMILARITY_PRESETS: dict[str, tuple[float, float]] = {
     "balanced": (DEFAULT_ESIMILARITY_THRESHOLD, DEFAULT_CSIMILARITY_THRESHOLD),
     "lenient": (1.0, 0.7),
 }
-"""Named pairs of the Euclidean and the cosine threshold, from few look-alikes to many."""
+"""Named pairs of the Euclidean and the cosine threshold, from few similar pictures to many."""
 
 
 class Mode(StrEnum):
@@ -116,10 +116,10 @@ class ScanSettings:
     ``esimilarity_threshold``: Euclidean distance of L2-normalised feature vectors, 0 to 2 in
     theory, 0 to 1 here; lower is stricter. ``csimilarity_threshold``: cosine similarity, 0 to
     1; higher is stricter. ``protected`` folders are never removed from; ``compare_only``
-    folders are looked at but never offered for removal either, and do not count as scanned.
-    ``exclude`` holds gitignore-style patterns. ``jobs`` is the number of worker processes
+    folders are searched, but nothing in them is offered for removal, and they do not count as
+    scanned. ``exclude`` holds gitignore-style patterns. ``jobs`` is the number of worker processes
     (``None``: one per core). ``model`` names an ONNX file to use instead of the built-in one,
-    ``gpu`` runs it on a CUDA device where there is one. ``engine`` tells who does the work;
+    ``gpu`` runs it on a CUDA device where there is one. ``engine``: who does the work;
     with ``ray``, ``address`` names a running cluster (``None``: one of its own on this machine)
     and ``parquet`` a folder or URL that all its machines reach, where fingerprints are written.
     """

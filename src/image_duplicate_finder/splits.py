@@ -1,4 +1,4 @@
-"""Pictures that stand in two splits of a data set: leaks from training into test data.
+"""Pictures that appear in two splits of a data set: leaks from training into test data.
 
 A model that saw a test picture, or a crop or a recoloured copy of it, in training is measured too
 well. A leak is a pair of files of different splits that a scan put into one group.
@@ -32,7 +32,7 @@ Places = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 """What belongs to a split: one or several of the roots that a scan takes."""
 
 Homes = Mapping[tuple[int, int], Mapping[str, str]]
-"""For each file, by its identity, the splits that it stands in and its path in each."""
+"""For each file, by its identity, the splits that it is in and its path in each."""
 
 # A leak that is missed costs more than a longer scan.
 _DEFAULT = ScanSettings(mode=Mode.THOROUGH)
@@ -146,7 +146,7 @@ def _listed(places: Places) -> list[str | os.PathLike[str]]:
 
 
 def _refuse_nested(roots: Mapping[str, Sequence[str]]) -> None:
-    """Raise UsageError when a split lies in another one; single files may stand in both."""
+    """Raise UsageError when a split is inside another one; single files may be in both."""
     whole = {name: [root for root in part if _holds_many(root)] for name, part in roots.items()}
     for (one, outer), (other, inner) in combinations(whole.items(), 2):
         for a in outer:
@@ -197,7 +197,7 @@ def leaks_in(
 ) -> tuple[Leak, ...]:
     """Pairs of files of different splits, by path: those in one group, and ``shared`` files; pure.
 
-    In groups that are no duplicates a file stands for all duplicates of it, so that a leak does
+    In groups that are not duplicates a file represents all its duplicates, so that a leak does
     not hide behind the keeper of another group.
     """
     families = {
@@ -261,6 +261,6 @@ def _leaks(
 
 
 def _at_home(file: FileView, homes: Homes) -> Iterator[LeakedFile]:
-    """The file in each split that it stands in, under its path there."""
+    """The file in each split that it is in, under its path there."""
     for split, path in homes.get(file.stat.identity, {}).items():
         yield LeakedFile(split, replace(file, path=path))

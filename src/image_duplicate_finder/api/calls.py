@@ -34,7 +34,7 @@ def find_duplicates(
     ``pictures`` is a path or several: folders, files, globs, archives (``.zip``, ``.cbz``,
     ``.tar``), manifests (``.csv``, ``.parquet``) and URLs; or arrays (uint8, (H, W),
     (H, W, 3) RGB or (H, W, 4) RGBA) and Pillow images, whose place in the list
-    :meth:`ScanResult.index_of` tells.
+    is :meth:`ScanResult.index_of`.
 
     What is read is remembered in ``library`` (default: the user's own), so that a second call
     reads only what changed; pictures in memory are remembered only in a library that is named.
@@ -102,7 +102,7 @@ def leakage(
     progress: Progress = silent,
     cancel: CancelToken | None = None,
 ) -> LeakageResult:
-    """Pictures that stand in two splits of a data set: copies, crops and edits of them included.
+    """Pictures that appear in two splits of a data set, as copies, crops or edits too.
 
     Each split is one or several of what :func:`find_duplicates` takes for paths; other names
     than the usual three come in ``splits``. Instead of all these, a ``manifest`` (CSV or

@@ -86,7 +86,7 @@ class ScanResult:
         return tuple(group for group in self.groups if group.kind is GroupKind.DUPLICATES)
 
     def index_of(self, file: FileView | Failure) -> int | None:
-        """Where an array or Pillow image stood among the pictures given; None for a file."""
+        """The position of an array or Pillow image among the pictures given; None for a file."""
         positions = _NONE if self._pictures is None else self._pictures.positions
         return positions.get(file.path)
 
@@ -156,7 +156,7 @@ class ScanResult:
 
 @dataclass(frozen=True, slots=True)
 class LeakageResult:
-    """The pictures that stand in two splits; iterating gives the leaks, and none is falsy."""
+    """The pictures that appear in two splits; iterating gives the leaks, and none is falsy."""
 
     report: LeakageReport
 
@@ -198,7 +198,7 @@ class LeakageResult:
 class Comparison:
     """What two pictures are to each other; falsy when they do not show the same.
 
-    ``relation`` is None for different pictures; look-alikes (``similar``) are falsy too.
+    ``relation`` is None for different pictures; similar ones are falsy too.
     ``keeper`` is 0 or 1, the one to keep, and ``reasons`` says why; the rest is about the other
     one: ``words`` for people, ``transform`` from the keeper's pixel coordinates to its own,
     ``overlap`` the share of the keeper that it shows, ``score`` the agreement, both 0 to 1.

@@ -14,7 +14,7 @@ from image_duplicate_finder.keeping import (
     BulkOrder,
     BulkStep,
     change,
-    select_beside,
+    select_with_keeper,
 )
 from image_duplicate_finder.model import Relation
 from image_duplicate_finder.results import DecisionKind, GroupQuery, GroupView
@@ -124,7 +124,7 @@ class Edits:
         return len(gone)
 
     def _without(self, group: GroupView, gone: Collection[int], claims: MeasuredClaims) -> None:
-        """Write a group anew without the files ``gone``."""
+        """Rewrite a group without the files ``gone``."""
         from image_duplicate_finder.scan.groups import grouped_anew, with_members
 
         files = [group.keeper, *(member.file for member in group.members)]
@@ -181,7 +181,7 @@ class Edits:
             if not outlines:
                 return
             (outline,) = outlines
-            select = select_beside(wanted, outline, order)
+            select = select_with_keeper(wanted, outline, order)
         for value in (True, False):
             self._store.groups.select(
                 (

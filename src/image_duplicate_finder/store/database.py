@@ -31,7 +31,7 @@ _SLICE = 900
 
 
 class _Connection(sqlite3.Connection):
-    """Tells apart what the system refuses, for now, from what is wrong with the file."""
+    """Distinguishes what the system refuses for now from a damaged file."""
 
     path: Path
 
@@ -39,16 +39,16 @@ class _Connection(sqlite3.Connection):
         try:
             return super().execute(*arguments)
         except sqlite3.OperationalError as error:
-            raise _in_words(error, self.path) from error
+            raise _as_ours(error, self.path) from error
 
     def executemany(self, *arguments: Any) -> sqlite3.Cursor:
         try:
             return super().executemany(*arguments)
         except sqlite3.OperationalError as error:
-            raise _in_words(error, self.path) from error
+            raise _as_ours(error, self.path) from error
 
 
-def _in_words(error: sqlite3.OperationalError, path: Path) -> Exception:
+def _as_ours(error: sqlite3.OperationalError, path: Path) -> Exception:
     code = error.sqlite_errorcode & 0xFF  # without the details of extended codes
     if code == sqlite3.SQLITE_FULL:
         return LibraryUnavailable(Problem.DISK_FULL(path=str(path)))
@@ -77,7 +77,7 @@ class Database:
         self._opened: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         try:
-            make_file(path)  # SQLite gives the files beside it the same permissions
+            make_file(path)  # SQLite gives its other files the same permissions
             self._migrate()
         except sqlite3.DatabaseError as error:
             raise LibraryDamaged(
@@ -112,7 +112,7 @@ class Database:
                 factory=_Connection,
             )
         except sqlite3.OperationalError as error:
-            raise _in_words(error, self.path) from error
+            raise _as_ours(error, self.path) from error
         found.path = self.path
         return found
 

@@ -74,7 +74,7 @@ class DecisionStore:
         ]
 
     def remember_chosen(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
-        """Remember that a person chose to remove a content beside a keeper of another content.
+        """Remember that a person chose to remove a content although the keeper has another one.
 
         Of pictures that contain others or look like them: nothing else says later that a removal
         was meant, since no match makes it safe.
@@ -114,7 +114,7 @@ _MOST_STEPS = 2_000_000
 
 @dataclass(slots=True)
 class Facts:
-    """What is remembered of a decision beside its kind; filled in while it is carried out."""
+    """What is stored with a decision; filled in while it is carried out."""
 
     number: int
     files: int = 0
@@ -158,7 +158,7 @@ class UndoStore:
             _end(connection, facts)
 
     def latest(self, scan: int) -> DecisionRecord | None:
-        """The decision about a scan that can be taken back now."""
+        """The decision about a scan that can be undone now."""
         return self._latest(self._database.connection, scan)
 
     def undo(self, scan: int, decision: int | None = None) -> Undone | None:

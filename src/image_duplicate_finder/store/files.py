@@ -76,7 +76,7 @@ class FileStore:
         self._database = database
 
     def below(self, roots: Sequence[str]) -> Iterator[KnownFile]:
-        """All stored files that are, or lie below, one of ``roots``; for each root by path."""
+        """All stored files that are one of ``roots`` or below it; for each root by path."""
         for root in roots:
             exact = os.fsencode(root)
             prefix = os.fsencode(within(root))
@@ -177,7 +177,7 @@ class FileStore:
             )
 
     def set_gone(self, paths: Iterable[str], gone: bool) -> None:
-        """Mark files as removed by this program, or as put back."""
+        """Mark files as removed by this program, or as restored."""
         self._database.connection.executemany(
             "UPDATE file SET gone = ? WHERE path = ?",
             [(int(gone), os.fsencode(path)) for path in paths],
@@ -194,7 +194,7 @@ class FileStore:
 
 
 _METADATA = tuple(each.name for each in fields(Metadata))
-# Fields of ImageInfo that stand beside those of its metadata.
+# Fields of ImageInfo that are stored with those of its metadata.
 _BESIDE = ("parts", "frame_digests", "incomplete")
 _ANY = {"format": "", "width": 0, "height": 0}
 _NOTHING: tuple[Metadata, tuple[Part, ...], tuple[str, ...], bool] = (Metadata(), (), (), False)
@@ -256,7 +256,7 @@ class ContentStore:
         return self.put_all([(content_hash, size, info)])[content_hash]
 
     def put_all(self, contents: Iterable[tuple[bytes, int, ImageInfo]]) -> dict[bytes, int]:
-        """Store contents (hash, size in bytes, info), known ones anew; ids of all by hash.
+        """Store contents (hash, size in bytes, info), replacing known ones; ids of all by hash.
 
         What is known of a picture grows with the versions of this program.
         """

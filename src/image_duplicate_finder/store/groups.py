@@ -42,7 +42,7 @@ _FILE_COLUMNS = (
 
 
 class KeeperMatch(NamedTuple):
-    """A member of a group of ``scan``, beside the keeper that it was asked for with.
+    """A member of a group of ``scan`` and the keeper that it was asked for with.
 
     ``chosen``: it is no copy, but a person selected just this file for removal.
     """
@@ -79,7 +79,7 @@ class GroupStore:
         values = (scan, *kinds_of(kinds))
         with self._database.atomic() as connection:
             choices = choices_in(connection, where, values)
-            # Decisions about the groups that go cannot be taken back any more.
+            # Decisions about the groups that go cannot be undone any more.
             connection.execute("DELETE FROM decision WHERE scan = ?", (scan,))
             connection.execute(f"DELETE FROM grouping WHERE {where}", values)
             insert_groups(connection, scan, groups)
@@ -118,7 +118,7 @@ class GroupStore:
         return [Listed(group, members + 1) for group, members in rows]
 
     def facets(self, scan: int, query: GroupQuery) -> Facets:
-        """How many groups each kind and each relation would show beside the other filters."""
+        """How many groups each kind and each relation would show with the other filters."""
         connection = self._database.connection
         where, values = conditions_of(scan, replace(query, kinds=()))
         kinds = connection.execute(
@@ -319,7 +319,7 @@ class GroupStore:
         return found
 
     def keeper_match(self, group: int, keeper: int, file: int) -> KeeperMatch | None:
-        """What a file is beside the keeper of a group, all by number; None if it is no member."""
+        """A file as a member of the group with this keeper, all by number; None if it is none."""
         row = self._database.connection.execute(
             "SELECT grouping.scan, coalesce(removable, 0),"
             " kind <> 'duplicates' AND selected AND decided FROM grouping"
@@ -386,7 +386,7 @@ class GroupStore:
             return connection.execute(sql, values).rowcount
 
     def selection(self, scan: int) -> Selection:
-        """The files that are selected, each counted once though it stand in two groups."""
+        """The files that are selected, each counted once though it may be in two groups."""
         row = self._database.connection.execute(
             "SELECT count(*), coalesce(sum(size), 0) FROM file WHERE gone = 0 AND id IN"
             " (SELECT file FROM member WHERE selected = 1"
@@ -396,7 +396,7 @@ class GroupStore:
         return Selection(files=row[0], bytes=row[1])
 
     def outlines(self, scan: int, groups: Sequence[int]) -> Iterator[BulkGroup]:
-        """What bulk rules look at, for groups of a scan, by id; files that are gone left out."""
+        """What bulk rules need of groups of a scan, by id, without files that are gone."""
         return read_outlines(self._database.connection, scan, groups)
 
     def summary(self, scan: int) -> Summary:
@@ -455,7 +455,7 @@ def _member(file: FileView, values: tuple[Any, ...]) -> MemberView:
 
 
 class Choice(NamedTuple):
-    """A person's word on one member: remove ``file`` beside ``keeper``, or leave it alone.
+    """What a person decided about one member: remove ``file``, of which ``keeper`` stays, or not.
 
     ``copy``: they saw it as a copy of the keeper, in a group of duplicates.
     """
@@ -483,7 +483,7 @@ def choices_in(
 def choose_again(connection: sqlite3.Connection, scan: int, choices: Iterable[Choice]) -> None:
     """Apply choices to a scan's groups as they are now.
 
-    A file that was to stay stays. One that was to go goes only beside the keeper that the
+    A file that was to stay stays. One that was to go goes only where the keeper is the one that the
     person saw, and not where it is no copy of it any more: then it may be something else, and
     they look again.
     """

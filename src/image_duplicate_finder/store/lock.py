@@ -1,7 +1,7 @@
 """One program at a time on one library: a lock that the operating system keeps.
 
 The lock dies with the process that holds it, so one left by a killed program is simply taken
-over. A small text beside it tells who holds it, for the message to the next one.
+over. A small text file next to it says who holds it, for the message to the next one.
 """
 
 from __future__ import annotations

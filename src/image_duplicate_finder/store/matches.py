@@ -376,7 +376,7 @@ class SimilarStore:
         b: NDArray[np.int64],
         cosine: NDArray[np.float32],
     ) -> None:
-        """Store a scan's look-alikes in place of earlier ones.
+        """Store a scan's similar pairs in place of earlier ones.
 
         ``a`` and ``b`` are content ids, ``a < b``, each pair once and ordered by pair.
         """
@@ -393,7 +393,7 @@ class SimilarStore:
                 )
 
     def of(self, scan: int, min_cosine: float) -> SimilarPairs:
-        """A scan's look-alikes of at least this cosine, ordered by pair."""
+        """A scan's similar pairs of at least this cosine, ordered by pair."""
         import numpy as np
 
         from image_duplicate_finder.grouping.links import SimilarPairs

@@ -129,7 +129,7 @@ class ScanStore:
         ).rowcount
 
     def get(self, scan: int) -> ScanRecord:
-        """One scan, or the earlier one that stands for it. Raises NotFound."""
+        """One scan, or the one that supersedes it. Raises NotFound."""
         row = self._database.connection.execute(
             f"SELECT {_COLUMNS} FROM scan WHERE id ="
             " (SELECT coalesce(same_as, id) FROM scan WHERE id = ?)",
@@ -140,7 +140,7 @@ class ScanStore:
         return _record(row)
 
     def all(self) -> list[ScanRecord]:
-        """All scans, the latest first; those that an earlier one stands for are counted as it."""
+        """All scans but superseded ones, the latest first."""
         rows = self._database.connection.execute(
             f"SELECT {_COLUMNS} FROM scan WHERE same_as IS NULL ORDER BY"
             " coalesce((SELECT max(id) FROM scan again WHERE again.same_as = scan.id), id) DESC"
@@ -176,7 +176,7 @@ class ScanStore:
             connection.execute("UPDATE scan SET basis = NULL WHERE id = ?", (scan,))
 
     def contents(self, scan: int) -> list[Content]:
-        """The contents of the files that a scan covers, with what keep rules look at."""
+        """The contents of the files that a scan covers, with the facts for keep rules."""
         rows = self._database.connection.execute(
             f"SELECT content, file.id, path, file.size, mtime_ns, removable, protected,"
             f" {INFO_COLUMNS} FROM scan_file JOIN file ON file.id = scan_file.file"
