@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from image_duplicate_finder import (
 )
 from image_duplicate_finder.errors import Interrupted, LibraryBusy, NothingReadable
 from image_duplicate_finder.results import GroupQuery, ScanState
-from image_duplicate_finder.search import visual_words as words
+from image_duplicate_finder.search import visual_words
 from tests.conftest import Painter
 
 QUICK = ScanSettings(mode=Mode.QUICK)
@@ -253,8 +254,8 @@ def test_stop_keeps_what_is_done(tmp_path: Path, library_dir: Path, painted: Pai
 def test_looking_for_pairs_says_how_far_it_is_and_can_be_stopped(
     tmp_path: Path, library_dir: Path, painted: Painter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(words, "_POSTED", 4)
-    monkeypatch.setattr(words, "_LOOKED_UP", 4)
+    small = replace(visual_words.STANDARD, posting_batch=4, query_batch=4)
+    monkeypatch.setattr(visual_words, "STANDARD", small)
     for seed in range(12):
         picture = painted(seed)
         save(picture, tmp_path / "p" / f"{seed}.png")

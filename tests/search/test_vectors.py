@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from image_duplicate_finder.model import UNCALIBRATED, Calibration
 from image_duplicate_finder.search import vectors as search
 from image_duplicate_finder.search.vectors import (
+    VectorTuning,
     calibrated,
     neighbours,
     pairs_within,
@@ -131,20 +132,21 @@ def test_no_vectors_give_no_pairs() -> None:
         assert len(pairs.a) == len(pairs.b) == len(pairs.cosine) == 0
 
 
-def test_approximate_search_keeps_nearly_all_close_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_approximate_search_keeps_nearly_all_close_pairs() -> None:
     rows = families(1500, 3)
     exact = pairs_within(rows, esimilarity_threshold=1.0, csimilarity_threshold=0.7)
-    monkeypatch.setattr(search, "EXACT_UP_TO", 1000)
-    monkeypatch.setattr(search, "_COMPARED", 1500)
-    approximate = pairs_within(rows, esimilarity_threshold=1.0, csimilarity_threshold=0.7)
-    again = pairs_within(rows, esimilarity_threshold=1.0, csimilarity_threshold=0.7)
+    by_cells = VectorTuning(exact_up_to=1000, compared=1500)
+    approximate, again = (
+        pairs_within(rows, esimilarity_threshold=1.0, csimilarity_threshold=0.7, tuning=by_cells)
+        for _ in range(2)
+    )
     wanted = set(zip(exact.a, exact.b, strict=True))
     found = set(zip(approximate.a, approximate.b, strict=True))
     assert len(wanted) > 4_000
     assert len(found & wanted) >= 0.99 * len(wanted)
     assert np.array_equal(approximate.a, again.a)
     assert np.array_equal(approximate.b, again.b)
-    nearest, cosines = neighbours(rows, 3)
+    nearest, cosines = neighbours(rows, 3, tuning=by_cells)
     assert not (nearest == np.arange(len(rows))[:, None]).any()
     right = np.einsum("nd,nkd->nk", rows, rows[nearest])
     assert cosines == pytest.approx(right, abs=1e-5)

@@ -1,21 +1,28 @@
-"""Words dealt out to shares propose the pairs of the one index, with the same scores."""
+"""Words in partitions propose the pairs of the one index, with the same scores."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
 from image_duplicate_finder.fingerprint.keypoints import Keypoints, extract
-from image_duplicate_finder.search import visual_words as words
 from image_duplicate_finder.search.visual_word_partitions import (
     Layout,
     build_postings,
-    deal_out,
     look_up,
-    settle,
+    partition,
+    score,
 )
-from image_duplicate_finder.search.visual_words import Reach, VisualWordIndex
+from image_duplicate_finder.search.visual_words import (
+    STANDARD,
+    THOROUGH,
+    Reach,
+    Tuning,
+    VisualWordIndex,
+)
 from tests.conftest import Painter
 
 Scored = dict[tuple[int, int], float]
@@ -34,8 +41,8 @@ def pictures(painted: Painter) -> list[Keypoints]:
     return points
 
 
-def _by_index(pictures: list[Keypoints], thorough: bool) -> Scored:
-    index = VisualWordIndex(thorough=thorough)
+def _by_index(pictures: list[Keypoints], tuning: Tuning) -> Scored:
+    index = VisualWordIndex(tuning)
     for place, points in enumerate(pictures):
         index.add(place, points)
     found = index.candidates()
@@ -43,50 +50,46 @@ def _by_index(pictures: list[Keypoints], thorough: bool) -> Scored:
     return dict(zip(pairs, found.score.tolist(), strict=True))
 
 
-def _by_shares(pictures: list[Keypoints], layout: Layout) -> Scored:
+def _by_partitions(pictures: list[Keypoints], layout: Layout) -> Scored:
     firsts = range(0, len(pictures), layout.block)
     blocks = {first: pictures[first : first + layout.block] for first in firsts}
-    dealt = [deal_out(first, block, layout) for first, block in blocks.items()]
+    shards = [partition(first, block, layout) for first, block in blocks.items()]
     lists = [
-        build_postings([block[share][0] for block in dealt], layout)
-        for share in range(layout.shares)
+        build_postings([block[number][0] for block in shards], layout)
+        for number in range(layout.partitions)
     ]
     scored: Scored = {}
-    for (first, block), each in zip(blocks.items(), dealt, strict=True):
-        found = [look_up(mine, each[share][1], layout) for share, mine in enumerate(lists)]
-        a, b, scores = settle(first, block, found, layout)
+    for (first, block), each in zip(blocks.items(), shards, strict=True):
+        hits = [look_up(mine, each[number][1], layout) for number, mine in enumerate(lists)]
+        a, b, scores = score(first, block, hits, layout)
         scored |= dict(zip(zip(a.tolist(), b.tolist(), strict=True), scores.tolist(), strict=True))
     return scored
 
 
 @pytest.mark.parametrize(
-    ("shares", "block", "segment"), [(1, 64, 64), (3, 8, 32_768), (5, 4, 8), (2, 1, 7)]
+    ("partitions", "block", "segment"), [(1, 64, 64), (3, 8, 32_768), (5, 4, 8), (2, 1, 7)]
 )
-def test_shares_propose_what_the_index_proposes(
-    pictures: list[Keypoints],
-    shares: int,
-    block: int,
-    segment: int,
-    monkeypatch: pytest.MonkeyPatch,
+def test_partitions_propose_what_the_index_proposes(
+    pictures: list[Keypoints], partitions: int, block: int, segment: int
 ) -> None:
-    monkeypatch.setattr(words, "SEGMENT", segment)
-    expected = _by_index(pictures, thorough=False)
+    tuning = replace(STANDARD, segment=segment)
+    expected = _by_index(pictures, tuning)
     assert len(expected) > 20
-    layout = Layout(len(pictures), block, shares, segment)
-    assert _by_shares(pictures, layout) == expected
+    layout = Layout(len(pictures), block, partitions, tuning)
+    assert _by_partitions(pictures, layout) == expected
 
 
-def test_crowded_words_are_cut_short_alike(
-    pictures: list[Keypoints], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_crowded_words_are_cut_short_alike(pictures: list[Keypoints]) -> None:
     """Long lists, fewer words, more matches than vote, and more pairs than are kept."""
-    monkeypatch.setattr(words, "LONGEST", 2)
-    monkeypatch.setattr(words, "MOST_THOROUGH", 3)
-    reaches = ((20, Reach(3)), (30, Reach(2)), (None, Reach(2, bits=1)))
-    monkeypatch.setattr(words, "_REACH", reaches)
-    monkeypatch.setattr(words, "_MATCHES", 200)
-    monkeypatch.setattr(words, "_MATCHES_EACH", 90)
-    monkeypatch.setattr(words, "SEGMENT", 12)
+    tuning = replace(
+        THOROUGH,
+        longest=2,
+        most=3,
+        reach=((20, Reach(3)), (30, Reach(2)), (None, Reach(2, bits=1))),
+        matches=200,
+        matches_per_segment=90,
+        segment=12,
+    )
     copies = [points for points in pictures for _ in range(3)]
-    layout = Layout(len(copies), 6, 4, 12, thorough=True)
-    assert _by_shares(copies, layout) == _by_index(copies, thorough=True)
+    layout = Layout(len(copies), 6, 4, tuning)
+    assert _by_partitions(copies, layout) == _by_index(copies, tuning)

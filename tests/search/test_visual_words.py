@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
 from image_duplicate_finder.fingerprint.keypoints import Keypoints, extract
-from image_duplicate_finder.search import visual_words as words
-from image_duplicate_finder.search.visual_words import VisualWordIndex
+from image_duplicate_finder.search.visual_words import STANDARD, Tuning, VisualWordIndex
 from tests.conftest import Painter
 
 COUNT = 24
@@ -32,8 +33,8 @@ def _pairs(index: VisualWordIndex) -> set[tuple[int, int]]:
     return {(min(a, b), max(a, b)) for a, b in zip(found.a.tolist(), found.b.tolist(), strict=True)}
 
 
-def _filled(families: list[tuple[int, Keypoints]]) -> VisualWordIndex:
-    index = VisualWordIndex()
+def _filled(families: list[tuple[int, Keypoints]], tuning: Tuning = STANDARD) -> VisualWordIndex:
+    index = VisualWordIndex(tuning)
     for content, points in families:
         index.add(content, points)
     return index
@@ -49,14 +50,10 @@ def test_copies_are_proposed_and_few_others(families: list[tuple[int, Keypoints]
     assert len(others) <= COUNT
 
 
-def test_segments_change_nothing(
-    families: list[tuple[int, Keypoints]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_segments_change_nothing(families: list[tuple[int, Keypoints]]) -> None:
     whole = _pairs(_filled(families))
-    monkeypatch.setattr(words, "SEGMENT", 7)
-    monkeypatch.setattr(words, "_POSTED", 3)
-    monkeypatch.setattr(words, "_LOOKED_UP", 2)
-    assert _pairs(_filled(families)) == whole
+    small = replace(STANDARD, segment=7, posting_batch=3, query_batch=2)
+    assert _pairs(_filled(families, small)) == whole
 
 
 def test_new_pictures_meet_old_ones_only_once(families: list[tuple[int, Keypoints]]) -> None:

@@ -28,7 +28,11 @@ from image_duplicate_finder.model import Match
 from image_duplicate_finder.progress import OnProgress
 from image_duplicate_finder.search import hamming
 from image_duplicate_finder.search.hamming import HammingPairs
-from image_duplicate_finder.search.visual_words import VisualWordIndex, VisualWordPairs
+from image_duplicate_finder.search.visual_words import (
+    VisualWordIndex,
+    VisualWordPairs,
+    tuning_for,
+)
 from image_duplicate_finder.settings import DecodeLimits, Engine, Mode, ScanSettings
 
 _PAIRS_AT_ONCE = 1024
@@ -131,7 +135,8 @@ class LocalExecutor:
     ) -> VisualWordPairs:
         """See :meth:`Executor.visual_word_pairs`."""
         compiled.wait_for("search")
-        index = VisualWordIndex(thorough=thorough, jobs=self._jobs, on_progress=on_progress)
+        tuning = tuning_for(thorough=thorough)
+        index = VisualWordIndex(tuning, jobs=self._jobs, on_progress=on_progress)
         for content, data in pictures:
             index.add(content, Keypoints.from_bytes(data))
         return index.candidates()

@@ -20,7 +20,7 @@ from image_duplicate_finder.relations import strength
 from image_duplicate_finder.scan.context import ScanContext
 from image_duplicate_finder.scan.matching import stored_vectors
 from image_duplicate_finder.scan.verification import verify_input, verify_inputs
-from image_duplicate_finder.search.visual_words import VisualWordIndex
+from image_duplicate_finder.search.visual_words import VisualWordIndex, tuning_for
 from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.store import Store
 from image_duplicate_finder.verify.pair import verify
@@ -136,7 +136,7 @@ def _sharing_words(
     if mode is Mode.QUICK:
         return []
     kind = keypoint_kind(mode)
-    index = VisualWordIndex(thorough=mode is Mode.THOROUGH)
+    index = VisualWordIndex(tuning_for(thorough=mode is Mode.THOROUGH))
     for id, data in store.contents.each_fingerprint(*kind, ids):
         index.add(id, Keypoints.from_bytes(data), look_up=False)
     example = Keypoints.from_bytes(own[kind.name])

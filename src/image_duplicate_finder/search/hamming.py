@@ -12,6 +12,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,20 +31,13 @@ _COMPARED_AT_ONCE = 32
 
 @dataclass(frozen=True, slots=True)
 class HammingPairs:
-    """Rows of the hashes that are near each other: ``a`` turned by ``orientation`` is like ``b``.
-
-    All are int32 arrays of one length; ``b < a``; ``orientation`` 0 to 7 as in
-    :func:`~image_duplicate_finder.fingerprint.perceptual.perceptual_hashes`.
-    """
+    """Rows ``a`` of the hashes that are near rows ``b < a`` in some orientation, int32 (n,)."""
 
     a: NDArray[np.int32]
     b: NDArray[np.int32]
-    orientation: NDArray[np.int32]
-    distance: NDArray[np.int32]
 
 
-@dataclass(frozen=True, slots=True)
-class _Band:
+class _Band(NamedTuple):
     """Hashes as words (N, 8, 4) uint64 and keys (N, 8, 16) uint16, and the table of one band.
 
     The entries of key k are ``starts[k]`` to ``starts[k + 1]`` (int64); ``order`` (N,) int32 has
@@ -64,12 +58,13 @@ def near_pairs(
     max_distance: int = MAX_DISTANCE,
     rows: tuple[int, int] | None = None,
     jobs: int = 1,
+    compare_all_up_to: int = _FEW,
 ) -> HammingPairs:
     """All pairs of rows of ``hashes`` (N, 8, 32) uint8 within ``max_distance`` (0 to 31) bits.
 
     ``rows`` asks only for the pairs that the rows from the first number up to, but not
     including, the second report: ranges can be searched apart and their pairs joined.
-    ``jobs`` threads search.
+    ``jobs`` threads search. Up to ``compare_all_up_to`` rows are compared all with all.
 
     Each row is compared in its 8 orientations with the upright hash of every earlier row. A row
     reports at most :data:`MAX_PAIRS_PER_PICTURE` pairs, earlier rows before later ones where they
@@ -79,23 +74,20 @@ def near_pairs(
     if not 0 <= max_distance <= MAX_DISTANCE:
         raise ValueError(f"max_distance must lie between 0 and {MAX_DISTANCE}")
     from_row, to_row = rows or (0, len(hashes))
-    if len(hashes) <= _FEW:
+    if len(hashes) <= compare_all_up_to:
         return _all_with_all(hashes, max_distance, from_row, to_row)
     size = max(1, min(_ROWS_AT_ONCE, -(-(to_row - from_row) // jobs)))
     parts = [(first, min(first + size, to_row)) for first in range(from_row, to_row, size)]
     reported = [np.zeros(last - first, np.int32) for first, last in parts]
-    found = [np.empty((0, 4), np.int32)]
+    found = [np.empty((0, 2), np.int32)]
     with ThreadPoolExecutor(jobs) as pool:
         for number in range(BANDS):
             search = partial(_search, _band(hashes, number), max_distance)
             found.extend(pool.map(search, parts, reported))
     pairs = np.concatenate(found)
-    pairs = pairs[np.lexsort((pairs[:, 3], pairs[:, 1], pairs[:, 0]))]
-    # A symmetric picture meets another in several orientations: the nearest is enough.
-    keep = np.ones(len(pairs), bool)
-    keep[1:] = (pairs[1:, 0] != pairs[:-1, 0]) | (pairs[1:, 1] != pairs[:-1, 1])
-    pairs = pairs[keep]
-    return HammingPairs(pairs[:, 0], pairs[:, 1], pairs[:, 2], pairs[:, 3])
+    # A symmetric picture meets another in several orientations.
+    pairs = np.unique(pairs, axis=0)
+    return HammingPairs(pairs[:, 0], pairs[:, 1])
 
 
 def _all_with_all(
@@ -103,7 +95,7 @@ def _all_with_all(
 ) -> HammingPairs:
     """The pairs that rows ``from_row`` to ``to_row`` report, without any table."""
     words = np.ascontiguousarray(hashes).view(np.uint64).reshape(len(hashes), 8, 4)
-    found = [np.empty((0, 4), np.int32)]
+    found = [np.empty((0, 2), np.int32)]
     for first in range(from_row, to_row, _COMPARED_AT_ONCE):
         last = min(first + _COMPARED_AT_ONCE, to_row)
         apart = np.zeros((last - first, last, 8), np.uint16)
@@ -111,18 +103,12 @@ def _all_with_all(
             apart += np.bitwise_count(
                 words[first:last, None, :, word] ^ words[None, :last, 0, word, None]
             )
-        orientation = apart.argmin(axis=2)
-        distance = apart.min(axis=2)
-        near = (distance <= max_distance) & np.tri(last - first, last, first - 1, bool)
+        near = (apart.min(axis=2) <= max_distance) & np.tri(last - first, last, first - 1, bool)
         near &= near.cumsum(axis=1) <= MAX_PAIRS_PER_PICTURE
         row, b = near.nonzero()
-        found.append(
-            np.column_stack([first + row, b, orientation[row, b], distance[row, b]]).astype(
-                np.int32
-            )
-        )
+        found.append(np.column_stack([first + row, b]).astype(np.int32))
     pairs = np.concatenate(found)
-    return HammingPairs(pairs[:, 0], pairs[:, 1], pairs[:, 2], pairs[:, 3])
+    return HammingPairs(pairs[:, 0], pairs[:, 1])
 
 
 def _band(hashes: NDArray[np.uint8], number: int) -> _Band:
@@ -144,9 +130,6 @@ def _search(
     first, last = part
     probes = np.argsort(band.keys[first:last, :, band.number], axis=None, kind="stable")
     # Only what is written to takes memory.
-    found = np.empty(((last - first) * MAX_PAIRS_PER_PICTURE, 4), np.int32)
-    n = search_band(
-        band.words, band.keys, band.number, probes, first, band.starts, band.order, band.halves,
-        max_distance, MAX_PAIRS_PER_PICTURE, reported, found,
-    )  # fmt: skip
+    found = np.empty(((last - first) * MAX_PAIRS_PER_PICTURE, 2), np.int32)
+    n = search_band(band, probes, first, max_distance, MAX_PAIRS_PER_PICTURE, reported, found)
     return found[:n].copy()

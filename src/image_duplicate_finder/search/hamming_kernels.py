@@ -17,19 +17,17 @@ _BLOCK = 64
 
 
 @njit(cache=True, nogil=True)
-def search_band(
-    hashes, keys, band, probes, first, starts, order, halves, limit, cap, counts, found
-):  # fmt: skip
+def search_band(table, probes, first, limit, cap, counts, found):
     """Pairs of some rows with earlier rows that first meet in this band.
 
-    ``probes`` are the rows and orientations to look up, as (row - ``first``) * 8 + orientation,
-    in the order of their keys: those that follow each other look at the same entries. ``starts``
-    has the entries of each key, ``order`` the rows that they are, ascending, and ``halves``
-    (2, N) the first 128 bits of their upright hashes.
+    ``table`` is a :class:`hamming._Band`. ``probes`` are the rows and orientations to look up, as
+    (row - ``first``) * 8 + orientation, in the order of their keys: those that follow each other
+    look at the same entries.
 
-    Writes (row, earlier row, orientation, distance) to ``found``, at most ``cap`` for each row,
-    which ``counts`` has from ``first`` on. Returns how many.
+    Writes (row, earlier row) to ``found``, at most ``cap`` for each row, which ``counts`` has from
+    ``first`` on. Returns how many.
     """
+    hashes, keys, band, starts, order, halves = table
     n = 0
     for probe in probes:
         a, orientation = first + probe // 8, probe % 8
@@ -66,8 +64,6 @@ def search_band(
                         continue
                     found[n, 0] = a
                     found[n, 1] = b
-                    found[n, 2] = orientation
-                    found[n, 3] = distance
                     n += 1
                     counts[a - first] += 1
     return n

@@ -1,6 +1,6 @@
 """Nearest neighbours and similar pairs among L2-normalised vectors.
 
-Exact up to :data:`EXACT_UP_TO` vectors. Beyond, by an inverted file (Jegou, Douze, Schmid, "Product
+Exact up to 20,000 vectors. Beyond, by an inverted file (Jegou, Douze, Schmid, "Product
 quantization for nearest neighbor search", 2011, section IV, without the quantizer): vectors are
 held in the cell of the centre that is nearest to them, and each is compared with those in the
 cells nearest to it only. All vectors are looked up at once, so it is a join: cell by cell,
@@ -19,18 +19,26 @@ from numpy.typing import NDArray
 
 from image_duplicate_finder.model import UNCALIBRATED, Calibration
 
-EXACT_UP_TO = 20_000
 MOST_NEIGHBOURS = 64
 """In a set of thousands of look-alikes each picture keeps its nearest ones only."""
 
 # Vectors that ask at a time: this bounds the memory that the answers take.
 _BLOCK = 32_768
-# Vectors that are multiplied with all others at a time: 40 MB of products for EXACT_UP_TO vectors.
+# Vectors that are multiplied with all others at a time: 40 MB of products for 20,000 vectors.
 _COMPARED_AT_ONCE = 512
-# With how many others each vector is compared, about, where not with all.
-_COMPARED = 6_000
 
 Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class VectorTuning:
+    """Up to how many vectors all are compared with all; beyond, about with how many others."""
+
+    exact_up_to: int = 20_000
+    compared: int = 6_000
+
+
+_TUNING = VectorTuning()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +88,15 @@ def euclidean(cosine: NDArray[np.float32]) -> NDArray[np.float32]:
     return distance
 
 
-def neighbours(vectors: Vectors, k: int) -> tuple[NDArray[np.int64], Vectors]:
+def neighbours(
+    vectors: Vectors, k: int, *, tuning: VectorTuning = _TUNING
+) -> tuple[NDArray[np.int64], Vectors]:
     """For each vector the rows of the ``k`` nearest others and their cosines, nearest first.
 
     ``vectors`` (N, d) are float32 and L2-normalised. Both results are (N, min(k, N - 1)); a
     place that the approximate search could not fill has row -1 and cosine -1.
     """
-    blocks = list(_neighbour_blocks(vectors, k, -np.inf))
+    blocks = list(_neighbour_blocks(vectors, k, -np.inf, tuning))
     back = np.argsort(np.concatenate([numbers for numbers, _, _ in blocks]))
     rows = np.concatenate([rows for _, rows, _ in blocks])
     return rows[back], np.concatenate([cosines for _, _, cosines in blocks])[back]
@@ -99,6 +109,7 @@ def pairs_within(
     csimilarity_threshold: float,
     most: int = MOST_NEIGHBOURS,
     calibration: Calibration = UNCALIBRATED,
+    tuning: VectorTuning = _TUNING,
 ) -> SimilarPairs:
     """All pairs that are similar by the two thresholds, up to the ``most`` nearest per vector.
 
@@ -112,7 +123,7 @@ def pairs_within(
     limit = uncalibrated(wanted, calibration)
     lit = np.any(vectors, axis=1)
     keys, kept = [], []
-    for asked, rows, cosines in _neighbour_blocks(vectors, most, limit):
+    for asked, rows, cosines in _neighbour_blocks(vectors, most, limit, tuning):
         close = (rows >= 0) & (cosines >= limit) & lit[asked][:, None] & lit[rows]
         one, other = np.broadcast_to(asked[:, None], rows.shape)[close], rows[close]
         keys.append(np.minimum(one, other) * len(vectors) + np.maximum(one, other))
@@ -126,7 +137,9 @@ def pairs_within(
 _Block = tuple[NDArray[np.int64], NDArray[np.int64], Vectors]
 
 
-def _neighbour_blocks(vectors: Vectors, k: int, limit: float) -> Iterator[_Block]:
+def _neighbour_blocks(
+    vectors: Vectors, k: int, limit: float, tuning: VectorTuning
+) -> Iterator[_Block]:
     """Numbers of vectors, rows and cosines of their ``k`` nearest others, a block at a time.
 
     Those below a cosine of ``limit`` may be left out. There is always one block, though it may
@@ -137,7 +150,7 @@ def _neighbour_blocks(vectors: Vectors, k: int, limit: float) -> Iterator[_Block
     if k == 0:
         yield np.arange(count), np.zeros((count, 0), np.int64), np.zeros((count, 0), np.float32)
         return
-    cells = Cells(vectors, _COMPARED) if count > EXACT_UP_TO else None
+    cells = Cells(vectors, tuning.compared) if count > tuning.exact_up_to else None
     for start in range(0, count, _BLOCK):
         if cells is None:
             numbers = np.arange(start, min(start + _BLOCK, count))

@@ -2,12 +2,319 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 from numba import njit
 
 from image_duplicate_finder.fingerprint.kernels import popcount
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,call-arg,unreachable"
+
+
+@njit(cache=True, nogil=True)
+def search(first, queries, by_word, lists, base, earlier, voting, best_image, best_score):
+    """Look up pictures in one segment; keep for each the best in ``best_image``, ``best_score``.
+
+    ``queries`` (:class:`visual_words.Queries`) are the pictures from ``first`` on, ``by_word``
+    (:class:`SortedLookUps`) their look-ups, so that a posting list is read for all who ask for
+    it, ``lists`` (:class:`PostingLists`) the segment from picture ``base`` on. Only pictures before
+    the query's own count (``earlier``: all are), as ``voting`` (:class:`Voting`) says. Rows of
+    ``best_score`` (n, most) are kept in falling order.
+    """
+    look_ups, points, turns = queries.look_ups, queries.points, queries.turns
+    order, words, signatures_asked = by_word.order, by_word.words, by_word.signatures
+    starts, images, signatures, geometry = lists
+    limit, longest = voting.limit, voting.longest
+    pictures = len(look_ups) - 1
+    picture_of = np.empty(len(words), np.int32)
+    for k in range(pictures):
+        picture_of[look_ups[k] : look_ups[k + 1]] = k
+    # First only how many entries match: most matches are of words that many share, do not vote,
+    # and need not be written down. Few look-ups find any, so those that do are listed.
+    counts = np.empty(len(words), np.int64)
+    found_some = np.empty(len(words) + 1, np.int32)
+    finders = np.int64(0)
+    for k in range(len(words)):
+        begin, end = starts[words[k]], starts[words[k] + 1]
+        end = min(end, begin + longest)
+        if not earlier and end > begin:
+            own = first + picture_of[order[k]] - base
+            if images[end - 1] >= own:
+                end = begin + np.searchsorted(images[begin:end], own)
+        near = _count(signatures_asked[k], signatures[begin:end], limit)
+        counts[order[k]] = near
+        found_some[finders] = k
+        finders += np.int64(near > 0)
+    begins = np.empty(len(words) + 1, np.int64)
+    begins[0] = 0
+    for k in range(pictures):
+        chosen = _affordable(counts[look_ups[k] : look_ups[k + 1]], voting.matches)
+        for row in range(look_ups[k], look_ups[k + 1]):
+            if not chosen[row - look_ups[k]]:
+                counts[row] = 0
+            begins[row + 1] = begins[row] + counts[row]
+    # Copied out where the list is at hand, so that voting reads one picture's matches in a row.
+    found = np.empty(begins[-1], np.uint16)
+    distances = np.empty(begins[-1], np.uint8)
+    places = np.empty((begins[-1], 4), np.uint8)
+    near_places = np.empty(longest, np.int32)
+    near_distances = np.empty(longest, np.uint8)
+    for k in found_some[:finders]:
+        row = order[k]
+        _near(
+            signatures_asked[k], signatures, starts[words[k]], limit,
+            counts[row], near_places, near_distances,
+        )  # fmt: skip
+        for entry in range(counts[row]):
+            place, at = near_places[entry], begins[row] + entry
+            found[at] = images[place]
+            distances[at] = near_distances[entry]
+            for part in range(4):
+                places[at, part] = geometry[place, part]
+    tally = _new_tally(voting.matches)
+    for k in range(pictures):
+        count = 0
+        touches = 0
+        for row in range(look_ups[k], look_ups[k + 1]):
+            for entry in range(begins[row], begins[row + 1]):
+                variant = (turns[row] ^ places[entry, 2]) & 3
+                weight = _weight(distances[entry], limit)
+                count, touches = _vote(
+                    tally, count, touches, found[entry], points[row], entry, variant, weight
+                )
+        _score(
+            tally, count, touches, queries.places, places, voting, base,
+            best_image[k], best_score[k],
+        )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def look_up(queries, lists, segment, words_here, voting):
+    """Look up keypoints in the posting lists of some words, in every segment so far.
+
+    Row k of ``queries`` (:class:`visual_word_partitions.QueryShard`) asks for a word (a number
+    below ``words_here``) on behalf of picture ``first + pictures[k]``. ``lists`` have a posting
+    list for each word of each segment of ``segment`` pictures. Returns the columns of
+    :class:`visual_word_partitions.Hits`.
+    """
+    first, pictures, points, choices, turns, words, asked = queries
+    starts, images, signatures, geometry = lists
+    limit, longest = voting.limit, voting.longest
+    room = 1024
+    keys = np.empty(room, np.uint64)
+    found = np.empty(room, np.uint16)
+    distances = np.empty(room, np.uint8)
+    variants = np.empty(room, np.uint8)
+    places = np.empty((room, 4), np.uint8)
+    near_places = np.empty(longest, np.int32)
+    near_distances = np.empty(longest, np.uint8)
+    count = 0
+    for k in range(len(words)):
+        own = first + pictures[k]
+        for each in range(own // segment + 1):
+            row = each * words_here + words[k]
+            begin, end = starts[row], starts[row + 1]
+            end = min(end, begin + longest)
+            if each == own // segment and end > begin and images[end - 1] >= own % segment:
+                end = begin + np.searchsorted(images[begin:end], own % segment)
+            near = _count(asked[k], signatures[begin:end], limit)
+            _near(asked[k], signatures, begin, limit, near, near_places, near_distances)
+            for entry in range(near):
+                place = near_places[entry]
+                if count == room:
+                    room *= 2
+                    keys = np.concatenate((keys, np.empty_like(keys)))
+                    found = np.concatenate((found, np.empty_like(found)))
+                    distances = np.concatenate((distances, np.empty_like(distances)))
+                    variants = np.concatenate((variants, np.empty_like(variants)))
+                    places = np.concatenate((places, np.empty_like(places)))
+                keys[count] = (
+                    (np.uint64(pictures[k]) << np.uint64(40))
+                    | (np.uint64(each) << np.uint64(24))
+                    | (np.uint64(points[k]) << np.uint64(8))
+                    | np.uint64(choices[k])
+                )
+                found[count] = images[place]
+                distances[count] = near_distances[entry]
+                variants[count] = (turns[k] ^ geometry[place, 2]) & 3
+                places[count] = geometry[place]
+                count += 1
+    return keys[:count], found[:count], distances[:count], variants[:count], places[:count]
+
+
+@njit(cache=True, nogil=True)
+def score_hits(hits, offsets, query, segment, voting, best_image, best_score):
+    """Score what :func:`look_up` found for one block of pictures, given in the order of ``keys``.
+
+    ``offsets`` and ``query`` are the offsets and places of :class:`visual_words.Queries`.
+    ``best_image`` and ``best_score`` are those of :func:`search`, and so is the result, however
+    the words were partitioned.
+    """
+    keys = hits.keys
+    tally = _new_tally(voting.matches)
+    row = 0
+    while row < len(keys):
+        run = keys[row] >> np.uint64(24)
+        begins = [row]
+        while row < len(keys) and keys[row] >> np.uint64(24) == run:
+            if keys[row] != keys[begins[-1]]:
+                begins.append(row)
+            row += 1
+        begins.append(row)
+        found = np.diff(np.array(begins))
+        chosen = _affordable(found, voting.matches)
+        picture = np.int64(run >> np.uint64(16))
+        count = 0
+        touches = 0
+        for look_up in range(len(found)):
+            if not chosen[look_up]:
+                continue
+            for entry in range(begins[look_up], begins[look_up + 1]):
+                point = np.int64((keys[entry] >> np.uint64(8)) & np.uint64(0xFFFF))
+                count, touches = _vote(
+                    tally, count, touches, hits.images[entry], offsets[picture] + point, entry,
+                    hits.variants[entry], _weight(hits.distances[entry], voting.limit),
+                )  # fmt: skip
+        base = np.int64(run & np.uint64(0xFFFF)) * segment
+        _score(
+            tally, count, touches, query, hits.geometry, voting, base,
+            best_image[picture], best_score[picture],
+        )  # fmt: skip
+
+
+class _Tally(NamedTuple):
+    """Room for the matches of one picture with those of one segment, used again for the next.
+
+    By picture of the segment (65,536,): ``votes``, ``slot_of``, ``last_voter`` (the keypoint that
+    voted last, or -1); ``touched`` lists those with votes. By match: ``image``, ``source`` (row of
+    the query), ``target`` (row of the found geometry), ``variant``, ``weight``; ``ordered`` lists
+    matches by picture.
+    """
+
+    votes: Any
+    slot_of: Any
+    last_voter: Any
+    touched: Any
+    image: Any
+    source: Any
+    target: Any
+    variant: Any
+    weight: Any
+    ordered: Any
+
+
+@njit(cache=True, nogil=True)
+def _new_tally(matches):
+    return _Tally(
+        np.zeros(65536, np.int32),
+        np.zeros(65536, np.int32),
+        np.full(65536, -1, np.int32),
+        np.empty(65536, np.int32),
+        np.empty(matches, np.uint16),
+        np.empty(matches, np.int32),
+        np.empty(matches, np.int32),
+        np.empty(matches, np.int8),
+        np.empty(matches, np.int32),
+        np.empty(matches, np.int32),
+    )
+
+
+@njit(cache=True, nogil=True)
+def _vote(tally, count, touches, image, source, target, variant, weight):
+    """Note one match, unless this keypoint voted for this picture before: new counts."""
+    if tally.last_voter[image] == source:
+        return count, touches
+    tally.last_voter[image] = source
+    if tally.votes[image] == 0:
+        tally.touched[touches] = image
+        touches += 1
+    tally.votes[image] += 1
+    tally.image[count] = image
+    tally.source[count] = source
+    tally.target[count] = target
+    tally.variant[count] = variant
+    tally.weight[count] = weight
+    return count + 1, touches
+
+
+@njit(cache=True, nogil=True)
+def _score(tally, count, touches, query, geometry, voting, base, best_image, best_score):
+    """Score the pictures of one segment by the matches of one query, and keep the best.
+
+    The first ``count`` matches of the tally are the query's in the order in which they were
+    found; their pictures are ``touched[:touches]``. The tally is left ready for the next query.
+    """
+    votes, slot_of, last_voter = tally.votes, tally.slot_of, tally.last_voter
+    touched, ordered, unit = tally.touched, tally.ordered, _weight(0, voting.limit)
+    # Matches in the order of their pictures, for pictures that have enough.
+    slots = 0
+    total = 0
+    for t in range(touches):
+        b = touched[t]
+        if votes[b] >= 3:
+            slot_of[b] = total
+            total += votes[b]
+            touched[slots] = b
+            slots += 1
+        else:
+            slot_of[b] = -1
+            votes[b] = 0
+            last_voter[b] = -1
+    for c in range(count):
+        b = tally.image[c]
+        if slot_of[b] >= 0:
+            ordered[slot_of[b]] = c
+            slot_of[b] += 1
+    last = len(best_score) - 1
+    for t in range(slots):
+        b = touched[t]
+        end = slot_of[b]
+        begin = end - votes[b]
+        votes[b] = 0
+        last_voter[b] = -1
+        whole = 0
+        for m in range(begin, end):
+            whole += tally.weight[ordered[m]]
+        # All matches together are the most that can agree.
+        if whole < voting.least * unit or whole <= best_score[last] * unit:
+            continue
+        n = end - begin
+        rows = np.empty((9, n), np.float32)
+        variants = np.empty(n, np.int8)
+        weights = np.empty(n, np.int32)
+        for m in range(n):
+            match = ordered[begin + m]
+            row, at, variant = tally.source[match], tally.target[match], tally.variant[match]
+            mirrored = variant == 1 or variant == 2
+            angle = geometry[at, 3] * (np.pi / 128)
+            turn = angle + query[row, 3] - np.pi if mirrored else angle - query[row, 3]
+            rows[0, m] = -query[row, 0] if mirrored else query[row, 0]
+            rows[1, m] = query[row, 1]
+            rows[2, m] = geometry[at, 0]
+            rows[3, m] = geometry[at, 1]
+            rows[4, m] = (geometry[at, 2] >> 2) * 0.125 - 1.0 - query[row, 2]
+            rows[5, m] = np.cos(turn)
+            rows[6, m] = np.sin(turn)
+            rows[7, m] = -rows[5, m] if variant >= 2 else rows[5, m]
+            rows[8, m] = -rows[6, m] if variant >= 2 else rows[6, m]
+            variants[m] = variant
+            weights[m] = tally.weight[match]
+        most = 0
+        for h in range(min(n, 32)):
+            most = max(most, _support(h, rows, variants, weights, np.float32(voting.tolerance)))
+            if most == whole:
+                break
+        best = most / unit
+        if best < voting.least or best <= best_score[last]:
+            continue
+        place = last
+        while place > 0 and best_score[place - 1] < best:
+            best_score[place] = best_score[place - 1]
+            best_image[place] = best_image[place - 1]
+            place -= 1
+        best_score[place] = best
+        best_image[place] = base + b
 
 
 @njit(cache=True, nogil=True)
@@ -38,89 +345,6 @@ def _support(i, rows, variants, weights, tolerance):
         )
         total += weights[k] if agrees else np.int32(0)
     return total + weights[i]
-
-
-@njit(cache=True, nogil=True)
-def settle(
-    count, touches, touched, votes, slot_of, last_voter, ordered,
-    match_image, match_from, match_to, match_variant, match_weight,
-    query, geometry, unit, tolerance, least, base, best_image, best_score,
-):  # fmt: skip
-    """Score the pictures of one segment by the matches of one query, and keep the best.
-
-    The first ``count`` of ``match_*`` are the query's matches in the order in which they were
-    found: picture, row of ``query``, row of ``geometry``, variant, weight in parts of ``unit``.
-    ``touched[:touches]`` are their pictures, ``votes`` how many matches each has. ``votes`` and
-    ``last_voter`` are left as they must be for the next query.
-    """
-    # Matches in the order of their pictures, for pictures that have enough.
-    slots = 0
-    total = 0
-    for t in range(touches):
-        b = touched[t]
-        if votes[b] >= 3:
-            slot_of[b] = total
-            total += votes[b]
-            touched[slots] = b
-            slots += 1
-        else:
-            slot_of[b] = -1
-            votes[b] = 0
-            last_voter[b] = -1
-    for c in range(count):
-        b = match_image[c]
-        if slot_of[b] >= 0:
-            ordered[slot_of[b]] = c
-            slot_of[b] += 1
-    last = len(best_score) - 1
-    for t in range(slots):
-        b = touched[t]
-        end = slot_of[b]
-        begin = end - votes[b]
-        votes[b] = 0
-        last_voter[b] = -1
-        whole = 0
-        for m in range(begin, end):
-            whole += match_weight[ordered[m]]
-        # All matches together are the most that can agree.
-        if whole < least * unit or whole <= best_score[last] * unit:
-            continue
-        n = end - begin
-        rows = np.empty((9, n), np.float32)
-        variants = np.empty(n, np.int8)
-        weights = np.empty(n, np.int32)
-        for m in range(n):
-            match = ordered[begin + m]
-            row, at, variant = match_from[match], match_to[match], match_variant[match]
-            mirrored = variant == 1 or variant == 2
-            angle = geometry[at, 3] * (np.pi / 128)
-            turn = angle + query[row, 3] - np.pi if mirrored else angle - query[row, 3]
-            rows[0, m] = -query[row, 0] if mirrored else query[row, 0]
-            rows[1, m] = query[row, 1]
-            rows[2, m] = geometry[at, 0]
-            rows[3, m] = geometry[at, 1]
-            rows[4, m] = (geometry[at, 2] >> 2) * 0.125 - 1.0 - query[row, 2]
-            rows[5, m] = np.cos(turn)
-            rows[6, m] = np.sin(turn)
-            rows[7, m] = -rows[5, m] if variant >= 2 else rows[5, m]
-            rows[8, m] = -rows[6, m] if variant >= 2 else rows[6, m]
-            variants[m] = variant
-            weights[m] = match_weight[match]
-        most = 0
-        for h in range(min(n, 32)):
-            most = max(most, _support(h, rows, variants, weights, np.float32(tolerance)))
-            if most == whole:
-                break
-        best = most / unit
-        if best < least or best <= best_score[last]:
-            continue
-        place = last
-        while place > 0 and best_score[place - 1] < best:
-            best_score[place] = best_score[place - 1]
-            best_image[place] = best_image[place - 1]
-            place -= 1
-        best_score[place] = best
-        best_image[place] = base + b
 
 
 @njit(cache=True, nogil=True)
@@ -181,230 +405,6 @@ def _affordable(counts, matches):
             left -= counts[k]
     return chosen
 
-
-@njit(cache=True, nogil=True)
-def search(
-    first, offsets, query, look_ups, points, turns, order, words, signatures_asked,
-    starts, images, signatures, geometry, base, earlier, limit, longest, matches, tolerance,
-    least, best_image, best_score,
-):  # fmt: skip
-    """Look up pictures in one segment; keep for each the best in ``best_image``, ``best_score``.
-
-    Queries: keypoints ``offsets[k]`` to ``offsets[k + 1]`` belong to picture ``first + k``;
-    ``query`` (q, 4) float32 rows of x, y, log2 of size, angle. Its look-ups are ``look_ups[k]``
-    to ``look_ups[k + 1]``; ``points`` are their keypoints, ``turns`` (uint8) their flips.
-    ``words`` (ascending) and ``signatures_asked`` are what they look for; ``order`` says which
-    look-up each is, so that a posting list is read for all who ask for it.
-
-    Segment: ``starts`` of posting lists; per entry its picture (uint16, from ``base`` on),
-    signature (the code's first word) and ``geometry`` (e, 4) uint8. Only pictures before the
-    query's own count (``earlier`` says that all are), and no more than ``matches`` of a query's.
-    Rows of ``best_score`` are kept in falling order, from ``least`` on.
-    """
-    pictures = len(offsets) - 1
-    picture_of = np.empty(len(words), np.int32)
-    for k in range(pictures):
-        picture_of[look_ups[k] : look_ups[k + 1]] = k
-    # First only how many entries match: most matches are of words that many share, do not vote,
-    # and need not be written down. Few look-ups find any, so those that do are listed.
-    counts = np.empty(len(words), np.int64)
-    found_some = np.empty(len(words) + 1, np.int32)
-    finders = np.int64(0)
-    for k in range(len(words)):
-        begin, end = starts[words[k]], starts[words[k] + 1]
-        end = min(end, begin + longest)
-        if not earlier and end > begin:
-            own = first + picture_of[order[k]] - base
-            if images[end - 1] >= own:
-                end = begin + np.searchsorted(images[begin:end], own)
-        near = _count(signatures_asked[k], signatures[begin:end], limit)
-        counts[order[k]] = near
-        found_some[finders] = k
-        finders += np.int64(near > 0)
-    begins = np.empty(len(words) + 1, np.int64)
-    begins[0] = 0
-    for k in range(pictures):
-        chosen = _affordable(counts[look_ups[k] : look_ups[k + 1]], matches)
-        for row in range(look_ups[k], look_ups[k + 1]):
-            if not chosen[row - look_ups[k]]:
-                counts[row] = 0
-            begins[row + 1] = begins[row] + counts[row]
-    # Copied out where the list is at hand, so that voting reads one picture's matches in a row.
-    found = np.empty(begins[-1], np.uint16)
-    distances = np.empty(begins[-1], np.uint8)
-    places = np.empty((begins[-1], 4), np.uint8)
-    near_places = np.empty(longest, np.int32)
-    near_distances = np.empty(longest, np.uint8)
-    for k in found_some[:finders]:
-        row = order[k]
-        _near(
-            signatures_asked[k], signatures, starts[words[k]], limit,
-            counts[row], near_places, near_distances,
-        )  # fmt: skip
-        for entry in range(counts[row]):
-            place, at = near_places[entry], begins[row] + entry
-            found[at] = images[place]
-            distances[at] = near_distances[entry]
-            for part in range(4):
-                places[at, part] = geometry[place, part]
-    votes = np.zeros(65536, np.int32)
-    slot_of = np.zeros(65536, np.int32)
-    last_voter = np.full(65536, -1, np.int32)
-    match_image = np.empty(matches, np.uint16)
-    match_from = np.empty(matches, np.int32)
-    match_to = np.empty(matches, np.int32)
-    match_variant = np.empty(matches, np.int8)
-    match_weight = np.empty(matches, np.int32)
-    touched = np.empty(65536, np.int32)
-    ordered = np.empty(matches, np.int32)
-    for k in range(pictures):
-        count = 0
-        touches = 0
-        for row in range(look_ups[k], look_ups[k + 1]):
-            q = points[row]
-            for entry in range(begins[row], begins[row + 1]):
-                b = found[entry]
-                if last_voter[b] == q:
-                    continue
-                last_voter[b] = q
-                if votes[b] == 0:
-                    touched[touches] = b
-                    touches += 1
-                votes[b] += 1
-                match_image[count] = b
-                match_from[count] = q
-                match_to[count] = entry
-                match_variant[count] = (turns[row] ^ places[entry, 2]) & 3
-                match_weight[count] = _weight(distances[entry], limit)
-                count += 1
-        settle(
-            count, touches, touched, votes, slot_of, last_voter, ordered,
-            match_image, match_from, match_to, match_variant, match_weight,
-            query, places, _weight(0, limit), tolerance, least, base,
-            best_image[k], best_score[k],
-        )  # fmt: skip
-
-
-@njit(cache=True, nogil=True)
-def look_up(
-    first, pictures, points, choices, turns, words, asked,
-    starts, images, signatures, geometry, segment, words_here, limit, longest,
-):  # fmt: skip
-    """Look up keypoints in the posting lists of some words, in every segment so far.
-
-    Row k asks for ``words[k]`` (a number below ``words_here``) with the signature ``asked[k]``
-    on behalf of picture ``first + pictures[k]``; ``points``, ``choices`` and ``turns`` name its
-    keypoint, the form and rank of its word, and its flips. ``starts`` has a posting list for
-    each word of each segment of ``segment`` pictures, see :func:`search` for the other arrays.
-
-    Returns keys uint64 (picture, segment, keypoint, choice, from the highest bits down), and
-    pictures within the segment, distances, variants and geometry of the entries that match.
-    """
-    room = 1024
-    keys = np.empty(room, np.uint64)
-    found = np.empty(room, np.uint16)
-    distances = np.empty(room, np.uint8)
-    variants = np.empty(room, np.uint8)
-    places = np.empty((room, 4), np.uint8)
-    near_places = np.empty(longest, np.int32)
-    near_distances = np.empty(longest, np.uint8)
-    count = 0
-    for k in range(len(words)):
-        own = first + pictures[k]
-        for each in range(own // segment + 1):
-            row = each * words_here + words[k]
-            begin, end = starts[row], starts[row + 1]
-            end = min(end, begin + longest)
-            if each == own // segment and end > begin and images[end - 1] >= own % segment:
-                end = begin + np.searchsorted(images[begin:end], own % segment)
-            near = _count(asked[k], signatures[begin:end], limit)
-            _near(asked[k], signatures, begin, limit, near, near_places, near_distances)
-            for entry in range(near):
-                place = near_places[entry]
-                if count == room:
-                    room *= 2
-                    keys = np.concatenate((keys, np.empty_like(keys)))
-                    found = np.concatenate((found, np.empty_like(found)))
-                    distances = np.concatenate((distances, np.empty_like(distances)))
-                    variants = np.concatenate((variants, np.empty_like(variants)))
-                    places = np.concatenate((places, np.empty_like(places)))
-                keys[count] = (
-                    (np.uint64(pictures[k]) << np.uint64(40))
-                    | (np.uint64(each) << np.uint64(24))
-                    | (np.uint64(points[k]) << np.uint64(8))
-                    | np.uint64(choices[k])
-                )
-                found[count] = images[place]
-                distances[count] = near_distances[entry]
-                variants[count] = (turns[k] ^ geometry[place, 2]) & 3
-                places[count] = geometry[place]
-                count += 1
-    return keys[:count], found[:count], distances[:count], variants[:count], places[:count]
-
-
-@njit(cache=True, nogil=True)
-def settle_found(
-    keys, images, distances, variants, geometry, offsets, query, segment, limit, matches,
-    tolerance, least, best_image, best_score,
-):  # fmt: skip
-    """Score what :func:`look_up` found for one block of pictures, given in the order of ``keys``.
-
-    ``offsets`` and ``query`` are those of :func:`search`; so are ``best_image``, ``best_score``,
-    and the result, whatever the words were shared out to.
-    """
-    votes = np.zeros(65536, np.int32)
-    slot_of = np.zeros(65536, np.int32)
-    last_voter = np.full(65536, -1, np.int32)
-    match_image = np.empty(matches, np.uint16)
-    match_from = np.empty(matches, np.int32)
-    match_to = np.empty(matches, np.int32)
-    match_variant = np.empty(matches, np.int8)
-    match_weight = np.empty(matches, np.int32)
-    touched = np.empty(65536, np.int32)
-    ordered = np.empty(matches, np.int32)
-    row = 0
-    while row < len(keys):
-        run = keys[row] >> np.uint64(24)
-        begins = [row]
-        while row < len(keys) and keys[row] >> np.uint64(24) == run:
-            if keys[row] != keys[begins[-1]]:
-                begins.append(row)
-            row += 1
-        begins.append(row)
-        found = np.diff(np.array(begins))
-        chosen = _affordable(found, matches)
-        picture = np.int64(run >> np.uint64(16))
-        count = 0
-        touches = 0
-        for look_up in range(len(found)):
-            if not chosen[look_up]:
-                continue
-            for entry in range(begins[look_up], begins[look_up + 1]):
-                q = offsets[picture] + np.int64((keys[entry] >> np.uint64(8)) & np.uint64(0xFFFF))
-                b = images[entry]
-                if last_voter[b] == q:
-                    continue
-                last_voter[b] = q
-                if votes[b] == 0:
-                    touched[touches] = b
-                    touches += 1
-                votes[b] += 1
-                match_image[count] = b
-                match_from[count] = q
-                match_to[count] = entry
-                match_variant[count] = variants[entry]
-                match_weight[count] = _weight(distances[entry], limit)
-                count += 1
-        settle(
-            count, touches, touched, votes, slot_of, last_voter, ordered,
-            match_image, match_from, match_to, match_variant, match_weight,
-            query, geometry, _weight(0, limit), tolerance, least,
-            np.int64(run & np.uint64(0xFFFF)) * segment,
-            best_image[picture], best_score[picture],
-        )  # fmt: skip
-
-
-# mypy: disable-error-code="no-untyped-def,untyped-decorator,call-arg,unreachable"
 
 _NO_KEY = np.int32(np.iinfo(np.int32).max)
 

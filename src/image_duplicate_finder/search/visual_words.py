@@ -18,9 +18,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,11 +36,11 @@ from image_duplicate_finder.fingerprint.keypoints import (
 )
 from image_duplicate_finder.progress import OnProgress
 
-# The words nearest to a code are those of the coarse centres nearest to it.
-_NEAREST_CELLS = 3
 MOST_WORDS = 3
 """How many of its nearest words a keypoint can be looked up under."""
 _CODE_BITS = 128
+# The words nearest to a code are those of the coarse centres nearest to it.
+_NEAREST_CELLS = 3
 # The longer side of every picture in the units of an entry's place.
 _FRAME = 200.0
 _SIZE_STEPS = 8
@@ -54,6 +55,303 @@ class Reach:
 
     words: int
     bits: int = _CODE_BITS
+
+
+class Voting(NamedTuple):
+    """How the look-ups of one picture vote in one segment; compiled loops take it as it is.
+
+    ``limit``: signatures match within so many bits of 64. ``longest``: only so many first entries
+    of a posting list are compared. ``matches``: at most so many vote. ``tolerance``: by how many
+    units of the frame places may disagree. ``least``: the lowest score that counts.
+    """
+
+    limit: int
+    longest: int
+    matches: int
+    tolerance: float
+    least: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """Everything that decides which pairs are proposed, and how many pictures a step takes.
+
+    ``segment``: pictures in a segment, at most 65,536. ``posting_batch`` and ``query_batch``:
+    pictures that are posted and looked up at a time. ``reach``: (up to so many pictures, Reach),
+    None for any number. ``matches`` vote for a picture in all segments together, at least
+    ``matches_per_segment`` in each. ``most``: pairs that are kept for a picture. The rest is as in
+    :class:`Voting`.
+    """
+
+    # A keypoint is looked up under fewer words, the more pictures there are, so that the time for
+    # one picture grows slowly. One word finds 0.49 of the matching keypoints, two 0.57, three
+    # 0.62; a second one that is hardly further away than the first finds two thirds of what all
+    # second ones find.
+    reach: tuple[tuple[int | None, Reach], ...] = (
+        (16_384, Reach(MOST_WORDS)),
+        (300_000, Reach(2)),
+        (None, Reach(2, bits=1)),
+    )
+    # Nineteen of twenty pairs of keypoints that show the same spot are within it.
+    limit: int = 11
+    # A word that very many keypoints share tells little.
+    longest: int = 256
+    # Without such a bound the time for a picture grows with the number of its copies.
+    matches: int = 8192
+    matches_per_segment: int = 1024
+    tolerance: float = 4.0
+    most: int = 24
+    least: float = 2.2
+    segment: int = 32_768
+    posting_batch: int = 512
+    # The more, the more often a posting list that is in the cache is asked for again, and the less
+    # of what was found is there when it votes. 1024 takes from nothing to 8% less than 512.
+    query_batch: int = 1024
+
+    def reach_among(self, pictures: int) -> Reach:
+        """Under which words a keypoint is looked up among so many pictures."""
+        return next(reach for most, reach in self.reach if most is None or pictures <= most)
+
+    def voting(self, segments: int) -> Voting:
+        """How a picture's look-ups vote in each of so many segments."""
+        matches = max(self.matches_per_segment, self.matches // max(segments, 1))
+        return Voting(self.limit, self.longest, matches, self.tolerance, self.least)
+
+
+STANDARD = Tuning()
+THOROUGH = replace(STANDARD, most=50, least=1.8)
+
+
+def tuning_for(*, thorough: bool) -> Tuning:
+    """The tuning of the two modes that use visual words."""
+    return THOROUGH if thorough else STANDARD
+
+
+@dataclass(frozen=True, slots=True)
+class VisualWordPairs:
+    """Proposed pairs of content ids: ``a`` and ``b`` int64 (n,), ``score`` float32 (n,)."""
+
+    a: NDArray[np.int64]
+    b: NDArray[np.int64]
+    score: NDArray[np.float32]
+
+
+class VisualWordIndex:
+    """Pictures by the visual words of their keypoints.
+
+    Pictures are added one by one; each is looked up among those that were added before it, so
+    a pair is proposed once. Pictures whose pairs are known need not be looked up: add them first.
+    """
+
+    def __init__(
+        self,
+        tuning: Tuning = STANDARD,
+        *,
+        jobs: int = 2,
+        on_progress: OnProgress = lambda _done: None,
+    ) -> None:
+        """``on_progress`` is called in the thread that adds pictures."""
+        self._tuning = tuning
+        self._jobs = jobs
+        self._ids: list[int] = []
+        self._pool = ThreadPoolExecutor(jobs)
+        self._waiting: list[Keypoints] = []
+        self._look_up: list[bool] = []
+        self._posted: list[Future[Postings]] = []
+        self._segments: list[Future[_Segment]] = []
+        # What the pool looks up: how many pictures will be done then, and their pairs.
+        self._sought: deque[tuple[int, Future[VisualWordPairs]]] = deque()
+        self._looked_up = 0
+        self._found: list[VisualWordPairs] = []
+        self._on_progress = on_progress
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def add(self, content: int, points: Keypoints, *, look_up: bool = True) -> None:
+        """Add a picture; ``look_up``: whether it is to be compared with earlier ones."""
+        self._ids.append(content)
+        self._waiting.append(points)
+        self._look_up.append(look_up)
+        if len(self._waiting) % self._tuning.posting_batch == 0:
+            self._post(self._tuning.posting_batch)
+            self._take_found()
+            self._report()
+        if len(self._waiting) == self._tuning.segment:
+            self._flush()
+
+    def candidates(self) -> VisualWordPairs:
+        """For every picture the earlier ones most likely to show the same, with a score each.
+
+        Each call gives the pairs that were found since the last one.
+        """
+        self._flush()
+        self._take_found(wait=True)
+        found, self._found = self._found, []
+        if not found:
+            none = np.zeros(0, np.int64)
+            return VisualWordPairs(none, none, np.zeros(0, np.float32))
+        return VisualWordPairs(
+            np.concatenate([pairs.a for pairs in found]),
+            np.concatenate([pairs.b for pairs in found]),
+            np.concatenate([pairs.score for pairs in found]),
+        )
+
+    def search(self, points: Keypoints, *, most: int = 50) -> list[tuple[int, float]]:
+        """Search by example: contents and scores, the best first; the index does not change."""
+        self._flush()
+        ids = np.array(self._ids, np.int64)
+        images, scores = _best_of(
+            tuple(self._segments),
+            [points],
+            forms_of([points]),
+            len(ids),
+            self._tuning.reach_among(len(ids)),
+            replace(self._tuning, most=most),
+        )
+        known = images[0] >= 0
+        return list(zip(ids[images[0][known]].tolist(), scores[0][known].tolist(), strict=True))
+
+    def _flush(self) -> None:
+        """Have a segment built of what waits, and its pictures looked up, while more are added."""
+        if not self._waiting:
+            return
+        self._post(len(self._waiting) % self._tuning.posting_batch)
+        self._take_found(wait=True)
+        base = len(self._ids) - len(self._waiting)
+        parts = [part.result() for part in self._posted]
+        forms = [each for part in parts for each in part.forms]
+        # The pool takes tasks in turn: who asks for a segment finds it built or being built.
+        self._segments.append(self._pool.submit(_build_segment, base, parts))
+        ids, segments = np.array(self._ids, np.int64), tuple(self._segments)
+        size = min(self._tuning.query_batch, -(-len(self._waiting) // self._jobs))
+        for start in range(0, len(self._waiting), size):
+            part = slice(start, start + size)
+            pairs = self._pool.submit(
+                _pairs,
+                ids,
+                segments,
+                base + start,
+                self._waiting[part],
+                forms[part],
+                self._look_up[part],
+                self._tuning,
+            )
+            self._sought.append((min(base + start + size, len(ids)), pairs))
+        self._waiting, self._look_up, self._posted = [], [], []
+
+    def _take_found(self, *, wait: bool = False) -> None:
+        """Take the pairs that were found meanwhile; or wait until all are."""
+        while self._sought and (wait or self._sought[0][1].done()):
+            self._looked_up, pairs = self._sought.popleft()
+            self._found.append(pairs.result())
+            self._report()
+
+    def _report(self) -> None:
+        try:
+            # To add a picture and to look it up take about as long.
+            self._on_progress((len(self._ids) + self._looked_up) // 2)
+        except BaseException:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+    def _post(self, count: int) -> None:
+        """Have the last ``count`` pictures posted while others are added."""
+        if count:
+            self._posted.append(self._pool.submit(postings_of, self._waiting[-count:]))
+
+
+class PostingLists(NamedTuple):
+    """Entries by word: those of word w are ``starts[w]`` to ``starts[w + 1]`` (int32).
+
+    ``images`` (e,) uint16 are places in the segment, ascending within a word; ``signatures`` (e,)
+    uint64 the code's first half; ``geometry`` (e, 4) uint8 is x, y, size in the upper six bits with
+    the flips in the lower two, and angle.
+    """
+
+    starts: NDArray[np.int32]
+    images: NDArray[np.uint16]
+    signatures: NDArray[np.uint64]
+    geometry: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """Posting lists of the pictures from place ``base`` on."""
+
+    base: int
+    lists: PostingLists
+
+
+def _build_segment(base: int, parts: Sequence[Postings]) -> _Segment:
+    from image_duplicate_finder.search import visual_word_kernels
+
+    words = np.concatenate([part.words for part in parts])
+    lengths = np.concatenate([part.lengths for part in parts])
+    starts, positions = visual_word_kernels.post(words, vocabulary_size())
+    lists = PostingLists(
+        starts,
+        np.repeat(np.arange(len(lengths)), lengths).astype(np.uint16)[positions],
+        np.concatenate([part.signatures for part in parts])[positions],
+        np.concatenate([part.geometry for part in parts])[positions],
+    )
+    return _Segment(base, lists)
+
+
+def _pairs(
+    ids: NDArray[np.int64],
+    segments: Sequence[Future[_Segment]],
+    first: int,
+    pictures: Sequence[Keypoints],
+    forms: Sequence[Forms],
+    look_up: Sequence[bool],
+    tuning: Tuning,
+) -> VisualWordPairs:
+    """Pairs of those of ``pictures`` that are to be looked up; the first is number ``first``."""
+    each = zip(pictures, forms, look_up, strict=True)
+    wanted = [
+        (points, form) if wants else (_NO_KEYPOINTS, _NO_FORMS) for points, form, wants in each
+    ]
+    images, scores = _best_of(
+        segments,
+        [points for points, _ in wanted],
+        [form for _, form in wanted],
+        first,
+        tuning.reach_among(len(ids)),
+        tuning,
+    )
+    row, place = np.nonzero(images >= 0)
+    return VisualWordPairs(ids[first + row], ids[images[row, place]], scores[row, place])
+
+
+def _best_of(
+    segments: Sequence[Future[_Segment]],
+    pictures: Sequence[Keypoints],
+    forms: Sequence[Forms],
+    first: int,
+    reach: Reach,
+    tuning: Tuning,
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The best of the pictures before each: images and scores (n, most), -1 where there is none.
+
+    ``pictures`` are those of the index from place ``first`` on.
+    """
+    from image_duplicate_finder.search import visual_word_kernels
+
+    images = np.full((len(pictures), tuning.most), -1, np.int64)
+    scores = np.zeros((len(pictures), tuning.most), np.float32)
+    queries = queries_of(pictures, forms, reach)
+    # Words are below 65,536: two bytes are sorted in one pass.
+    order = np.argsort(queries.words, kind="stable").astype(np.int32)
+    by_word = SortedLookUps(order, queries.words[order], queries.signatures[order])
+    voting = tuning.voting(len(segments))
+    for built in segments:
+        segment = built.result()
+        earlier = first - segment.base >= tuning.segment
+        visual_word_kernels.search(
+            first, queries, by_word, segment.lists, segment.base, earlier, voting, images, scores
+        )
+    return images, scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +369,8 @@ class Forms:
 
 
 @dataclass(frozen=True, slots=True)
-class PostedForm:
-    """Keypoints of n pictures in the form in which they are posted.
+class Postings:
+    """Keypoints of n pictures as they are posted.
 
     ``words`` (q,) int32, ``signatures`` (q,) uint64 and ``geometry`` (q, 4) uint8 of all
     keypoints, of which the pictures have ``lengths`` (n,) int64 each. ``forms`` are the words
@@ -86,9 +384,8 @@ class PostedForm:
     forms: list[Forms]
 
 
-@dataclass(frozen=True, slots=True)
-class Queries:
-    """Keypoints of n pictures in the form in which they are looked up.
+class Queries(NamedTuple):
+    """Keypoints of n pictures as they are looked up.
 
     Picture k has the keypoints ``offsets[k]`` to ``offsets[k + 1]`` (int64 (n + 1,)), with rows
     of ``places`` (q, 4) float32: x, y, log2 of size, angle. Its look-ups are ``look_ups[k]`` to
@@ -107,70 +404,27 @@ class Queries:
     signatures: NDArray[np.uint64]
 
 
+class SortedLookUps(NamedTuple):
+    """Look-ups by ascending word: which each is (int32), its word (uint16), its signature."""
+
+    order: NDArray[np.int32]
+    words: NDArray[np.uint16]
+    signatures: NDArray[np.uint64]
+
+
 _NO_NUMBERS = np.zeros(0, np.float32)
 _NO_BYTES = np.zeros(0, np.uint8)
-NO_KEYPOINTS = Keypoints(
+_NO_KEYPOINTS = Keypoints(
     1, 1, _NO_NUMBERS, _NO_NUMBERS, _NO_NUMBERS, _NO_NUMBERS, _NO_BYTES.reshape(0, 16), _NO_BYTES
 )
-NO_FORMS = Forms(
+_NO_FORMS = Forms(
     np.zeros((0, MOST_WORDS), np.uint16),
     np.zeros((0, MOST_WORDS), np.uint8),
     np.zeros(0, np.uint64),
 )
 
 
-@cache
-def _vocabulary() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Coarse (2, 256) and fine (256, 2, 256) words; tools/train_vocabulary.py made them."""
-    path = resources.files("image_duplicate_finder.search") / "vocabulary.npz"
-    with path.open("rb") as file, np.load(file) as stored:
-        coarse, fine = stored["coarse"], stored["fine"]
-    return np.ascontiguousarray(coarse.T), np.ascontiguousarray(fine.transpose(0, 2, 1))
-
-
-def vocabulary_size() -> int:
-    """How many words there are; a word is a number below it."""
-    _, fine = _vocabulary()
-    return int(fine.shape[0] * fine.shape[2])
-
-
-def _joined(pictures: Sequence[Keypoints]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Rows (x, y, log2 of size, angle) in a frame of 200 for the longer side; and all flags."""
-    rows = []
-    for points in pictures:
-        factor = _FRAME / max(points.width, points.height)
-        size = np.log2(np.maximum(points.scale * factor, 1e-3))
-        rows.append(np.stack([points.x * factor, points.y * factor, size, points.angle], axis=1))
-    return np.concatenate(rows), np.concatenate([points.flags for points in pictures])
-
-
-def _permitted(flags: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The forms that may be looked up, as keypoints and flips: of each keypoint at least one."""
-    rows, columns = flags & ROWS_UNSURE > 0, flags & COLUMNS_UNSURE > 0
-    forms = np.stack([np.ones_like(rows), rows, columns, rows & columns], axis=1)
-    point, form = np.nonzero(forms)
-    return point, form
-
-
-def forms_of(pictures: Sequence[Keypoints]) -> list[Forms]:
-    """Every picture's keypoints as they may be looked up."""
-    from image_duplicate_finder.search import visual_word_kernels
-
-    flags = np.concatenate([points.flags for points in pictures])
-    plain = canonical(np.concatenate([points.codes for points in pictures]), flags)
-    by_rows = flip_rows(plain)
-    flipped = (plain, by_rows, flip_columns(plain), flip_columns(by_rows))
-    point, form = _permitted(flags)
-    codes = np.stack([_as_words(each) for each in flipped], axis=1)[point, form]
-    words = np.zeros((len(codes), MOST_WORDS), np.uint16)
-    distances = np.zeros(words.shape, np.uint8)
-    visual_word_kernels.assign(codes, *_vocabulary(), _NEAREST_CELLS, words, distances)
-    ends = np.searchsorted(point, _offsets(pictures)[1:-1])
-    columns = (np.split(each, ends) for each in (words, distances, codes[:, 0].copy()))
-    return [Forms(*each) for each in zip(*columns, strict=True)]
-
-
-def posted_form(pictures: Sequence[Keypoints]) -> PostedForm:
+def postings_of(pictures: Sequence[Keypoints]) -> Postings:
     """Words, signatures and geometry of all keypoints, and how many each picture has."""
     rows, flags = _joined(pictures)
     size = np.clip(np.rint((rows[:, 2] + 1) * _SIZE_STEPS), 0, 63).astype(np.uint8)
@@ -184,10 +438,10 @@ def posted_form(pictures: Sequence[Keypoints]) -> PostedForm:
     plain = np.flatnonzero(_permitted(flags)[1] == 0)
     words = np.concatenate([each.words for each in forms])[plain, 0]
     signatures = np.concatenate([each.signatures for each in forms])[plain]
-    return PostedForm(words.astype(np.int32), signatures, geometry, lengths, forms)
+    return Postings(words.astype(np.int32), signatures, geometry, lengths, forms)
 
 
-def asked_form(pictures: Sequence[Keypoints], forms: Sequence[Forms], reach: Reach) -> Queries:
+def queries_of(pictures: Sequence[Keypoints], forms: Sequence[Forms], reach: Reach) -> Queries:
     """Keypoints of ``pictures`` as they are looked up, each under the words within ``reach``."""
     places, flags = _joined(pictures)
     point, form = _permitted(flags)
@@ -221,255 +475,52 @@ def _as_words(codes: NDArray[np.uint8]) -> NDArray[np.uint64]:
     return np.ascontiguousarray(codes).view(np.uint64)
 
 
-SEGMENT = 32_768
-# A keypoint is looked up under its nearest words: fewer, the more pictures there are, so that
-# the time for one picture grows slowly. One word finds 0.49 of the matching keypoints, two 0.57,
-# three 0.62; a second one that is hardly further away than the first finds two thirds of what
-# all second ones find.
-_REACH = ((16_384, Reach(MOST_WORDS)), (300_000, Reach(2)), (None, Reach(2, bits=1)))
-# Of a word that very many keypoints share only the first are looked at: it tells little.
-LONGEST = 256
-# Matches of one picture that vote, dealt out to the segments, and how many each of them has at
-# least. Without such a bound the time for a picture grows with the number of its copies.
-_MATCHES = 8192
-_MATCHES_EACH = 1024
-# Bits of 64. Nineteen of twenty pairs of keypoints that show the same spot are within it.
-LIMIT = 11
-TOLERANCE = 4.0
-MOST, MOST_THOROUGH = 24, 50
-LEAST, LEAST_THOROUGH = 2.2, 1.8
-# Pictures that are posted at a time.
-_POSTED = 512
-# Pictures that are looked up at a time: the more, the more often a posting list that is at hand
-# is asked for again, and the less of what was found is at hand when it votes. From 512 on that
-# depends on the processor's caches: 1024 takes from nothing to 8% less than 512.
-_LOOKED_UP = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class VisualWordPairs:
-    """Proposed pairs of content ids: ``a`` and ``b`` int64 (n,), ``score`` float32 (n,)."""
-
-    a: NDArray[np.int64]
-    b: NDArray[np.int64]
-    score: NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class _Segment:
-    """Posting lists of pictures ``base`` and on (see :func:`visual_word_kernels.search`)."""
-
-    base: int
-    starts: NDArray[np.int32]
-    images: NDArray[np.uint16]
-    signatures: NDArray[np.uint64]
-    geometry: NDArray[np.uint8]
-
-
-class VisualWordIndex:
-    """Pictures by the words of their keypoints.
-
-    Pictures are added one by one; each is looked up among those that were added before it, so
-    a pair is proposed once. Pictures whose pairs are known need not be looked up: add them first.
-    """
-
-    def __init__(
-        self,
-        *,
-        thorough: bool = False,
-        jobs: int = 2,
-        on_progress: OnProgress = lambda _done: None,
-    ) -> None:
-        """``on_progress`` is called in the thread that adds pictures."""
-        self._most = MOST_THOROUGH if thorough else MOST
-        self._least = LEAST_THOROUGH if thorough else LEAST
-        self._jobs = jobs
-        self._ids: list[int] = []
-        self._pool = ThreadPoolExecutor(jobs)
-        self._waiting: list[Keypoints] = []
-        self._look_up: list[bool] = []
-        self._posted: list[Future[PostedForm]] = []
-        self._segments: list[Future[_Segment]] = []
-        # What the pool looks up: how many pictures will be done then, and their pairs.
-        self._sought: deque[tuple[int, Future[VisualWordPairs]]] = deque()
-        self._looked_up = 0
-        self._found: list[VisualWordPairs] = []
-        self._on_progress = on_progress
-
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    def add(self, content: int, points: Keypoints, *, look_up: bool = True) -> None:
-        """Add a picture; ``look_up`` tells whether it is to be compared with earlier ones."""
-        self._ids.append(content)
-        self._waiting.append(points)
-        self._look_up.append(look_up)
-        if len(self._waiting) % _POSTED == 0:
-            self._post(_POSTED)
-            self._take_found()
-            self._report()
-        if len(self._waiting) == SEGMENT:
-            self._flush()
-
-    def candidates(self) -> VisualWordPairs:
-        """For every picture the earlier ones most likely to show the same, with a score each.
-
-        Each call gives the pairs that came up since the last one.
-        """
-        self._flush()
-        self._take_found(wait=True)
-        found, self._found = self._found, []
-        if not found:
-            return VisualWordPairs(
-                np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32)
-            )
-        return VisualWordPairs(
-            np.concatenate([pairs.a for pairs in found]),
-            np.concatenate([pairs.b for pairs in found]),
-            np.concatenate([pairs.score for pairs in found]),
-        )
-
-    def search(self, points: Keypoints, *, most: int = 50) -> list[tuple[int, float]]:
-        """Search by example: contents and scores, the best first; the index does not change."""
-        self._flush()
-        ids, segments = np.array(self._ids, np.int64), tuple(self._segments)
-        pictures, forms = [points], forms_of([points])
-        images, scores = _best_of(
-            segments, pictures, forms, len(ids), reach_among(len(ids)), most, self._least
-        )
-        known = images[0] >= 0
-        return list(zip(ids[images[0][known]].tolist(), scores[0][known].tolist(), strict=True))
-
-    def _flush(self) -> None:
-        """Have a segment built of what waits, and its pictures looked up, while more are added."""
-        if not self._waiting:
-            return
-        self._post(len(self._waiting) % _POSTED)
-        self._take_found(wait=True)
-        base = len(self._ids) - len(self._waiting)
-        parts = [part.result() for part in self._posted]
-        forms = [each for part in parts for each in part.forms]
-        # The pool takes tasks in turn: who asks for a segment finds it built or being built.
-        self._segments.append(self._pool.submit(_segment, base, parts))
-        ids, segments = np.array(self._ids, np.int64), tuple(self._segments)
-        size = min(_LOOKED_UP, -(-len(self._waiting) // self._jobs))
-        for start in range(0, len(self._waiting), size):
-            part = slice(start, start + size)
-            pairs = self._pool.submit(
-                _pairs,
-                ids,
-                segments,
-                base + start,
-                self._waiting[part],
-                forms[part],
-                self._look_up[part],
-                self._most,
-                self._least,
-            )
-            self._sought.append((min(base + start + size, len(ids)), pairs))
-        self._waiting, self._look_up, self._posted = [], [], []
-
-    def _take_found(self, *, wait: bool = False) -> None:
-        """Take the pairs that were found meanwhile; or wait until all are."""
-        while self._sought and (wait or self._sought[0][1].done()):
-            self._looked_up, pairs = self._sought.popleft()
-            self._found.append(pairs.result())
-            self._report()
-
-    def _report(self) -> None:
-        try:
-            # To add a picture and to look it up take about as long.
-            self._on_progress((len(self._ids) + self._looked_up) // 2)
-        except BaseException:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-    def _post(self, count: int) -> None:
-        """Have the last ``count`` pictures posted while others are added."""
-        if count:
-            self._posted.append(self._pool.submit(posted_form, self._waiting[-count:]))
-
-
-def _pairs(
-    ids: NDArray[np.int64],
-    segments: Sequence[Future[_Segment]],
-    first: int,
-    pictures: Sequence[Keypoints],
-    forms: Sequence[Forms],
-    look_up: Sequence[bool],
-    most: int,
-    least: float,
-) -> VisualWordPairs:
-    """Pairs of those of ``pictures`` that are to be looked up; the first is number ``first``."""
-    each = zip(pictures, forms, look_up, strict=True)
-    wanted = [(points, form) if wants else (NO_KEYPOINTS, NO_FORMS) for points, form, wants in each]
-    images, scores = _best_of(
-        segments,
-        [points for points, _ in wanted],
-        [form for _, form in wanted],
-        first,
-        reach_among(len(ids)),
-        most,
-        least,
-    )
-    row, place = np.nonzero(images >= 0)
-    return VisualWordPairs(ids[first + row], ids[images[row, place]], scores[row, place])
-
-
-def _best_of(
-    segments: Sequence[Future[_Segment]],
-    pictures: Sequence[Keypoints],
-    forms: Sequence[Forms],
-    first: int,
-    reach: Reach,
-    most: int,
-    least: float,
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The ``most`` best of the pictures before each: images and scores (n, most), -1 if none.
-
-    ``pictures`` stand in the index from ``first`` on; only scores from ``least`` on count.
-    """
+def forms_of(pictures: Sequence[Keypoints]) -> list[Forms]:
+    """Every picture's keypoints as they may be looked up."""
     from image_duplicate_finder.search import visual_word_kernels
 
-    images = np.full((len(pictures), most), -1, np.int64)
-    scores = np.zeros((len(pictures), most), np.float32)
-    queries = asked_form(pictures, forms, reach)
-    # Words are below 65,536: two bytes are sorted in one pass.
-    order = np.argsort(queries.words, kind="stable").astype(np.int32)
-    words, signatures = queries.words[order], queries.signatures[order]
-    matches = matches_looked_at(len(segments))
-    for built in segments:
-        segment = built.result()
-        visual_word_kernels.search(
-            first, queries.offsets, queries.places, queries.look_ups, queries.points,
-            queries.turns, order, words, signatures, segment.starts, segment.images,
-            segment.signatures, segment.geometry, segment.base,
-            first - segment.base >= SEGMENT, LIMIT, LONGEST, matches, TOLERANCE, least,
-            images, scores,
-        )  # fmt: skip
-    return images, scores
+    flags = np.concatenate([points.flags for points in pictures])
+    plain = canonical(np.concatenate([points.codes for points in pictures]), flags)
+    by_rows = flip_rows(plain)
+    flipped = (plain, by_rows, flip_columns(plain), flip_columns(by_rows))
+    point, form = _permitted(flags)
+    codes = np.stack([_as_words(each) for each in flipped], axis=1)[point, form]
+    words = np.zeros((len(codes), MOST_WORDS), np.uint16)
+    distances = np.zeros(words.shape, np.uint8)
+    visual_word_kernels.assign(codes, *_vocabulary(), _NEAREST_CELLS, words, distances)
+    ends = np.searchsorted(point, _offsets(pictures)[1:-1])
+    columns = (np.split(each, ends) for each in (words, distances, codes[:, 0].copy()))
+    return [Forms(*each) for each in zip(*columns, strict=True)]
 
 
-def _segment(base: int, parts: Sequence[PostedForm]) -> _Segment:
-    from image_duplicate_finder.search import visual_word_kernels
-
-    words = np.concatenate([part.words for part in parts])
-    lengths = np.concatenate([part.lengths for part in parts])
-    starts, positions = visual_word_kernels.post(words, vocabulary_size())
-    return _Segment(
-        base,
-        starts,
-        np.repeat(np.arange(len(lengths)), lengths).astype(np.uint16)[positions],
-        np.concatenate([part.signatures for part in parts])[positions],
-        np.concatenate([part.geometry for part in parts])[positions],
-    )
+def _joined(pictures: Sequence[Keypoints]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Rows (x, y, log2 of size, angle) in a frame of 200 for the longer side; and all flags."""
+    rows = []
+    for points in pictures:
+        factor = _FRAME / max(points.width, points.height)
+        size = np.log2(np.maximum(points.scale * factor, 1e-3))
+        rows.append(np.stack([points.x * factor, points.y * factor, size, points.angle], axis=1))
+    return np.concatenate(rows), np.concatenate([points.flags for points in pictures])
 
 
-def reach_among(pictures: int) -> Reach:
-    """Under which words a keypoint is looked up among so many pictures."""
-    return next(reach for most, reach in _REACH if most is None or pictures <= most)
+def _permitted(flags: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The forms that may be looked up, as keypoints and flips: of each keypoint at least one."""
+    rows, columns = flags & ROWS_UNSURE > 0, flags & COLUMNS_UNSURE > 0
+    forms = np.stack([np.ones_like(rows), rows, columns, rows & columns], axis=1)
+    point, form = np.nonzero(forms)
+    return point, form
 
 
-def matches_looked_at(segments: int) -> int:
-    """How many matches of a picture vote in each of so many segments."""
-    return max(_MATCHES_EACH, _MATCHES // max(segments, 1))
+@cache
+def _vocabulary() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Coarse (2, 256) and fine (256, 2, 256) words; tools/train_vocabulary.py made them."""
+    path = resources.files("image_duplicate_finder.search") / "vocabulary.npz"
+    with path.open("rb") as file, np.load(file) as stored:
+        coarse, fine = stored["coarse"], stored["fine"]
+    return np.ascontiguousarray(coarse.T), np.ascontiguousarray(fine.transpose(0, 2, 1))
+
+
+def vocabulary_size() -> int:
+    """How many words there are; a word is a number below it."""
+    _, fine = _vocabulary()
+    return int(fine.shape[0] * fine.shape[2])

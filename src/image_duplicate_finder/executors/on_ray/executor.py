@@ -119,8 +119,6 @@ class RayExecutor:
         return HammingPairs(
             np.concatenate([part.a for part in parts]),
             np.concatenate([part.b for part in parts]),
-            np.concatenate([part.orientation for part in parts]),
-            np.concatenate([part.distance for part in parts]),
         )
 
     def visual_word_pairs(
