@@ -14,7 +14,8 @@ import pytest
 
 from image_duplicate_finder.discover import walk
 from image_duplicate_finder.sources import names
-from image_duplicate_finder.web import paths
+from image_duplicate_finder.web import forms
+from image_duplicate_finder.web.forms import path_from_text
 
 DRIVE = "C:\\"
 FOLDER = "C:\\Users\\Ann\\Pictures"
@@ -26,7 +27,7 @@ LONG = "\\\\?\\C:\\" + "\\".join(["a folder with quite a long name"] * 12)
 def windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the functions see Windows' rules in place of this system's."""
     rules = SimpleNamespace(**{**vars(os), "name": "nt", "sep": "\\", "path": ntpath})
-    modules: tuple[ModuleType, ...] = (walk, names, paths)
+    modules: tuple[ModuleType, ...] = (walk, names, forms)
     for module in modules:
         monkeypatch.setattr(module, "os", rules)
 
@@ -79,4 +80,4 @@ def test_no_path_of_windows_is_taken_for_an_address(path: str) -> None:
     ],
 )
 def test_what_people_type_or_drop_becomes_a_path(typed: str, path: str) -> None:
-    assert paths.from_text(typed) == path
+    assert path_from_text(typed) == path

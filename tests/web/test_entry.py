@@ -19,10 +19,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from image_duplicate_finder.library import Library
-from image_duplicate_finder.web import Access, create_app, entry
-from image_duplicate_finder.web.entry import Entries, Tries
+from image_duplicate_finder.web import Access, create_app, state
 from image_duplicate_finder.web.security import cookie_name
-from image_duplicate_finder.web.state import State
+from image_duplicate_finder.web.state import Entries, State, Tries
 from tests.patience import PATIENCE
 from tests.web.conftest import Browser
 
@@ -125,11 +124,11 @@ def test_cookies_and_invitations_grow_old(tmp_path: Path, monkeypatch: pytest.Mo
     cookie, invitation, second = entries.cookie(), entries.invitation(), entries.invitation()
     assert entries.use(invitation) and not entries.use(invitation)
     now = time.time()
-    monkeypatch.setattr(entry.time, "time", lambda: now + 600)
+    monkeypatch.setattr(state.time, "time", lambda: now + 600)
     assert entries.trusts(cookie) and not entries.use(second)
-    monkeypatch.setattr(entry.time, "time", lambda: now + 400 * 24 * 3600)
+    monkeypatch.setattr(state.time, "time", lambda: now + 400 * 24 * 3600)
     assert not entries.trusts(cookie)
-    monkeypatch.setattr(entry.time, "time", lambda: now - 600)  # made in the future
+    monkeypatch.setattr(state.time, "time", lambda: now - 600)  # made in the future
     assert not entries.trusts(cookie)
 
 
@@ -147,7 +146,7 @@ def test_the_secret_is_private_and_replaced_if_it_was_not(tmp_path: Path) -> Non
         entries = Entries(tmp_path, 5501, "token", None)
     finally:
         os.umask(before)
-    path = tmp_path / entry.SECRET_NAME
+    path = tmp_path / state.SECRET_NAME
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     cookie = entries.cookie()
     assert Entries(tmp_path, 5501, "other", None).trusts(cookie)
@@ -161,7 +160,7 @@ def test_the_secret_is_private_and_replaced_if_it_was_not(tmp_path: Path) -> Non
 
 def test_tries_are_counted_by_address(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr(entry.time, "monotonic", lambda: now)
+    monkeypatch.setattr(state.time, "monotonic", lambda: now)
     tries = Tries()
     assert [tries.take("10.0.0.1") for _ in range(5)] == [0.0] * 5
     assert tries.take("10.0.0.1") == tries.take("::ffff:10.0.0.1") == 12.0

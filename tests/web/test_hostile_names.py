@@ -27,7 +27,7 @@ import pytest
 from numpy.typing import NDArray
 
 from image_duplicate_finder.discover import may_be_image
-from image_duplicate_finder.web.formats import printable
+from image_duplicate_finder.web.i18n import printable
 from tests.hostile_names import hostile_names
 from tests.patience import PATIENCE
 from tests.removal.support import tree

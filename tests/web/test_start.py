@@ -15,24 +15,25 @@ from werkzeug.datastructures import MultiDict
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.settings import KeepRule, ScanSettings
-from image_duplicate_finder.web import folders, forms, paths
+from image_duplicate_finder.web import folders, forms
 from image_duplicate_finder.web.folders import list_folder
+from image_duplicate_finder.web.forms import path_from_text, path_to_text
 from tools.example_pictures import distance
 
 
 @given(st.binary(min_size=1, max_size=60).filter(lambda raw: b"\0" not in raw))
 def test_every_path_survives_the_form(raw: bytes) -> None:
     path = os.path.join("/", os.fsdecode(raw))
-    text = paths.to_text(path)
+    text = path_to_text(path)
     text.encode("utf-8")
     if text == text.strip():  # a person's stray blanks are cut off
-        assert paths.from_text(text) == path
+        assert path_from_text(text) == path
 
 
 def test_pasted_forms_of_a_path() -> None:
-    assert paths.from_text("  '/a b/c' ") == "/a b/c"
-    assert paths.from_text("file:///a%20b/%FF") == os.fsdecode(b"/a b/\xff")
-    assert paths.from_text("~") == os.path.expanduser("~")
+    assert path_from_text("  '/a b/c' ") == "/a b/c"
+    assert path_from_text("file:///a%20b/%FF") == os.fsdecode(b"/a b/\xff")
+    assert path_from_text("~") == os.path.expanduser("~")
 
 
 def test_a_folder_that_is_missing_is_named(visitor: FlaskClient, tmp_path: Path) -> None:
@@ -126,7 +127,7 @@ def test_the_dialog_lists_folders_with_any_name(visitor: FlaskClient, pictures: 
     assert "&lt;b&gt;bold" in answer.text and "<b>bold" not in answer.text
     assert "emoji 🎈" in answer.text and ".hidden" not in answer.text
     assert "1 picture directly in this folder" in answer.text
-    strange = paths.to_text(os.fsdecode(os.path.join(os.fsencode(pictures), b"\xff\xfe")))
+    strange = path_to_text(os.fsdecode(os.path.join(os.fsencode(pictures), b"\xff\xfe")))
     assert strange in answer.text
     assert visitor.get("/folders", query_string={"path": strange}).status_code == 200
     hidden = visitor.get("/folders", query_string={"path": str(pictures), "hidden": "1"})

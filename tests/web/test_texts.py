@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.messages import Description, Plain, all_codes, plain
-from image_duplicate_finder.web import formats, i18n
+from image_duplicate_finder.web import i18n
 from tests.core.test_messages import example
 
 TOOLS = Path(__file__).parents[2] / "tools"
@@ -57,28 +57,28 @@ def test_the_browser_chooses_the_language(visitor: FlaskClient, library: Library
 
 def test_english_figures(app: Flask) -> None:
     with app.test_request_context():
-        assert formats.size(999) == "999 bytes"
-        assert formats.size(1_500_000) == "1.5 MB"
-        assert formats.size(123_400_000) == "123 MB"
-        assert formats.number(12345) == "12,345"
-        assert formats.percent(0.999) == "99%"
-        assert formats.duration(7322) == "2 h 2 min"
+        assert i18n.size(999) == "999 bytes"
+        assert i18n.size(1_500_000) == "1.5 MB"
+        assert i18n.size(123_400_000) == "123 MB"
+        assert i18n.number(12345) == "12,345"
+        assert i18n.percent(0.999) == "99%"
+        assert i18n.duration(7322) == "2 h 2 min"
 
 
 def test_german_figures(german: None) -> None:
-    assert formats.size(1_500_000) == "1,5 MB"
-    assert formats.number(12345) == "12.345"
+    assert i18n.size(1_500_000) == "1,5 MB"
+    assert i18n.number(12345) == "12.345"
 
 
 def test_names_that_are_not_utf8_can_be_shown() -> None:
-    assert formats.printable("a\udcff.jpg") == "a\\xff.jpg"
+    assert i18n.printable("a\udcff.jpg") == "a\\xff.jpg"
 
 
 def test_every_code_is_said_in_every_language(app: Flask) -> None:
     for language in i18n.LANGUAGES:
         with app.test_request_context(headers={"Accept-Language": language}):
             for code in all_codes():
-                said = formats.translate(example(code))
+                said = i18n.translate(example(code))
                 assert said and "%(" not in said
                 if language != "en" and not isinstance(code, Plain):
                     assert i18n.catalogue(language)._catalog.get(code.template), code  # type: ignore[attr-defined]
@@ -86,4 +86,4 @@ def test_every_code_is_said_in_every_language(app: Flask) -> None:
 
 def test_figures_of_messages_are_written_as_the_language_does(german: None) -> None:
     parts = [Description.LARGER(factor=1.5), Description.CROPPED(share=0.62), plain("a\udcff")]
-    assert formats.translate(parts) == "1,5-fache Größe, beschnitten auf 62\xa0%, a\\xff"
+    assert i18n.translate(parts) == "1,5-fache Größe, beschnitten auf 62\xa0%, a\\xff"

@@ -119,7 +119,7 @@ def leakage_command(
 
             write_pieces(csv_to, leaks_to_csv(report))
         if html_to is not None:
-            from image_duplicate_finder.web.offline import leaks_report
+            from image_duplicate_finder.web.reports import leaks_report
 
             write_pieces(html_to, leaks_report(library, report))
     if json_to is not None:

@@ -118,7 +118,7 @@ def _text(
 
         yield from to_csv(groups)
     elif form is Format.HTML:
-        from image_duplicate_finder.web.offline import groups_report
+        from image_duplicate_finder.web.reports import groups_report
 
         yield from groups_report(library, record, groups)
     else:

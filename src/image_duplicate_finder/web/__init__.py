@@ -19,10 +19,9 @@ def create_app(library: Library, access: Access | None = None) -> Flask:
     The app starts threads for scans and removals; the caller closes the library when they have
     ended (see :meth:`~image_duplicate_finder.web.jobs.Jobs.close`).
     """
-    from image_duplicate_finder.web import errors, formats, layout, pages, security
-    from image_duplicate_finder.web.entry import Entries
+    from image_duplicate_finder.web import errors, i18n, layout, pages, security
     from image_duplicate_finder.web.jobs import Jobs
-    from image_duplicate_finder.web.state import State, install
+    from image_duplicate_finder.web.state import Entries, State, install
 
     access = access or Access(port=DEFAULT_PORT)
     app = Flask(__name__, static_url_path="/static")
@@ -36,7 +35,7 @@ def create_app(library: Library, access: Access | None = None) -> Flask:
     entries = Entries(library.folder, access.port, access.token, access.password)
     install(app, State(library, Jobs(library), access, entries))
     security.install(app)
-    formats.install(app)
+    i18n.install(app)
     layout.install(app)
     errors.install(app)
     pages.install(app)

@@ -6,9 +6,8 @@ from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from image_duplicate_finder.errors import IdfError, LibraryBusy, NotFound
-from image_duplicate_finder.web.formats import translate
 from image_duplicate_finder.web.i18n import gettext as _
-from image_duplicate_finder.web.i18n import lazy
+from image_duplicate_finder.web.i18n import lazy, translate
 from image_duplicate_finder.web.layout import is_partial
 
 _WORDS = {

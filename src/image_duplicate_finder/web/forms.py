@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
+from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
 
 from werkzeug.datastructures import MultiDict
 
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.settings import DecodeLimits, KeepRule, Mode, ScanSettings
-from image_duplicate_finder.web import paths
 from image_duplicate_finder.web.i18n import gettext as _
 
 SETTINGS_PREFERENCE = "scan_settings"
@@ -56,9 +57,9 @@ def folder_rows(form: MultiDict[str, str]) -> list[FolderRow]:
 def rows_of(roots: tuple[str, ...], settings: ScanSettings) -> list[FolderRow]:
     """The list of folders of an earlier scan."""
     return [
-        *(FolderRow(paths.to_text(p)) for p in roots if p not in settings.protected),
-        *(FolderRow(paths.to_text(p), Role.PROTECT) for p in settings.protected),
-        *(FolderRow(paths.to_text(p), Role.COMPARE) for p in settings.compare_only),
+        *(FolderRow(path_to_text(p)) for p in roots if p not in settings.protected),
+        *(FolderRow(path_to_text(p), Role.PROTECT) for p in settings.protected),
+        *(FolderRow(path_to_text(p), Role.COMPARE) for p in settings.compare_only),
     ]
 
 
@@ -69,7 +70,7 @@ def read_scan(form: MultiDict[str, str], base: ScanSettings) -> ScanRequest:
     """
     rows = folder_rows(form)
     folders = {
-        role: tuple(paths.from_text(row.text) for row in rows if row.role is role) for role in Role
+        role: tuple(path_from_text(row.text) for row in rows if row.role is role) for role in Role
     }
     roots = folders[Role.SEARCH] + folders[Role.PROTECT]
     if not roots:
@@ -168,3 +169,35 @@ def _number(form: Mapping[str, Any], name: str, default: float) -> float:
     if value != value or value in (float("inf"), float("-inf")):
         raise UsageError(_("This is not a number: %(text)s", text=text))
     return value
+
+
+def path_from_text(text: str) -> str:
+    """The path that a person typed or pasted, also with ``~``; "" for nothing.
+
+    A form cannot carry a name that is not UTF-8, so :func:`path_to_text` writes such a path as a
+    ``file:`` address, whose percent escapes stand for bytes.
+
+    >>> path_from_text('"/photos/a b"'), path_from_text("file:///photos/a%20b")
+    ('/photos/a b', '/photos/a b')
+    """
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        text = text[1:-1]
+    if text.startswith("file://"):
+        parts = urlsplit(text)
+        path = os.fsdecode(unquote_to_bytes(parts.path))
+        if os.name == "nt":
+            # file:///C:/a is a drive's, file://server/share/a another computer's.
+            path = f"//{parts.netloc}{path}" if parts.netloc else path.lstrip("/")
+            return os.path.normpath(path)
+        return path
+    return os.path.expanduser(text)
+
+
+def path_to_text(path: str) -> str:
+    """The path as a form can carry it; :func:`path_from_text` gives it back."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return "file://" + quote_from_bytes(os.fsencode(path))
+    return path

@@ -13,7 +13,8 @@ from markupsafe import Markup
 
 from image_duplicate_finder import __version__
 from image_duplicate_finder.errors import NotFound
-from image_duplicate_finder.web import i18n, paths
+from image_duplicate_finder.web import i18n
+from image_duplicate_finder.web.forms import path_to_text
 from image_duplicate_finder.web.state import library, state
 
 THEMES = ("system", "light", "dark")
@@ -32,7 +33,7 @@ def install(app: Flask) -> None:
     app.context_processor(_shared)
     app.add_template_global(static)
     app.add_template_global(icon)
-    app.add_template_filter(paths.to_text, "path_text")
+    app.add_template_filter(path_to_text, "path_text")
 
 
 def theme() -> str:

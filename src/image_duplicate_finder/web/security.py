@@ -22,8 +22,7 @@ from flask import Flask, Response, abort, redirect, render_template, request, ur
 from werkzeug.wrappers import Request
 from werkzeug.wrappers import Response as BaseResponse
 
-from image_duplicate_finder.web.entry import TRUSTED_SECONDS, Entries
-from image_duplicate_finder.web.state import Access, state
+from image_duplicate_finder.web.state import TRUSTED_SECONDS, Access, Entries, state
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OPEN_ENDPOINTS = frozenset({"static", "enter", "proof", "login", "log_in"})

@@ -20,10 +20,19 @@ from image_duplicate_finder.results import (
     MemberView,
 )
 from image_duplicate_finder.sources import library_of
-from image_duplicate_finder.web.formats import decimal, moment, name, number
-from image_duplicate_finder.web.formats import size as formats_size
+from image_duplicate_finder.web.i18n import (
+    decimal,
+    gettext_plain,
+    lazy,
+    lazy_plural,
+    locale,
+    moment,
+    name,
+    ngettext,
+    number,
+)
 from image_duplicate_finder.web.i18n import gettext as _
-from image_duplicate_finder.web.i18n import gettext_plain, lazy, lazy_plural, locale, ngettext
+from image_duplicate_finder.web.i18n import size as formats_size
 
 RELATIONS = {
     Relation.BYTE_IDENTICAL: lazy("Identical files"),

@@ -7,9 +7,16 @@ from dataclasses import dataclass
 from flask import url_for
 
 from image_duplicate_finder.results import GroupQuery
-from image_duplicate_finder.web.formats import duration, number, percent, printable, translate
+from image_duplicate_finder.web.i18n import (
+    duration,
+    lazy,
+    ngettext,
+    number,
+    percent,
+    printable,
+    translate,
+)
 from image_duplicate_finder.web.i18n import gettext as _
-from image_duplicate_finder.web.i18n import lazy, ngettext
 from image_duplicate_finder.web.jobs import JobState, Kind, Snapshot
 from image_duplicate_finder.web.state import library
 

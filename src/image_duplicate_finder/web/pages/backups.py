@@ -6,7 +6,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from image_duplicate_finder.removal import VerifyReport
-from image_duplicate_finder.web import paths
+from image_duplicate_finder.web.forms import path_from_text, path_to_text
 from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.jobs import Job, Kind
 from image_duplicate_finder.web.state import library, state
@@ -27,7 +27,7 @@ def page() -> str:
         held=sum(info.size for info in found),
         report=result if isinstance(result, VerifyReport) else None,
         strange=[
-            (folder, paths.to_text(folder))
+            (folder, path_to_text(folder))
             for folder in shown.strange_backups(shown.recent_folders())
         ],
     )
@@ -52,13 +52,13 @@ def adopt() -> BaseResponse | str:
     First it is shown where files would go: ``root`` and ``name`` are what the person confirmed.
     """
     shown = library()
-    folder = paths.from_text(request.form.get("folder", ""))
+    folder = path_from_text(request.form.get("folder", ""))
     found = shown.strange_backups([folder]) if folder else []
     if not found:
         flash(_("There is no backup in this folder that is not known here already."), "warn")
         return redirect(url_for("backups.page"), 303)
-    roots = list(map(paths.from_text, request.form.getlist("root")))
-    names = list(map(paths.from_text, request.form.getlist("name")))
+    roots = list(map(path_from_text, request.form.getlist("root")))
+    names = list(map(path_from_text, request.form.getlist("name")))
     offers = [shown.offer(one) for one in found]
     if "sure" not in request.form and not all(offer.own for offer in offers):
         return render_template("backups/confirm.html", offers=offers, folder=folder)

@@ -10,8 +10,8 @@ from flask import Blueprint, abort, render_template, request, url_for
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.messages import Problem
 from image_duplicate_finder.results import DecisionKind, FileView, GroupView, MemberView
-from image_duplicate_finder.web import formats
-from image_duplicate_finder.web.formats import translate
+from image_duplicate_finder.web import i18n
+from image_duplicate_finder.web.i18n import translate
 from image_duplicate_finder.web.pages.images import full_url, thumbnail_or_none, thumbnail_url
 from image_duplicate_finder.web.pages.review import figures, group_of
 from image_duplicate_finder.web.query import listing
@@ -64,7 +64,7 @@ def sharpness(scan: int, group: int) -> dict[str, Any]:
     ]
     found = sharpness_of([data for _id, data in pictures])
     return {
-        str(id): {"share": share, "words": formats.percent(share)}
+        str(id): {"share": share, "words": i18n.percent(share)}
         for (id, _data), share in zip(pictures, found, strict=True)
         if share is not None
     }
@@ -122,8 +122,8 @@ def summary(scan: int) -> dict[str, Any]:
     """What is selected now, in words."""
     selection = library().selection(scan)
     return figures(scan, listing(request.args).query) | {
-        "files": formats.number(selection.files),
-        "bytes": formats.size(selection.bytes),
+        "files": i18n.number(selection.files),
+        "bytes": i18n.size(selection.bytes),
     }
 
 
@@ -159,8 +159,8 @@ def _file(scan: int, file: FileView) -> dict[str, Any]:
         "file": file.id,
         "gone": file.gone,
         "removable": file.removable and not file.gone,
-        "name": formats.name(file.path),
-        "folder": formats.folder(file.path),
+        "name": i18n.name(file.path),
+        "folder": i18n.folder(file.path),
         "width": file.info.width,
         "height": file.info.height,
         "bytes": file.stat.size,
@@ -168,7 +168,7 @@ def _file(scan: int, file: FileView) -> dict[str, Any]:
             (
                 f"{file.info.width} × {file.info.height}",
                 file.info.format,
-                formats.size(file.stat.size),
+                i18n.size(file.stat.size),
                 day(file.stat.mtime_ns / 1e9),
             )
         ),

@@ -21,9 +21,9 @@ from markupsafe import Markup
 from image_duplicate_finder.discover import may_be_image
 from image_duplicate_finder.errors import NotFound, UsageError
 from image_duplicate_finder.results import FileView
-from image_duplicate_finder.web import paths
-from image_duplicate_finder.web.formats import name
+from image_duplicate_finder.web.forms import path_to_text
 from image_duplicate_finder.web.i18n import gettext as _
+from image_duplicate_finder.web.i18n import name
 from image_duplicate_finder.web.layout import icon
 from image_duplicate_finder.web.state import library, state
 
@@ -36,7 +36,7 @@ _START_SECONDS = 3.0
 @blueprint.get("/path")
 def path(scan: int, file: int) -> Response:
     """The path as text."""
-    return Response(paths.to_text(library().file(scan, file).path), mimetype="text/plain")
+    return Response(path_to_text(library().file(scan, file).path), mimetype="text/plain")
 
 
 @blueprint.post("/open")

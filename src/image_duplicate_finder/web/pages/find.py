@@ -9,8 +9,8 @@ from flask import Blueprint, Response, make_response, render_template, request
 from image_duplicate_finder.errors import IdfError
 from image_duplicate_finder.own_files import temporary_folder
 from image_duplicate_finder.results import ScanState
-from image_duplicate_finder.web.formats import translate
 from image_duplicate_finder.web.i18n import gettext as _
+from image_duplicate_finder.web.i18n import translate
 from image_duplicate_finder.web.state import library
 
 blueprint = Blueprint("find", __name__, url_prefix="/find")

@@ -16,7 +16,7 @@ from image_duplicate_finder.messages import Message, message_from_json, message_
 from image_duplicate_finder.removal import Plan, PlanItem, Refusal
 from image_duplicate_finder.results import FileView
 from image_duplicate_finder.settings import BackupMode, RemovalAction
-from image_duplicate_finder.web import paths
+from image_duplicate_finder.web.forms import path_to_text
 from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.jobs import Job, Kind, Work
 from image_duplicate_finder.web.state import library, state
@@ -76,7 +76,7 @@ def _work(shown: Library, scan: int, plan: Plan, mode: BackupMode) -> Work:
 def _remember_left_alone(shown: Library, scan: int, refusals: Iterable[Refusal]) -> None:
     """Keep why selected files stayed, for their tiles in the review."""
     kept = [
-        (paths.to_text(r.path), message_to_json(r.why)) for r in islice(refusals, _MOST_REMEMBERED)
+        (path_to_text(r.path), message_to_json(r.why)) for r in islice(refusals, _MOST_REMEMBERED)
     ]
     shown.set_preference(f"{_LEFT_ALONE}{scan}", json.dumps(kept) if kept else "")
 
@@ -86,7 +86,7 @@ def left_alone(scan: int, path: str) -> Message | None:
     """Why a selected file stayed when the selection was last removed or about to be."""
     if "left_alone" not in g:
         g.left_alone = dict(json.loads(library().preference(f"{_LEFT_ALONE}{scan}") or "[]"))
-    kept = g.left_alone.get(paths.to_text(path))
+    kept = g.left_alone.get(path_to_text(path))
     return kept and message_from_json(kept)
 
 

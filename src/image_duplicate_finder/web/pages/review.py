@@ -17,10 +17,9 @@ from image_duplicate_finder.model import GroupKind, Relation
 from image_duplicate_finder.results import DecisionKind, GroupQuery, GroupSort, GroupView, ScanState
 from image_duplicate_finder.settings import Mode
 from image_duplicate_finder.web import words
-from image_duplicate_finder.web.formats import number
 from image_duplicate_finder.web.forms import read_thresholds
 from image_duplicate_finder.web.i18n import gettext as _
-from image_duplicate_finder.web.i18n import lazy
+from image_duplicate_finder.web.i18n import lazy, number
 from image_duplicate_finder.web.layout import is_partial
 from image_duplicate_finder.web.look import LOOK_PREFERENCE, Look, View, look
 from image_duplicate_finder.web.pages.images import thumbnail_or_none

@@ -10,9 +10,8 @@ from werkzeug.wrappers import Response as BaseResponse
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule, ScanSettings
 from image_duplicate_finder.web import forms, i18n
-from image_duplicate_finder.web.formats import translate
 from image_duplicate_finder.web.i18n import gettext as _
-from image_duplicate_finder.web.i18n import lazy
+from image_duplicate_finder.web.i18n import lazy, translate
 from image_duplicate_finder.web.layout import THEME_PREFERENCE, THEMES
 from image_duplicate_finder.web.security import admit
 from image_duplicate_finder.web.state import library, state

@@ -23,7 +23,7 @@ from image_duplicate_finder.discover import clean_roots
 from image_duplicate_finder.errors import LibraryBusy, UsageError
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.settings import SIMILARITY_PRESETS, ScanSettings
-from image_duplicate_finder.web import forms, paths
+from image_duplicate_finder.web import forms
 from image_duplicate_finder.web.folders import (
     common_places,
     completions,
@@ -31,8 +31,14 @@ from image_duplicate_finder.web.folders import (
     likely_folders,
     list_folder,
 )
-from image_duplicate_finder.web.formats import translate
-from image_duplicate_finder.web.forms import FolderRow, Role, ScanRequest
+from image_duplicate_finder.web.forms import (
+    FolderRow,
+    Role,
+    ScanRequest,
+    path_from_text,
+    path_to_text,
+)
+from image_duplicate_finder.web.i18n import translate
 from image_duplicate_finder.web.jobs import Job, Kind
 from image_duplicate_finder.web.state import library, state
 
@@ -82,7 +88,7 @@ def go_on(scan: int) -> BaseResponse:
 @blueprint.get("/folders")
 def folders() -> str:
     """The inside of the dialog that chooses a folder."""
-    path = paths.from_text(request.args.get("path", "")) or os.path.expanduser("~")
+    path = path_from_text(request.args.get("path", "")) or os.path.expanduser("~")
     while not os.path.isdir(path) and os.path.dirname(path) != path:
         path = os.path.dirname(path)
     return render_template(
@@ -90,7 +96,7 @@ def folders() -> str:
         listing=list_folder(path, hidden="hidden" in request.args),
         hidden="hidden" in request.args,
         places=common_places(),
-        to_text=paths.to_text,
+        to_text=path_to_text,
     )
 
 
@@ -98,7 +104,7 @@ def folders() -> str:
 def likely() -> str:
     """Folders in which people have pictures; asked for by the page, since drives can be slow."""
     recent = _recent_folders()
-    found = [(kind, paths.to_text(path)) for kind, path in likely_folders()]
+    found = [(kind, path_to_text(path)) for kind, path in likely_folders()]
     return render_template(
         "start/likely.html", likely=[(kind, text) for kind, text in found if text not in recent]
     )
@@ -108,7 +114,7 @@ def likely() -> str:
 def complete() -> Response:
     """Folders whose path begins with ``text``."""
     found = completions(request.args.get("text", ""))
-    return jsonify([paths.to_text(path) for path in found])
+    return jsonify([path_to_text(path) for path in found])
 
 
 @blueprint.post("/estimate")
@@ -139,7 +145,7 @@ def estimated() -> Response:
 
 
 def _recent_folders() -> list[str]:
-    return [paths.to_text(folder) for folder in library().recent_folders(_RECENT_FOLDERS)]
+    return [path_to_text(folder) for folder in library().recent_folders(_RECENT_FOLDERS)]
 
 
 def _page(rows: list[FolderRow], settings: ScanSettings, problem: str = "") -> str:

@@ -1,15 +1,19 @@
-"""What was found as one HTML page that needs nothing else."""
+"""What was found as one HTML page that needs nothing else; also where nobody visits a page."""
 
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Callable, Iterable, Iterator
 
 from flask import render_template
 
+from image_duplicate_finder.library import Library
 from image_duplicate_finder.results import FileView, GroupView, ScanRecord
 from image_duplicate_finder.splits import LeakageReport
+from image_duplicate_finder.web import create_app
 from image_duplicate_finder.web.i18n import gettext as _
+from image_duplicate_finder.web.pages.images import thumbnail_or_none
 from image_duplicate_finder.web.words import RELATIONS
 
 Thumbnail = Callable[[FileView], bytes | None]
@@ -60,3 +64,21 @@ def _inline(thumbnail: Thumbnail) -> Callable[[FileView], str]:
         return "" if data is None else "data:image/jpeg;base64," + base64.b64encode(data).decode()
 
     return address
+
+
+def groups_report(
+    library: Library, record: ScanRecord, groups: Iterable[GroupView]
+) -> Iterator[str]:
+    """The page with groups and thumbnails that the web app exports, piece by piece."""
+    yield from _rendered(library, lambda: to_html(record, groups, thumbnail_or_none))
+
+
+def leaks_report(library: Library, report: LeakageReport) -> Iterator[str]:
+    """A page with all leaks and thumbnails, piece by piece."""
+    yield from _rendered(library, lambda: leaks_to_html(report, time.time(), thumbnail_or_none))
+
+
+def _rendered(library: Library, pieces: Callable[[], Iterator[str]]) -> Iterator[str]:
+    """What ``pieces`` renders, in the language that the library prefers."""
+    with create_app(library).test_request_context():
+        yield from pieces()
