@@ -26,7 +26,7 @@ from image_duplicate_finder.own_files import (
 )
 from image_duplicate_finder.settings import BackupMode
 from image_duplicate_finder.web import Access, create_app
-from image_duplicate_finder.web.thumbnails import PictureCache
+from image_duplicate_finder.web.pictures import PictureCache
 from tests.conftest import Painter
 
 QUICK = ScanSettings(mode=Mode.QUICK, jobs=1)

@@ -19,7 +19,7 @@ from image_duplicate_finder.library import Library
 from image_duplicate_finder.rendering import render_full, render_thumbnail
 from image_duplicate_finder.settings import DecodeLimits, ScanSettings
 from image_duplicate_finder.store import Store
-from image_duplicate_finder.web.thumbnails import PictureCache
+from image_duplicate_finder.web.pictures import PictureCache
 from tests.review_scene import Scene, make_scene, put_file
 
 LIMITS = DecodeLimits()

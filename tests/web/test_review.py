@@ -21,7 +21,7 @@ from image_duplicate_finder.scan.context import verifier_name
 from image_duplicate_finder.settings import ScanSettings
 from image_duplicate_finder.store import Store
 from image_duplicate_finder.web.jobs import Job, Kind
-from image_duplicate_finder.web.query import listing
+from image_duplicate_finder.web.listing import listing
 from image_duplicate_finder.web.state import State
 from tests.review_scene import MARKUP, Scene, make_scene
 

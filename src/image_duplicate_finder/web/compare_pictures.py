@@ -17,8 +17,7 @@ from image_duplicate_finder.decode import decode_full
 from image_duplicate_finder.overlay import Matrix, Pixels, fit
 from image_duplicate_finder.rendering import encode_jpeg
 from image_duplicate_finder.results import FileView, GroupView, MemberView
-from image_duplicate_finder.web.pages.images import view_cache
-from image_duplicate_finder.web.sources import LIMITS, decoding_slot, read_scanned
+from image_duplicate_finder.web.pictures import LIMITS, decoding_slot, read_scanned, view_cache
 
 _ALIGNED_SIDE = 6000
 _DIFFERENCE_SIDE = 2000

@@ -15,6 +15,7 @@ from image_duplicate_finder import __version__
 from image_duplicate_finder.errors import NotFound
 from image_duplicate_finder.web import i18n
 from image_duplicate_finder.web.forms import path_to_text
+from image_duplicate_finder.web.pictures import full_url, thumbnail_url
 from image_duplicate_finder.web.state import library, state
 
 THEMES = ("system", "light", "dark")
@@ -31,8 +32,8 @@ def install(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.context_processor(_shared)
-    app.add_template_global(static)
-    app.add_template_global(icon)
+    for helper in (static, icon, thumbnail_url, full_url):
+        app.add_template_global(helper)
     app.add_template_filter(path_to_text, "path_text")
 
 

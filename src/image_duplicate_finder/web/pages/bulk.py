@@ -12,8 +12,7 @@ from image_duplicate_finder.relations import PRESELECTABLE
 from image_duplicate_finder.results import DecisionKind
 from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.i18n import lazy
-from image_duplicate_finder.web.pages.review import overview
-from image_duplicate_finder.web.query import listing
+from image_duplicate_finder.web.listing import listing, overview
 from image_duplicate_finder.web.state import library
 from image_duplicate_finder.web.words import left_behind
 

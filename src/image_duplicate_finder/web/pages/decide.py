@@ -12,9 +12,8 @@ from image_duplicate_finder.messages import Problem
 from image_duplicate_finder.results import DecisionKind, FileView, GroupView, MemberView
 from image_duplicate_finder.web import i18n
 from image_duplicate_finder.web.i18n import translate
-from image_duplicate_finder.web.pages.images import full_url, thumbnail_or_none, thumbnail_url
-from image_duplicate_finder.web.pages.review import figures, group_of
-from image_duplicate_finder.web.query import listing
+from image_duplicate_finder.web.listing import figures, group_of, listing
+from image_duplicate_finder.web.pictures import full_url, thumbnail_or_none, thumbnail_url
 from image_duplicate_finder.web.state import library
 from image_duplicate_finder.web.words import contrast, day, left_behind, said_of
 

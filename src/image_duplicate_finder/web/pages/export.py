@@ -12,7 +12,7 @@ from image_duplicate_finder.exports.lists import delete_list, keep_list, written
 from image_duplicate_finder.exports.tables import to_csv
 from image_duplicate_finder.model import GroupKind
 from image_duplicate_finder.results import GroupQuery, GroupView
-from image_duplicate_finder.web.pages.images import thumbnail_or_none
+from image_duplicate_finder.web.pictures import thumbnail_or_none
 from image_duplicate_finder.web.reports import to_html
 from image_duplicate_finder.web.state import library
 

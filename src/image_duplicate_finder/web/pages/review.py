@@ -5,27 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import cast
-from urllib.parse import parse_qsl, urlsplit
 
 from flask import Blueprint, Flask, Response, abort, flash, make_response, render_template, request
 from flask.sansio.blueprints import BlueprintSetupState
-from werkzeug.datastructures import MultiDict
 
-from image_duplicate_finder.errors import NotFound, UsageError
+from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.messages import Problem
-from image_duplicate_finder.model import GroupKind, Relation
+from image_duplicate_finder.model import GroupKind
 from image_duplicate_finder.results import DecisionKind, GroupQuery, GroupSort, GroupView, ScanState
 from image_duplicate_finder.settings import Mode
 from image_duplicate_finder.web import words
 from image_duplicate_finder.web.forms import read_thresholds
 from image_duplicate_finder.web.i18n import gettext as _
-from image_duplicate_finder.web.i18n import lazy, number
+from image_duplicate_finder.web.i18n import lazy
 from image_duplicate_finder.web.layout import is_partial
-from image_duplicate_finder.web.look import LOOK_PREFERENCE, Look, View, look
-from image_duplicate_finder.web.pages.images import thumbnail_or_none
-from image_duplicate_finder.web.query import Listing, listing
+from image_duplicate_finder.web.listing import (
+    LOOK_PREFERENCE,
+    Listing,
+    Look,
+    View,
+    current_listing,
+    figures,
+    group_of,
+    listing,
+    look,
+    overview,
+    summary_of,
+)
+from image_duplicate_finder.web.pictures import thumbnail_or_none
 from image_duplicate_finder.web.state import library, state
-from image_duplicate_finder.web.words import said_of
 
 blueprint = Blueprint("review", __name__, url_prefix="/scans/<int:scan>")
 
@@ -67,7 +75,7 @@ def page(scan: int) -> str:
         can_tune=record.settings.mode is not Mode.QUICK,
         look=look(),
         views=VIEWS,
-        **_summary(scan),
+        **summary_of(scan),
         **_list(scan, wanted),
     )
 
@@ -264,28 +272,6 @@ def _list(scan: int, wanted: Listing) -> dict[str, object]:
     }
 
 
-def figures(scan: int, query: GroupQuery) -> dict[str, object]:
-    """The figures that follow every decision: counts beside the filters, summary, selection."""
-    facets = library().facets(scan, query)
-    latest = library().latest_decision(scan)
-    counts = {f"kind:{kind.value}": facets.kinds.get(kind, 0) for kind in GroupKind}
-    counts |= {f"relation:{each.value}": facets.relations.get(each, 0) for each in Relation}
-    return {
-        "counts": {name: number(count) for name, count in counts.items()},
-        "parts": overview(scan),
-        "undo": None if latest is None else said_of(latest),
-    }
-
-
-def _summary(scan: int) -> dict[str, object]:
-    return {
-        "summary": library().summary(scan),
-        "selection": library().selection(scan),
-        "kinds": tuple(GroupKind),
-        "relations": tuple(Relation),
-    }
-
-
 def _cards(scan: int, groups: Iterable[GroupView]) -> str:
     return "".join(
         render_template(
@@ -308,14 +294,6 @@ def _changed(scan: int, groups: Sequence[int], *, unselected: int = 0) -> str:
     )
 
 
-def overview(scan: int) -> str:
-    """The summary and the selection bar anew, for the page to put in their places."""
-    values = _summary(scan)
-    return render_template("review/summary.html", scan=scan, swap=True, **values) + render_template(
-        "review/selection.html", scan=scan, swap=True, **values
-    )
-
-
 def _selection_bar(scan: int) -> str:
     return render_template(
         "review/selection.html", scan=scan, swap=True, selection=library().selection(scan)
@@ -331,25 +309,6 @@ def _said(scan: int, unselected: int = 0) -> str:
         unselected=unselected,
         told=words.left_behind(decision),
     )
-
-
-def group_of(scan: int, group: int) -> GroupView:
-    """A group of this scan. Raises NotFound for one of another scan too."""
-    try:
-        view = library().group(group)
-    except NotFound:
-        view = None
-    if view is None or view.scan != scan:
-        raise NotFound(Problem.GROUP_CHANGED(group=group))
-    return view
-
-
-def current_listing() -> Listing:
-    """The listing of the page that is shown: htmx names its address, others are it."""
-    shown = request.headers.get("HX-Current-URL")
-    if shown is None or request.args:
-        return listing(request.args)
-    return listing(MultiDict(parse_qsl(urlsplit(shown).query)))
 
 
 def _check_groups(scan: int, groups: Iterable[int]) -> None:
