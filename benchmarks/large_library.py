@@ -30,6 +30,7 @@ from image_duplicate_finder.model import (
 from image_duplicate_finder.results import ScanState
 from image_duplicate_finder.settings import DecodeLimits, ScanSettings
 from image_duplicate_finder.store import Store
+from tests.stored import put_content, put_file
 
 FILES_PER_GROUP = 4
 _RELATIONS = (
@@ -56,7 +57,7 @@ def fill(folder: Path, groups: int, photos: Path | None = None, seed: int = 1) -
             for place in range(FILES_PER_GROUP):
                 path, stat, content, info = next(real, None) or invented_file(rng, index, place)
                 files.append(
-                    store.files.put(path, stat, store.contents.put(content, stat.size, info))
+                    put_file(store, path, stat, put_content(store, content, stat.size, info))
                 )
             chosen = kind is GroupKind.DUPLICATES and relation is not Relation.CROPPED
             members = tuple(

@@ -29,6 +29,7 @@ from image_duplicate_finder.scan.matching import find_matches
 from image_duplicate_finder.scan.verification import judged
 from image_duplicate_finder.settings import ScanSettings
 from image_duplicate_finder.store import Store
+from tests.stored import put_content, put_file
 
 PLANTED_SHARE = 0.05
 _BATCH = 2000
@@ -64,7 +65,7 @@ def make_library(folder: Path, photos: list[Photo], seed: int, count: int) -> No
 def _put(store: Store, scan: int, seed: int, index: int, made: Picture) -> int:
     width, height = made.points.width * 20, made.points.height * 20
     content_hash = digest(seed, "content", index) * 2
-    content = store.contents.put(content_hash, 10**6 + index, ImageInfo("JPEG", width, height))
+    content = put_content(store, content_hash, 10**6 + index, ImageInfo("JPEG", width, height))
     store.contents.put_fingerprints(
         content,
         (
@@ -74,7 +75,7 @@ def _put(store: Store, scan: int, seed: int, index: int, made: Picture) -> int:
         ),
     )
     path = f"/generated/{index // 1000:04}/{content_hash[:8].hex()}.jpg"
-    file = store.files.put(path, FileStat(10**6 + index, index, index, 1, index), content)
+    file = put_file(store, path, FileStat(10**6 + index, index, index, 1, index), content)
     store.scans.add_files(scan, [(file, True, False)])
     return content
 

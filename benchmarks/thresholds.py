@@ -29,6 +29,7 @@ from image_duplicate_finder.scan.groups import publish_groups
 from image_duplicate_finder.scan.verification import judged
 from image_duplicate_finder.settings import SIMILARITY_PRESETS, ScanSettings
 from image_duplicate_finder.store import Store
+from tests.stored import put_content, put_file
 
 FAMILY = 10
 _TIMES = 4
@@ -45,8 +46,8 @@ def fill(folder: Path, pictures: int, pairs: int, *, apart: bool = False, seed: 
         contents = []
         for number in range(pictures):
             path, stat, content, info = invented_file(rng, number // FAMILY, number % FAMILY)
-            contents.append(store.contents.put(content, stat.size, info))
-            file = store.files.put(path, stat, contents[-1])
+            contents.append(put_content(store, content, stat.size, info))
+            file = put_file(store, path, stat, contents[-1])
             store.scans.add_files(scan, [(file, True, False)])
         families = [contents[at : at + FAMILY] for at in range(0, pictures, FAMILY)]
         if not apart:

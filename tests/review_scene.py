@@ -23,6 +23,7 @@ from image_duplicate_finder.results import ScanState
 from image_duplicate_finder.scan.context import verifier_name
 from image_duplicate_finder.settings import DecodeLimits, ScanSettings
 from image_duplicate_finder.store import Store
+from tests import stored
 from tests.painting import paint_photo
 
 CROP = (60, 30, 300, 240)
@@ -80,8 +81,8 @@ def put_file(store: Store, path: Path) -> int:
     found = path.stat()
     stat = FileStat(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_dev, found.st_ino)
     info = read_info(data, limits=DecodeLimits())
-    return store.files.put(
-        str(path), stat, store.contents.put(blake3(data).digest(), len(data), info)
+    return put_file(
+        store, str(path), stat, stored.put_content(store, blake3(data).digest(), len(data), info)
     )
 
 

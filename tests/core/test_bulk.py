@@ -25,6 +25,7 @@ from image_duplicate_finder.results import GroupQuery
 from image_duplicate_finder.scan.context import verifier_name
 from image_duplicate_finder.settings import ScanSettings
 from image_duplicate_finder.store import Store
+from tests.stored import put_content, put_file
 
 KEEPER = BulkFile(
     1, None, "/a/long name.jpg", 500, 4000, 30, "JPEG", False, selected=False, removable=True
@@ -114,12 +115,15 @@ def make_library(folder: Path, groups: int) -> tuple[Library, int]:
         files, contents = [], []
         for place, (pixels, when) in enumerate(((200, 3), (100, 1), (50, 2))):
             path = f"/p/{number}-{place}.jpg"
-            content = store.contents.put(
-                path.encode().ljust(32), 10, ImageInfo("JPEG", pixels, 1, metadata=Metadata())
+            content = put_content(
+                store,
+                path.encode().ljust(32),
+                10,
+                ImageInfo("JPEG", pixels, 1, metadata=Metadata()),
             )
             contents.append(content)
             stat = FileStat(10 + place, when * 10**9, 0, 1, number * 10 + place)
-            files.append(store.files.put(path, stat, content))
+            files.append(put_file(store, path, stat, content))
         verified = [Match(a, b, Relation.RESIZED) for a, b in combinations(contents, 2)]
         store.matches.put(verifier_name(ScanSettings().mode), verified)
         store.scans.add_files(scan, [(file, True, False) for file in files])

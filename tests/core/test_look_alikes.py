@@ -26,6 +26,7 @@ from image_duplicate_finder.settings import ScanSettings
 from image_duplicate_finder.store import Store
 from image_duplicate_finder.verify.wording import describe
 from tests.core import plain_grouping
+from tests.stored import put_content, put_file
 
 IDS = range(1, 15)
 GONE = 99
@@ -171,8 +172,8 @@ def _library(folder: Path) -> tuple[Store, int, list[int], list[Match]]:
     ids = []
     for number in range(6):
         info = ImageInfo("JPEG", 900 - number, 300)
-        content = store.contents.put(bytes([number]) * 32, 10, info)
-        file = store.files.put(f"/p/{number}.jpg", FileStat(10, 7, 7, 1, number + 1), content)
+        content = put_content(store, bytes([number]) * 32, 10, info)
+        file = put_file(store, f"/p/{number}.jpg", FileStat(10, 7, 7, 1, number + 1), content)
         store.scans.add_files(scan, [(file, True, False)])
         ids.append(content)
     a, b, c, d, e, f = ids

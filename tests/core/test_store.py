@@ -26,6 +26,7 @@ from image_duplicate_finder.results import GroupQuery, GroupSort, Selection
 from image_duplicate_finder.settings import ScanSettings
 from image_duplicate_finder.store import KnownFile, Store, database
 from image_duplicate_finder.store.schema import MIGRATIONS
+from tests.stored import put_content, put_file
 
 INFO = ImageInfo(
     "JPEG", 640, 480, orientation=6, metadata=Metadata(taken="2020-01-02T03:04:05", keywords=("a",))
@@ -44,8 +45,8 @@ def store(library_dir: Path) -> Store:
 
 
 def add_file(store: Store, path: str, content: bytes, size: int = 10) -> tuple[int, int]:
-    id = store.contents.put(content, size, INFO)
-    return store.files.put(path, stat(size), id), id
+    id = put_content(store, content, size, INFO)
+    return put_file(store, path, stat(size), id), id
 
 
 def known_below(store: Store, root: str) -> dict[bytes, KnownFile]:

@@ -89,10 +89,6 @@ class FileStore:
                 # As KnownFile._make(row), which takes five times as long.
                 yield tuple.__new__(KnownFile, row)
 
-    def put(self, path: str, stat: FileStat, content: int) -> int:
-        """Remember that ``path`` with ``stat`` holds ``content``; returns the file's id."""
-        return self.put_all([(path, stat, content)])[path]
-
     def put_all(self, files: Iterable[tuple[str, FileStat, int]]) -> dict[str, int]:
         """Remember that each path with its stat holds a content (id); the files' ids by path."""
         paths = self._write((path, stat, content, None, None) for path, stat, content in files)
@@ -250,10 +246,6 @@ class ContentStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    def put(self, content_hash: bytes, size: int, info: ImageInfo) -> int:
-        """Store a content; returns its id."""
-        return self.put_all([(content_hash, size, info)])[content_hash]
 
     def put_all(self, contents: Iterable[tuple[bytes, int, ImageInfo]]) -> dict[bytes, int]:
         """Store contents (hash, size in bytes, info), replacing known ones; ids of all by hash.
