@@ -81,7 +81,7 @@ def put_file(store: Store, path: Path) -> int:
     found = path.stat()
     stat = FileStat(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_dev, found.st_ino)
     info = read_info(data, limits=DecodeLimits())
-    return put_file(
+    return stored.put_file(
         store, str(path), stat, stored.put_content(store, blake3(data).digest(), len(data), info)
     )
 
