@@ -147,13 +147,12 @@ class Library:
     ) -> ScanRecord:
         """Look for duplicates below ``roots`` and store what was found; blocks until done.
 
-        Where nothing changed since an earlier scan of the same roots with the same settings,
-        that scan stands for this one too: its record is returned, with its number, and its
-        groups stay as a person left them. ``on_start`` is called with this scan's own number as
-        soon as it has one. Raises UsageError
-        for a folder that does not exist or a model that does not fit, LibraryBusy while another
-        scan or removal runs, Interrupted after ``cancel``, NothingReadable when no file could be
-        read as a picture.
+        Where nothing changed since an earlier scan of the same roots with the same settings, that
+        one is reused: its record is returned, with its number, and its groups stay as a person
+        left them. ``on_start`` is called with this scan's own number as soon as it has one. Raises
+        UsageError for a folder that does not exist or a model that does not fit, LibraryBusy while
+        another scan or removal runs, Interrupted after ``cancel``, NothingReadable when no file
+        could be read as a picture.
         """
         from image_duplicate_finder.scan import ScanContext, check_model, run_scan
 
@@ -162,7 +161,7 @@ class Library:
         check_model(wanted)
         with self._lock.acquire("a scan"):
             self._store.scans.close_interrupted()
-            # Single files, of which a pattern may fit thousands, are no recent folders.
+            # A pattern may match thousands of single files, which are not recent folders.
             recent = filter(os.path.isdir, folders)
             scan = self._store.scans.start(folders, wanted, recent)
             if on_start is not None:
@@ -178,7 +177,7 @@ class Library:
         progress: Progress = silent,
         cancel: CancelToken | None = None,
     ) -> ScanRecord:
-        """Scan ``roots`` together with all that the latest scan covered, with its settings.
+        """Scan ``roots`` and everything that the latest scan covered, with its settings.
 
         Only what is new is read and compared. Raises NotFound in a library without scans, and
         what :meth:`scan` raises.
@@ -187,11 +186,11 @@ class Library:
         return self.scan([*before.roots, *roots], before.settings, progress=progress, cancel=cancel)
 
     def scans(self) -> list[ScanRecord]:
-        """All scans, the latest first; one for all that found the same in the same folders."""
+        """All scans but superseded ones, the latest first."""
         return self._store.scans.all()
 
     def scan_record(self, scan: int) -> ScanRecord:
-        """One scan, or the earlier one that stands for it. Raises NotFound."""
+        """One scan, or the one that supersedes it. Raises NotFound."""
         return self._store.scans.get(scan)
 
     def latest_scan(self) -> ScanRecord:
@@ -226,7 +225,7 @@ class Library:
         return self._store.groups.listed(scan, query or GroupQuery())
 
     def facets(self, scan: int, query: GroupQuery) -> Facets:
-        """How many groups each kind and each relation would show beside the other filters."""
+        """How many groups each kind and each relation would show with the other filters."""
         return self._store.groups.facets(scan, query)
 
     def members_between(
@@ -262,7 +261,7 @@ class Library:
         return self._store.groups.summary(scan)
 
     def photo_libraries(self, scan: int) -> tuple[str, ...]:
-        """Packages of photo managers whose pictures a scan covers: nothing goes from them."""
+        """Packages of photo managers whose pictures a scan covers; nothing is removed from them."""
         paths = self._store.scans.fixed_paths(scan)
         return tuple(dict.fromkeys(p for path in paths if (p := library_of(path)) is not None))
 
@@ -295,7 +294,7 @@ class Library:
         folder: str | os.PathLike[str] | None = None,
         limit: int = 100,
     ) -> list[ExampleHit]:
-        """The files of a scan that show the picture in ``path`` or look like it, surest first.
+        """The files of a scan that show the picture in ``path`` or are similar, surest first.
 
         The picture itself need not belong to the scan, and nothing of it is stored. With
         ``folder`` only files below it count. Raises NotFound for the scan, UsageError for what is
@@ -332,7 +331,7 @@ class Library:
     def search(
         self, picture: Picture, *, scan: int | None = None, limit: int = 100
     ) -> list[ExampleHit]:
-        """Where ``picture`` (a path, an array or a Pillow image) shows up, surest first.
+        """The files that show ``picture`` (a path, an array or a Pillow image), surest first.
 
         ``scan`` is the latest one unless it is given. Raises NotFound for the scan, UsageError
         and DecodeError for what is no picture.
@@ -344,7 +343,7 @@ class Library:
     def set_thresholds(
         self, scan: int, *, esimilarity_threshold: float, csimilarity_threshold: float
     ) -> ScanRecord:
-        """Move the two thresholds of a finished scan: its similar groups change, nothing else."""
+        """Move the two thresholds of a finished scan; only its similar groups change."""
         from image_duplicate_finder.scan import ScanContext
         from image_duplicate_finder.scan.groups import publish_similar
 
@@ -363,19 +362,19 @@ class Library:
     def one_decision(
         self, scan: int, kind: DecisionKind, *, onto: int | None = None
     ) -> Iterator[Facts]:
-        """What is decided in this block is one decision, undone as a whole.
+        """Whatever is decided in this block is one decision, undone as a whole.
 
-        With ``onto`` it goes on with an earlier decision, if that is the latest one.
+        With ``onto`` it is added to that decision, if that is the latest one.
         """
         with self._store.undoing.recorded(scan, kind, onto=onto) as facts:
             yield facts
 
     def latest_decision(self, scan: int) -> DecisionRecord | None:
-        """The decision about a scan that :meth:`undo_decision` takes back."""
+        """The decision about a scan that :meth:`undo_decision` undoes."""
         return self._store.undoing.latest(scan)
 
     def undo_decision(self, scan: int, decision: int | None = None) -> Undone | None:
-        """Take back the latest decision about a scan's groups; None where there is none.
+        """Undo the latest decision about a scan's groups; None where there is none.
 
         Selections, keepers, splits, dismissals and bulk rules are decisions. Raises UsageError
         where ``decision`` is not the latest one, or its groups were changed otherwise since.
@@ -409,28 +408,28 @@ class Library:
     def choose_keeper(self, group: int, file: int) -> int:
         """Make a member the keeper of its group; returns the group's new number.
 
-        Each other file is verified against the new keeper there and then. What does not match
-        leaves the group, into groups of its own matches or into none: :meth:`latest_decision`
-        names it. If nothing matches, there is no group any more, and its number is 0. Nothing but
-        identical files stays selected: a person looks again. Raises NotFound, and UsageError for
-        what is no member or cannot be verified.
+        Each other file is verified against the new keeper at once. Files that do not match leave
+        the group, for groups by their own matches or for none; :meth:`latest_decision` names them.
+        If nothing matches, the group is gone and its number is 0. Only identical files stay
+        selected: a person has to look again. Raises NotFound, and UsageError for a file that is no
+        member or cannot be verified.
         """
         return self._edits.choose_keeper(group, file)
 
     def split(self, group: int, files: Collection[int]) -> list[int]:
         """Take members out of a group into one of their own; returns the new groups' numbers.
 
-        Those are verified against each other, so there may be several such groups, and what
-        matches none of the others is in none: :meth:`latest_decision` names it. Raises NotFound,
-        and UsageError where all members are taken, or one cannot be verified.
+        They are verified against each other, so there may be several such groups, and files that
+        match none of the others are in none; :meth:`latest_decision` names them. Raises NotFound,
+        and UsageError where all members are taken or one cannot be verified.
         """
         return self._edits.split(group, files)
 
     def dismiss(self, group: int, files: Collection[int] | None = None) -> list[int]:
         """Remember that members (default: all) are not duplicates of the group's keeper.
 
-        Remembered by content, so it survives renames. Returns the numbers of what is left of
-        the group.
+        Remembered by content, so it survives renames. Returns the number of what is left of the
+        group, if anything is.
         """
         return self._edits.dismiss(group, files)
 
@@ -460,9 +459,9 @@ class Library:
     ) -> BulkStep:
         """Carry out a bulk rule on the groups that a query finds, in the order of their numbers.
 
-        With ``seconds`` it ends after about that time, and a call with the returned ``after``
-        and ``until`` goes on. Every part is stored whole or not at all. All parts are one
-        decision when each call names it as ``onto``.
+        With ``seconds`` it ends after about that time, and a call with the returned ``after`` and
+        ``until`` continues. Every part is stored whole or not at all. All parts are one decision if
+        each call passes it as ``onto``.
         """
         return self._edits.apply_bulk(
             scan, query, order, after=after, until=until, seconds=seconds, onto=onto
@@ -471,9 +470,8 @@ class Library:
     def remove(self, paths: Paths) -> int:
         """Take the files at or below ``paths`` out of the latest scan; returns how many.
 
-        Nothing on the disk is touched: they only leave its groups, until a scan finds
-        them again. Where a keeper goes, a member takes its place. Raises NotFound in a library
-        without scans.
+        Nothing on the disk is touched: they only leave its groups, until a scan finds them again.
+        A member replaces a keeper that is taken out. Raises NotFound in a library without scans.
         """
         scan = self.latest_scan().id
         places = [os.path.abspath(path) if not is_url(str(path)) else str(path) for path in paths]
@@ -498,13 +496,12 @@ class Library:
     ) -> Plan:
         """What would be removed: the selected members of a scan's groups, with refusals.
 
-        ``query`` restricts it to some groups, ``only_from`` to files below some folders. What
-        has no verified match of its own with its keeper is refused; so is what only contains
-        another picture or looks like it, unless a person selected just that file. With
+        ``query`` restricts it to some groups, ``only_from`` to files below some folders. A file
+        without a verified match with its keeper is refused; so is one that only contains another
+        picture or is similar to it, unless a person selected just that file. With
         ``merge_metadata`` keepers take over dates, places, ratings, keywords, titles, descriptions
-        and names of people that they lack, from the files that go and from their sidecars; members
-        that hold nothing else that their keeper lacks go then, too.
-        Nothing is touched.
+        and names of people that they lack, from the removed files and their sidecars; members that
+        hold nothing else that their keeper lacks are then removed too. Nothing is touched.
         """
         return self._removals.plan(
             scan,
@@ -541,7 +538,7 @@ class Library:
         progress: Progress = silent,
         cancel: CancelToken | None = None,
     ) -> Report:
-        """Put back what a run removed, or only some of its items.
+        """Restore what a run removed, or only some of its items.
 
         A file whose place is taken stays in the backup, or comes back under a new name with
         ``rename``. Raises NotFound and LibraryBusy.
@@ -553,13 +550,13 @@ class Library:
     ) -> PurgeReport:
         """Delete a run's backup, or some of its items, for good. Ask the person first.
 
-        What has no keeper any more stays, unless ``without_keeper`` says otherwise. Raises
+        Files without a keeper stay, unless ``without_keeper`` is true. Raises
         NotFound and LibraryBusy.
         """
         return self._removals.purge(run, items, without_keeper=without_keeper)
 
     def offer(self, folder: str | os.PathLike[str]) -> Offer:
-        """What taking over a backup would bring back, and below which folder. Raises NotFound."""
+        """What adopting a backup would restore, and below which folder. Raises NotFound."""
         return self._removals.remover.offer(os.path.realpath(folder))
 
     def adopt(
@@ -570,7 +567,7 @@ class Library:
         roots: Paths = (),
         names: Paths = (),
     ) -> int:
-        """Take over a backup that this library does not know; returns its number as a run.
+        """Adopt a backup that this library does not know; returns its number as a run.
 
         Its files come back only below ``roots``, which the person confirmed, and hidden files
         and what programs start by themselves only if they are among ``names``. A backup of this
@@ -587,7 +584,7 @@ class Library:
         )
 
     def strange_backups(self, folders: Paths) -> list[str]:
-        """Backups in ``folders``, or that are among them, which this library does not know."""
+        """Backups in or among ``folders`` that this library does not know."""
         known = {os.path.realpath(info.backup.folder) for info in self._removals.remover.backups()}
         real = tuple(dict.fromkeys(os.path.realpath(folder) for folder in folders))
         return [folder for folder in find_backups(real) if folder not in known]
@@ -620,7 +617,7 @@ class Library:
         for root in sorted(root for root in roots if root is not None):
             try:
                 place = places_for(root, plan.roots, plan.protected, None)[0]
-            except OSError:  # it cannot be looked at now; applying will say so
+            except OSError:  # not reachable now; applying will say so
                 place = root
             found.append(os.path.join(place, BACKUP_FOLDER_NAME))
         return list(dict.fromkeys(found))
