@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image_duplicate_finder.model import ImageInfo
-from image_duplicate_finder.web.best_shot import Reason, rank_shots
+from image_duplicate_finder.web.compare_pictures import Reason, rank_shots
 from tests.painting import paint_photo
 
 INFO = ImageInfo("JPEG", 480, 360)

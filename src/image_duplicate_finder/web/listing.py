@@ -21,8 +21,8 @@ from image_duplicate_finder.messages import Problem
 from image_duplicate_finder.model import GroupKind, Relation
 from image_duplicate_finder.results import GroupQuery, GroupSort, GroupView
 from image_duplicate_finder.web.i18n import number
+from image_duplicate_finder.web.labels import decision_text
 from image_duplicate_finder.web.state import library
-from image_duplicate_finder.web.words import said_of
 
 _MAX_BYTES = 2**60
 
@@ -165,7 +165,7 @@ def figures(scan: int, query: GroupQuery) -> dict[str, object]:
     return {
         "counts": {name: number(count) for name, count in counts.items()},
         "parts": overview(scan),
-        "undo": None if latest is None else said_of(latest),
+        "undo": None if latest is None else decision_text(latest),
     }
 
 

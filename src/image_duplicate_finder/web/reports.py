@@ -13,8 +13,8 @@ from image_duplicate_finder.results import FileView, GroupView, ScanRecord
 from image_duplicate_finder.splits import LeakageReport
 from image_duplicate_finder.web import create_app
 from image_duplicate_finder.web.i18n import gettext as _
+from image_duplicate_finder.web.labels import RELATIONS
 from image_duplicate_finder.web.pictures import thumbnail_or_none
-from image_duplicate_finder.web.words import RELATIONS
 
 Thumbnail = Callable[[FileView], bytes | None]
 

@@ -12,9 +12,9 @@ from image_duplicate_finder.relations import PRESELECTABLE
 from image_duplicate_finder.results import DecisionKind
 from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.i18n import lazy
+from image_duplicate_finder.web.labels import left_behind
 from image_duplicate_finder.web.listing import listing, overview
 from image_duplicate_finder.web.state import library
-from image_duplicate_finder.web.words import left_behind
 
 blueprint = Blueprint("bulk", __name__, url_prefix="/scans/<int:scan>/bulk")
 

@@ -11,11 +11,11 @@ from flask import Blueprint, Response, abort, flash, make_response, render_templ
 from image_duplicate_finder.errors import DecodeError, NotFound
 from image_duplicate_finder.messages import Problem
 from image_duplicate_finder.results import GroupView, MemberView
+from image_duplicate_finder.web.labels import facts, left_behind
 from image_duplicate_finder.web.layout import is_partial
 from image_duplicate_finder.web.listing import Listing, current_listing, group_of
 from image_duplicate_finder.web.pictures import missing, picture_response
 from image_duplicate_finder.web.state import library
-from image_duplicate_finder.web.words import facts, left_behind
 
 if TYPE_CHECKING:
     from image_duplicate_finder.web.compare_pictures import Differing

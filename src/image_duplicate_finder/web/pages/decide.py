@@ -12,10 +12,10 @@ from image_duplicate_finder.messages import Problem
 from image_duplicate_finder.results import DecisionKind, FileView, GroupView, MemberView
 from image_duplicate_finder.web import i18n
 from image_duplicate_finder.web.i18n import translate
+from image_duplicate_finder.web.labels import contrast, day, decision_text, left_behind
 from image_duplicate_finder.web.listing import figures, group_of, listing
 from image_duplicate_finder.web.pictures import full_url, thumbnail_or_none, thumbnail_url
 from image_duplicate_finder.web.state import library
-from image_duplicate_finder.web.words import contrast, day, left_behind, said_of
 
 blueprint = Blueprint("decide", __name__, url_prefix="/scans/<int:scan>/decide")
 
@@ -54,7 +54,7 @@ def group(scan: int, group: int) -> dict[str, Any]:
 @blueprint.get("/groups/<int:group>/sharpness")
 def sharpness(scan: int, group: int) -> dict[str, Any]:
     """How sharp the files of a group are beside each other: 1 for the sharpest."""
-    from image_duplicate_finder.web.best_shot import sharpness_of
+    from image_duplicate_finder.web.compare_pictures import sharpness_of
 
     view = group_of(scan, group)
     files = [view.keeper, *(member.file for member in view.members)][:_MOST_IN_SURVEY]
@@ -99,7 +99,7 @@ def decide(scan: int, group: int, file: int) -> dict[str, Any]:
         "gone": not left,
         "group": _group(scan, library().group(left[0])) if left and changed else None,
         "decision": None if latest is None else latest.id,
-        "said": "" if latest is None else said_of(latest),
+        "said": "" if latest is None else decision_text(latest),
         "told": left_behind(latest) if changed else "",
         "selected": library().selection(scan).files,
     }
@@ -112,7 +112,7 @@ def undo(scan: int) -> dict[str, Any]:
     groups = () if undone is None else undone.groups[:1]
     return {
         "groups": [_group(scan, library().group(each)) for each in groups],
-        "said": "" if undone is None else said_of(undone.decision),
+        "said": "" if undone is None else decision_text(undone.decision),
     }
 
 

@@ -14,7 +14,7 @@ from image_duplicate_finder.messages import Problem
 from image_duplicate_finder.model import GroupKind
 from image_duplicate_finder.results import DecisionKind, GroupQuery, GroupSort, GroupView, ScanState
 from image_duplicate_finder.settings import Mode
-from image_duplicate_finder.web import words
+from image_duplicate_finder.web import labels
 from image_duplicate_finder.web.forms import read_thresholds
 from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.i18n import lazy
@@ -40,7 +40,7 @@ blueprint = Blueprint("review", __name__, url_prefix="/scans/<int:scan>")
 
 @blueprint.record
 def _install(setup: BlueprintSetupState) -> None:
-    words.install(cast(Flask, setup.app))
+    labels.install(cast(Flask, setup.app))
 
 
 SHOWN_MEMBERS = 24
@@ -239,7 +239,7 @@ def thresholds(scan: int) -> Response:
 @blueprint.get("/groups/<int:group>/best-shot")
 def best_shot(scan: int, group: int) -> str:
     """Which file of a group is the best shot, with reasons."""
-    from image_duplicate_finder.web.best_shot import best_shot as judge
+    from image_duplicate_finder.web.compare_pictures import best_shot as judge
 
     view = group_of(scan, group)
     files = [view.keeper, *(member.file for member in view.members)][:SHOWN_MEMBERS]
@@ -307,7 +307,7 @@ def _said(scan: int, unselected: int = 0) -> str:
         "review/said.html",
         decision=decision,
         unselected=unselected,
-        told=words.left_behind(decision),
+        told=labels.left_behind(decision),
     )
 
 

@@ -111,7 +111,7 @@ _DECISIONS = {
 }
 
 
-def said_of(decision: DecisionRecord) -> str:
+def decision_text(decision: DecisionRecord) -> str:
     """What a person decided, in a few words."""
     if decision.kind is DecisionKind.KEPT:
         return _("Now keeping %(name)s", name=name(decision.name))
@@ -294,7 +294,7 @@ def install(app: Flask) -> None:
     app.add_template_filter(lambda kind: _(KINDS[kind]), "kind_name")
     app.add_template_filter(lambda sort: _(SORTS[sort]), "sort_name")
     app.add_template_filter(library_of)
-    app.add_template_filter(said_of)
+    app.add_template_filter(decision_text)
     app.add_template_global(differences)
     app.add_template_global(member_note)
 
