@@ -78,12 +78,12 @@ class GroupStore:
         where = f"scan = ? AND kind IN ({marks(kinds_of(kinds))})"
         values = (scan, *kinds_of(kinds))
         with self._database.atomic() as connection:
-            choices = choices_in(connection, where, values)
+            choices = _choices_in(connection, where, values)
             # Decisions about the groups that go cannot be undone any more.
             connection.execute("DELETE FROM decision WHERE scan = ?", (scan,))
             connection.execute(f"DELETE FROM grouping WHERE {where}", values)
             insert_groups(connection, scan, groups)
-            choose_again(connection, scan, choices)
+            _reapply(connection, scan, choices)
 
     def replace_one(self, group: int, parts: Sequence[Group]) -> list[int]:
         """Put other groups (a new keeper, two halves) in the place of one; returns their ids."""
@@ -91,10 +91,10 @@ class GroupStore:
             row = connection.execute("SELECT scan FROM grouping WHERE id = ?", (group,)).fetchone()
             if row is None:
                 raise NotFound(Problem.NO_GROUP(group=group))
-            choices = choices_in(connection, "grouping.id = ?", (group,))
+            choices = _choices_in(connection, "grouping.id = ?", (group,))
             connection.execute("DELETE FROM grouping WHERE id = ?", (group,))
             made = insert_groups(connection, row[0], parts)
-            choose_again(connection, row[0], choices)
+            _reapply(connection, row[0], choices)
             return made
 
     def page(self, scan: int, query: GroupQuery) -> GroupPage:
@@ -454,7 +454,7 @@ def _member(file: FileView, values: tuple[Any, ...]) -> MemberView:
     )
 
 
-class Choice(NamedTuple):
+class _Choice(NamedTuple):
     """What a person decided about one member: remove ``file``, of which ``keeper`` stays, or not.
 
     ``copy``: they saw it as a copy of the keeper, in a group of duplicates.
@@ -466,9 +466,9 @@ class Choice(NamedTuple):
     copy: bool
 
 
-def choices_in(
+def _choices_in(
     connection: sqlite3.Connection, where: str, values: Sequence[object]
-) -> list[Choice]:
+) -> list[_Choice]:
     """What a person chose in the groups that ``where``, a condition on ``grouping``, finds."""
     rows = connection.execute(
         "SELECT keeper, file, selected, kind = 'duplicates' FROM member"
@@ -476,16 +476,15 @@ def choices_in(
         values,
     )
     return [
-        Choice(keeper, file, bool(selected), bool(copy)) for keeper, file, selected, copy in rows
+        _Choice(keeper, file, bool(selected), bool(copy)) for keeper, file, selected, copy in rows
     ]
 
 
-def choose_again(connection: sqlite3.Connection, scan: int, choices: Iterable[Choice]) -> None:
+def _reapply(connection: sqlite3.Connection, scan: int, choices: Iterable[_Choice]) -> None:
     """Apply choices to a scan's groups as they are now.
 
-    A file that was to stay stays. One that was to go goes only where the keeper is the one that the
-    person saw, and not where it is no copy of it any more: then it may be something else, and
-    they look again.
+    A file that was to stay stays. One that was to go is selected only with the keeper that the
+    person saw, and only if it is still a copy of it: otherwise they have to look again.
     """
     connection.executemany(
         "UPDATE member SET selected = ?1, decided = 1 WHERE file = ?2 AND grouping IN"
