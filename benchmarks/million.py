@@ -122,7 +122,7 @@ def match_and_group(library: Path) -> dict[str, Any]:
     contents = frozenset(content.id for content in covered)
     rank = rank_of(covered, settings.keep_rules)
     context = ScanContext(store, scan, settings, clock)
-    with LocalExecutor(settings.limits) as executor:
+    with LocalExecutor() as executor:
         matches = find_matches(context, contents, rank, executor)
     clock("group")
     publish_groups(context, judged(context, matches))

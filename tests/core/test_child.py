@@ -11,7 +11,7 @@ import pytest
 
 from image_duplicate_finder.executors import child
 from image_duplicate_finder.fingerprint.specs import Specs
-from image_duplicate_finder.settings import DecodeLimits, Mode
+from image_duplicate_finder.settings import Mode
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal to send")
@@ -21,7 +21,7 @@ def test_ctrl_c_while_a_worker_starts_is_left_to_its_parent() -> None:
         os.kill(worker.pid, signal.SIGINT)
         assert worker.stdin is not None
         assert worker.stdout is not None
-        worker.stdin.write(pickle.dumps((Specs(Mode.QUICK), DecodeLimits())))
+        worker.stdin.write(pickle.dumps(Specs(Mode.QUICK)))
         worker.stdin.flush()
         assert pickle.load(worker.stdout) == child.READY
     finally:

@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ def photos(folder: Path, painted: Painter, count: int) -> list[FileTask]:
 
 
 def run(tasks: list[FileTask], limits: DecodeLimits | None = None) -> dict[str, TaskResult]:
-    with ProcessExecutor(QUICK, limits or DecodeLimits(), jobs=2) as executor:
+    with ProcessExecutor(replace(QUICK, limits=limits or DecodeLimits()), jobs=2) as executor:
         answers = [result for result, _ in executor.map(tasks)]
     found = {answer.path: answer for answer in answers}
     assert len(found) == len(answers), "a file was answered twice"
@@ -129,7 +130,7 @@ def test_killed_workers_lose_no_file(tmp_path: Path, painted: Painter) -> None:
 
 
 def test_leaving_early_ends_the_workers(tmp_path: Path, painted: Painter) -> None:
-    with ProcessExecutor(QUICK, DecodeLimits(), jobs=2) as executor:
+    with ProcessExecutor(QUICK, jobs=2) as executor:
         next(iter(executor.map(photos(tmp_path, painted, 60))))
         workers = running_workers()
     gone, alive = psutil.wait_procs(workers, timeout=PATIENCE)
@@ -142,7 +143,7 @@ def test_one_worker_serves_all_steps_of_a_small_scan(tmp_path: Path, painted: Pa
     few, many = photos(tmp_path, painted, 3), photos(tmp_path, painted, 40)
     steps = ((QUICK, few), (Specs(Mode.STANDARD), many), (Specs(Mode.QUICK, pixels=True), few))
     wanted = ({"perceptual"}, {"perceptual", "keypoints", "colour"}, {"pixels"})
-    with LocalExecutor(DecodeLimits(), jobs=2) as executor:
+    with LocalExecutor(jobs=2) as executor:
         seen = set()
         for (specs, tasks), names in zip(steps, wanted, strict=True):
             answers = [answer for answer, _ in executor.read(tasks, specs)]

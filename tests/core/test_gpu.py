@@ -16,7 +16,7 @@ from image_duplicate_finder.fingerprint.embedding import Embedder, from_bytes
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.model import Failure, Fingerprinted
 from image_duplicate_finder.scan.intake import BatchedEmbeddings
-from image_duplicate_finder.settings import DecodeLimits, Mode
+from image_duplicate_finder.settings import Mode
 from tests.conftest import Painter
 
 
@@ -36,9 +36,9 @@ def test_batched_vectors_equal_those_of_the_workers(tmp_path: Path, painted: Pai
     tasks.insert(4, FileTask(str(tmp_path / "broken.jpg"), 15))
     specs = Specs(Mode.STANDARD)
     batched = BatchedEmbeddings(Embedder(), specs)
-    with ProcessExecutor(specs, DecodeLimits(), jobs=1) as executor:
+    with ProcessExecutor(specs, jobs=1) as executor:
         alone = list(executor.map(tasks))
-    with ProcessExecutor(batched.specs, DecodeLimits(), jobs=1) as executor:
+    with ProcessExecutor(batched.specs, jobs=1) as executor:
         together = batched.complete(list(executor.map(tasks)))
     assert [result.path for result, _ in together] == [result.path for result, _ in alone]
     assert isinstance(together[4][0], Failure)

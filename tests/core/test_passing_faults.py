@@ -115,7 +115,7 @@ def quick(**limits: Any) -> ScanSettings:
 
 def answers(paths: list[Path], limits: DecodeLimits) -> list[Any]:
     tasks = [FileTask(str(path), path.stat().st_size) for path in paths]
-    with ProcessExecutor(Specs(Mode.QUICK), limits, jobs=1) as executor:
+    with ProcessExecutor(Specs(Mode.QUICK, limits=limits), jobs=1) as executor:
         return [answer for answer, _ in executor.map(tasks)]
 
 
@@ -191,7 +191,7 @@ def test_a_worker_that_alone_is_stopped_goes_on_later(tmp_path: Path, painted: P
 def test_a_decoder_that_never_ends_is_ended(
     tmp_path: Path, painted: Painter, monkeypatch: pytest.MonkeyPatch, how: str, words: str
 ) -> None:
-    monkeypatch.setattr(processes, "_WAITING_SECONDS", 1.0)
+    monkeypatch.setattr(processes, "WAITING_LIMIT", processes.WaitingLimit(1.0))
     odd = odd_file(tmp_path / "odd.picture", painted, how, once=False)
     good = save(painted, tmp_path / "good.png", 1)
     failure, after = answers([odd, good], DecodeLimits(seconds=0.5))
@@ -220,7 +220,7 @@ def test_what_failed_for_a_passing_reason_is_there_in_the_next_scan(
     how: str,
     stage: str,
 ) -> None:
-    monkeypatch.setattr(processes, "_WAITING_SECONDS", 0.5)
+    monkeypatch.setattr(processes, "WAITING_LIMIT", processes.WaitingLimit(0.5))
     for seed in range(3):
         save(painted, tmp_path / "photos" / f"{seed}.png", seed)
     odd = odd_file(tmp_path / "photos" / "odd.picture", painted, how)

@@ -16,7 +16,6 @@ from image_duplicate_finder.executors.engine import LocalExecutor, Verifiers
 from image_duplicate_finder.executors.task import VerifyTask, verify_pairs
 from image_duplicate_finder.fingerprint import keypoints, perceptual
 from image_duplicate_finder.fingerprint.appearance import encode_proof
-from image_duplicate_finder.settings import DecodeLimits
 from image_duplicate_finder.verify.pair import EncodedVerifyInput
 from tests.conftest import Painter
 from tests.patience import PATIENCE
@@ -97,7 +96,7 @@ def test_killed_children_lose_no_pair(task: VerifyTask, verifiers: Verifiers) ->
 
 def test_few_pairs_start_no_process(task: VerifyTask) -> None:
     some = next(task.parts(50))
-    with LocalExecutor(DecodeLimits(), jobs=2) as executor:
+    with LocalExecutor(jobs=2) as executor:
         few = executor.verify(some)
         assert children() == []
         many = executor.verify(task)

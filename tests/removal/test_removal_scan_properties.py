@@ -50,7 +50,7 @@ def _read_here(
 ) -> Generator[Answer, None, None]:
     """The work of the worker processes in this one: starting them takes most of a small scan."""
     for task in tasks:
-        yield run_task(task, specs, executor._limits)
+        yield run_task(task, specs)
 
 
 class Program(Outside):

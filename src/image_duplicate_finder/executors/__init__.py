@@ -1,1 +1,1 @@
-"""Executors: where fingerprinting runs. Each is one ``map`` from files to results."""
+"""Executors: where the work of a scan runs, on the cores of this machine or of a cluster."""

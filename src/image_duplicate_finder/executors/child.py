@@ -98,13 +98,13 @@ def run(serve: Callable[[BinaryIO, BinaryIO], None]) -> None:
 
 
 def serve_files(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer requests; the first holds specs and the limits of all that follow.
+    """Answer requests, of which the first are specs.
 
     Specs say which fingerprints come next: the answer is READY, or what makes all work
     impossible, such as a model that does not fit. A list of tasks is answered with one message
     per task.
     """
-    specs, limits = pickle.load(requests)
+    specs = pickle.load(requests)
     import cv2
 
     cv2.setNumThreads(1)
@@ -125,7 +125,7 @@ def serve_files(requests: BinaryIO, answers: BinaryIO) -> None:
     if not prepare():
         return
     hear_complaints()
-    _limit_memory(limits)
+    _limit_memory(specs.limits)
     # Values made until here live as long as the process; later collections skip them.
     gc.freeze()
     _send(READY, answers)
@@ -137,7 +137,7 @@ def serve_files(requests: BinaryIO, answers: BinaryIO) -> None:
         if isinstance(request, list):
             for task in request:
                 look = isinstance(task, LookTask)
-                _send(run_look(task, limits) if look else run_task(task, specs, limits), answers)
+                _send(run_look(task, specs.limits) if look else run_task(task, specs), answers)
             continue
         specs = request
         if not prepare():

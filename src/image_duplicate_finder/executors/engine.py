@@ -7,6 +7,7 @@ import queue
 import subprocess
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Protocol, Self, cast
 
 import numpy as np
@@ -37,9 +38,9 @@ from image_duplicate_finder.settings import DecodeLimits, Engine, Mode, ScanSett
 
 _PAIRS_AT_ONCE = 1024
 _NO_FINGERPRINTS = Specs(Mode.QUICK, pixels=True)
-# To start a process takes as long as to verify about so many pairs.
+# Starting a process takes as long as verifying about so many pairs.
 _WORTH_PROCESSES = 200
-# So few files are read by the time that a process has started to compile for them.
+# So few files are read before a process could start to compile for them.
 _FEW_FILES = 8
 # Pairs that a child verifies at a time.
 _PAIRS_OF_A_PART = 32
@@ -52,7 +53,7 @@ class Executor(Protocol):
     """
 
     pairs_at_once: int
-    """How many pairs to hand to :meth:`verify` in one call, so that nobody stands idle."""
+    """How many pairs a call of :meth:`verify` needs to keep every core busy."""
 
     def __enter__(self) -> Self: ...
 
@@ -61,10 +62,12 @@ class Executor(Protocol):
     def read(self, tasks: Sequence[FileTask], specs: Specs) -> Generator[Answer, None, None]:
         """One answer for every file, in the order in which they are ready.
 
-        Close the iterator to give up on the rest.
+        Close the iterator to drop the rest.
         """
 
-    def look(self, tasks: Sequence[LookTask]) -> Generator[LookAnswer, None, None]:
+    def look(
+        self, tasks: Sequence[LookTask], limits: DecodeLimits
+    ) -> Generator[LookAnswer, None, None]:
         """One answer for every task, in the order in which they are ready."""
 
     def near_pairs(self, hashes: NDArray[np.uint8]) -> HammingPairs:
@@ -90,7 +93,7 @@ def open_executor(settings: ScanSettings) -> Executor:
         from image_duplicate_finder.executors.on_ray import RayExecutor
 
         return RayExecutor(settings)
-    return LocalExecutor(settings.limits, settings.jobs)
+    return LocalExecutor(settings.jobs)
 
 
 class LocalExecutor:
@@ -99,9 +102,8 @@ class LocalExecutor:
     ``jobs`` of them, or one per core.
     """
 
-    def __init__(self, limits: DecodeLimits, jobs: int | None = None) -> None:
+    def __init__(self, jobs: int | None = None) -> None:
         self.pairs_at_once = _PAIRS_AT_ONCE
-        self._limits = limits
         self._jobs = jobs or available_cores()
         self._spare = Spare()
         self._verifiers = Verifiers(self._jobs)
@@ -121,9 +123,11 @@ class LocalExecutor:
         with self._workers(specs) as workers:
             yield from workers.map(tasks)
 
-    def look(self, tasks: Sequence[LookTask]) -> Generator[LookAnswer, None, None]:
+    def look(
+        self, tasks: Sequence[LookTask], limits: DecodeLimits
+    ) -> Generator[LookAnswer, None, None]:
         """See :meth:`Executor.look`."""
-        with self._workers(_NO_FINGERPRINTS) as workers:
+        with self._workers(replace(_NO_FINGERPRINTS, limits=limits)) as workers:
             yield from cast("Iterator[LookAnswer]", workers.map(tasks))
 
     def near_pairs(self, hashes: NDArray[np.uint8]) -> HammingPairs:
@@ -151,15 +155,15 @@ class LocalExecutor:
         return list(self._verifiers.verify(task))
 
     def _workers(self, specs: Specs) -> ProcessExecutor:
-        return ProcessExecutor(specs, self._limits, jobs=self._jobs, spare=self._spare)
+        return ProcessExecutor(specs, jobs=self._jobs, spare=self._spare)
 
 
 class Verifiers:
-    """``jobs`` processes that verify: this one, and children that start when they are needed."""
+    """``jobs`` processes that verify: this one, and children that are started on demand."""
 
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
-        # Whoever is free to work; None is this process, which would only wait otherwise.
+        # Idle workers; None is this process, which would only wait otherwise.
         self._idle: queue.SimpleQueue[subprocess.Popen[bytes] | None] = queue.SimpleQueue()
         self._idle.put(None)
 
@@ -173,11 +177,11 @@ class Verifiers:
     def verify(self, task: VerifyTask) -> Iterator[Match]:
         """The matches among the pairs of a task, in their order."""
         with ThreadPoolExecutor(self._jobs) as pool:
-            for found in pool.map(self._hand_out, task.parts(_PAIRS_OF_A_PART)):
+            for found in pool.map(self._verify_part, task.parts(_PAIRS_OF_A_PART)):
                 yield from found
 
-    def _hand_out(self, task: VerifyTask) -> list[Match]:
-        """One part's matches by a child; by this process if the child dies of it."""
+    def _verify_part(self, task: VerifyTask) -> list[Match]:
+        """The matches of one part by a child, or by this process if the child dies."""
         try:
             worker = self._idle.get_nowait()
         except queue.Empty:

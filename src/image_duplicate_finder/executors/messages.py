@@ -1,4 +1,4 @@
-"""What is asked of a worker and what it answers, apart from the code that does the work."""
+"""Requests to workers and their answers, apart from the code that does the work."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from image_duplicate_finder.model import Failure, FileStat, Fingerprinted, Look,
 class FileTask:
     """A file to read. ``known`` holds content hashes that need no decoding.
 
-    ``size`` in bytes and ``device`` are what discovery saw; they only decide when it is read. A
-    ``suspect`` was too much for its worker in an earlier scan: it is read last, by itself.
+    ``size`` in bytes and ``device`` come from discovery and only decide when it is read. A
+    ``suspect`` failed in an earlier scan: it is read last, by itself.
     """
 
     path: str
@@ -45,8 +45,8 @@ class Partner:
 class LookTask:
     """Decode a picture in full, and look at each partner beside it.
 
-    ``size`` in bytes is that of all files together. Contents are BLAKE3 hashes: a file that
-    holds something else by now is not looked at.
+    ``size`` in bytes is that of all files together. Contents are BLAKE3 hashes: a file whose
+    content has changed is skipped.
     """
 
     path: str
@@ -59,10 +59,9 @@ class LookTask:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What a :class:`LookTask` found: by the contents of partners, and of all that were decoded.
+    """The results of a :class:`LookTask`: by the contents of partners, and of all decoded pictures.
 
-    A look that is None says that the two could not be aligned. Partners that could not be read
-    are missing.
+    A look is None if the two could not be aligned. Partners that could not be read are missing.
     """
 
     path: str
@@ -74,5 +73,5 @@ class Looked:
 Task = FileTask | LookTask
 TaskResult = Fingerprinted | Recognised | Failure
 Answer = tuple[TaskResult, FileStat | None]
-"""What became of a file, and the stat that belongs to it."""
+"""The result for a file, and the stat that belongs to it."""
 LookAnswer = tuple[Looked | Failure, None]

@@ -1,14 +1,14 @@
 """Fingerprint files in worker processes: a file that kills its worker costs that file only.
 
-One thread of the parent looks after one worker. It sends a few files at a time and takes one
+One thread of the parent serves one worker. It sends a few files at a time and receives one
 answer per file, so it always knows which file a worker that died or hangs was busy with. A
 file that hangs becomes a failure at once; one whose worker died is tried once more, since the
-system kills processes for reasons of its own. The rest go to a fresh worker.
+system may kill a process for other reasons. The rest go to a new worker.
 
-A file's time is what its worker computes, not what a clock on the wall says: a program that was
-stopped, a machine that slept or one that is busy with other things makes no file slow. A worker
-that neither computes nor is held up by others is waiting, for a disk or for something that
-never comes; that has a limit of its own, which grows with the file.
+The time of a file is the processor time of its worker, not wall-clock time: a suspended program, a
+sleeping machine or a busy one makes no file slow. A worker that neither computes nor waits for a
+core is waiting for a disk, or for something that never comes; a second limit, which grows with the
+file, ends that.
 """
 
 from __future__ import annotations
@@ -40,12 +40,9 @@ _LARGE = 24 * 1024 * 1024
 _MOST_FAILED_STARTS = 20
 _ANSWERS_AHEAD = 256
 
-_LOOK_SECONDS = 0.25
-# Of a longer gap between two looks no more counts: this program or the machine stood still.
+_WATCH_SECONDS = 0.25
+# Of a longer gap between two checks no more counts: this program or the machine was suspended.
 _LONGEST_STEP = 1.0
-# How long a file may keep its worker waiting: this, twice its time, and so many bytes a second.
-_WAITING_SECONDS = 10.0
-_SLOWEST_BYTES = 64 * 1024
 _STOPPED = {psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP, psutil.STATUS_ZOMBIE}
 # Linux tells a process that waits for a core from one that waits for something else.
 _NOT_WAITING = _STOPPED | ({psutil.STATUS_RUNNING} if psutil.LINUX else set())
@@ -57,29 +54,29 @@ class _Worker:
 
     process: subprocess.Popen[bytes]
     task: Task | None = None
-    """Set and unset by the thread that attends; None while the worker waits for this process."""
+    """Set by the thread that serves the worker; None while the worker waits for this process."""
     computed: float = 0.0
     waited: float = 0.0
     timed_out: Task | None = None
-    _looked_at: Task | None = None
+    _checked: Task | None = None
     _processor_seconds: float = 0.0
 
     def kill(self) -> None:
         self.process.kill()
 
-    def look(self, step: float, limits: DecodeLimits) -> None:
+    def check(self, step: float, limits: DecodeLimits) -> None:
         """Count ``step`` more seconds for the file at hand, and end it beyond its limits."""
         task = self.task
         if task is None:
             return
         try:
-            seen = psutil.Process(self.process.pid)
-            times, status = seen.cpu_times(), seen.status()
+            process = psutil.Process(self.process.pid)
+            times, status = process.cpu_times(), process.status()
         except psutil.Error:
-            return  # it has ended: the thread that attends to it finds out
+            return  # it has ended: the thread that serves it will notice
         processor_seconds = times.user + times.system
-        if task is not self._looked_at:
-            self._looked_at, self.computed, self.waited = task, 0.0, 0.0
+        if task is not self._checked:
+            self._checked, self.computed, self.waited = task, 0.0, 0.0
         else:
             # Several threads of a decoder together take no more than the step.
             computed = min(processor_seconds - self._processor_seconds, step)
@@ -87,20 +84,34 @@ class _Worker:
             if status not in _NOT_WAITING:
                 self.waited += step - computed
         self._processor_seconds = processor_seconds
-        if self.computed > limits.seconds or self.waited > _most_waiting(task, limits):
+        if self.computed > limits.seconds or self.waited > WAITING_LIMIT.of(task, limits):
             self.timed_out = task
             self.kill()
 
 
-def _most_waiting(task: Task, limits: DecodeLimits) -> float:
-    return _WAITING_SECONDS + 2 * limits.seconds + max(task.size, 0) / _SLOWEST_BYTES
+@dataclass(frozen=True, slots=True)
+class WaitingLimit:
+    """How long a file may keep its worker waiting.
+
+    ``seconds``, twice the time that it may compute, and the time to read it at
+    ``bytes_per_second``.
+    """
+
+    seconds: float = 10.0
+    bytes_per_second: int = 64 * 1024
+
+    def of(self, task: Task, limits: DecodeLimits) -> float:
+        """The limit for one task in seconds."""
+        return self.seconds + 2 * limits.seconds + max(task.size, 0) / self.bytes_per_second
+
+
+WAITING_LIMIT = WaitingLimit()
 
 
 class Spare:
-    """A place for one worker that has nothing to do, until the next step of a scan needs one.
+    """Keeps one idle worker for the next stage of a scan.
 
-    Starting a worker takes longer than reading a few files. No more than one is kept: in the
-    meantime others need the memory.
+    Starting a worker takes longer than reading a few files. Only one is kept, to save memory.
     """
 
     def __init__(self) -> None:
@@ -131,19 +142,18 @@ class ProcessExecutor:
 
     ``jobs`` worker processes (default: one per core). Use as a context manager: leaving it
     ends the workers, but for one that is left in ``spare``. All that share a spare worker have
-    the same ``limits``.
+    the same limits.
     """
 
     def __init__(
         self,
         specs: Specs,
-        limits: DecodeLimits,
         *,
         jobs: int | None = None,
         spare: Spare | None = None,
     ) -> None:
         self._specs = specs
-        self._limits = limits
+        self._limits = specs.limits
         self._spare = spare
         self._jobs = jobs or available_cores()
         self._batches: queue.SimpleQueue[list[Task] | None] = queue.SimpleQueue()
@@ -177,7 +187,7 @@ class ProcessExecutor:
         jobs = min(self._jobs, max(1, self._batches.qsize()))
         for _ in range(jobs):
             self._batches.put(None)
-            threading.Thread(target=self._attend, daemon=True).start()
+            threading.Thread(target=self._serve, daemon=True).start()
         threading.Thread(target=self._watch, daemon=True).start()
         running = jobs
         while running:
@@ -189,8 +199,8 @@ class ProcessExecutor:
             else:
                 yield answer
 
-    def _attend(self) -> None:
-        """One worker's life: batches in, answers out, until there is nothing left to do."""
+    def _serve(self) -> None:
+        """Run one worker: batches in, answers out, until there is nothing left to do."""
         worker: _Worker | None = None
         suspect: Task | None = None
         try:
@@ -261,13 +271,13 @@ class ProcessExecutor:
         """
         if self._spare is not None and (spare := self._spare.take()) is not None:
             self._add(spare)
-            if self._prepare(spare, self._specs):
+            if self._prepare(spare):
                 return spare
             self._end(spare)
         while True:
             worker = _Worker(child.start(child.Work.FILES))
             self._add(worker)
-            if self._prepare(worker, (self._specs, self._limits)):
+            if self._prepare(worker):
                 self._failed_starts = 0
                 return worker
             self._end(worker)
@@ -278,12 +288,12 @@ class ProcessExecutor:
                     f"(exit status {worker.process.returncode}). Is there enough free memory?"
                 )
 
-    def _prepare(self, worker: _Worker, request: Specs | tuple[Specs, DecodeLimits]) -> bool:
+    def _prepare(self, worker: _Worker) -> bool:
         """Tell a worker what will be asked of it; False if it ended."""
         assert worker.process.stdin is not None
         assert worker.process.stdout is not None
         try:
-            pickle.dump(request, worker.process.stdin, pickle.HIGHEST_PROTOCOL)
+            pickle.dump(self._specs, worker.process.stdin, pickle.HIGHEST_PROTOCOL)
             worker.process.stdin.flush()
             said = pickle.load(worker.process.stdout)
         except (EOFError, OSError, pickle.UnpicklingError):
@@ -316,15 +326,15 @@ class ProcessExecutor:
     def _watch(self) -> None:
         """End workers whose file takes too long."""
         before = time.monotonic()
-        while not self._closing.wait(_LOOK_SECONDS):
+        while not self._closing.wait(_WATCH_SECONDS):
             now = time.monotonic()
             with self._lock:
                 for worker in self._workers:
-                    worker.look(min(now - before, _LONGEST_STEP), self._limits)
+                    worker.check(min(now - before, _LONGEST_STEP), self._limits)
             before = now
 
     def _put(self, answer: Answer | BaseException | None) -> None:
-        """Hand over an answer; wait while the reader is behind, unless it has gone."""
+        """Queue an answer; wait while the reader is behind, unless it has gone."""
         while True:
             try:
                 self._answers.put(answer, timeout=0.25)

@@ -53,8 +53,9 @@ class VerifyTask:
 _MEGABYTE = 1024 * 1024
 
 
-def run_task(task: FileTask, specs: Specs, limits: DecodeLimits) -> Answer:
+def run_task(task: FileTask, specs: Specs) -> Answer:
     """Read and fingerprint one file; the stat belongs to the bytes that were read, if any were."""
+    limits = specs.limits
     try:
         data, stat = read(task.path, limits)
     except DecodeError as error:
@@ -67,7 +68,7 @@ def run_task(task: FileTask, specs: Specs, limits: DecodeLimits) -> Answer:
     if content in task.known:
         return Recognised(task.path, stat, content), stat
     try:
-        info, fingerprints = fingerprint(data, specs, limits)
+        info, fingerprints = fingerprint(data, specs)
     except DecodeError as error:
         return Failure(task.path, error.stage, error.message), stat
     except MemoryError:

@@ -55,13 +55,12 @@ def warm_up(specs: Specs) -> None:
             _embedder(specs.model_path())
 
 
-def fingerprint(
-    data: bytes, specs: Specs, limits: DecodeLimits
-) -> tuple[ImageInfo, tuple[Fingerprint, ...]]:
+def fingerprint(data: bytes, specs: Specs) -> tuple[ImageInfo, tuple[Fingerprint, ...]]:
     """Decode ``data`` once and compute what ``specs`` asks for.
 
-    Raises DecodeError for bytes that are no picture within ``limits``.
+    Raises DecodeError for bytes that are no picture within its limits.
     """
+    limits = specs.limits
     if specs.pixels:
         digest = pixel_hash(data, limits)
         info = read_info(data, limits=limits)

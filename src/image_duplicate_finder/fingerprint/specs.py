@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ import blake3
 
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.model import UNCALIBRATED, Calibration
-from image_duplicate_finder.settings import Mode, ScanSettings
+from image_duplicate_finder.settings import DecodeLimits, Mode, ScanSettings
 
 
 class Kind(NamedTuple):
@@ -43,7 +43,9 @@ _EMBEDDING_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Specs:
-    """Which fingerprints are wanted. ``model`` is an ONNX path, "" the built-in model.
+    """Which fingerprints are wanted, within which limits of decoding.
+
+    ``model`` is an ONNX path, "" the built-in model.
 
     ``squeeze_only`` leaves the network to the caller, who runs it on a GPU for many pictures at
     once: in place of the vector comes the picture at the model's size, RGB, as bytes.
@@ -55,11 +57,12 @@ class Specs:
     model: str = ""
     squeeze_only: bool = False
     pixels: bool = False
+    limits: DecodeLimits = field(default_factory=DecodeLimits)
 
     @classmethod
     def of(cls, settings: ScanSettings) -> Specs:
         """The fingerprints that a scan with these settings needs."""
-        return cls(settings.mode, settings.model or "")
+        return cls(settings.mode, settings.model or "", limits=settings.limits)
 
     def embedding(self) -> Kind:
         """Name and version of the embedding: vectors of different models never mix."""

@@ -1,6 +1,6 @@
-"""Which pictures become keepers, and of which others: a graph is covered by stars.
+"""Which pictures become keepers, and of which others: a graph covered by stars.
 
-Pictures are numbered by the keep rules here: 0 is the best keeper of all.
+Pictures are numbered in the order of the keep rules here: 0 is the best keeper.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Near = Sequence[Sequence[int]]
 
 
 def neighbours(size: int, a: NDArray[np.int64], b: NDArray[np.int64]) -> list[list[int]]:
-    """:data:`Near` of ``size`` pictures by the pairs ``a[i], b[i]``, each of which stands once."""
+    """:data:`Near` of ``size`` pictures by the pairs ``a[i], b[i]``, which must be distinct."""
     import numpy as np
 
     keys = np.concatenate((a * size + b, b * size + a))
@@ -34,8 +34,8 @@ def neighbours(size: int, a: NDArray[np.int64], b: NDArray[np.int64]) -> list[li
 def cover(near: Near) -> Iterator[tuple[int, list[int]]]:
     """Cover the graph by stars, each picture in at most one: keeper and members.
 
-    In each family, time and again the best picture that reaches nearly as many as any other does
-    becomes keeper of all that it reaches, until no two pictures that match are left.
+    In each family the best picture that reaches nearly as many as any other becomes keeper of all
+    that it reaches; this is repeated until no two pictures that match are left.
     """
     reach = list(map(len, near))
     left = bytearray(b"\1") * len(near)
@@ -47,7 +47,7 @@ def cover(near: Near) -> Iterator[tuple[int, list[int]]]:
 
 
 def families(near: Near) -> Iterator[list[int]]:
-    """The connected parts of the graph that have more than one picture."""
+    """The connected components of more than one picture."""
     seen = bytearray(len(near))
     for start, others in enumerate(near):
         if seen[start] or not others:

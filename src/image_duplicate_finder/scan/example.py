@@ -88,7 +88,7 @@ def find_like(context: ScanContext, path: str) -> list[Hit]:
 
 
 def _read(path: str, settings: ScanSettings) -> Fingerprinted:
-    with ProcessExecutor(Specs.of(settings), settings.limits, jobs=1) as executor:
+    with ProcessExecutor(Specs.of(settings), jobs=1) as executor:
         answers = [result for result, _ in executor.map([FileTask(path, 0)])]
     (result,) = answers
     if isinstance(result, Failure):

@@ -19,7 +19,7 @@ from image_duplicate_finder.relations import REACH, Composites, is_duplicate
 from image_duplicate_finder.scan.context import ScanContext
 from image_duplicate_finder.scan.verification import Pair, Verifier, ordered
 from image_duplicate_finder.search.vectors import neighbours, pairs_within, threshold_cosine
-from image_duplicate_finder.settings import DecodeLimits, Mode, ScanSettings
+from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.store import Store
 
 # Near hashes are stronger evidence than most shared visual words: such pairs come first.
@@ -75,7 +75,7 @@ def quick_matches(context: ScanContext, contents: frozenset[int]) -> list[Match]
         context, settings=ScanSettings(mode=Mode.QUICK), progress=silent, cancel=CancelToken()
     )
     ids = _in_stable_order(context.store, contents)
-    with LocalExecutor(DecodeLimits(), jobs=1) as executor:
+    with LocalExecutor(jobs=1) as executor:
         verifier = Verifier(quick, executor)
         near = _near_by_hash(quick, executor, ids)
         verifier.verify(verifier.unverified(near)[:_PREVIEW_PAIRS])

@@ -31,7 +31,7 @@ def check_model(settings: ScanSettings) -> None:
 
     specs = Specs.of(settings)
     specs.embedding()
-    with ProcessExecutor(specs, settings.limits, jobs=1) as executor:
+    with ProcessExecutor(specs, jobs=1) as executor:
         try:
             executor.check()
         except OSError as error:

@@ -174,7 +174,7 @@ class Verifier:
                 tasks[paths[0]] = id
         if not tasks:
             return known
-        specs = Specs(Mode.QUICK, pixels=True)
+        specs = Specs(Mode.QUICK, pixels=True, limits=self._context.settings.limits)
         with closing(self._executor.read([FileTask(path, 0) for path in tasks], specs)) as answers:
             for done, (result, _) in enumerate(answers):
                 self._context.report(Stage.VERIFY, done, len(tasks))
@@ -442,7 +442,7 @@ def _look(
     found: dict[Pair, Look | None] = {}
 
     def run(tasks: Sequence[LookTask]) -> None:
-        with closing(executor.look(tasks)) as answers:
+        with closing(executor.look(tasks, context.settings.limits)) as answers:
             for batch in _look_batches(answers):
                 context.cancel.check()
                 with store.atomic():

@@ -33,7 +33,7 @@ from image_duplicate_finder.model import Match
 from image_duplicate_finder.progress import OnProgress
 from image_duplicate_finder.search.hamming import HammingPairs, near_pairs
 from image_duplicate_finder.search.visual_words import VisualWordPairs
-from image_duplicate_finder.settings import ScanSettings
+from image_duplicate_finder.settings import DecodeLimits, ScanSettings
 
 # Pairs of one task: a third of a second of work against some milliseconds of handing over.
 _PAIRS_OF_A_TASK = 128
@@ -54,7 +54,6 @@ class RayExecutor:
     def __init__(self, settings: ScanSettings) -> None:
         """Raises UsageError where Ray is not installed, IdfError when no cluster answers."""
         self._ray = _import_ray()
-        self._limits = settings.limits
         self._parts = PartFolder.open(settings.parquet)
         self._owned = not self._ray.is_initialized()
         if self._owned:
@@ -98,12 +97,14 @@ class RayExecutor:
     def read(self, tasks: Sequence[FileTask], specs: Specs) -> Generator[Answer, None, None]:
         """See :meth:`~image_duplicate_finder.executors.engine.Executor.read`."""
         with self._failures_in_words():
-            yield from read_on_cluster(tasks, specs, self._limits, self._parts, self._cores)
+            yield from read_on_cluster(tasks, specs, self._parts, self._cores)
 
-    def look(self, tasks: Sequence[LookTask]) -> Generator[LookAnswer, None, None]:
+    def look(
+        self, tasks: Sequence[LookTask], limits: DecodeLimits
+    ) -> Generator[LookAnswer, None, None]:
         """See :meth:`~image_duplicate_finder.executors.engine.Executor.look`."""
         with self._failures_in_words():
-            yield from look_on_cluster(tasks, self._limits, self._cores)
+            yield from look_on_cluster(tasks, limits, self._cores)
 
     def near_pairs(self, hashes: NDArray[np.uint8]) -> HammingPairs:
         """See :meth:`~image_duplicate_finder.executors.engine.Executor.near_pairs`."""

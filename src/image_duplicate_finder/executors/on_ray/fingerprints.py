@@ -50,7 +50,7 @@ _HANDED_OUT_PER_CORE = 2
 
 
 def read_on_cluster(
-    tasks: Sequence[FileTask], specs: Specs, limits: DecodeLimits, folder: PartFolder, cores: int
+    tasks: Sequence[FileTask], specs: Specs, folder: PartFolder, cores: int
 ) -> Iterator[Answer]:
     """One answer for every file, part by part, as they are ready; the rest ends with the iterator.
 
@@ -72,7 +72,7 @@ def read_on_cluster(
                     break
                 name = folder.new_name(kind)
                 part = list(tasks[start : start + size])
-                handed_out[read_part.remote(part, specs, limits, folder, name)] = name
+                handed_out[read_part.remote(part, specs, folder, name)] = name
             if not handed_out:
                 return
             (done,), _ = ray.wait(list(handed_out), num_returns=1)
@@ -83,10 +83,8 @@ def read_on_cluster(
             ray.cancel(part_left)
 
 
-def _read_part(
-    tasks: Sequence[FileTask], specs: Specs, limits: DecodeLimits, folder: PartFolder, name: str
-) -> None:
-    with ProcessExecutor(specs, limits, jobs=1) as worker:
+def _read_part(tasks: Sequence[FileTask], specs: Specs, folder: PartFolder, name: str) -> None:
+    with ProcessExecutor(specs, jobs=1) as worker:
         folder.write(name, list(worker.map(tasks)))
 
 
@@ -113,7 +111,7 @@ def look_on_cluster(
 
 
 def _look_part(tasks: Sequence[LookTask], limits: DecodeLimits) -> list[LookAnswer]:
-    with ProcessExecutor(Specs(Mode.QUICK, pixels=True), limits, jobs=1) as worker:
+    with ProcessExecutor(Specs(Mode.QUICK, pixels=True, limits=limits), jobs=1) as worker:
         return cast("list[LookAnswer]", list(worker.map(tasks)))
 
 
