@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -45,11 +46,12 @@ def run(tasks: list[FileTask], limits: DecodeLimits | None = None) -> dict[str, 
 
 
 def running_workers() -> list[psutil.Process]:
-    return [
-        child
-        for child in psutil.Process().children()
-        if "executors.child files" in " ".join(child.cmdline())
-    ]
+    found = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            if "executors.child files" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 def large_png(path: Path, side: int = 9000) -> FileTask:

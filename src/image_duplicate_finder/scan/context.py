@@ -1,4 +1,4 @@
-"""What all stages of one scan share, and when an earlier scan has the same result."""
+"""What all stages of one scan share, and the digest of everything that its groups depend on."""
 
 from __future__ import annotations
 
@@ -78,13 +78,3 @@ def inputs_digest(context: ScanContext, roots: Sequence[str], files: Iterable[Sc
     for pair in sorted(context.store.decisions.dismissed_ids()):
         digest.update(repr(pair).encode())
     return digest.digest()
-
-
-def reuse_earlier(context: ScanContext, inputs: bytes) -> bool:
-    """Let an earlier scan of the same inputs supersede this one; False if there is none."""
-    earlier = context.store.scans.with_inputs(inputs)
-    if earlier is None:
-        return False
-    context.report(Stage.GROUP)
-    context.store.scans.reuse(context.scan, earlier)
-    return True

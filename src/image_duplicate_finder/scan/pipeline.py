@@ -15,7 +15,7 @@ from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.grouping import rank_of
 from image_duplicate_finder.progress import Stage
 from image_duplicate_finder.results import ScanState
-from image_duplicate_finder.scan.context import ScanContext, inputs_digest, reuse_earlier
+from image_duplicate_finder.scan.context import ScanContext, inputs_digest
 from image_duplicate_finder.scan.intake import Intake, read_files
 from image_duplicate_finder.settings import Mode, ScanSettings
 
@@ -66,7 +66,7 @@ def _run(context: ScanContext, roots: Sequence[str]) -> None:
     if not tasks:
         intake.refuse_nothing()
         inputs = inputs_digest(context, roots, intake.unchanged())
-        if reuse_earlier(context, inputs):
+        if _reuse_earlier(context, inputs):
             return
     intake.cover_unchanged()
     _read_and_compare(context, roots, intake, tasks, inputs)
@@ -93,6 +93,16 @@ def _discover(context: ScanContext, roots: Sequence[str]) -> Discovery:
     return discovery
 
 
+def _reuse_earlier(context: ScanContext, inputs: bytes) -> bool:
+    """Let an earlier scan of the same inputs supersede this one; False if there is none."""
+    earlier = context.store.scans.with_inputs(inputs)
+    if earlier is None:
+        return False
+    context.report(Stage.GROUP)
+    context.store.scans.reuse(context.scan, earlier)
+    return True
+
+
 def _read_and_compare(
     context: ScanContext,
     roots: Sequence[str],
@@ -116,7 +126,7 @@ def _read_and_compare(
             read_files(context, intake, tasks, executor, Preview(context).offer)
             intake.refuse_nothing()
             inputs = inputs_digest(context, roots, scans.covered(context.scan))
-            if reuse_earlier(context, inputs):
+            if _reuse_earlier(context, inputs):
                 return
         contents = frozenset(intake.contents)
         rank = rank_of(scans.contents(context.scan), context.settings.keep_rules)

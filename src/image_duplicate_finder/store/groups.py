@@ -295,7 +295,9 @@ class GroupStore:
         ``removable`` where no scan that covers a file says otherwise.
         """
         connection = self._database.connection
-        scans = [row[0] for row in connection.execute("SELECT id FROM scan WHERE same_as IS NULL")]
+        scans = [
+            row[0] for row in connection.execute("SELECT id FROM scan WHERE superseded_by IS NULL")
+        ]
         found: dict[str, FileView] = {}
         for part in slices([os.fsencode(path) for path in paths]):
             ids = [

@@ -360,7 +360,7 @@ _DTYPE = [("a", "<i4"), ("b", "<i4"), ("cosine", "<f4")]
 
 
 class SimilarStore:
-    """Reads and writes ``look_alikes``: a scan's pairs that look similar, packed.
+    """Reads and writes ``similar_pairs``: a scan's pairs that look similar, packed.
 
     There are dozens for each picture. As rows they would take longer to store than to find, and
     most of a library's space.
@@ -383,13 +383,13 @@ class SimilarStore:
         import numpy as np
 
         with self._database.atomic() as connection:
-            connection.execute("DELETE FROM look_alikes WHERE scan = ?", (scan,))
+            connection.execute("DELETE FROM similar_pairs WHERE scan = ?", (scan,))
             for part, start in enumerate(range(0, len(a), _PAIRS_OF_A_PART)):
                 span = slice(start, start + _PAIRS_OF_A_PART)
                 packed = np.empty(len(a[span]), _DTYPE)
                 packed["a"], packed["b"], packed["cosine"] = a[span], b[span], cosine[span]
                 connection.execute(
-                    "INSERT INTO look_alikes VALUES (?,?,?)", (scan, part, packed.tobytes())
+                    "INSERT INTO similar_pairs VALUES (?,?,?)", (scan, part, packed.tobytes())
                 )
 
     def of(self, scan: int, min_cosine: float) -> SimilarPairs:
@@ -400,7 +400,7 @@ class SimilarStore:
 
         parts = [np.empty(0, _DTYPE)]
         for (packed,) in self._database.connection.execute(
-            "SELECT pairs FROM look_alikes WHERE scan = ? ORDER BY part", (scan,)
+            "SELECT pairs FROM similar_pairs WHERE scan = ? ORDER BY part", (scan,)
         ):
             pairs = np.frombuffer(packed, _DTYPE)
             parts.append(pairs[pairs["cosine"] >= min_cosine])

@@ -64,7 +64,7 @@ class ScanStore:
     ) -> None:
         """Record how a scan ended. ``inputs`` is the digest of what its groups depend on."""
         self._database.connection.execute(
-            "UPDATE scan SET state = ?, finished = ?, message = ?, basis = ? WHERE id = ?",
+            "UPDATE scan SET state = ?, finished = ?, message = ?, inputs = ? WHERE id = ?",
             (state.value, time.time(), message, inputs, scan),
         )
 
@@ -96,7 +96,7 @@ class ScanStore:
             untouched = connection.execute(
                 "SELECT earlier.id FROM scan JOIN scan earlier ON earlier.id < scan.id"
                 " AND earlier.roots = scan.roots AND earlier.settings = scan.settings"
-                " WHERE scan.id = ? AND earlier.same_as IS NULL AND NOT EXISTS"
+                " WHERE scan.id = ? AND earlier.superseded_by IS NULL AND NOT EXISTS"
                 " (SELECT 1 FROM grouping WHERE grouping.scan = earlier.id AND (chosen"
                 " OR EXISTS (SELECT 1 FROM member WHERE grouping = grouping.id AND decided = 1)))",
                 (scan,),
@@ -106,17 +106,18 @@ class ScanStore:
     def _redirect(self, others: Sequence[int], scan: int) -> None:
         """Drop what other scans have of their own, and redirect from them to ``scan``."""
         for other in others:
-            for table in ("scan_file", "scan_failure", "grouping", "look_alikes"):
+            for table in ("scan_file", "scan_failure", "grouping", "similar_pairs"):
                 self._database.connection.execute(f"DELETE FROM {table} WHERE scan = ?", (other,))
             self._database.connection.execute(
-                "UPDATE scan SET same_as = ?1, basis = NULL WHERE id = ?2 OR same_as = ?2",
+                "UPDATE scan SET superseded_by = ?1, inputs = NULL"
+                " WHERE id = ?2 OR superseded_by = ?2",
                 (scan, other),
             )
 
     def with_inputs(self, inputs: bytes) -> int | None:
         """The latest finished scan whose inputs have this digest, if there is one."""
         row = self._database.connection.execute(
-            "SELECT id FROM scan WHERE basis = ? AND state = ? ORDER BY id DESC LIMIT 1",
+            "SELECT id FROM scan WHERE inputs = ? AND state = ? ORDER BY id DESC LIMIT 1",
             (inputs, ScanState.DONE.value),
         ).fetchone()
         return None if row is None else int(row[0])
@@ -132,7 +133,7 @@ class ScanStore:
         """One scan, or the one that supersedes it. Raises NotFound."""
         row = self._database.connection.execute(
             f"SELECT {_COLUMNS} FROM scan WHERE id ="
-            " (SELECT coalesce(same_as, id) FROM scan WHERE id = ?)",
+            " (SELECT coalesce(superseded_by, id) FROM scan WHERE id = ?)",
             (scan,),
         ).fetchone()
         if row is None:
@@ -142,15 +143,16 @@ class ScanStore:
     def all(self) -> list[ScanRecord]:
         """All scans but superseded ones, the latest first."""
         rows = self._database.connection.execute(
-            f"SELECT {_COLUMNS} FROM scan WHERE same_as IS NULL ORDER BY"
-            " coalesce((SELECT max(id) FROM scan again WHERE again.same_as = scan.id), id) DESC"
+            f"SELECT {_COLUMNS} FROM scan WHERE superseded_by IS NULL ORDER BY"
+            " coalesce((SELECT max(id) FROM scan later WHERE later.superseded_by = scan.id), id)"
+            " DESC"
         )
         return [_record(row) for row in rows]
 
     def set_settings(self, scan: int, settings: ScanSettings) -> None:
         """Replace the settings of a scan; the digest of its inputs is gone."""
         self._database.connection.execute(
-            "UPDATE scan SET settings = ?, basis = NULL WHERE id = ?",
+            "UPDATE scan SET settings = ?, inputs = NULL WHERE id = ?",
             (json.dumps(settings.to_dict()), scan),
         )
 
@@ -173,7 +175,7 @@ class ScanStore:
                 "DELETE FROM scan_file WHERE scan = ? AND file = ?",
                 [(scan, file) for file in files],
             )
-            connection.execute("UPDATE scan SET basis = NULL WHERE id = ?", (scan,))
+            connection.execute("UPDATE scan SET inputs = NULL WHERE id = ?", (scan,))
 
     def contents(self, scan: int) -> list[Content]:
         """The contents of the files that a scan covers, with the facts for keep rules."""

@@ -269,6 +269,12 @@ MIGRATIONS: tuple[str, ...] = (
         (way_back LIKE '%''["chosen by you"]''%' OR way_back LIKE '%''[["keep.chosen"]]''%');
     CREATE INDEX grouping_chosen ON grouping (scan) WHERE chosen
     """,
+    # Plain names: the digest of a scan's inputs, the scan that superseded it, similar pairs.
+    """
+    ALTER TABLE scan RENAME COLUMN basis TO inputs;
+    ALTER TABLE scan RENAME COLUMN same_as TO superseded_by;
+    ALTER TABLE look_alikes RENAME TO similar_pairs
+    """,
 )
 
 
