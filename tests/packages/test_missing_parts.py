@@ -75,7 +75,7 @@ def test_the_rest_of_a_scan_works(bare: Path, tmp_path: Path) -> None:
     library = tmp_path / "library"
     done = _idf(bare, library, "scan", photos)
     assert done.returncode == 0, done.stderr
-    assert "Look-alikes are left out" in done.stderr
+    assert "Similar pictures are left out" in done.stderr
     failures = _idf(bare, library, "failures").stdout
     for what in ("HEIC", "JPEG XL", "camera RAW"):
         assert f"This installation cannot read {what} files" in failures

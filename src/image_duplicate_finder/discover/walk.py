@@ -460,7 +460,7 @@ _WRITTEN_AS_THEY_ARE = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """Paths of pictures, in the order given; ``positions`` tells where each written one came from.
+    """Paths of pictures, in the order given; ``positions`` says where each written one came from.
 
     ``folder`` holds the written ones for as long as this object lives.
     """

@@ -35,7 +35,7 @@ from image_duplicate_finder.sources import stat
 
 _BATCH_FILES = 16
 _BATCH_BYTES = 16 * 1024 * 1024
-# Files this large go first, so that none of them holds one core alone at the end.
+# Files this large go first, so that none of them occupies one core alone at the end.
 _LARGE = 24 * 1024 * 1024
 _MOST_FAILED_STARTS = 20
 _ANSWERS_AHEAD = 256
@@ -44,7 +44,7 @@ _WATCH_SECONDS = 0.25
 # Of a longer gap between two checks no more counts: this program or the machine was suspended.
 _LONGEST_STEP = 1.0
 _STOPPED = {psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP, psutil.STATUS_ZOMBIE}
-# Linux tells a process that waits for a core from one that waits for something else.
+# Linux distinguishes a process that waits for a core from one that waits for anything else.
 _NOT_WAITING = _STOPPED | ({psutil.STATUS_RUNNING} if psutil.LINUX else set())
 
 
@@ -227,7 +227,7 @@ class ProcessExecutor:
             self._put(None)
 
     def _run(self, worker: _Worker, batch: list[Task]) -> list[Task]:
-        """Files that remain because the worker ended; it was busy with the first of them."""
+        """The files that remain if the worker ended; it was busy with the first of them."""
         assert worker.process.stdin is not None
         assert worker.process.stdout is not None
         left = list(batch)
@@ -289,7 +289,7 @@ class ProcessExecutor:
                 )
 
     def _prepare(self, worker: _Worker) -> bool:
-        """Tell a worker what will be asked of it; False if it ended."""
+        """Send a worker the specs; False if it ended."""
         assert worker.process.stdin is not None
         assert worker.process.stdout is not None
         try:
@@ -310,7 +310,7 @@ class ProcessExecutor:
                 worker.kill()
 
     def _leave(self, worker: _Worker) -> bool:
-        """Leave a worker that has nothing more to do to who comes next; False if nobody does."""
+        """Keep an idle worker for the next stage; False if there is none."""
         with self._lock:
             if self._spare is None or self._closing.is_set():
                 return False
@@ -324,7 +324,7 @@ class ProcessExecutor:
             self._workers.discard(worker)
 
     def _watch(self) -> None:
-        """End workers whose file takes too long."""
+        """End workers whose file exceeds its limits."""
         before = time.monotonic()
         while not self._closing.wait(_WATCH_SECONDS):
             now = time.monotonic()
@@ -397,7 +397,7 @@ class ReadAhead:
         self._bytes: dict[int, int] = {}
         self._closed = False
         by_device: dict[int, list[Task]] = {}
-        # Not every system can be asked; without it files are just read when they are due.
+        # Without this call files are read when they are due.
         if hasattr(os, "posix_fadvise"):
             for task in tasks:
                 by_device.setdefault(task.device, []).append(task)
@@ -406,7 +406,7 @@ class ReadAhead:
             threading.Thread(target=self._run, args=(each,), daemon=True).start()
 
     def done(self, path: str) -> None:
-        """``path`` was answered: there is room for another file of its device."""
+        """``path`` was answered: another file of its device may be announced."""
         with self._changed:
             device = self._device.pop(path, None)
             if device is not None:

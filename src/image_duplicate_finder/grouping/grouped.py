@@ -86,8 +86,8 @@ def similar_groups(
 ) -> list[Group]:
     """Only the similar groups of :func:`group`, which change when a threshold moves.
 
-    ``links`` are the matches of duplicates; ``match_of`` returns one in full, which few are asked
-    for. ``others`` are the matches that are no duplicates.
+    ``links`` are the matches of duplicates; ``match_of`` returns one in full, which few groups
+    need. ``others`` are the matches that are no duplicates.
     """
     by = _Rules(describe, rules, dismissed)
     return _Grouping(contents, links, match_of, others, similar_pairs, by).similar()
@@ -227,7 +227,7 @@ class _Grouping:
         )
 
     def contains(self) -> list[Group]:
-        """A group for each picture that holds others, or is held by several."""
+        """A group for each picture that contains others, or that several others contain."""
         groups = []
         import numpy as np
 

@@ -19,8 +19,8 @@ Ids = NDArray[np.int64]
 class Links:
     """Which contents (ids) match as duplicates: what is needed to choose keepers.
 
-    ``partial`` tells for each pair which of the two is a crop of the other, ``whole`` of which of
-    the two the other shows only a part (:func:`~relations.shows_more`): its id, or -1.
+    ``partial`` names in each pair the crop of the other, ``whole`` the picture of which the other
+    shows only a part (:func:`~relations.shows_more`): its id, or -1.
     ``edited`` says whether the pair is called edited.
     """
 

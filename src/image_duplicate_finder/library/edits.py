@@ -125,14 +125,14 @@ class Edits:
 
     def _without(self, group: GroupView, gone: Collection[int], claims: MeasuredClaims) -> None:
         """Rewrite a group without the files ``gone``."""
-        from image_duplicate_finder.scan.groups import grouped_anew, with_members
+        from image_duplicate_finder.scan.groups import regroup, with_members
 
         files = [group.keeper, *(member.file for member in group.members)]
         staying = [file for file in files if file.id not in gone]
         if len(staying) == len(files):
             return
         if group.keeper.id in gone:
-            self._store.groups.replace_one(group.id, grouped_anew(group.kind, staying, claims))
+            self._store.groups.replace_one(group.id, regroup(group.kind, staying, claims))
             return
         members = [member for member in group.members if member.file.id not in gone]
         self._store.groups.replace_one(group.id, [with_members(group, members)] if members else [])

@@ -1,4 +1,4 @@
-"""Find by example: where a picture that is no part of a scan shows up among its files."""
+"""Find by example: the files of a scan that match a picture from outside."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _NEIGHBOURS = 200
 _SIMILAR_COSINE = 0.6
 
 _EXAMPLE = -1
-"""Stands for the example where content ids stand for stored pictures."""
+"""The id of the example among content ids."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A stored content that shows what the example shows, or looks like it."""
+    """A stored content that matches the example or is similar to it."""
 
     content: int
     relation: Relation
@@ -47,10 +47,10 @@ class Hit:
 
 
 def find_like(context: ScanContext, path: str) -> list[Hit]:
-    """What of a scan shows the picture in the file ``path``, the surest first.
+    """The contents of a scan that match the picture in the file ``path``, the surest first.
 
-    The file is read by a worker process, as in a scan; nothing of it is stored. Raises
-    DecodeError when it is no picture that can be read.
+    A worker process reads the file, as in a scan; nothing is stored. Raises DecodeError when it is
+    no picture that can be read.
     """
     store, settings = context.store, context.settings
     example = _read(path, settings)

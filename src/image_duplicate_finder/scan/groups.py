@@ -168,15 +168,15 @@ class UserEdits:
         if len(leaving) < 2:  # one file is no group of its own
             return None
         if len(leaving) == len(view.members):
-            return grouped_anew(view.kind, leaving, claims)
+            return regroup(view.kind, leaving, claims)
         return split(view, [file.id for file in leaving], claims).groups
 
 
 @dataclass(frozen=True, slots=True)
 class Regrouped:
-    """What a group became: the group of its keeper first, if anything matches that.
+    """The groups that replace one: that of its keeper first, if anything matches it.
 
-    ``left`` are the files that did not match, so that they are in another group or in none.
+    ``left`` are the files that did not match and are now in another group or in none.
     """
 
     groups: tuple[Group, ...]
@@ -186,15 +186,15 @@ class Regrouped:
 def with_keeper(group: GroupView, file: int, claims: Claims) -> Regrouped:
     """The group with one of its members as keeper, and what leaves it.
 
-    Nothing but identical files stays selected: a person looks again. Raises UsageError for a
-    file that is no member.
+    Only identical files stay selected: the person has to decide again about the others. Raises
+    UsageError for a file that is no member.
     """
     chosen = _member(group, file).file
     others = [group.keeper, *(m.file for m in group.members if m.file.id != file)]
     star, left = _star(group.kind, chosen, others, claims)
     # One picture can be a part of several, so the others stay with the keeper that they had.
     several = group.kind is not GroupKind.DUPLICATES and group.keeper not in left
-    own = grouped_anew(group.kind, [group.keeper, *left] if several else left, claims)
+    own = regroup(group.kind, [group.keeper, *left] if several else left, claims)
     return Regrouped((*([star] if star else []), *own), tuple(left))
 
 
@@ -219,13 +219,13 @@ def split(group: GroupView, files: Collection[int], claims: Claims) -> Regrouped
             for member in staying
         ),
     )
-    apart = grouped_anew(group.kind, leaving, claims)
-    held = {file for part in apart for file in files_of(part)}
-    return Regrouped((rest, *apart), tuple(each for each in leaving if each.id not in held))
+    parts = regroup(group.kind, leaving, claims)
+    grouped = {file for part in parts for file in files_of(part)}
+    return Regrouped((rest, *parts), tuple(each for each in leaving if each.id not in grouped))
 
 
 def with_members(group: GroupView, members: Iterable[MemberView]) -> Group:
-    """The group with some of its members, as it is stored."""
+    """The group with only some of its members, as it is stored."""
     return Group(
         group.kind,
         group.keeper.id,
@@ -267,7 +267,7 @@ def _member(group: GroupView, file: int) -> MemberView:
 def _star(
     kind: GroupKind, keeper: FileView, others: Sequence[FileView], claims: Claims
 ) -> tuple[Group | None, list[FileView]]:
-    """A keeper with all that matches it, and the others."""
+    """A keeper with all files that match it, and the others."""
     matches = claims(kind, keeper, others)
     members = [
         _seen_from(keeper, file, match)
@@ -280,8 +280,8 @@ def _star(
     return Group(kind, keeper.id, (_CHOSEN,), tuple(members), chosen=True), left
 
 
-def grouped_anew(kind: GroupKind, files: Sequence[FileView], claims: Claims) -> list[Group]:
-    """Files in groups by their own matches; what matches none of the others is in none."""
+def regroup(kind: GroupKind, files: Sequence[FileView], claims: Claims) -> list[Group]:
+    """Form groups by the matches of just these files; what matches no other is in none."""
     groups: list[Group] = []
     left = list(files)
     hubs = 0
@@ -291,11 +291,11 @@ def grouped_anew(kind: GroupKind, files: Sequence[FileView], claims: Claims) -> 
             others = [file for file in others if file.content == keeper.content]
         star, _ = _star(kind, keeper, others, claims)
         hubs += any(file.content != keeper.content for file in others)
-        held = {keeper.id}
+        grouped = {keeper.id}
         if star is not None:
             groups.append(star)
-            held.update(files_of(star))
-        left = [file for file in left if file.id not in held]
+            grouped.update(files_of(star))
+        left = [file for file in left if file.id not in grouped]
     return groups
 
 
@@ -314,10 +314,9 @@ def _seen_from(keeper: FileView, file: FileView, match: Match) -> Member:
 
 
 class MeasuredClaims:
-    """:data:`Claims` of one scan: stored matches, and those of pairs never verified until now.
+    """:data:`Claims` of one scan: stored matches; pairs that were never verified are verified now.
 
-    Files of which the library does not hold what verification looks at match nothing;
-    :meth:`refuse_unreadable` tells of them.
+    Files whose fingerprints are not stored match nothing; :meth:`refuse_unreadable` names one.
     """
 
     def __init__(self, context: ScanContext) -> None:
@@ -373,7 +372,7 @@ class MeasuredClaims:
         return of_kind
 
     def _kind_of(self, match: Match) -> GroupKind | None:
-        """The kind of group that a match holds together."""
+        """The kind of group that a match belongs to."""
         kind = RELATIONS[match.relation].kind
         if kind is not GroupKind.DUPLICATES:
             return kind

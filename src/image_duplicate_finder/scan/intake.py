@@ -41,8 +41,8 @@ _log = logging.getLogger(__name__)
 class Intake:
     """Compares found files with known ones, and stores what the workers answer.
 
-    ``files``, ``decoded`` and ``failures`` count files; ``contents`` holds the ids of all contents
-    that the scan can compare.
+    ``files``, ``decoded`` and ``failures`` count files; ``contents`` has the ids of what
+    the scan can compare.
     """
 
     def __init__(self, context: ScanContext, discovery: Discovery) -> None:
@@ -171,9 +171,9 @@ def _try_again(file: KnownFile, failure: Failure) -> bool:
 
 
 class _Known:
-    """Known files, asked for in nearly the order in which the store lists them.
+    """Known files, looked up in nearly the order in which the store lists them.
 
-    Only files that come early are held, not one value for each file of a library.
+    Only files that were listed too early are kept in memory, not a value for each file.
     """
 
     def __init__(self, listed: Iterator[KnownFile]) -> None:
@@ -181,7 +181,7 @@ class _Known:
         self._early: dict[bytes, KnownFile] = {}
 
     def take(self, path: bytes) -> KnownFile | None:
-        """What is known of a file; to be asked once for each."""
+        """What is known of a file; to be called once per file."""
         early = self._early.pop(path, None)
         if early is not None:
             return early
@@ -236,8 +236,8 @@ def _batches(answers: Iterator[Answer]) -> Iterator[list[Answer]]:
 class BatchedEmbeddings:
     """Embeddings on a GPU: workers scale the pictures, this process runs the network in batches.
 
-    A GPU wants many pictures at once and one process that holds the network; the workers go on
-    decoding meanwhile. A scaled picture that crosses between the processes has 150 KB.
+    A GPU needs many pictures at once and one process with the network; the workers go on decoding
+    meanwhile. A scaled picture that is sent between the processes has 150 KB.
     """
 
     def __init__(self, embedder: Embedder, specs: Specs) -> None:
@@ -255,7 +255,9 @@ class BatchedEmbeddings:
         if settings.mode is Mode.QUICK:
             return None
         if not can_embed():
-            _log.warning("Look-alikes are left out: onnxruntime is not installed (`idf doctor`).")
+            _log.warning(
+                "Similar pictures are left out: onnxruntime is not installed (`idf doctor`)."
+            )
             return None
         if not settings.gpu:
             return None

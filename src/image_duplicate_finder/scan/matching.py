@@ -228,7 +228,7 @@ class Families:
         self._tried: set[Pair] = set()
 
     def learn(self, tried: Iterable[Pair], matches: Iterable[Match]) -> None:
-        """Take in which pairs were verified and which match; same photographs join families."""
+        """Learn which pairs were verified and which match: the latter join families."""
         self._tried.update(tried)
         matches = list(matches)
         self._composites.learn(matches)
@@ -243,17 +243,17 @@ class Families:
             self._near.setdefault(match.b, set()).add(match.a)
             a, b = self._root(match.a), self._root(match.b)
             if a != b:
-                # The best by rank stands for its family, so it needs no second search.
+                # The best by rank represents its family, so it needs no second search.
                 self._parent[max(a, b, key=self._rank.__getitem__)] = min(
                     a, b, key=self._rank.__getitem__
                 )
 
     def waves(self, proposals: Mapping[Pair, float]) -> Iterable[list[Pair]]:
-        """Proposed pairs in waves; between two waves :meth:`learn` what the first one gave.
+        """Proposed pairs in waves; the results of each go to :meth:`learn` before the next.
 
-        First every picture meets the best by rank among its strong candidates, the likely
-        keeper of its family. Then come its next candidates by score, as far as they are not in
-        its family by now.
+        First comes, for every picture, the best by rank among its strong candidates, the likely
+        keeper of its family. Then come its next candidates by score, except those that are in
+        its family by then.
         """
         by_score = self._by_score(proposals)
         yield sorted({ordered(a, best) for a, best in self._likely_keepers(by_score)})

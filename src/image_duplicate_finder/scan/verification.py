@@ -182,7 +182,7 @@ class Verifier:
                 if not isinstance(result, Fingerprinted):
                     continue
                 id = tasks[result.path]
-                # A file that changed since holds another content by now.
+                # The file may have changed since.
                 if result.content == hashes[id]:
                     contents.put_fingerprints(id, result.fingerprints)
                     known[id] = result.fingerprints[0].data
@@ -221,7 +221,7 @@ def verify_now(context: ScanContext, content: int, others: Collection[int]) -> s
 def _mark_recoloured(store: Store, matches: Sequence[Match]) -> list[Match]:
     """The matches, with copies in other colours as edited.
 
-    Quick mode decodes no colours, so it cannot tell.
+    Quick mode decodes no colours, so it cannot see this.
     """
     ids = sorted({id for match in matches for id in (match.a, match.b)})
     colours = store.contents.fingerprints(*COLOUR, ids)
@@ -406,7 +406,7 @@ def _pair(match: Match) -> Pair:
 
 
 def _pairs_to_look_at(now: Judged, groups: Iterable[Group]) -> list[Pair]:
-    """Members beside their keepers; where those lack something, beside others that stay."""
+    """Members with their keepers; where those lack something, with other files that stay."""
     content_of = {facts.file: each.id for each in now.contents for facts in each.files}
     facts_of = {facts.file: facts for each in now.contents for facts in each.files}
     wanted: dict[Pair, None] = {}
@@ -422,7 +422,7 @@ def _pairs_to_look_at(now: Judged, groups: Iterable[Group]) -> list[Pair]:
         staying = [member for member in group.members if not member.selected]
         for member in staying:
             if not member.lacks:
-                continue  # a protected file: nobody asks what it holds
+                continue  # a protected file: its facts do not matter
             found = 0
             for other in staying:
                 if other.file == member.file or found == _OTHER_WITNESSES:
@@ -491,10 +491,10 @@ def _stored(store: Store, looked: Looked, ids: Mapping[bytes, int]) -> dict[Pair
 
 
 def _tasks(store: Store, matches: Sequence[Match], partners: int) -> Iterator[LookTask]:
-    """Matches as tasks: what most of them share is decoded once for ``partners`` of them."""
+    """Tasks for matches: a picture with many matches is decoded once for ``partners`` of them."""
     ids = _ids(matches)
     hashes, sizes = store.contents.hashes(ids), store.contents.sizes(ids)
-    paths = {id: held[0] for id in ids if (held := store.files.paths_of(hashes[id]))}
+    paths = {id: files[0] for id in ids if (files := store.files.paths_of(hashes[id]))}
     often = Counter(id for match in matches for id in (match.a, match.b))
     around: defaultdict[int, list[Match]] = defaultdict(list)
     for match in matches:
