@@ -1,4 +1,4 @@
-"""Write the help of every verb into docs/cli.md, between the two marks there.
+"""Write the help of every command into docs/cli.md, between the two marks there.
 
 ``python -m tools.cli_page`` after a change of the command line; a test says when it is due.
 """

@@ -1,4 +1,4 @@
-"""The command line as its pages show it: every verb with its help."""
+"""The command line as its pages show it: every command with its help."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import click
 
-from image_duplicate_finder.cli.app import VERBS, idf
+from image_duplicate_finder.cli.app import COMMANDS, idf
 
 WIDTH = 100
 
@@ -21,10 +21,10 @@ class Shown(NamedTuple):
 
 
 def commands() -> Iterator[Shown]:
-    """``idf`` itself, then its verbs in the order of ``idf --help``."""
+    """``idf`` itself, then its commands in the order of ``idf --help``."""
     with idf.make_context("idf", [], resilient_parsing=True, terminal_width=WIDTH) as root:
         yield Shown("idf", idf, root)
-        for name in VERBS:
+        for name in COMMANDS:
             verb = idf.get_command(root, name)
             if verb is not None:
                 context = verb.make_context(name, [], parent=root, resilient_parsing=True)

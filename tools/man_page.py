@@ -1,4 +1,4 @@
-"""Write the manual page idf(1) from the help of every verb.
+"""Write the manual page idf(1) from the help of every command.
 
 ``python -m tools.man_page`` after a change of the command line; a test says when it is due.
 """
@@ -53,7 +53,7 @@ def manual() -> str:
 
 
 def _lines() -> Iterator[str]:
-    idf, *verbs = commands()
+    idf, *rest = commands()
     first, *blocks = _paragraphs(idf.command)
     yield '.\\" Written by tools/man_page.py; a change there or of the help changes this page.'
     yield f'.TH IDF 1 "" "ImageDuplicateFinder {__version__}" "User Commands"'
@@ -63,15 +63,15 @@ def _lines() -> Iterator[str]:
     yield from (".SH SYNOPSIS", *_usage(idf))
     yield from (".SH DESCRIPTION", _prose(first))
     yield from (".SH OPTIONS", *_options(idf))
-    yield ".SH VERBS"
-    for verb in verbs:
-        yield f".SS {_prose(verb.title)}"
-        yield from _usage(verb)
-        for paragraph in _paragraphs(verb.command):
+    yield ".SH COMMANDS"
+    for each in rest:
+        yield f".SS {_prose(each.title)}"
+        yield from _usage(each)
+        for paragraph in _paragraphs(each.command):
             yield from _block(paragraph)
-        yield from _options(verb)
+        yield from _options(each)
     yield from (".SH EXIT STATUS", *_terms(_statuses()))
-    yield "Some verbs say in their part what their statuses mean."
+    yield "Some commands list their own statuses above."
     yield from (".SH ENVIRONMENT", *_terms(_ENVIRONMENT))
     yield from (".SH FILES", *_terms(_FILES))
     yield ".SH EXAMPLES"
@@ -105,7 +105,7 @@ def _block(paragraph: str) -> Iterator[str]:
 
 def _options(shown: Shown) -> Iterator[str]:
     parameters = shown.command.get_params(shown.context)
-    if shown.context.parent is not None:  # that each verb has --help is said once
+    if shown.context.parent is not None:  # that each command has --help is said once
         parameters = [each for each in parameters if each.name != "help"]
     records = (each.get_help_record(shown.context) for each in parameters)
     for names, text in filter(None, records):

@@ -22,7 +22,7 @@ MODELS = REPOSITORY / "src" / "image_duplicate_finder" / "fingerprint" / "models
 NOT_OURS = "# not run here"
 """The first line of an example that shows another program."""
 ASKS = ("apply", "purge")
-"""Verbs that ask on a terminal; there is none here."""
+"""Commands that ask on a terminal; there is none here."""
 PAGES = ("README.md", *sorted(f"docs/{page.name}" for page in (REPOSITORY / "docs").glob("*.md")))
 
 

@@ -32,7 +32,7 @@ def test_a_picture_is_found_wherever_it_shows_up(
     }
     assert str(album / "a.jpg") in idf("find", "example.jpg").stdout
     save_jpeg(tmp_path / "unknown.jpg", painted(77))
-    assert idf("find", "unknown.jpg").stdout == "No file of the scan shows it.\n"
+    assert idf("find", "unknown.jpg").stdout == "No file of the scan matches.\n"
     # Nothing of the example was stored.
     assert json.loads(idf("groups", "--json", "-").stdout)["files"] == 7
 
@@ -50,7 +50,7 @@ def test_two_pictures_are_compared_as_a_scan_would(idf: Idf, album: Path) -> Non
     assert group["members"][0]["mirrored"]
 
     other = idf("compare", album / "a.jpg", album / "b.jpg", *quick)
-    assert (other.returncode, other.stdout) == (1, "They do not show the same.\n")
+    assert (other.returncode, other.stdout) == (1, "They do not show the same picture.\n")
     damaged = idf("compare", album / "a.jpg", album / "damaged.jpg", *quick)
     assert damaged.returncode == 3
     assert "damaged.jpg" in damaged.stderr
@@ -76,7 +76,7 @@ def test_the_picture_of_a_comparison_shows_outline_and_differences(
     hot = (difference.max(axis=2) - difference.min(axis=2) > 80).nonzero()
     assert 80 + 300 - 8 <= np.median(hot[0]) - 12 <= 80 + 340 + 8  # the caption
     again = idf("compare", "crop.jpg", "original.jpg", "--picture", "both.png")
-    assert again.returncode == 2 and "exists already" in again.stderr
+    assert again.returncode == 2 and "already exists" in again.stderr
     other = idf("compare", "crop.jpg", "original.jpg", "--picture", "both.xyz")
     assert other.returncode == 2 and ".png" in other.stderr
 
@@ -120,9 +120,9 @@ def test_what_is_no_single_picture_is_refused_in_one_line(
     (tmp_path / "list.csv").write_text(f"path\n{album / 'a.jpg'}\n")
     (tmp_path / "empty.jpg").touch()
     for name, words in (
-        ("fifo.jpg", "no regular file"),
-        ("two.zip", "holds or lists files"),
-        ("list.csv", "holds or lists files"),
+        ("fifo.jpg", "not a regular file"),
+        ("two.zip", "contains or lists several files"),
+        ("list.csv", "contains or lists several files"),
         ("empty.jpg", "empty"),
     ):
         for verb in (("compare", album / "a.jpg", name), ("find", name)):
@@ -148,4 +148,6 @@ def test_unlike_pictures_are_compared_to_the_end(
     save_jpeg(tmp_path / "dot.jpg", np.zeros((1, 1, 3), np.uint8))
     for name in ("thin.jpg", "dot.jpg"):
         told = idf("compare", "photo.jpg", name)
-        assert (told.returncode, told.stdout) == (1, "They do not show the same.\n"), told.stderr
+        assert (told.returncode, told.stdout) == (1, "They do not show the same picture.\n"), (
+            told.stderr
+        )

@@ -8,7 +8,7 @@ import sys
 import click
 import pytest
 
-from image_duplicate_finder.cli.app import VERBS, idf
+from image_duplicate_finder.cli.app import COMMANDS, idf
 
 HEAVY = ("numpy", "cv2", "PIL", "flask", "rich", "sqlite3", "numba", "onnxruntime")
 
@@ -26,13 +26,13 @@ def test_help_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.endswith("loaded: []\n")
-    assert all(f"  {name} " in done.stdout for name in VERBS)
+    assert all(f"  {name} " in done.stdout for name in COMMANDS)
 
 
-@pytest.mark.parametrize("name", VERBS)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_verb_is_as_it_is_announced(name: str) -> None:
     verb = _verb(name)
-    assert verb.get_short_help_str(limit=200) == VERBS[name].help
+    assert verb.get_short_help_str(limit=200) == COMMANDS[name].help
     root = idf.make_context("idf", [], resilient_parsing=True)
     text = verb.get_help(verb.make_context(name, [], parent=root, resilient_parsing=True))
     assert "Example" in text

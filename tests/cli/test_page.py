@@ -10,7 +10,7 @@ import sys
 import click
 import pytest
 
-from image_duplicate_finder.cli.app import VERBS
+from image_duplicate_finder.cli.app import COMMANDS
 from tools import man_page
 from tools.cli_page import PAGE, with_help
 from tools.commands import commands
@@ -19,7 +19,7 @@ from tools.commands import commands
 def test_page_has_the_present_help() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert with_help(page) == page, "run: python -m tools.cli_page"
-    for name in VERBS:
+    for name in COMMANDS:
         assert f"\n## idf {name}\n" in page
 
 
@@ -65,6 +65,6 @@ def test_completion_offers_verbs_and_options() -> None:
         )
         return {line.partition(",")[2] for line in done.stdout.splitlines()}
 
-    assert offered("idf ") >= set(VERBS)
+    assert offered("idf ") >= set(COMMANDS)
     assert offered("idf pl") == {"plan"}
     assert "--mode" in offered("idf scan --m")

@@ -16,7 +16,7 @@ def test_a_line_at_the_start_and_at_the_end_of_a_stage() -> None:
         lines(Step(Stage.FINGERPRINT, done, 1000, current="a folder", failures=done // 500))
     lines(Step(Stage.GROUP, 3, 3))
     assert stream.getvalue().splitlines() == [
-        "Looking for pictures: 0",
+        "Finding pictures: 0",
         "Reading pictures: 0 of 1,000",
         "Reading pictures: 1,000 of 1,000, 2 failed",
         "Grouping: 3 of 3",

@@ -121,7 +121,7 @@ def test_apply_and_undo_bring_every_byte_and_time_back(
 
     done = idf("undo", "1")
     assert done.returncode == 0
-    assert "3 files put back" in done.stdout
+    assert "3 files restored" in done.stdout
     assert _tree(album) == before
     assert "3 restored" in idf("history").stdout
 
@@ -129,7 +129,7 @@ def test_apply_and_undo_bring_every_byte_and_time_back(
 def test_undo_of_one_file(idf: Idf, album: Path, planned: Path) -> None:
     idf("apply", planned, "--yes")
     done = idf("undo", "1", "--file", "album/sub/a small.jpg")
-    assert "1 file put back" in done.stdout
+    assert "1 file restored" in done.stdout
     assert (album / "sub" / "a small.jpg").is_file()
     assert not (album / "a copy.jpg").exists()
     unknown = idf("undo", "1", "--file", "album/alone.jpg")
@@ -142,7 +142,7 @@ def test_undo_never_replaces_another_file(idf: Idf, album: Path, planned: Path) 
     (album / "a copy.jpg").write_bytes(b"a new file of that name")
     done = idf("undo", "1", "--strict")
     assert done.returncode == 1
-    assert "1 file stayed:" in done.stdout
+    assert "1 file skipped:" in done.stdout
     assert (album / "a copy.jpg").read_bytes() == b"a new file of that name"
     renamed = idf("undo", "1", "--rename")
     assert renamed.returncode == 0
@@ -176,7 +176,7 @@ def test_a_backup_is_taken_over_when_its_library_is_lost(
     before = _tree(album)
     idf("apply", planned, "--yes", "--backup", "removed")
     shutil.rmtree(library_dir)
-    assert "(to take it over: idf adopt)" in idf("backups", album).stdout
+    assert "(to adopt it: idf adopt)" in idf("backups", album).stdout
     (taken,) = _json(idf("adopt", album, "--json", "-"))["backups"]
     assert (taken["files"], taken["root"]) == (3, str(album))
     again = idf("adopt", album)
@@ -195,9 +195,9 @@ def test_a_strange_backup_needs_the_folder_to_be_confirmed(
     moved = Path(shutil.move(tmp_path / MARKER, away))
     refused = idf("adopt", moved)
     assert refused.returncode == 4 and "--root" in refused.stderr
-    assert "Nothing was removed yet" in idf("history").stdout
+    assert "Nothing has been removed yet" in idf("history").stdout
     taken = idf("adopt", moved, "--root", album)
-    assert f"below {album}" in taken.stdout, taken.stderr
+    assert f"restore the files to {album}" in taken.stdout, taken.stderr
 
 
 def test_a_damaged_file_changes_the_exit_status(idf: Idf, album: Path, planned: Path) -> None:
@@ -221,7 +221,7 @@ def test_purge_frees_space_and_tells_how_much(idf: Idf, album: Path, planned: Pa
     assert not any(
         path.suffix == ".jpg" for path in album.parent.rglob("*") if MARKER in path.parts
     )
-    assert "0 files put back" in idf("undo", "1").stdout
+    assert "0 files restored" in idf("undo", "1").stdout
 
 
 def test_hard_links_take_no_second_space_and_can_be_undone(idf: Idf, album: Path) -> None:

@@ -27,9 +27,9 @@ def test_timings_name_every_stage(idf: Idf, album: Path) -> None:
     json.loads(done.stdout)
     table = done.stderr[done.stderr.index("CPU ms per file") :].splitlines()[1:]
     stages = {line[:24].strip(): [float(word) for word in line[24:].split()] for line in table}
-    assert {"Looking for pictures", "Reading pictures", "Grouping", "Together"} <= set(stages)
+    assert {"Finding pictures", "Reading pictures", "Grouping", "Total"} <= set(stages)
     assert stages["Reading pictures"][1] > 0  # the workers' CPU time is in it
-    together = stages.pop("Together")
+    together = stages.pop("Total")
     assert together[0] == pytest.approx(sum(row[0] for row in stages.values()), abs=0.1)
 
 
@@ -67,7 +67,7 @@ def test_a_picture_beyond_the_memory_limit_is_reported_and_the_rest_goes_on(
 
 def test_sizes_that_are_none_are_refused(album: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for wrong in ("much", "0", "-1G", "2X"):
-        assert "is no size" in refused(["scan", str(album), "--memory-limit", wrong], capsys)
+        assert "is not a size" in refused(["scan", str(album), "--memory-limit", wrong], capsys)
 
 
 @pytest.mark.skipif(not hasattr(os, "nice"), reason="the system knows no niceness")

@@ -69,7 +69,7 @@ def test_a_stopped_scan_keeps_what_it_did(
     printed, told = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, told
     assert printed == ""
-    assert "Stopping; what is finished is kept" in told
+    assert "Stopping; finished work is kept" in told
     assert "Traceback" not in told
 
     again = idf("scan", many, "--mode", "quick", "--json", "-")

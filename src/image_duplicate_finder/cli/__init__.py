@@ -1,4 +1,4 @@
-"""The command line: one module per verb, each a thin skin over the library facade."""
+"""The command line: one module per command, each a thin skin over the library facade."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def run(arguments: Sequence[str]) -> int:
 
         traceback.print_exc()
         print(
-            "This is a fault of the program; please report it with the lines above and the file "
-            "that `idf doctor --report report.txt` writes.",
+            "This is a bug; please report it with the lines above and the file that "
+            "`idf doctor --report report.txt` writes.",
             file=sys.stderr,
         )
         return EXIT_BROKEN

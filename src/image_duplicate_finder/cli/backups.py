@@ -46,7 +46,7 @@ def history_command(context: click.Context, /, run: int | None, json_to: JsonTar
         if run is None:
             runs = library.history()
             document = history_document(runs)
-            lines = [_line(each) for each in runs] or ["Nothing was removed yet."]
+            lines = [_line(each) for each in runs] or ["Nothing has been removed yet."]
         else:
             items = library.run_items(run)
             document = run_document(run, items)
@@ -75,7 +75,7 @@ def backups_command(
 ) -> None:
     """List the backup folders of this library, and those in or beside the given folders.
 
-    Every backup folder explains itself in its README.txt, also without this program.
+    Every backup folder contains a README.txt that explains it, even without this program.
 
     \b
     Examples:
@@ -92,13 +92,13 @@ def backups_command(
         return
     for info in known:
         preserved = f", {info.backup.preserved:,} preserved" if info.backup.preserved else ""
-        there = "" if info.present else ", not there now"
+        there = "" if info.present else ", not found"
         click.echo(
             f"run {info.backup.run}: {shown(info.backup.folder)} "
             f"({counted(info.files, 'file')}, {size(info.size)}{preserved}{there})"
         )
     for folder in others:
-        click.echo(f"another library's: {shown(folder)} (to take it over: idf adopt)")
+        click.echo(f"another library's: {shown(folder)} (to adopt it: idf adopt)")
     if not known and not others:
         click.echo("No backups.")
 
@@ -113,7 +113,7 @@ def backups_command(
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Files of the backup may go back below DIR. May be given several times.",
+    help="Files of the backup may be restored to DIR. Repeatable.",
 )
 @click.option(
     "--file",
@@ -121,8 +121,8 @@ def backups_command(
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="This file may go back although it is hidden, lies where programs start what they "
-    "find, or is no picture by its name. May be given several times.",
+    help="This file may be restored although it is hidden, would be run by other programs, "
+    "or is not named like a picture. Repeatable.",
 )
 @json_option
 @click.pass_context
@@ -134,13 +134,13 @@ def adopt_command(
     names: tuple[Path, ...],
     json_to: JsonTarget | None,
 ) -> None:
-    """Take over backups whose library is lost, so that idf undo and idf purge work on them.
+    """Adopt backups whose library is lost, so that idf undo and idf purge work on them.
 
     FOLDER is a backup, or a scanned folder with backups in it or beside it. A backup can come
-    from anyone, so its files go back only below folders that you confirm: the named FOLDER when
-    it is the scanned one, those of --root, or what you answer when asked. Every file is read and
-    compared with what the backup says of it. A backup of this library that you moved goes back
-    to where it came from.
+    from anyone, so its files are only restored to folders that you confirm: FOLDER itself if it
+    is the scanned one, those of --root, or what you answer when asked. Every file is read and
+    compared with what the backup says about it. Files of this library's own backups, if you
+    moved them, return to where they came from.
 
     \b
     Examples:
@@ -151,7 +151,7 @@ def adopt_command(
         found = library.strange_backups(folders)
         if not found:
             raise NotFound(
-                "There is no backup in the named folders that this library does not know. "
+                "The given folders contain no backup that this library does not know. "
                 "idf backups lists those it knows."
             )
         taken = set()
@@ -171,7 +171,7 @@ def adopt_command(
         click.echo(
             f"run {info.backup.run}: {shown(info.backup.folder)} "
             f"({counted(info.files, 'file')}, {size(info.size)})\n"
-            f"  To put the files back below {shown(info.backup.root)}: idf undo {info.backup.run}"
+            f"  To restore the files to {shown(info.backup.root)}: idf undo {info.backup.run}"
         )
 
 
@@ -183,7 +183,7 @@ def _confirmed(offer: Offer, folders: tuple[Path, ...]) -> list[str]:
     if not sys.stdin.isatty():
         return []
     question = (
-        f"{shown(offer.folder)} holds {counted(offer.files, 'file')} that would go back below "
+        f"{shown(offer.folder)} contains {counted(offer.files, 'file')} that would be restored to "
         f"{shown(offer.root)}. Is that right?"
     )
     return [offer.root] if click.confirm(question, default=False, err=True) else []
@@ -195,16 +195,16 @@ def _tell_left_out(offer: Offer, names: tuple[Path, ...]) -> None:
     left = [path for path in offer.delicate if path not in confirmed]
     for path in left[:_NAMES_SHOWN]:
         click.echo(
-            f"left out {shown(path)}: hidden, started by itself, or no picture. "
-            "To take it over: --file",
+            f"skipped {shown(path)}: hidden, run automatically, or not a picture. "
+            "To include it: --file",
             err=True,
         )
     if len(left) > _NAMES_SHOWN:
-        click.echo(f"left out {len(left) - _NAMES_SHOWN:,} more such files", err=True)
+        click.echo(f"skipped {len(left) - _NAMES_SHOWN:,} more such files", err=True)
     if offer.outside:
         click.echo(
-            f"left out {counted(offer.outside, 'file')} that belong below other folders; "
-            "--root names those",
+            f"skipped {counted(offer.outside, 'file')} that belong to other folders; "
+            "name those with --root",
             err=True,
         )
     if offer.damaged:
@@ -216,7 +216,7 @@ def _tell_left_out(offer: Offer, names: tuple[Path, ...]) -> None:
 @click.option(
     "--without-keeper",
     is_flag=True,
-    help="Also delete files whose keeper has gone or changed: they may be the last copies.",
+    help="Also delete files whose keeper is missing or has changed: they may be the last copies.",
 )
 @yes_option
 @json_option
@@ -224,9 +224,9 @@ def _tell_left_out(offer: Offer, names: tuple[Path, ...]) -> None:
 def purge_command(
     context: click.Context, /, run: int, without_keeper: bool, yes: bool, json_to: JsonTarget | None
 ) -> int:
-    """Delete the backup of run RUN for good. This is the only verb that deletes anything.
+    """Permanently delete the backup of run RUN. This is the only command that deletes anything.
 
-    A file whose keeper is not there any more stays in the backup.
+    A file whose keeper no longer exists stays in the backup.
 
     \b
     Examples:
@@ -237,7 +237,7 @@ def purge_command(
         found = next((each for each in library.history() if each.id == run), None)
         if found is None:
             raise NotFound(f"There is no run {run}. See: idf history")
-        question = f"Delete the backup of run {run} ({size(found.held)}) for good?"
+        question = f"Permanently delete the backup of run {run} ({size(found.held)})?"
         if not confirmed(question, yes):
             click.echo("Nothing was deleted.", err=True)
             return 0

@@ -36,24 +36,24 @@ _SCANS_OF_A_REPORT = 10
 
 
 @click.command()
-@click.option("--verify", is_flag=True, help="Also read every file in the backups and compare it.")
+@click.option("--verify", is_flag=True, help="Also read and check every file in the backups.")
 @click.option(
     "--report",
     type=click.Path(dir_okay=False, writable=True),
     metavar="FILE",
-    help="Write what a bug report needs to FILE: no path, no name, no picture.",
+    help="Write the details for a bug report to FILE: no paths, no names, no pictures.",
 )
 @click.pass_context
 def doctor_command(context: click.Context, /, verify: bool, report: str | None) -> int:
-    """Tell which formats this installation can read and which parts work, by trying them.
+    """Check which formats this installation can read and which parts work, by trying them.
 
-    What this system has no package for is left out, with what that means.
+    Parts for which this system has no package are listed with what that means.
 
-    With --verify the journal of removals and the backups are compared with the disk.
+    --verify compares the journal of removals and the backups with the disk.
 
-    With --report all of this goes into one file that can be attached to a bug report, together
-    with versions, settings and numbers of the library. It holds no path, no name of a file, no
-    hash and no picture; it is plain text, so look at it before you hand it on.
+    --report writes all of this to a file that you can attach to a bug report, with versions,
+    settings and statistics of the library. It contains no paths, file names, hashes or pictures;
+    it is plain text, so review it before you share it.
 
     \b
     Examples:
@@ -63,7 +63,7 @@ def doctor_command(context: click.Context, /, verify: bool, report: str | None) 
 
     \b
     Exit status:
-      0 all is well   1 something does not work or does not agree
+      0 everything works   1 something does not work or does not match
     """
     from image_duplicate_finder.executors.processes import available_cores
 
@@ -75,7 +75,7 @@ def doctor_command(context: click.Context, /, verify: bool, report: str | None) 
         in_order = _backups_agree(library) if verify else True
         if report is not None:
             _write(report, _report(library, checks))
-            click.echo(f"\nThe report is in {shown(report)}. Look at it before you hand it on.")
+            click.echo(f"\nThe report is in {shown(report)}. Review it before you share it.")
     return (
         0 if in_order and all(check.works or check.left_out for check in checks) else EXIT_PROBLEMS
     )
@@ -88,7 +88,7 @@ def _backups_agree(library: Library) -> bool:
     click.echo(f"\nBackups: {counted(report.checked, 'file')} checked")
     for problem in report.problems:
         click.echo(f"  {shown(problem)}")
-    click.echo("  Problems were found." if report.problems else "  All is well.")
+    click.echo("  Problems were found." if report.problems else "  No problems.")
     return not report.problems
 
 

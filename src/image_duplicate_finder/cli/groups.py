@@ -33,29 +33,31 @@ if TYPE_CHECKING:
     type=choice(GroupSort),
     default=GroupSort.SPACE.value,
     show_default=True,
-    help="What comes first: most space to win, most files, newest, most alike, or A to Z.",
+    help="Sort by reclaimable space, number of files, date, similarity, size or path.",
 )
-@click.option("--reverse", is_flag=True, help="The other way round.")
+@click.option("--reverse", is_flag=True, help="Reverse the order.")
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
     default=50,
     show_default=True,
     metavar="N",
-    help="Show N groups at the most. JSON holds all of them.",
+    help="Show at most N groups. JSON contains all of them.",
 )
-@click.option("--offset", type=click.IntRange(min=0), default=0, metavar="N", help="Pass over N.")
+@click.option(
+    "--offset", type=click.IntRange(min=0), default=0, metavar="N", help="Skip the first N groups."
+)
 @click.option(
     "--esimilarity-threshold",
     type=click.FloatRange(0, 1),
     metavar="X",
-    help="Group look-alikes anew with this Euclidean distance, without a new scan.",
+    help="Regroup similar pictures with this maximum Euclidean distance, without a new scan.",
 )
 @click.option(
     "--csimilarity-threshold",
     type=click.FloatRange(0, 1),
     metavar="X",
-    help="Group look-alikes anew with this cosine similarity, without a new scan.",
+    help="Regroup similar pictures with this minimum cosine similarity, without a new scan.",
 )
 @json_option
 @click.pass_context
@@ -69,9 +71,9 @@ def groups_command(
     csimilarity_threshold: float | None,
     **options: Any,
 ) -> None:
-    """Show the groups that a scan found: what is kept, why, and what each other file is.
+    """Show the groups that a scan found: which file is kept, why, and what the others are.
 
-    ``remove`` marks the files that are selected for removal; ``idf plan`` plans just these.
+    ``remove`` marks the files selected for removal, the ones that ``idf plan`` plans.
 
     \b
     Examples:
@@ -121,7 +123,7 @@ def _lines(group: GroupView, title: str) -> Iterator[str]:
             yield f"          only here: {', '.join(lack.template for lack in member.lacks)}"
         elif member.witness not in (None, group.keeper.id):
             witness = next(m.file for m in group.members if m.file.id == member.witness)
-            yield f"          held by {shown(witness.path)}"
+            yield f"          also contained in {shown(witness.path)}"
 
 
 def _file(file: FileView) -> str:
@@ -133,7 +135,7 @@ def _file(file: FileView) -> str:
 @scan_option
 @click.pass_context
 def failures_command(context: click.Context, /, scan_number: int | None) -> None:
-    """List files and folders that a scan could not use, one a line, with the reason.
+    """List files and folders that a scan could not read, one per line, with the reason.
 
     \b
     Examples:

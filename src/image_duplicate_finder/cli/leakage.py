@@ -34,7 +34,7 @@ def _split(name: str, words: str) -> Callable[[Command], Command]:
         f"--{name}",
         multiple=True,
         metavar="ROOT",
-        help=f"The {words} split: anything that idf scan takes. May be given several times.",
+        help=f"The {words} split: anything that idf scan accepts. Repeatable.",
     )
 
 
@@ -53,15 +53,15 @@ def _split(name: str, words: str) -> Callable[[Command], Command]:
     type=choice(Mode),
     default=Mode.THOROUGH.value,
     show_default=True,
-    help="How hard to look, as in idf scan.",
+    help="Scan depth, as in idf scan.",
 )
-@click.option("--look-alikes", is_flag=True, help="Count other photographs that look alike too.")
-@click.option("--fail", is_flag=True, help="End with status 1 if anything leaked.")
+@click.option("--look-alikes", is_flag=True, help="Also count other photographs that look alike.")
+@click.option("--fail", is_flag=True, help="Exit with status 1 if anything leaked.")
 @click.option("--csv", "csv_to", type=_file, metavar="FILE", help="Write the leaks as CSV.")
 @click.option(
     "--html", "html_to", type=_file, metavar="FILE", help="Write a page with thumbnails of them."
 )
-@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+@click.option("--quiet", "-q", is_flag=True, help="Hide the progress.")
 @json_option
 @click.pass_context
 def leakage_command(
@@ -79,7 +79,7 @@ def leakage_command(
     csv_to: Path | None,
     html_to: Path | None,
 ) -> int:
-    """List pictures that stand in two splits: copies, crops and edits of them included.
+    """List pictures that appear in two splits, including copies, crops and edits.
 
     \b
     Examples:
@@ -96,7 +96,7 @@ def leakage_command(
     given = {"train": train, "val": val, "test": test}
     splits = {name: roots for name, roots in given.items() if roots}
     if (manifest is None) == (not splits):
-        raise UsageError("Name the splits with --train and --test, or a manifest.")
+        raise UsageError("Give the splits with --train and --test, or a manifest.")
     if manifest is None and not (train and test):
         raise UsageError("Leakage needs --train and --test; --val is optional.")
     for path in (csv_to, html_to):
@@ -138,7 +138,7 @@ def _lines(report: LeakageReport) -> Iterator[str]:
         for leaked in (leak.first, leak.second):
             yield f"  {leaked.split:5} {shown(leaked.file.path)}"
     if report.failures:
-        yield f"{counted(len(report.failures), 'file')} could not be used, so not compared:"
+        yield f"{counted(len(report.failures), 'file')} could not be read, so were not compared:"
         yield from (f"  {shown(each.path)}: {each.message}" for each in report.failures)
     pictures = counted(len({leak.second.file.path for leak in report.leaks}), "picture")
     yield f"{counted(report.files, 'file')} compared; {pictures} leaked."

@@ -1,4 +1,4 @@
-"""Options that several verbs share, and what they are turned into."""
+"""Options that several commands share, and what they are turned into."""
 
 from __future__ import annotations
 
@@ -54,13 +54,15 @@ def confirmed(question: str, yes: bool) -> bool:
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise UsageError("Without a terminal to ask on, this needs --yes. Nothing was done.")
+        raise UsageError(
+            "This needs --yes, because there is no terminal to ask on. Nothing was done."
+        )
     return click.confirm(question, default=False, err=True)
 
 
 def yes_option(command: Command) -> Command:
     """Add ``--yes``."""
-    return click.option("--yes", "-y", is_flag=True, help="Do it without asking.")(command)
+    return click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")(command)
 
 
 def choice(kind: type[StrEnum]) -> click.Choice[str]:
@@ -92,28 +94,28 @@ def query_options(command: Command) -> Command:
             "kinds",
             multiple=True,
             type=choice(GroupKind),
-            help="Only groups of this kind. May be given several times.",
+            help="Only groups of this kind. Repeatable.",
         ),
         click.option(
             "--relation",
             "relations",
             multiple=True,
             type=choice(Relation),
-            help="Only groups with a member of this relation. May be given several times.",
+            help="Only groups with a member of this relation. Repeatable.",
         ),
         click.option("--text", default="", help="Only groups with TEXT in a path."),
         click.option(
             "--below",
             type=click.Path(path_type=Path),
             metavar="DIR",
-            help="Only groups with a file below DIR.",
+            help="Only groups with a file in DIR or its subfolders.",
         ),
         click.option(
             "--min-bytes",
             default=0,
             type=click.IntRange(min=0),
             metavar="N",
-            help="Only groups whose members have at least N bytes together.",
+            help="Only groups whose copies add up to at least N bytes.",
         ),
     )
     for option in reversed(options):
@@ -144,12 +146,12 @@ def query(
 def strict_option(command: Command) -> Command:
     """Add ``--strict``."""
     return click.option(
-        "--strict", is_flag=True, help="End with status 1 if any file stayed where it was."
+        "--strict", is_flag=True, help="Exit with status 1 if any file was skipped."
     )(command)
 
 
 def json_option(command: Command) -> Command:
-    """Add ``--json`` to a verb, handed to it as ``json_to``: a :class:`JsonTarget` or None."""
+    """Add ``--json`` to a command, handed to it as ``json_to``: a :class:`JsonTarget` or None."""
     return click.option(
         "--json",
         "json_to",
@@ -189,5 +191,5 @@ class ByteSize(click.ParamType[int]):
         found = _SIZE.fullmatch(str(value).strip())
         size = int(float(found[1]) * _UNITS[found[2].upper()]) if found else 0
         if size <= 0:
-            self.fail(f"{value!r} is no size. Write 500M or 2G, for example.", param, ctx)
+            self.fail(f"{value!r} is not a size. Write 500M or 2G, for example.", param, ctx)
         return size

@@ -1,4 +1,4 @@
-"""What verbs write: names and figures for people, and files whole or not at all."""
+"""What commands write: names and figures for people, and files whole or not at all."""
 
 from __future__ import annotations
 

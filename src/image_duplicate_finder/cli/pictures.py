@@ -46,7 +46,7 @@ _picture = click.Path(exists=True, dir_okay=False, path_type=Path)
     default=100,
     show_default=True,
     metavar="N",
-    help="Show N pictures at the most.",
+    help="Show at most N pictures.",
 )
 @json_option
 @click.pass_context
@@ -59,9 +59,9 @@ def find_command(
     limit: int,
     json_to: JsonTarget | None,
 ) -> None:
-    """List the files of the latest scan that show PICTURE or look like it, the surest first.
+    """List the files of the latest scan that show PICTURE or look like it, best match first.
 
-    PICTURE need not belong to the scan.
+    PICTURE does not have to be part of the scan.
 
     \b
     Examples:
@@ -81,7 +81,7 @@ def find_command(
     for hit in hits:
         click.echo(f"{shown(hit.file.path)}: {hit.words}")
     if not hits:
-        click.echo("No file of the scan shows it.")
+        click.echo("No file of the scan matches.")
 
 
 @click.command()
@@ -92,20 +92,20 @@ def find_command(
     type=choice(Mode),
     default=Mode.THOROUGH.value,
     show_default=True,
-    help="How hard to look, as in idf scan.",
+    help="Scan depth, as in idf scan.",
 )
 @click.option(
     "--picture",
     "picture_path",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write a picture of both: the outline of each on the other, and where they differ.",
+    help="Write a picture that shows both, their outlines on each other, and where they differ.",
 )
 @json_option
 def compare_command(
     first: Path, second: Path, mode: str, picture_path: Path | None, json_to: JsonTarget | None
 ) -> int:
-    """Tell whether A and B show the same, what one is to the other, and which one to keep.
+    """Say whether A and B show the same, how they relate, and which one to keep.
 
     \b
     Examples:
@@ -115,13 +115,13 @@ def compare_command(
 
     \b
     Exit status:
-      0 they show the same, or look alike   1 they do not   3 one cannot be read
+      0 same or similar   1 different   3 one of them cannot be read
     """
     from image_duplicate_finder.api.calls import scan_of_two
     from image_duplicate_finder.discover import one_picture
 
     if first.samefile(second):
-        raise click.UsageError("Both names lead to one and the same file.")
+        raise click.UsageError("Both names refer to the same file.")
     if picture_path is not None:
         _check_new(picture_path)
     first, second = Path(one_picture(first)), Path(one_picture(second))
@@ -138,7 +138,7 @@ def compare_command(
 def _check_new(target: Path) -> None:
     """Refuse a name that cannot be written, before the work begins."""
     if target.exists():
-        raise click.UsageError(f"{target} exists already: name a new file.")
+        raise click.UsageError(f"{target} already exists: name a new file.")
     if target.suffix.lower() not in _PICTURE_SUFFIXES:
         raise click.UsageError(f"{target} must end in {', '.join(_PICTURE_SUFFIXES)}.")
     if not target.parent.is_dir():
@@ -178,4 +178,4 @@ def _words(result: ScanResult) -> str:
                 f"{shown(member.file.path)}: {member.words}\n"
                 f"keep {shown(group.keeper.path)}: {'; '.join(group.reasons)}"
             )
-    return "They do not show the same."
+    return "They do not show the same picture."

@@ -1,4 +1,4 @@
-"""While a verb works: progress and timings on standard error, and Ctrl-C."""
+"""While a command works: progress and timings on standard error, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ LINE_SECONDS = 5.0
 """The least time between two plain lines of one stage."""
 
 _STAGES = {
-    "discover": "Looking for pictures",
+    "discover": "Finding pictures",
     "fingerprint": "Reading pictures",
-    "candidates": "Looking for pairs",
-    "verify": "Checking",
-    "look": "Looking closer",
+    "candidates": "Finding pairs",
+    "verify": "Verifying",
+    "look": "Comparing details",
     "group": "Grouping",
     "remove": "Moving into the backup",
-    "restore": "Putting back",
+    "restore": "Restoring",
     "check": "Checking the backups",
     "adopt": "Reading the backup",
 }
@@ -127,8 +127,8 @@ def stoppable() -> Iterator[CancelToken]:
         if token.cancelled:
             raise KeyboardInterrupt
         token.cancel()
-        again = " (Ctrl-C again: at once)" if number == signal.SIGINT else ""
-        print(f"Stopping; what is finished is kept{again} ...", file=sys.stderr, flush=True)
+        again = " (Ctrl-C again: stop now)" if number == signal.SIGINT else ""
+        print(f"Stopping; finished work is kept{again} ...", file=sys.stderr, flush=True)
 
     before = {number: signal.signal(number, stop) for number in _SIGNALS}
     try:
@@ -168,7 +168,7 @@ class Timings:
         """The table of a scan of ``files`` files; ends the stage that is under way."""
         self._close()
         rows = [(stage_words(name), stage.wall, stage.cpu) for name, stage in self._stages.items()]
-        rows.append(("Together", sum(row[1] for row in rows), sum(row[2] for row in rows)))
+        rows.append(("Total", sum(row[1] for row in rows), sum(row[2] for row in rows)))
         head = f"{'stage':24} {'seconds':>9} {'CPU seconds':>12} {'CPU ms per file':>16}"
         return [head] + [
             f"{words:24} {wall:9.2f} {cpu:12.2f} {1000 * cpu / max(1, files):16.3f}"

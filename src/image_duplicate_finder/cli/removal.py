@@ -39,9 +39,9 @@ _ALARMING = frozenset({"damaged", "drive"})
 _DOES = {
     RemovalAction.BACKUP: "Move {files} ({size}) into a backup",
     RemovalAction.TRASH: "Move {files} ({size}) to the system's trash",
-    RemovalAction.HARDLINK: "Replace {files} ({size}) by hard links",
-    RemovalAction.REFLINK: "Replace {files} ({size}) by clones that share their space",
-    RemovalAction.SYMLINK: "Replace {files} ({size}) by symbolic links",
+    RemovalAction.HARDLINK: "Replace {files} ({size}) with hard links",
+    RemovalAction.REFLINK: "Replace {files} ({size}) with clones that share their space",
+    RemovalAction.SYMLINK: "Replace {files} ({size}) with symbolic links",
 }
 
 
@@ -53,23 +53,23 @@ _DOES = {
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Remove only from DIR. May be given several times.",
+    help="Remove only from DIR. Repeatable.",
 )
 @click.option(
     "--action",
     type=choice(RemovalAction),
     default=RemovalAction.BACKUP.value,
     show_default=True,
-    help="backup: move into a backup folder. hardlink, reflink, symlink: put a link to the keeper "
-    "in the place of a byte-identical file. trash: move to the system's trash.",
+    help="backup: move into a backup folder. hardlink, reflink, symlink: replace "
+    "a byte-identical file with a link to the keeper. trash: move to the system's trash.",
 )
 @click.option(
     "--merge-metadata",
     is_flag=True,
-    help="Let keepers take over what they lack from the files that go: date, place, rating, "
-    "keywords, title, description, people. Written as XMP into JPEG, PNG and WebP files, else "
-    "into a sidecar; the pixels stay as they are, and idf undo takes it back. Files that hold "
-    "nothing else that their keeper lacks go then, too.",
+    help="Copy metadata that keepers lack from the removed files: date, location, rating, "
+    "keywords, title, description, people. Written as XMP into JPEG, PNG and WebP files, "
+    "otherwise into a sidecar; pixels are untouched, and idf undo reverts it. Files whose only "
+    "advantage was such metadata are then removed, too.",
 )
 @json_option
 @click.pass_context
@@ -83,10 +83,10 @@ def plan_command(
     json_to: JsonTarget | None,
     **options: Any,
 ) -> None:
-    """Decide what would be removed: the selected files of the latest scan. Removes nothing.
+    """Show what would be removed: the selected files of the latest scan. Removes nothing.
 
-    The plan is the dry run. Written with --json, it is what idf apply carries out; lines may be
-    taken out of it before.
+    The plan is the dry run. Written with --json, it is what idf apply carries out; you can delete
+    entries from it first.
 
     \b
     Examples:
@@ -113,9 +113,9 @@ def plan_command(
     for line in _plan_lines(plan):
         click.echo(line)
     if json_to is not None:
-        click.echo(f"To do it: idf apply {json_to.name}")
+        click.echo(f"To apply it: idf apply {json_to.name}")
     elif plan.items:
-        click.echo("Nothing was removed. To do it: idf plan --json plan.json, idf apply plan.json")
+        click.echo("Nothing was removed. To remove: idf plan --json plan.json, idf apply plan.json")
 
 
 def _plan_lines(plan: Plan) -> Iterator[str]:
@@ -142,15 +142,15 @@ def _plan_lines(plan: Plan) -> Iterator[str]:
     type=choice(BackupMode),
     default=BackupMode.AUTO.value,
     show_default=True,
-    help="auto: also preserve what stays of the groups that files are removed from, where this "
-    "takes no space. full: preserve all files of the scan, as copies if need be, which can take "
-    "as much space as they do. removed: only what is removed.",
+    help="auto: also preserve the kept files of the affected groups, where this takes no space. "
+    "full: preserve all files of the scan, as copies if necessary, which can take as much space "
+    "as the files themselves. removed: only the removed files.",
 )
 @click.option(
     "--backup-dir",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Make the backup in DIR instead of beside the scanned folder.",
+    help="Create the backup in DIR instead of beside the scanned folder.",
 )
 @yes_option
 @strict_option
@@ -166,10 +166,10 @@ def apply_command(
     strict: bool,
     json_to: JsonTarget | None,
 ) -> int:
-    """Carry out a plan that idf plan --json wrote. Each file is checked once more before it goes.
+    """Carry out a plan that idf plan --json wrote. Each file is checked again before removal.
 
-    What is not as the plan says any more stays where it is and is reported. Nothing is deleted:
-    idf undo takes it back, idf purge frees the space.
+    Files that no longer match the plan stay where they are and are reported. Nothing is deleted:
+    idf undo restores the files, idf purge frees the space.
 
     \b
     Examples:
@@ -184,7 +184,7 @@ def apply_command(
     """
     plan = read_plan(plan_file)
     if not plan.items:
-        raise UsageError(f"The plan {shown(str(plan_file))} names no file to remove.")
+        raise UsageError(f"The plan {shown(str(plan_file))} lists no files to remove.")
     files = counted(len(plan.items), "file")
     does = _DOES[plan.action].format(files=files, size=size(plan.total_bytes))
     if not confirmed(f"{does}?", yes):
@@ -227,13 +227,12 @@ def read_plan(path: Path) -> Plan:
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="Put back only the file that was at PATH, with what belongs to it. "
-    "May be given several times.",
+    help="Restore only the file that was at PATH, with its companion files. Repeatable.",
 )
 @click.option(
     "--rename",
     is_flag=True,
-    help="Where another file has taken the place, put back under a new name beside it.",
+    help="If another file is in the way, restore under a new name beside it.",
 )
 @strict_option
 @json_option
@@ -247,9 +246,9 @@ def undo_command(
     strict: bool,
     json_to: JsonTarget | None,
 ) -> int:
-    """Put back what run RUN removed, with names, times, permissions and attributes.
+    """Restore what run RUN removed, with names, times, permissions and attributes.
 
-    A file whose place is taken by another one stays in the backup. idf history lists the runs.
+    A file stays in the backup if another one has taken its place. idf history lists the runs.
 
     \b
     Examples:
@@ -261,7 +260,7 @@ def undo_command(
         items = _items(library, run, files) if files else None
         with reporting() as progress:
             report = library.undo(run, items, rename=rename, progress=progress, cancel=cancel)
-        return tell_report(report, "put back", json_to, strict=strict)
+        return tell_report(report, "restored", json_to, strict=strict)
 
 
 def _items(library: Library, run: int, files: tuple[Path, ...]) -> list[int]:
@@ -271,7 +270,7 @@ def _items(library: Library, run: int, files: tuple[Path, ...]) -> list[int]:
     for file in files:
         path = str(file.parent.resolve() / file.name)
         if path not in by_path:
-            raise NotFound(f"Run {run} removed no file {shown(path)}. See: idf history {run}")
+            raise NotFound(f"Run {run} did not remove {shown(path)}. See: idf history {run}")
         items.append(by_path[path])
     return items
 
@@ -291,22 +290,22 @@ def tell_report(
         for line in _report_lines(report, done, undo):
             click.echo(line)
     if report.stopped:
-        raise Interrupted("Stopped before the end; what was done until then is told above.")
+        raise Interrupted("Stopped early; what was done is listed above.")
     alarming = any(refusal.reason in _ALARMING for refusal in report.skipped)
     return EXIT_SOME_STAYED if alarming or (strict and report.skipped) else 0
 
 
 def _report_lines(report: Report, done: str, undo: bool) -> Iterator[str]:
     if report.skipped:
-        yield f"{counted(len(report.skipped), 'file')} stayed:"
+        yield f"{counted(len(report.skipped), 'file')} skipped:"
         yield from (f"  {shown(each.path)}: {each.message}" for each in report.skipped)
     for item in report.done:
         if item.destination is not None and item.destination != item.path:
-            yield f"{shown(item.path)} is back as {shown(item.destination)}"
+            yield f"{shown(item.path)} was restored as {shown(item.destination)}"
     yield from (f"metadata added: {shown(item.path)}" for item in report.merged)
     yield from report.notes
     if report.preserved:
         yield f"The backup also preserves {counted(report.preserved, 'other file')} of the scan."
     yield f"{counted(len(report.done), 'file')} {done}, {size(report.total_bytes)}."
     if undo and report.done:
-        yield f"This was run {report.run}. To take it back: idf undo {report.run}"
+        yield f"This was run {report.run}. To restore: idf undo {report.run}"

@@ -46,8 +46,8 @@ _RULES = ",".join(rule.value for rule in DEFAULT_KEEP_RULES)
     type=choice(Mode),
     default=Mode.STANDARD.value,
     show_default=True,
-    help="quick: exact copies, re-encoded, resized, mirrored and turned ones. standard: crops, "
-    "edits and look-alikes too. thorough: small pictures inside large ones too.",
+    help="quick: exact, re-encoded, resized, mirrored and rotated copies. standard: also crops, "
+    "edits and similar pictures. thorough: also small pictures inside large ones.",
 )
 @click.option(
     "--esimilarity-threshold",
@@ -55,7 +55,7 @@ _RULES = ",".join(rule.value for rule in DEFAULT_KEEP_RULES)
     metavar="X",
     default=DEFAULT_ESIMILARITY_THRESHOLD,
     show_default=True,
-    help="Largest Euclidean distance at which pictures look alike; lower is stricter.",
+    help="Maximum Euclidean distance of similar pictures; lower is stricter.",
 )
 @click.option(
     "--csimilarity-threshold",
@@ -63,17 +63,17 @@ _RULES = ",".join(rule.value for rule in DEFAULT_KEEP_RULES)
     metavar="X",
     default=DEFAULT_CSIMILARITY_THRESHOLD,
     show_default=True,
-    help="Least cosine similarity at which pictures look alike; higher is stricter.",
+    help="Minimum cosine similarity of similar pictures; higher is stricter.",
 )
 @click.option(
-    "--recursive/--no-recursive", default=True, show_default=True, help="Look into subfolders."
+    "--recursive/--no-recursive", default=True, show_default=True, help="Include subfolders."
 )
-@click.option("--hidden", is_flag=True, help="Look at hidden files and folders too.")
+@click.option("--hidden", is_flag=True, help="Include hidden files and folders.")
 @click.option(
     "--exclude",
     multiple=True,
     metavar="PATTERN",
-    help="Pass over what fits PATTERN, written as in a .gitignore. May be given several times.",
+    help="Skip what matches PATTERN, as in a .gitignore file. Repeatable.",
 )
 @click.option(
     "--protect",
@@ -81,22 +81,21 @@ _RULES = ",".join(rule.value for rule in DEFAULT_KEEP_RULES)
     multiple=True,
     metavar="DIR",
     type=click.Path(),
-    help="Look into DIR too; its files are kept, never removed. May be given several times.",
+    help="Also scan DIR; its files are kept, never removed. Repeatable.",
 )
 @click.option(
     "--compare-only",
     multiple=True,
     metavar="DIR",
     type=click.Path(),
-    help="Compare with the files in DIR, which are not offered for removal. "
-    "May be given several times.",
+    help="Compare with the files in DIR, which are never offered for removal. Repeatable.",
 )
 @click.option(
     "--keep",
     "keep_rules",
     default=_RULES,
     metavar="RULE,...",
-    help=f"What decides which file of a group is kept, first rule first. [default: {_RULES}]",
+    help=f"Rules that decide which file of a group is kept, in order. [default: {_RULES}]",
 )
 @click.option(
     "--jobs", type=click.IntRange(min=1), metavar="N", help="Worker processes. [default: all cores]"
@@ -105,30 +104,30 @@ _RULES = ",".join(rule.value for rule in DEFAULT_KEEP_RULES)
     "--model",
     type=click.Path(exists=True, dir_okay=False),
     metavar="FILE",
-    help="An ONNX model to find look-alikes with, instead of the built-in one.",
+    help="Use this ONNX model to find similar pictures instead of the built-in one.",
 )
 @click.option(
     "--gpu",
     is_flag=True,
-    help="Compute the features for look-alikes on a CUDA device (needs the extra [gpu]).",
+    help="Compute the features for similar pictures on a CUDA device (needs the extra [gpu]).",
 )
 @click.option(
     "--engine",
     type=choice(Engine),
     default=Engine.LOCAL.value,
     show_default=True,
-    help="Who does the work: this machine, or a Ray cluster (needs the extra [ray]).",
+    help="Run on this machine or on a Ray cluster (needs the extra [ray]).",
 )
 @click.option(
     "--address",
     metavar="ADDRESS",
-    help="With --engine ray: the running cluster. [default: one of its own on this machine]",
+    help="With --engine ray: address of the running cluster. [default: start one on this machine]",
 )
 @click.option(
     "--parquet",
     metavar="DIR",
     help="With --engine ray: keep the fingerprints as Parquet files in DIR, a folder or an "
-    "address such as s3://bucket/folder that all machines reach.",
+    "address such as s3://bucket/folder that all machines can reach.",
 )
 @click.option(
     "--max-pixels",
@@ -136,7 +135,7 @@ _RULES = ",".join(rule.value for rule in DEFAULT_KEEP_RULES)
     default=DecodeLimits().pixels,
     show_default=True,
     metavar="N",
-    help="Pass over pictures with more pixels, and report them.",
+    help="Skip and report pictures with more than N pixels.",
 )
 @click.option(
     "--max-seconds",
@@ -144,7 +143,7 @@ _RULES = ",".join(rule.value for rule in DEFAULT_KEEP_RULES)
     default=DecodeLimits().seconds,
     show_default=True,
     metavar="S",
-    help="Give up on a file that takes longer to decode, and report it.",
+    help="Skip and report files that take longer than S seconds to decode.",
 )
 @click.option(
     "--memory-limit",
@@ -152,8 +151,8 @@ _RULES = ",".join(rule.value for rule in DEFAULT_KEEP_RULES)
     default=f"{DecodeLimits().memory // 2**30}G",
     show_default=True,
     metavar="SIZE",
-    help="Memory that each worker process may use, such as 500M or 2G; a picture that needs "
-    "more is passed over and reported.",
+    help="Memory limit per worker process, such as 500M or 2G; pictures that need more are "
+    "skipped and reported.",
 )
 @click.option(
     "--nice",
@@ -161,11 +160,11 @@ _RULES = ",".join(rule.value for rule in DEFAULT_KEEP_RULES)
     default=0,
     show_default=True,
     metavar="N",
-    help="Step back behind other programs: 19 takes only time that nobody else wants.",
+    help="Lower the priority, from 0 to 19 (only time that no other program wants).",
 )
-@click.option("--timings", is_flag=True, help="Tell how long each stage took.")
-@click.option("--strict", is_flag=True, help="End with status 1 if any file could not be read.")
-@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+@click.option("--timings", is_flag=True, help="Show how long each stage took.")
+@click.option("--strict", is_flag=True, help="Exit with status 1 if any file could not be read.")
+@click.option("--quiet", "-q", is_flag=True, help="Hide the progress.")
 @json_option
 @click.pass_context
 def scan_command(
@@ -179,15 +178,15 @@ def scan_command(
     json_to: JsonTarget | None,
     **options: Any,
 ) -> int:
-    """Look for duplicates in folders and remember what was found.
+    """Find duplicates in folders and remember them in the library.
 
     ROOT is a folder, a file, a pattern such as 'sets/**/*.png', an archive (.zip, .cbz, .tar), a
     list of files (.csv, .tsv, .parquet) or a URL (s3://, gs://, https://; needs the extra
-    cloud). What lies in archives, lists and storage is compared, and never offered for removal:
-    idf export writes lists of it.
+    cloud). Pictures in archives, lists and object storage are compared but never offered for
+    removal; idf export writes lists of them.
 
-    Nothing is changed. Files that were read before and did not change are not read again, and a
-    scan that was stopped goes on where it was. Ctrl-C stops it.
+    A scan changes nothing. Files that have not changed since they were read are not read again.
+    Ctrl-C stops a scan; the next one resumes where it stopped.
 
     \b
     Examples:
@@ -246,8 +245,8 @@ def _tell(library: Library, record: ScanRecord, json_to: JsonTarget | None) -> N
             click.echo(line)
         for package in library.photo_libraries(record.id):
             click.echo(
-                f"{shown(package)} belongs to a photo manager: its pictures can be kept for "
-                "others, but nothing is removed from it."
+                f"{shown(package)} belongs to a photo manager: its pictures can be keepers, "
+                "but nothing is removed from it."
             )
 
 
@@ -259,8 +258,8 @@ def summary_lines(record: ScanRecord, summary: Summary, failures: list[Failure])
         lines.append("No duplicates.")
     for kind, words in (
         (GroupKind.DUPLICATES, "of duplicates"),
-        (GroupKind.CONTAINS, "where one picture is a part of the other"),
-        (GroupKind.SIMILAR, "of look-alikes"),
+        (GroupKind.CONTAINS, "where one picture is part of another"),
+        (GroupKind.SIMILAR, "of similar pictures"),
     ):
         if count := summary.groups.get(kind):
             lines.append(f"{counted(count, 'group')} {words}.")
@@ -275,12 +274,12 @@ def summary_lines(record: ScanRecord, summary: Summary, failures: list[Failure])
             f"{size(summary.selected_bytes)}."
         )
     if failures:
-        lines.append(f"{counted(len(failures), 'file')} could not be used:")
+        lines.append(f"{counted(len(failures), 'file')} could not be read:")
         lines += [f"  {shown(each.path)}: {each.message}" for each in failures[:FAILURES_SHOWN]]
         if len(failures) > FAILURES_SHOWN:
             lines.append(f"  ... and {len(failures) - FAILURES_SHOWN:,} more: idf failures")
     if copies:
-        lines.append("Next: idf groups, idf plan, or look at them in the browser with idf serve.")
+        lines.append("Next: idf groups, idf plan, or review them in the browser with idf serve.")
     return lines
 
 
@@ -292,5 +291,5 @@ def step_back(nice: int) -> None:
     if nice == 0:
         return
     if not hasattr(os, "nice"):
-        raise UsageError("--nice is not for this system. Leave it out.")
+        raise UsageError("--nice does not work on this system. Leave it out.")
     os.nice(nice)

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     "--password",
     envvar="IDF_PASSWORD",
     metavar="WORD",
-    help="What other machines have to enter. Better given in the variable IDF_PASSWORD, since "
-    "others on this machine can read command lines.",
+    help="Password for other machines. Better set in the variable IDF_PASSWORD, since other "
+    "users of this machine can read command lines.",
 )
 @click.pass_context
 def serve_command(
@@ -49,11 +49,11 @@ def serve_command(
     host: str,
     password: str | None,
 ) -> None:
-    """Start the web app and open it in the browser. Ctrl-C ends it; a scan keeps what it did.
+    """Start the web app and open it in the browser. Ctrl-C stops it; scans keep their progress.
 
-    Only this machine can reach it, unless --host says otherwise. Each address that is printed
-    lets one browser in, which then stays signed in. If the app is already running, this prints a
-    new address for it.
+    Only this machine can reach it, unless you set --host. Each printed address signs in one
+    browser, which then stays signed in. If the app is already running, a new address for it is
+    printed.
 
     \b
     Examples:
@@ -80,7 +80,7 @@ def _end(_number: int, _frame: FrameType | None) -> NoReturn:
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion_command(context: click.Context, /, shell: str) -> None:
-    """Write the script that lets your shell complete verbs, options and paths.
+    """Print the script that completes commands, options and paths in your shell.
 
     \b
     Examples:

@@ -50,8 +50,8 @@ class Format(StrEnum):
     type=choice(Format),
     default=Format.CSV.value,
     show_default=True,
-    help="csv and parquet: a row for each file of a group. json: as in idf scan. html: one page "
-    "with thumbnails. delete-list, keep-list: paths, one in a line.",
+    help="csv and parquet: one row per file. json: as in idf scan. html: a page with thumbnails. "
+    "delete-list, keep-list: one path per line.",
 )
 @click.option(
     "--output",
@@ -62,7 +62,7 @@ class Format(StrEnum):
     help="Where to write it. [default: standard output]",
 )
 @click.option(
-    "--null", "-0", is_flag=True, help="End each path of a list with a zero byte, for xargs -0."
+    "--null", "-0", is_flag=True, help="Separate the paths of a list with zero bytes, for xargs -0."
 )
 @scan_option
 @query_options
@@ -79,10 +79,10 @@ def export_command(
 ) -> None:
     """Write the groups of the latest scan as a table, a document, a page or a list of paths.
 
-    A delete-list names the files that are selected for removal and, in archives, object storage
-    and manifests, where this program removes nothing, those that hold no more than their keeper.
-    A keep-list names all other files of the groups. In a CSV file you can change the column
-    choice and read it back with idf import.
+    A delete list names the files selected for removal and, for archives, object storage and
+    manifests, where this program removes nothing, those that hold nothing their keeper lacks.
+    A keep list names all other files of the groups. You can edit the choice column of a CSV
+    file and read it back with idf import.
 
     \b
     Examples:
@@ -93,9 +93,9 @@ def export_command(
     wanted = Format(form)
     lists = (Format.DELETE_LIST, Format.KEEP_LIST)
     if null and wanted not in lists:
-        raise UsageError("--null is for lists of paths.")
+        raise UsageError("--null only works with lists of paths.")
     if wanted is Format.PARQUET and output == STANDARD_OUTPUT:
-        raise UsageError("Parquet is no text: name a file with --output.")
+        raise UsageError("Parquet is not text: name a file with --output.")
     check_writable(output)
     with open_library(context) as library:
         record = chosen_scan(library, scan_number)
@@ -141,17 +141,17 @@ def _list(form: Format, record: ScanRecord, groups: list[GroupView], null: bool)
 @scan_option
 @click.pass_context
 def import_command(context: click.Context, /, table: Path, scan_number: int | None) -> None:
-    """Take over what the column choice of a table from idf export says.
+    """Import the decisions in the choice column of a table from idf export.
 
     \b
     keep           this file is the keeper of its group
     remove         select it for removal
-    leave          do not
-    not_duplicate  it does not show the same as the keeper; remembered for later scans
+    leave          do not select it
+    not_duplicate  it does not match the keeper; remembered for later scans
 
-    Files are verified against a new keeper; what does not match it leaves the group and is told.
-    Rows that you deleted change nothing. When a line cannot be understood or carried out,
-    nothing is changed and all such lines are told. No file is touched: idf plan and idf apply
+    Files are verified against a new keeper; those that do not match leave the group and are
+    listed. Rows that you deleted change nothing. If a line cannot be understood or carried out,
+    nothing is changed and all such lines are listed. No file is touched: idf plan and idf apply
     remove what is selected.
 
     \b
@@ -167,12 +167,12 @@ def import_command(context: click.Context, /, table: Path, scan_number: int | No
     click.echo(
         f"{counted(done.groups, 'group')} changed: {counted(done.keepers, 'new keeper')}, "
         f"{counted(done.selected, 'file')} selected, {done.unselected:,} unselected, "
-        f"{done.dismissed:,} marked as no duplicates."
+        f"{done.dismissed:,} marked as not duplicates."
     )
     if done.left:
         click.echo(
-            f"{counted(len(done.left), 'file')} left the group, not showing the same as its new "
-            "keeper:"
+            f"{counted(len(done.left), 'file')} left the group, because they do not match the "
+            "new keeper:"
         )
         for path in done.left:
             click.echo(f"  {shown(path)}")
