@@ -446,16 +446,16 @@ class KeepReason(Code):
 
     PROTECTED = "keep.protected", "in a protected folder"
     WHOLE = "keep.whole", "shows the whole picture"
-    COMPLETE = "keep.complete", "holds all that others hold, and more"
+    COMPLETE = "keep.complete", "contains everything the others do, and more"
     ORIGINAL = "keep.original", "camera original"
     DETAIL = "keep.detail", "shows finer detail"
     PIXELS = "keep.pixels", "largest picture"
     QUALITY = "keep.quality", "better format or lighter compression"
     METADATA = "keep.metadata", "has more metadata"
-    COMPANIONS = "keep.companions", "has files that belong to it"
+    COMPANIONS = "keep.companions", "has companion files"
     OLDER = "keep.older", "oldest file"
-    NAME = "keep.name", "name does not say it is a copy"
-    PATH = "keep.path", "first by path"
+    NAME = "keep.name", "name does not look like a copy"
+    PATH = "keep.path", "first in path order"
     CHOSEN = "keep.chosen", "chosen by you"
 
 
@@ -464,23 +464,23 @@ class Description(Code):
 
     IDENTICAL_FILE = "is.identical_file", "identical file"
     IDENTICAL_PIXELS = "is.identical_pixels", "identical pixels"
-    SAVED_AGAIN = "is.saved_again", "saved again"
+    SAVED_AGAIN = "is.saved_again", "re-saved"
     SAVED_AS = "is.saved_as", "saved as %(format)s"
     ANOTHER_SHOT = "is.another_shot", "another shot of the same scene"
     SHARED_SCENE = "is.shared_scene", "shows %(share)s of the same scene"
-    PART = "is.part", "a part of the other (%(share)s of it)"
-    CONTAINS = "is.contains", "contains the other (in %(share)s of its area)"
+    PART = "is.part", "shown inside it (%(share)s of its area)"
+    CONTAINS = "is.contains", "contains it (in %(share)s of its area)"
     CROPPED = "is.cropped", "cropped to %(share)s"
-    SHOWS_MORE = "is.shows_more", "shows more (the other is %(share)s of it)"
+    SHOWS_MORE = "is.shows_more", "uncropped original (the other shows %(share)s of it)"
     EDITED = "is.edited", "edited"
     EDITED_IN_PART = "is.edited_in_part", "edited (%(share)s unchanged)"
     MIRRORED = "is.mirrored", "mirrored"
-    FLIPPED = "is.flipped", "mirrored top to bottom"
-    ROTATED_90 = "is.rotated_90", "turned right"
-    ROTATED_180 = "is.rotated_180", "upside down"
-    ROTATED_270 = "is.rotated_270", "turned left"
-    ROTATED_CLOCKWISE = "is.rotated_clockwise", "turned by %(angle)s to the right"
-    ROTATED_COUNTERCLOCKWISE = "is.rotated_counterclockwise", "turned by %(angle)s to the left"
+    FLIPPED = "is.flipped", "flipped vertically"
+    ROTATED_90 = "is.rotated_90", "rotated 90° clockwise"
+    ROTATED_180 = "is.rotated_180", "rotated 180°"
+    ROTATED_270 = "is.rotated_270", "rotated 90° counter-clockwise"
+    ROTATED_CLOCKWISE = "is.rotated_clockwise", "rotated %(angle)s clockwise"
+    ROTATED_COUNTERCLOCKWISE = "is.rotated_counterclockwise", "rotated %(angle)s counter-clockwise"
     INVERTED = "is.inverted", "inverted"
     EIGHTH = "is.eighth", "an eighth of the size"
     QUARTER = "is.quarter", "a quarter of the size"
@@ -491,7 +491,7 @@ class Description(Code):
     FOUR_TIMES = "is.four_times", "four times the size"
     SMALLER = "is.smaller", "%(share)s of the size"
     LARGER = "is.larger", "%(factor)s times the size"
-    LIGHTER = "is.lighter", "lighter"
+    LIGHTER = "is.lighter", "brighter"
     DARKER = "is.darker", "darker"
 
 
@@ -519,13 +519,12 @@ class FailureReason(Code):
     SYSTEM_FOLDER = "failure.system_folder", "The system cannot read this folder: %(reason)s."
     OWN = (
         "failure.own",
-        "Pictures that this program keeps for itself lie here: a backup, or what it shows in"
-        " pages.",
+        "This folder belongs to the program: it holds a backup or pictures made for its pages.",
     )
-    NOT_REGULAR = "failure.not_regular", "This is no regular file."
+    NOT_REGULAR = "failure.not_regular", "This is not a regular file."
     NO_LONGER_REGULAR = (
         "failure.no_longer_regular",
-        "This is no regular file any more. Scan again.",
+        "This is no longer a regular file. Scan again.",
     )
     CHANGED_IN_READING = (
         "failure.changed_in_reading",
@@ -533,7 +532,7 @@ class FailureReason(Code):
     )
     CHANGED_IN_SCAN = "failure.changed_in_scan", "The file changed during the scan. Scan again."
     ENCRYPTED = "failure.encrypted", "It is encrypted in its archive. Unpack it first."
-    ARCHIVE_ENDS = "failure.archive_ends", "Its archive ends in the middle of it."
+    ARCHIVE_ENDS = "failure.archive_ends", "Its archive is cut off in the middle of this file."
     ARCHIVE = "failure.archive", "Its archive cannot be read: %(reason)s."
     EMPTY = "failure.empty", "The file is empty (0 bytes)."
     TOO_MANY_BYTES = (
@@ -551,7 +550,7 @@ class FailureReason(Code):
     )
     MORE_PIXELS = (
         "failure.more_pixels",
-        "The picture is larger than the limit of %(limit)s pixels.",
+        "The picture exceeds the limit of %(limit)s pixels.",
     )
     NEEDS_MEMORY = (
         "failure.needs_memory",
@@ -562,10 +561,10 @@ class FailureReason(Code):
         "failure.memory_of_file",
         "Decoding needs more than the memory limit of %(limit)s MB for one file.",
     )
-    MEMORY = "failure.memory", "Decoding needs more memory than there is or is allowed."
+    MEMORY = "failure.memory", "Decoding needs more memory than is available or allowed."
     SYSTEM_DECODING = (
         "failure.system_decoding",
-        "The system could not let it be decoded: %(reason)s.",
+        "The system did not let it be decoded: %(reason)s.",
     )
     UNDECODABLE = "failure.undecodable", "The picture cannot be decoded: %(reason)s."
     UNKNOWN_FORMAT = "failure.unknown_format", "The file is not a picture in a known format."
@@ -595,18 +594,18 @@ class FailureReason(Code):
     )
     JPEG_TOO_SHORT = (
         "failure.jpeg_too_short",
-        "The JPEG file says %(width)s x %(height)s pixels, but holds too little data for that.",
+        "The JPEG file claims %(width)s x %(height)s pixels but contains too little data for that.",
     )
     JPEG_DEPTH = (
         "failure.jpeg_depth",
         "The JPEG file has %(bits)s bits per sample; only 8 can be decoded.",
     )
     JPEG_DATA = "failure.jpeg_data", "The JPEG data cannot be decoded: %(reason)s."
-    JXL_WITHOUT_PICTURE = "failure.jxl_without_picture", "The JPEG XL file holds no picture."
+    JXL_WITHOUT_PICTURE = "failure.jxl_without_picture", "The JPEG XL file contains no picture."
     JXL_HEADER = "failure.jxl_header", "The JPEG XL file ends within its header."
     DDS_DEPTH = (
         "failure.dds_depth",
-        "The DDS file has %(bits)s bits per pixel, which is not known.",
+        "The DDS file has %(bits)s bits per pixel, which is not supported.",
     )
     RAW = "failure.raw", "The RAW file cannot be read: %(reason)s."
     NOT_INSTALLED = (
@@ -614,9 +613,9 @@ class FailureReason(Code):
         "This installation cannot read %(what)s files; `idf doctor` says why.",
     )
     MODEL = "failure.model", "The model fails on this picture (%(reason)s)."
-    MODEL_NUMBERS = "failure.model_numbers", "The model gives no numbers for this picture."
+    MODEL_NUMBERS = "failure.model_numbers", "The model returns no numbers for this picture."
     TOOK_LONG = "failure.took_long", "Reading took longer than %(seconds)s seconds."
-    STOOD_STILL = "failure.stood_still", "Reading stood still for %(seconds)s seconds."
+    STOOD_STILL = "failure.stood_still", "Reading stalled for %(seconds)s seconds."
     CRASH = "failure.crash", "The decoder crashed on this file (exit status %(status)s)."
 
 
@@ -625,8 +624,8 @@ class Problem(Code):
 
     DISK_FULL = (
         "problem.disk_full",
-        "The disk that holds the library %(path)s is full. Free some space and try again; what "
-        "was stored is kept.",
+        "The disk with the library %(path)s is full. Free some space and try again; what was "
+        "stored is kept.",
     )
     WRITING = (
         "problem.writing",
@@ -646,9 +645,12 @@ class Problem(Code):
     RUNNING = "problem.running", "Another scan or removal is running. Wait for it, or stop it."
     NO_ROOTS = "problem.no_roots", "Name at least one folder to search."
     NO_PATH = "problem.no_path", "There is no folder or file %(path)s. Check the spelling."
-    SEVERAL_FILES = "problem.several_files", "%(path)s fits %(count)s files. Name one picture."
-    HOLDS_FILES = "problem.holds_files", "%(path)s holds or lists files. Name one picture."
-    NO_PICTURE = "problem.no_picture", "%(path)s is no regular file. Name a picture."
+    SEVERAL_FILES = "problem.several_files", "%(path)s matches %(count)s files. Name one picture."
+    HOLDS_FILES = (
+        "problem.holds_files",
+        "%(path)s contains or lists several files. Name one picture.",
+    )
+    NO_PICTURE = "problem.no_picture", "%(path)s is not a regular file. Name a picture."
     NO_PATH_COLUMN = (
         "problem.no_path_column",
         "%(path)s has no column of paths. Name one of its columns %(names)s; it has %(columns)s.",
@@ -666,44 +668,44 @@ class Problem(Code):
         "problem.nothing_readable",
         "None of the files could be read as a picture. The list of failures says why.",
     )
-    NO_SCAN = "problem.no_scan", "There is no scan number %(scan)s in this library."
-    NO_GROUP = "problem.no_group", "There is no group number %(group)s."
-    NO_FILE = "problem.no_file", "Scan %(scan)s has no file number %(file)s."
+    NO_SCAN = "problem.no_scan", "This library has no scan %(scan)s."
+    NO_GROUP = "problem.no_group", "There is no group %(group)s."
+    NO_FILE = "problem.no_file", "Scan %(scan)s has no file %(file)s."
     NO_RUN = "problem.no_run", "There is no run %(run)s. `idf history` lists them."
     GROUP_CHANGED = (
         "problem.group_changed",
-        "Group %(group)s is no longer in this scan: it was changed or grouped anew meanwhile.",
+        "Group %(group)s is no longer in this scan: it has since been changed or regrouped.",
     )
     NO_PAIR = (
         "problem.no_pair",
-        "Group %(group)s has no file number %(file)s beside the one that is kept.",
+        "Group %(group)s has no file %(file)s besides the kept one.",
     )
-    NO_MEMBER = "problem.no_member", "File %(file)s is no member of group %(group)s."
+    NO_MEMBER = "problem.no_member", "File %(file)s is not a member of group %(group)s."
     NOTHING_LEFT = (
         "problem.nothing_left",
-        "All files but the kept one are chosen, so nothing would be left to split them from.",
+        "All files except the kept one are selected, so there is nothing to split them from.",
     )
     OTHER_VERSION = (
         "problem.other_version",
-        "%(path)s cannot be compared with the others: another version of this program read it. "
-        "Scan its folder again.",
+        "%(path)s cannot be compared with the others: it was read by a different version of this "
+        "program. Scan its folder again.",
     )
     NO_COPIES = (
         "problem.no_copies",
-        "These are no copies of each other, so they are selected one by one, not all at once.",
+        "These are not copies of each other, so they can only be selected one by one.",
     )
-    NONE_SELECTED = "problem.none_selected", "Select the files first that this is about."
+    NONE_SELECTED = "problem.none_selected", "First select the files."
     LATER_DECISIONS = (
         "problem.later_decisions",
-        "Other decisions followed this one. Undo those first.",
+        "Later decisions depend on this one. Undo those first.",
     )
     CANNOT_BE_UNDONE = (
         "problem.cannot_be_undone",
         "The groups have changed since, so this can no longer be undone.",
     )
-    PROTECTED = "problem.protected", "%(path)s lies in a folder that is protected."
-    GONE = "problem.gone", "The file cannot be read any more: %(reason)s."
-    CHANGED = "problem.changed", "The file changed since the scan. Scan again to see it."
+    PROTECTED = "problem.protected", "%(path)s is in a protected folder."
+    GONE = "problem.gone", "The file can no longer be read: %(reason)s."
+    CHANGED = "problem.changed", "The file has changed since the scan. Scan again to see it."
     NOT_ABOVE_ZERO = "problem.not_above_zero", "The limit %(name)s must be greater than 0."
 
 

@@ -93,7 +93,7 @@ def test_later_and_both_and_the_way_out(
         wait_until(page, f"document.getElementById('decide').dataset.pair !== '{before}' ||"
                    " document.getElementById('decide').classList.contains('ended')")  # fmt: skip
     expect(page.locator('[data-end="later"]')).to_have_text("2")
-    page.get_by_role("button", name="Show those left for later").click()
+    page.get_by_role("button", name="Show the ones left for later").click()
     expect(page.locator("#decide")).not_to_have_class("ended")
     expect(page.locator("#progress")).to_contain_text("1 of 3")
     page.keyboard.press("ArrowLeft")

@@ -40,7 +40,7 @@ def test_the_whole_path(
 
     # Name the folder; the estimate appears.
     page.get_by_label("Folder", exact=True).fill(str(collection.folder))
-    page.get_by_text(f"{PHOTOS + COPIES} files to look at").wait_for()
+    page.get_by_text(f"{PHOTOS + COPIES} files to scan").wait_for()
     page.get_by_text("Quick", exact=True).click()
     page.get_by_role("button", name="Start").click()
 

@@ -152,7 +152,7 @@ def test_the_folder_dialog_by_keyboard(server: Server, enter: Enter, photos: Pat
     box = page.get_by_label("Folder", exact=True)
     expect(box).to_have_value(str(photos / "inner"))
     expect(box).to_be_focused()
-    expect(page.get_by_text("4 files to look at")).to_be_visible()
+    expect(page.get_by_text("4 files to scan")).to_be_visible()
     page.get_by_role("button", name="Browse").click()
     page.keyboard.press("Escape")
     expect(page.locator("#folder-dialog")).not_to_be_visible()
@@ -164,10 +164,10 @@ def test_folders_with_roles_and_presets(server: Server, enter: Enter, photos: Pa
     page.get_by_label("Folder", exact=True).first.fill(str(photos))
     page.get_by_role("button", name="Add another folder").click()
     page.get_by_label("Folder", exact=True).nth(1).fill(str(photos / "inner"))
-    page.get_by_label("What this folder is for").nth(1).select_option("protect")
+    page.get_by_label("Role of this folder").nth(1).select_option("protect")
     page.get_by_role("radio", name="Lenient").check()
     expect(page.locator("#esimilarity")).to_be_hidden()
-    page.get_by_role("radio", name="Own values").check()
+    page.get_by_role("radio", name="Custom").check()
     expect(page.get_by_text("esimilarity_threshold")).to_be_visible()
     expect(page.locator("output[for=esimilarity]")).to_have_text("1.00")
     expect(page.locator("output[for=csimilarity]")).to_have_text("0.70")
@@ -185,7 +185,7 @@ def test_folders_with_roles_and_presets(server: Server, enter: Enter, photos: Pa
     kept = {group["keeper"]["path"] for group in document["groups"]}
     assert all(os.path.dirname(path) == str(photos / "inner") for path in kept)
     visit.open(f"/?again={scan}")
-    expect(page.get_by_label("What this folder is for").nth(1)).to_have_value("protect")
+    expect(page.get_by_label("Role of this folder").nth(1)).to_have_value("protect")
 
 
 def test_what_is_wrong_with_a_folder_is_said(server: Server, enter: Enter) -> None:
@@ -206,12 +206,12 @@ def test_the_start_page_offers_folders(library_dir: Path, enter: Enter, tmp_path
     started = start_server(library_dir, HOME=str(home), XDG_CONFIG_HOME=str(home / ".config"))
     try:
         page = enter(started).page
-        places = page.get_by_role("list", name="Likely places")
+        places = page.get_by_role("list", name="Suggested folders")
         expect(places.get_by_role("button")).to_have_text(["Pictures", "Downloads"])
         places.get_by_role("button", name="Pictures").click()
         box = page.get_by_label("Folder", exact=True)
         expect(box).to_have_value(str(home / "Pictures"))
-        expect(page.locator("#estimate")).to_contain_text("files to look at")
+        expect(page.locator("#estimate")).to_contain_text("files to scan")
     finally:
         started.stop()
 
@@ -235,7 +235,7 @@ def test_a_path_is_completed_and_not_blamed_while_it_is_typed(
     box.blur()
     expect(page.locator("#estimate .field-error")).to_be_visible()
     box.fill(str(photos))
-    expect(page.locator("#estimate")).to_contain_text("files to look at")
+    expect(page.locator("#estimate")).to_contain_text("files to scan")
 
 
 def test_folders_dropped_from_the_desktop(server: Server, enter: Enter, photos: Path) -> None:
@@ -253,7 +253,9 @@ def test_folders_dropped_from_the_desktop(server: Server, enter: Enter, photos: 
     expect(boxes).to_have_count(2)
     expect(boxes.nth(0)).to_have_value(str(photos))
     expect(boxes.nth(1)).to_have_value(str(photos / "über"))
-    expect(page.get_by_text("This browser does not tell where dropped folders lie")).to_be_visible()
+    expect(
+        page.get_by_text("This browser does not reveal where dropped folders are")
+    ).to_be_visible()
 
 
 def test_a_browser_that_came_in_once_needs_only_a_bookmark(
@@ -270,7 +272,9 @@ def test_a_browser_that_came_in_once_needs_only_a_bookmark(
                 expect(visit.page.get_by_role("button", name="Start")).to_be_visible()
             owner.open("/settings/")
             owner.page.get_by_role("button", name="Sign out all other browsers").click()
-            expect(owner.page.get_by_text("All other browsers are signed out.")).to_be_visible()
+            expect(
+                owner.page.get_by_text("All other browsers have been signed out.")
+            ).to_be_visible()
             owner.open("/")
             expect(owner.page.get_by_role("button", name="Start")).to_be_visible()
             other.open("/")
@@ -343,7 +347,7 @@ def test_a_scan_that_is_stopped_early_can_go_on(
     page.wait_for_url("**/work/*")
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_role("heading", name="Stopped")).to_be_visible()
-    expect(page.get_by_role("link", name="Review what was found")).to_be_hidden()
+    expect(page.get_by_role("link", name="Review results")).to_be_hidden()
     stopped = page.url
     page.set_viewport_size({"width": 390, "height": 900})
     visit.open("/scans/1/")
@@ -410,7 +414,7 @@ def test_files_are_opened_and_their_path_copied_by_keys(
         visit.open(f"/scans/{scan}/")
         page.locator(f"[data-file='{member.id}'] .pick").first.focus()
         page.keyboard.press("c")
-        expect(page.get_by_text("The path is copied.")).to_be_visible()
+        expect(page.get_by_text("Path copied.")).to_be_visible()
         assert page.evaluate(clipboard) == member.path
         page.keyboard.press("w")
         until = time.monotonic() + 60
@@ -418,8 +422,8 @@ def test_files_are_opened_and_their_path_copied_by_keys(
             page.wait_for_timeout(50)
         assert log.read_text().splitlines() == [member.path]
         visit.open(f"/scans/{scan}/compare/{group.id}/{member.id}/")
-        page.get_by_role("button", name="Copy the path").first.click()
-        expect(page.get_by_text("The path is copied.")).to_be_visible()
+        page.get_by_role("button", name="Copy path").first.click()
+        expect(page.get_by_text("Path copied.")).to_be_visible()
         assert page.evaluate(clipboard) == group.keeper.path
         page.locator("body").press("c")
         wait_until(page, f"{clipboard}.then((text) => text === {json.dumps(member.path)})")
@@ -453,8 +457,8 @@ def test_a_removal_goes_on_without_its_tab(server: Server, enter: Enter, photos:
     tab.get_by_role("button", name="Restore selected").click()
     tab.wait_for_url(re.compile(r"job="))
     expect(tab.get_by_text("1 file is done.")).to_be_visible()
-    tab.get_by_text("Free the space for good").click()
-    delete = tab.get_by_role("button", name="for good")
+    tab.get_by_text("Delete this backup to free its space").click()
+    delete = tab.get_by_role("button", name="Permanently delete")
     delete.click()
     assert (
         "history" in tab.url
@@ -462,7 +466,7 @@ def test_a_removal_goes_on_without_its_tab(server: Server, enter: Enter, photos:
     )
     tab.get_by_label("I am sure").check()
     delete.click()
-    expect(tab.get_by_text("7 files were deleted for good.")).to_be_visible()
+    expect(tab.get_by_text("7 files were permanently deleted.")).to_be_visible()
     assert not list(photos.parent.rglob("ImageDuplicateFinder-backup/**/*.jpg"))
 
 

@@ -39,7 +39,7 @@ def box(page: Page, name: str) -> Locator:
 
 def count(page: Page, files: int) -> None:
     words = (
-        "1 file selected" if files == 1 else f"{files:,} files selected" if files else "No file is"
+        "1 file selected" if files == 1 else f"{files:,} files selected" if files else "No files"
     )
     expect(page.locator("#selection")).to_contain_text(words)
 
@@ -55,7 +55,7 @@ def test_clicks_shift_clicks_and_the_bar_that_counts(
     count(page, 3)
     page.locator(".tile", has_text="crop.png").locator("img").click()
     count(page, 2)
-    expect(page.locator("#selection")).to_contain_text("A copy of each stays.")
+    expect(page.locator("#selection")).to_contain_text("A copy of each is kept.")
 
     # From the first group's small copy to the third one after it, over the border of groups.
     boxes = page.locator(".pick:not(:disabled)")
@@ -123,7 +123,7 @@ def test_a_walk_by_keyboard(server: Server, enter: Enter, scene: Scene, stored: 
     expect(page.locator(".group")).to_have_count(0)
     assert stored.groups(scene.scan, GroupQuery(text="original")).total == 0
     page.keyboard.press("/")
-    expect(page.get_by_label("Search in paths")).to_be_focused()
+    expect(page.get_by_label("Search paths")).to_be_focused()
 
 
 def test_the_menu_of_a_group(server: Server, enter: Enter, scene: Scene, stored: Library) -> None:
@@ -149,7 +149,7 @@ def test_the_menu_of_a_group(server: Server, enter: Enter, scene: Scene, stored:
     rest.get_by_role("button", name="Select all").click()
     count(page, 1)
     rest.locator(".group-tools summary").click()
-    rest.get_by_role("button", name="Selected files are not duplicates").click()
+    rest.get_by_role("button", name="Mark selected as not duplicates").click()
     expect(page.locator(".group")).to_have_count(1)
     assert len(stored.dismissed()) == 1
 
@@ -181,13 +181,13 @@ def test_back_and_forward_show_whole_pages(server: Server, enter: Enter, scene: 
     status = page.locator("#list-status")
     whole = page.locator(".review-bar")
     expect(status).to_have_text("23 groups")
-    page.get_by_label("Search in paths").fill("original")
+    page.get_by_label("Search paths").fill("original")
     expect(status).to_have_text("1 group")
-    page.get_by_label("Search in paths").fill("nothing of that name")
-    expect(page.get_by_text("No group matches the filter.")).to_be_visible()
+    page.get_by_label("Search paths").fill("nothing of that name")
+    expect(page.get_by_text("No groups match the filter.")).to_be_visible()
     page.go_back()
     expect(status).to_have_text("1 group")
-    expect(page.get_by_label("Search in paths")).to_have_value("original")
+    expect(page.get_by_label("Search paths")).to_have_value("original")
     page.locator(".tile.keeper .tile-picture").first.click()
     page.wait_for_url("**/compare/**")
     page.keyboard.press("ArrowRight")
@@ -332,7 +332,7 @@ def test_every_decision_is_undone_also_after_a_reload(
     expect(page.locator(".group")).to_have_count(1)
     page.keyboard.press("j")
     page.keyboard.press("Shift+N")
-    expect(page.get_by_text("No group matches")).to_be_visible()
+    expect(page.get_by_text("No groups match")).to_be_visible()
     visit.open(f"/scans/{scene.scan}/")
     expect(page.locator("#list-status")).to_have_text("22 groups")
     page.get_by_role("button", name="Clear", exact=True).click()
@@ -352,7 +352,7 @@ def test_every_decision_is_undone_also_after_a_reload(
     count(page, 2)
     expect(page.locator(".group[aria-current]")).to_contain_text("shot 1.jpg")
     page.keyboard.press("Control+z")
-    expect(page.locator(".toast").last).to_contain_text("nothing to undo")
+    expect(page.locator(".toast").last).to_contain_text("Nothing to undo")
     assert stored.dismissed() == []
 
 
@@ -430,12 +430,12 @@ def test_a_rule_is_previewed_carried_out_and_shown(
     page.keyboard.press("b")
     dialog = page.get_by_role("dialog", name="Select by rule")
     dialog.get_by_label("In every group, keep").select_option("smallest_file")
-    dialog.get_by_role("button", name="Show what would change").click()
-    expect(dialog.get_by_role("row", name="Groups that would keep another file")).to_contain_text(
+    dialog.get_by_role("button", name="Preview changes").click()
+    expect(dialog.get_by_role("row", name="Groups with a different kept file")).to_contain_text(
         "22"
     )
-    dialog.get_by_role("button", name="Do it").click()
-    expect(dialog).to_contain_text("Done for 23 groups.")
+    dialog.get_by_role("button", name="Apply").click()
+    expect(dialog).to_contain_text("Applied to 23 groups.")
     dialog.get_by_role("button", name="Close").last.click()
     groups = stored.groups(scene.scan, GroupQuery(text="/photos/m/", limit=50)).groups
     assert all(group.keeper.path.endswith("small.jpg") for group in groups)
@@ -521,6 +521,6 @@ def test_the_page_is_accessible(
     dialog = page.get_by_role("dialog", name="Select by rule")
     dialog.get_by_label("In every group, keep").select_option("folder_order")
     assert axe(page) == []
-    dialog.get_by_role("button", name="Show what would change").click()
+    dialog.get_by_role("button", name="Preview changes").click()
     dialog.get_by_role("button", name="Back").wait_for()
     assert axe(page) == []

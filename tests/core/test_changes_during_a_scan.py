@@ -96,7 +96,7 @@ def test_changes_between_listing_and_reading(
     assert "empty" in reasons["1.jpg"]
     assert reasons["2.jpg"]
     for name in ("5.jpg", "6.jpg", "7.jpg"):
-        assert "no regular file any more" in reasons[name], reasons[name]
+        assert "no longer a regular file" in reasons[name], reasons[name]
     found = families(library, photos)
     assert frozenset(("one/8.jpg", "two/4.jpg", "two/8.jpg")) in found
     assert frozenset(("one/3.jpg", "two/3.jpg")) in found

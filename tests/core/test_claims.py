@@ -117,7 +117,7 @@ def test_parts_that_are_split_off_are_no_group(library: Library, photos: Path) -
 def test_no_group_is_split_into_nothing(library: Library, photos: Path) -> None:
     scan = library.scan([photos], STANDARD).id
     (group,) = library.all_groups(scan)
-    with pytest.raises(UsageError, match="nothing would be left"):
+    with pytest.raises(UsageError, match="nothing to split them from"):
         library.split(group.id, [member.file.id for member in group.members])
     assert library.all_groups(scan) == [group]
 

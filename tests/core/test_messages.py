@@ -58,7 +58,7 @@ def test_figures_are_written_out() -> None:
         Description.SAVED_AS(format="PNG"),
     ]
     assert ENGLISH.listed(parts) == (
-        "cropped to 62%, turned by 12° to the right, 1.5 times the size, saved as PNG"
+        "cropped to 62%, rotated 12° clockwise, 1.5 times the size, saved as PNG"
     )
 
 

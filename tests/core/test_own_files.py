@@ -112,7 +112,7 @@ def test_a_folder_of_the_program_that_is_named_says_why_it_is_passed_over(home: 
     for root in (home / "AppData" / "views", cached(home / "AppData")[0]):
         discovery = discover(clean_roots([root]))
         assert discovery.files == ()
-        assert "keeps for itself" in discovery.failures[0].message
+        assert "belongs to the program" in discovery.failures[0].message
     listed = home / "list.csv"
     listed.write_text(f"path\n{cached(home / 'AppData')[0]}\n{home / 'Pictures' / '0.jpg'}\n")
     assert found(listed) == {str(home / "Pictures" / "0.jpg")}

@@ -182,8 +182,8 @@ def test_a_worker_that_alone_is_stopped_goes_on_later(tmp_path: Path, painted: P
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        ("hang", "stood still for"),
-        ("poll", "stood still for"),
+        ("hang", "stalled for"),
+        ("poll", "stalled for"),
         ("spin", "longer than 0.5 seconds"),
         ("spin in threads", "longer than 0.5 seconds"),
     ],

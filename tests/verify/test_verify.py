@@ -131,7 +131,7 @@ def test_a_crop_tells_its_share(painted: Painter) -> None:
     assert match.share_a == pytest.approx(240 * 320 / (360 * 480), abs=0.03)
     assert match.share_b > 0.97
     assert describe(match, info(original), info(crop)).startswith("cropped to 4")
-    assert "shows more" in describe(match.reversed(), info(crop), info(original))
+    assert "uncropped original" in describe(match.reversed(), info(crop), info(original))
 
 
 def test_a_negative_is_found(painted: Painter) -> None:
@@ -276,16 +276,18 @@ def test_words_for_people() -> None:
     keeper, small = ImageInfo("PNG", 800, 600), ImageInfo("JPEG", 400, 300)
     half = Match(1, 2, Relation.RESIZED, ((0.5, 0, 0), (0, 0.5, 0)), brightness=-30)
     assert describe(half, keeper, small) == "half the size, darker, saved as JPEG"
+    slightly = Match(1, 2, Relation.RESIZED, ((1.04, 0, 0), (0, 1.04, 0)))
+    assert describe(slightly, keeper, ImageInfo("PNG", 832, 624)) == "104% of the size"
     mirrored = Match(1, 2, Relation.ROTATED, ((-1, 0, 799), (0, 1, 0)), mirrored=True)
     assert describe(mirrored, keeper, keeper) == "mirrored"
     right = Match(1, 2, Relation.ROTATED, ((0, -1, 599), (1, 0, 0)))
-    assert describe(right, keeper, keeper) == "turned right"
+    assert describe(right, keeper, keeper) == "rotated 90° clockwise"
     same = Match(1, 2, Relation.REENCODED, ((1, 0, 0), (0, 1, 0)))
-    assert describe(same, keeper, keeper) == "saved again"
+    assert describe(same, keeper, keeper) == "re-saved"
     painted_over = replace(same, relation=Relation.CONTAINS, share_a=0.97, share_b=1.0)
     assert describe(painted_over, keeper, keeper) == "edited"
     inside = replace(same, relation=Relation.CONTAINS, share_a=0.4, share_b=1.0)
-    assert describe(inside, keeper, keeper) == "a part of the other (40% of it)"
+    assert describe(inside, keeper, keeper) == "shown inside it (40% of its area)"
     assert describe(replace(same, relation=Relation.BYTE_IDENTICAL), keeper, keeper) == (
         "identical file"
     )

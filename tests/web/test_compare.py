@@ -158,7 +158,7 @@ def test_pictures_that_do_not_lie_on_each_other_have_no_difference(
 ) -> None:
     page = address(library, scene, "c/shot 2.jpg")
     text = visitor.get(page).text
-    assert "do not lie on each other exactly" in text
+    assert "cannot be aligned exactly" in text
     assert visitor.get(page + "difference").status_code == 404
     assert visitor.get(page + "difference/words").status_code == 404
     assert visitor.get(page + "aligned").status_code == 200
@@ -177,7 +177,7 @@ def test_the_aligned_picture_and_the_difference_have_the_keepers_size(
         assert Image.open(io.BytesIO(answer.data)).size == (480, 360)
     assert "No difference" in visitor.get(page + "difference/words").text
     small = visitor.get(address(library, scene, "b/small.jpg") + "difference/words").text
-    assert "of the common area differs visibly" in small
+    assert "of the shared area differs visibly" in small
 
 
 @pytest.mark.parametrize("turn", range(4))

@@ -96,7 +96,7 @@ def test_signing_out_ends_all_other_browsers(app: Flask, visitor: FlaskClient) -
     assert "Sign out all other browsers" in visitor.get("/settings/").text
     assert visitor.post("/settings/sign-out").status_code == 303
     assert second.get("/").status_code == 401
-    assert "All other browsers are signed out" in visitor.get("/settings/").text
+    assert "All other browsers have been signed out" in visitor.get("/settings/").text
 
 
 def test_a_new_password_ends_what_the_old_one_opened(library: Library) -> None:

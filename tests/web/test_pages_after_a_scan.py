@@ -119,11 +119,9 @@ def test_what_was_selected_and_stayed_is_accounted_for(
     now = _finish(app, visitor.post(f"/scans/{scan}/remove/", data={"plan": plan}))
     nothing_ticked = visitor.post(f"/history/{now.run}/undo", data={"some": "1"})
     assert nothing_ticked.status_code == 303
-    assert "Choose the files to put back first." in visitor.get(f"/history/{now.run}").text
+    assert "Select the files to restore first." in visitor.get(f"/history/{now.run}").text
     report = visitor.get(f"/history/{now.run}?job={now.id}").text
-    assert (
-        f"{selected - 1} files moved to the backup" in report and "1 file was left alone" in report
-    )
+    assert f"{selected - 1} files moved to the backup" in report and "1 file was skipped" in report
     review = visitor.get(f"/scans/{scan}/").text
     assert review.count("Skipped:") == 1
     assert visitor.get(f"/scans/{scan}/").text.count("Skipped:") == 1  # also later
@@ -136,14 +134,14 @@ def test_remove_report_undo(app: Flask, visitor: FlaskClient, scan: int, photos:
     now = _finish(app, visitor.post(f"/scans/{scan}/remove/", data={"plan": _plan_id(page.text)}))
     assert len(_files(photos)) == len(before) - 3
     report = visitor.get(f"/history/{now.run}?job={now.id}")
-    assert "3 files moved to the backup." in report.text and "Undo: put 3 files back" in report.text
+    assert "3 files moved to the backup." in report.text and "Undo: restore 3 files" in report.text
     assert "will be free when you empty it" in report.text and 'id="free" open' in report.text
     assert "Moved into a backup" in visitor.get("/history/").text
     assert str(photos.parent / "ImageDuplicateFinder-backup") in visitor.get("/backups/").text
 
     _finish(app, visitor.post(f"/history/{now.run}/undo"))
     assert _files(photos) == before
-    assert "Undo: put" not in visitor.get(f"/history/{now.run}").text
+    assert "Undo: restore" not in visitor.get(f"/history/{now.run}").text
 
 
 def test_a_backup_of_a_lost_library_is_taken_over(
@@ -169,7 +167,7 @@ def test_a_backup_of_a_lost_library_is_taken_over(
     for text in ("", str(tmp_path / "nothing"), str(photos)):
         answer = visitor.post("/backups/adopt", data={"folder": text})
         assert answer.headers["Location"] == "/backups/"
-    assert "There is no backup in this folder" in visitor.get("/backups/").text
+    assert "This folder contains no backup" in visitor.get("/backups/").text
 
 
 def test_one_file_can_be_put_back_alone(
@@ -200,7 +198,8 @@ def test_purge_wants_to_be_sure(
     ended = _finish(app, visitor.post(f"/history/{now.run}/purge", data={"sure": "on"}))
     assert library.history()[0].held == 0
     assert (
-        "3 files were deleted for good." in visitor.get(f"/history/{now.run}?job={ended.id}").text
+        "3 files were permanently deleted."
+        in visitor.get(f"/history/{now.run}?job={ended.id}").text
     )
 
 
@@ -226,7 +225,7 @@ def test_nothing_is_removed_without_a_plan(
 
 def test_other_ways_of_removing_say_what_they_would_do(visitor: FlaskClient, scan: int) -> None:
     page = visitor.get(f"/scans/{scan}/remove/?action=hardlink&mode=removed")
-    assert "Replace 3 files by links" in page.text
+    assert "Replace 3 files with links" in page.text
     assert 'value="hardlink" checked' in page.text and 'value="removed" checked' in page.text
 
 
@@ -286,7 +285,7 @@ def test_not_duplicates_can_be_taken_back(
     (pair,) = re.findall(r'name="pair" value="([0-9a-f:]+)"', page)
     for data in ({"pair": "00:11"}, {}):
         said = visitor.post("/not-duplicates/", data=data, follow_redirects=True).text
-        assert "Tick the pairs first" in said
+        assert "First select the pairs" in said
     assert len(library.dismissed()) == 1
     visitor.post("/not-duplicates/", data={"pair": pair})
     assert library.dismissed() == []
@@ -306,7 +305,7 @@ def test_find_by_example(visitor: FlaskClient, scan: int, photos: Path) -> None:
 
 def test_work_of_an_earlier_start_leads_to_the_start_page(visitor: FlaskClient) -> None:
     answer = visitor.get("/work/unknown", follow_redirects=True)
-    assert "earlier start of the program" in answer.text
+    assert "before the program was restarted" in answer.text
 
 
 def test_the_way_back_to_the_review_stays_in_the_scan_that_was_looked_at(

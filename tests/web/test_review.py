@@ -91,7 +91,7 @@ def test_the_page_shows_groups_with_keepers_reasons_and_members(
     assert "original.png" in text and "largest picture" in text
     assert "half the size" in text and "cropped to 42%" in text
     assert "240&hairsp;×&hairsp;180" in text
-    assert "2 files selected" in text and "A copy of each stays." in text
+    assert "2 files selected" in text and "A copy of each is kept." in text
     assert "never removed from here" in text
 
 
@@ -105,7 +105,7 @@ def test_file_names_are_text_and_never_markup(visitor: FlaskClient, scene: Scene
 
 def test_a_search_text_is_text_and_never_markup(visitor: FlaskClient, scene: Scene) -> None:
     text = visitor.get(f"/scans/{scene.scan}/?q=%22%3E%3Cscript%3Ealert(1)%3C/script%3E").text
-    assert "<script>alert" not in text and "No group matches" in text
+    assert "<script>alert" not in text and "No groups match" in text
 
 
 def test_htmx_gets_the_list_alone(visitor: FlaskClient, scene: Scene) -> None:
@@ -135,7 +135,7 @@ def test_filters_find_what_they_say(
 def test_a_folder_filter_takes_whole_names(visitor: FlaskClient, scene: Scene) -> None:
     address = f"/scans/{scene.scan}/?folder={scene.folder}"
     assert shown(visitor.get(f"{address}/d", headers=PART).text) == 1
-    assert "No group matches" in visitor.get(f"{address}/saf", headers=PART).text
+    assert "No groups match" in visitor.get(f"{address}/saf", headers=PART).text
 
 
 def test_a_place_behind_the_last_group_shows_the_first_ones(
@@ -283,7 +283,7 @@ def test_a_group_is_selected_cleared_and_inverted(
     assert selected(library, scene) == {"b/crop.png", "b/small.jpg", f"b/{MARKUP}"}
     answer = visitor.post(address, data={"how": "none"}, headers=PART)
     assert selected(library, scene) == set()
-    assert "No file is selected" in answer.text and f'id="group-{group}"' in answer.text
+    assert "No files selected" in answer.text and f'id="group-{group}"' in answer.text
 
 
 def test_a_stretch_of_the_list_is_selected(
@@ -340,7 +340,7 @@ def test_nothing_selected_is_nothing_to_split(
     visitor.post(f"/scans/{scene.scan}/select-found", data={"how": "none"}, headers=PART)
     group = first_group(library, scene)
     answer = visitor.post(f"/scans/{scene.scan}/groups/{group}/split", headers=PART)
-    assert answer.status_code == 400 and "Select the files first" in answer.text
+    assert answer.status_code == 400 and "First select the files" in answer.text
 
 
 def test_not_duplicates_is_remembered_for_the_selected_files_or_for_all(
@@ -407,14 +407,14 @@ def test_a_rule_is_previewed_and_then_carried_out(
     visitor: FlaskClient, scene: Scene, library: Library
 ) -> None:
     form = visitor.get(f"/scans/{scene.scan}/bulk/?q=original", headers=PART).text
-    assert "For the 1 group that the filter shows." in form
+    assert "Applies to the 1 group that the filter shows." in form
     data = {"rule": "smallest_file", "of": ["byte_identical", "resized", "cropped"]}
     before = selected(library, scene)
     shown = visitor.post(f"/scans/{scene.scan}/bulk/preview?q=original", data=data, headers=PART)
     assert "would be kept instead of original.png" in shown.text
     assert selected(library, scene) == before
     done = visitor.post(f"/scans/{scene.scan}/bulk/apply?q=original", data=data, headers=PART)
-    assert "Done for 1 group." in done.text and done.headers["HX-Trigger"] == "groups-changed"
+    assert "Applied to 1 group." in done.text and done.headers["HX-Trigger"] == "groups-changed"
     group = library.groups(scene.scan, GroupQuery(text="original")).groups[0]
     assert group.keeper.id == scene.files["b/small.jpg"]
     assert all(member.selected for member in group.members)
@@ -445,9 +445,9 @@ def test_what_was_decided_is_said_and_taken_back(
     undone = visitor.post(f"/scans/{scene.scan}/undo", data={"decision": number[1]}).text
     assert "Undone: Now keeping crop.png" in undone and f'data-groups="{group}"' in undone
     assert first_group(library, scene) == group and selected(library, scene) == before
-    assert "nothing to undo" in visitor.post(f"/scans/{scene.scan}/undo").text
+    assert "Nothing to undo" in visitor.post(f"/scans/{scene.scan}/undo").text
     stale = visitor.post(f"/scans/{scene.scan}/undo", data={"decision": number[1]}, headers=PART)
-    assert "nothing to undo" in stale.text
+    assert "Nothing to undo" in stale.text
 
 
 # Languages
@@ -483,7 +483,7 @@ def test_the_page_follows_a_running_scan_to_its_end(
     assert ended.headers["HX-Trigger"] == "scan-ended"
     assert 'id="scan-notice" hx-get' not in ended.get_data(as_text=True)
     page = visitor.get(f"/scans/{scene.scan}/").get_data(as_text=True)
-    assert "The scan has ended" in page and 'hx-trigger="every 3s' not in page
+    assert "The scan is finished" in page and 'hx-trigger="every 3s' not in page
 
 
 def test_a_group_that_is_gone_is_told_in_plain_words(visitor: FlaskClient, scene: Scene) -> None:

@@ -153,9 +153,9 @@ def test_the_estimate_counts_what_a_scan_would_read(visitor: FlaskClient, pictur
         (pictures / name).write_bytes(b"x" * 500_000)
     form = {"folder": str(pictures), "role": "search", "recursive": "on"}
     answer = visitor.post("/estimate", data=form)
-    assert "3 files to look at" in answer.text and "1.5 MB" in answer.text
+    assert "3 files to scan" in answer.text and "1.5 MB" in answer.text
     flat = visitor.post("/estimate", data={"folder": str(pictures), "role": "search"})
-    assert "2 files to look at" in flat.text
+    assert "2 files to scan" in flat.text
     missing = visitor.post("/estimate", data={"folder": "/no/such", "role": "search"})
     assert "no folder" in missing.text
     assert visitor.post("/estimate", data={"folder": ""}).text.strip() == ""

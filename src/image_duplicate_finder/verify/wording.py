@@ -112,5 +112,7 @@ def _size(match: Match, keeper: ImageInfo, copy: ImageInfo) -> Iterator[Message]
             return
     if factor < 1:
         yield Description.SMALLER(share=_percent(factor))
+    elif factor < 1.1:
+        yield Description.SMALLER(share=round(factor, 2))  # 105% says more than 1.1 times
     else:
         yield Description.LARGER(factor=round(factor, 1))

@@ -103,6 +103,22 @@ def difference(view: GroupView, member: MemberView) -> Differing | None:
     return Differing(share, mean, regions, data)
 
 
+def regions(view: GroupView, member: MemberView) -> list[list[float]]:
+    """Boxes around what differs (left, top, right, bottom) as shares of the kept picture.
+
+    Those that a closer look at this pair stored; where it stored none, they are measured now.
+    Empty where nothing is aligned. Raises NotFound or DecodeError.
+    """
+    if member.differences and member.witness in (None, view.keeper.id):
+        width, height = view.keeper.info.width, view.keeper.info.height
+        return [
+            [x / width, y / height, (x + across) / width, (y + down) / height]
+            for x, y, across, down in (each.in_b for each in member.differences)
+        ]
+    found = difference(view, member)
+    return [] if found is None else found.regions
+
+
 def _matrix(view: GroupView, member: MemberView) -> Matrix | None:
     return overlay.normalised(member.transform, member.relation, view.keeper.info, member.file.info)
 

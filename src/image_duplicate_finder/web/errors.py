@@ -11,7 +11,7 @@ from image_duplicate_finder.web.i18n import lazy, translate
 from image_duplicate_finder.web.layout import is_partial
 
 _WORDS = {
-    400: (lazy("This request cannot be understood"), lazy("Go back and try again.")),
+    400: (lazy("Invalid request"), lazy("Go back and try again.")),
     401: (
         lazy("This browser is not signed in"),
         lazy(
@@ -26,13 +26,13 @@ _WORDS = {
     ),
     404: (
         lazy("There is nothing here"),
-        lazy("The page or picture does not exist, or no longer does."),
+        lazy("This page or picture does not exist, or no longer exists."),
     ),
-    405: (lazy("This request cannot be understood"), lazy("Go back and try again.")),
+    405: (lazy("Invalid request"), lazy("Go back and try again.")),
     413: (lazy("Too large"), lazy("The file is larger than this page accepts (64 MB).")),
     421: (
         lazy("Refused"),
-        lazy("The app does not answer under this name. Use the address that it printed."),
+        lazy("The app does not accept this host name. Use the address that it printed."),
     ),
     500: (
         lazy("Something went wrong inside the program"),

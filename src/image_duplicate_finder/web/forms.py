@@ -148,13 +148,13 @@ def _choice(kind: type[Mode], text: str) -> Mode:
     try:
         return kind(text)
     except ValueError:
-        raise UsageError(_("There is no such way to scan: %(name)s", name=text)) from None
+        raise UsageError(_("Unknown scan depth: %(name)s", name=text)) from None
 
 
 def _share(form: Mapping[str, str], name: str, default: float, words: str) -> float:
     value = _number(form, name, default)
     if not 0 <= value <= 1:
-        raise UsageError(_("%(what)s must lie between 0 and 1.", what=words))
+        raise UsageError(_("%(what)s must be between 0 and 1.", what=words))
     return value
 
 
@@ -165,9 +165,9 @@ def _number(form: Mapping[str, Any], name: str, default: float) -> float:
     try:
         value = float(text.replace(",", "."))
     except ValueError:
-        raise UsageError(_("This is not a number: %(text)s", text=text)) from None
+        raise UsageError(_("Not a number: %(text)s", text=text)) from None
     if value != value or value in (float("inf"), float("-inf")):
-        raise UsageError(_("This is not a number: %(text)s", text=text))
+        raise UsageError(_("Not a number: %(text)s", text=text))
     return value
 
 

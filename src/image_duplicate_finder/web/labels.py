@@ -37,10 +37,10 @@ from image_duplicate_finder.web.i18n import size as formats_size
 RELATIONS = {
     Relation.BYTE_IDENTICAL: lazy("Identical files"),
     Relation.PIXEL_IDENTICAL: lazy("Identical pictures"),
-    Relation.REENCODED: lazy("Saved again"),
+    Relation.REENCODED: lazy("Re-saved"),
     Relation.RESIZED: lazy("Resized"),
     Relation.CROPPED: lazy("Cropped"),
-    Relation.ROTATED: lazy("Turned or mirrored"),
+    Relation.ROTATED: lazy("Rotated or mirrored"),
     Relation.EDITED: lazy("Edited"),
     Relation.CONTAINS: lazy("Contained"),
     Relation.SIMILAR: lazy("Similar"),
@@ -63,18 +63,18 @@ SORTS = {
 
 PARTS = {
     PartKind.LAYERS: lazy("layers"),
-    PartKind.MOTION: lazy("a film"),
+    PartKind.MOTION: lazy("a video"),
     PartKind.VIEW: lazy("a second picture"),
     PartKind.GAIN_MAP: lazy("a gain map"),
     PartKind.DEPTH_MAP: lazy("a depth map"),
-    PartKind.GEOREFERENCE: lazy("a place on the map"),
-    PartKind.SOUND: lazy("a sound"),
+    PartKind.GEOREFERENCE: lazy("a georeference"),
+    PartKind.SOUND: lazy("sound"),
     PartKind.DATA: lazy("other data"),
 }
 ORIGINS = {
     Origin.CAMERA: lazy("camera original"),
     Origin.EDITED: lazy("edited file"),
-    Origin.MESSENGER: lazy("from a messenger"),
+    Origin.MESSENGER: lazy("from a messaging app"),
     Origin.SCREENSHOT: lazy("screenshot"),
     Origin.DOWNLOAD: lazy("download"),
 }
@@ -163,7 +163,7 @@ def contrast(one: FileView, other: FileView) -> list[str]:
     if one.info.has_alpha and not other.info.has_alpha:
         words.append(_("has transparency"))
     if besides := {part.kind for part in set(one.info.parts) - set(other.info.parts)}:
-        words.append(_("holds %(parts)s besides", parts=_parts(besides)))
+        words.append(_("also contains %(parts)s", parts=_parts(besides)))
     if one.info.frames > other.info.frames:
         words.append(_("%(frames)s frames", frames=one.info.frames))
     age = (other.stat.mtime_ns - one.stat.mtime_ns) / 1e9
@@ -182,7 +182,7 @@ def member_note(group: GroupView, member: MemberView) -> str:
         return _("only here: %(what)s", what=held)
     witness = next((each.file for each in group.members if each.file.id == member.witness), None)
     if witness is not None:
-        return _("all of it is in %(name)s", name=name(witness.path))
+        return _("everything in it is also in %(name)s", name=name(witness.path))
     return ""
 
 
@@ -193,28 +193,30 @@ def differences(keeper: FileView, member: FileView) -> list[str]:
     if mine.has_exif != theirs.has_exif:
         words.append(_("has EXIF data") if theirs.has_exif else _("no EXIF data"))
     elif mine.camera != theirs.camera or mine.lens != theirs.lens:
-        words.append(_("other camera"))
+        words.append(_("different camera"))
     if mine.taken != theirs.taken and (mine.has_exif == theirs.has_exif or theirs.taken):
-        words.append(_("other date taken") if theirs.taken else _("no date taken"))
+        words.append(_("different date taken") if theirs.taken else _("no date taken"))
     if mine.has_gps != theirs.has_gps:
-        words.append(_("has a place") if theirs.has_gps else _("no place"))
+        words.append(_("has a location") if theirs.has_gps else _("no location"))
     if mine.rating != theirs.rating or mine.keywords != theirs.keywords:
-        words.append(_("other rating or keywords"))
+        words.append(_("different rating or keywords"))
     told = ("title", "description", "creator", "copyright", "people", "label")
     if any(getattr(mine, name) != getattr(theirs, name) for name in told):
-        words.append(_("other title, description or names"))
+        words.append(_("different title, description or names"))
     if mine.generation != theirs.generation:
-        words.append(_("other generation data") if theirs.generation else _("no generation data"))
+        words.append(
+            _("different generation data") if theirs.generation else _("no generation data")
+        )
     lacking = {part.kind for part in set(keeper.info.parts) - set(member.info.parts)}
     besides = {part.kind for part in set(member.info.parts) - set(keeper.info.parts)}
     if besides:
-        words.append(_("holds %(parts)s besides", parts=_parts(besides)))
+        words.append(_("also contains %(parts)s", parts=_parts(besides)))
     elif lacking:
         words.append(_("without %(parts)s", parts=_parts(lacking)))
     if member.info.incomplete:
-        words.append(_("ends before its picture does"))
+        words.append(_("is cut off"))
     if (mine.profile or "sRGB") != (theirs.profile or "sRGB"):
-        words.append(_("other colour profile"))
+        words.append(_("different colour profile"))
     if keeper.info.bit_depth != member.info.bit_depth:
         words.append(_("%(bits)s bits per channel", bits=member.info.bit_depth))
     if keeper.info.has_alpha != member.info.has_alpha:
@@ -222,7 +224,7 @@ def differences(keeper: FileView, member: FileView) -> list[str]:
     if keeper.info.frames != member.info.frames:
         words.append(_("%(frames)s frames", frames=member.info.frames))
     elif keeper.info.frame_digests != member.info.frame_digests:
-        words.append(_("other frames"))
+        words.append(_("different frames"))
     return words
 
 
@@ -233,11 +235,11 @@ def _lines(file: FileView) -> Iterator[tuple[str, str]]:
     yield _("Bits per channel"), str(info.bit_depth)
     yield _("Transparency"), _("yes") if info.has_alpha else _("no")
     yield _("Frames"), str(info.frames)
-    yield _("Colour profile"), metadata.profile or _("none stated")
+    yield _("Colour profile"), metadata.profile or _("not specified")
     yield _("Date taken"), _date(metadata.taken)
     yield _("Camera"), metadata.camera or ""
     yield _("Lens"), metadata.lens or ""
-    yield _("Place (GPS)"), _place(metadata)
+    yield _("Location (GPS)"), _place(metadata)
     yield _("Rating"), "" if metadata.rating is None else str(metadata.rating)
     yield _("Keywords"), ", ".join(metadata.keywords)
     yield _("Title"), metadata.title or ""
@@ -246,10 +248,10 @@ def _lines(file: FileView) -> Iterator[tuple[str, str]]:
     yield _("Creator"), metadata.creator or ""
     yield _("Copyright"), metadata.copyright or ""
     yield _("Generation data"), _("yes") if metadata.generation else ""
-    yield _("Holds besides"), _parts({part.kind for part in info.parts})
+    yield _("Also contains"), _parts({part.kind for part in info.parts})
     yield _("Origin"), _origin(file)
     yield _("Complete"), _("no, the file was cut off") if info.incomplete else ""
-    yield _("Orientation in the file"), str(info.orientation)
+    yield _("Orientation tag"), str(info.orientation)
 
 
 def _parts(kinds: Iterable[PartKind]) -> str:
@@ -308,8 +310,8 @@ def left_behind(decision: DecisionRecord | None) -> str:
     if count > _MOST_NAMED:
         names = _("%(names)s and %(count)s more", names=names, count=number(count - _MOST_NAMED))
     return ngettext(
-        "%(num)s file left the group, because it does not show the same: %(names)s",
-        "%(num)s files left the group, because they do not show the same: %(names)s",
+        "%(num)s file left the group because it does not match the kept file: %(names)s",
+        "%(num)s files left the group because they do not match the kept file: %(names)s",
         count,
         num=number(count),
         names=names,

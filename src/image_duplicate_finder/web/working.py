@@ -31,14 +31,14 @@ STAGES = {
 """The stages of each kind of job, in order. Some of a scan's can be passed over."""
 
 STAGE_WORDS = {
-    "discover": lazy("Looking for pictures"),
+    "discover": lazy("Finding pictures"),
     "fingerprint": lazy("Reading pictures"),
-    "candidates": lazy("Looking for pairs"),
-    "verify": lazy("Checking pairs"),
-    "look": lazy("Looking closer"),
+    "candidates": lazy("Finding pairs"),
+    "verify": lazy("Verifying pairs"),
+    "look": lazy("Comparing details"),
     "group": lazy("Grouping"),
     "remove": lazy("Moving files"),
-    "restore": lazy("Putting files back"),
+    "restore": lazy("Restoring files"),
     "purge": lazy("Deleting the backup"),
     "check": lazy("Checking the backups"),
     "adopt": lazy("Reading the backup"),
@@ -53,16 +53,16 @@ _USUAL_SHARES = {
 _TITLES = {
     Kind.SCAN: lazy("Scanning"),
     Kind.REMOVE: lazy("Removing"),
-    Kind.UNDO: lazy("Putting back"),
-    Kind.PURGE: lazy("Deleting for good"),
+    Kind.UNDO: lazy("Restoring"),
+    Kind.PURGE: lazy("Deleting permanently"),
     Kind.CHECK: lazy("Checking the backups"),
-    Kind.ADOPT: lazy("Taking over a backup"),
+    Kind.ADOPT: lazy("Adopting a backup"),
 }
 
 _ENDED = {
     JobState.DONE: lazy("Done"),
     JobState.STOPPED: lazy("Stopped"),
-    JobState.FAILED: lazy("It could not be finished"),
+    JobState.FAILED: lazy("Could not be finished"),
 }
 
 

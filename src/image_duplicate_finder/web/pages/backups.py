@@ -55,7 +55,7 @@ def adopt() -> BaseResponse | str:
     folder = path_from_text(request.form.get("folder", ""))
     found = shown.strange_backups([folder]) if folder else []
     if not found:
-        flash(_("There is no backup in this folder that is not known here already."), "warn")
+        flash(_("This folder contains no backup that is not already listed here."), "warn")
         return redirect(url_for("backups.page"), 303)
     roots = list(map(path_from_text, request.form.getlist("root")))
     names = list(map(path_from_text, request.form.getlist("name")))
@@ -64,7 +64,7 @@ def adopt() -> BaseResponse | str:
         return render_template("backups/confirm.html", offers=offers, folder=folder)
     chosen = [offer.folder for offer in offers if offer.own or offer.root in roots]
     if not chosen:
-        flash(_("Nothing was taken over: no folder was confirmed."), "warn")
+        flash(_("Nothing was adopted: no folder was confirmed."), "warn")
         return redirect(url_for("backups.page"), 303)
 
     def work(job: Job) -> object:

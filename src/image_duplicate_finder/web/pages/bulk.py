@@ -19,7 +19,7 @@ from image_duplicate_finder.web.state import library
 blueprint = Blueprint("bulk", __name__, url_prefix="/scans/<int:scan>/bulk")
 
 RULES = {
-    BulkRule.PRESENT: lazy("the file that is kept now"),
+    BulkRule.PRESENT: lazy("the file currently kept"),
     BulkRule.MOST_PIXELS: lazy("the picture with the most pixels"),
     BulkRule.LARGEST_FILE: lazy("the largest file"),
     BulkRule.SMALLEST_FILE: lazy("the smallest file"),
@@ -28,7 +28,7 @@ RULES = {
     BulkRule.BEST_FORMAT: lazy(
         "the best format (RAW, then lossless, then the lightest compression)"
     ),
-    BulkRule.FOLDER_ORDER: lazy("the file in the folder that I name first"),
+    BulkRule.FOLDER_ORDER: lazy("the file in the folder listed first"),
     BulkRule.SHORTEST_NAME: lazy("the shortest name"),
     BulkRule.LONGEST_NAME: lazy("the longest name"),
     BulkRule.SHORTEST_PATH: lazy("the shortest path"),

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, abort, flash, make_response, render_templ
 from image_duplicate_finder.errors import DecodeError, NotFound
 from image_duplicate_finder.messages import Problem
 from image_duplicate_finder.results import GroupView, MemberView
-from image_duplicate_finder.web.labels import facts, left_behind
+from image_duplicate_finder.web.labels import contrast, facts, left_behind
 from image_duplicate_finder.web.layout import is_partial
 from image_duplicate_finder.web.listing import Listing, current_listing, group_of
 from image_duplicate_finder.web.pictures import missing, picture_response
@@ -49,6 +49,7 @@ def page(scan: int, group: int, file: int) -> str:
         "steps": _steps(scan, wanted, view, file),
         "place": [each.file.id for each in view.members].index(file) + 1,
         "facts": facts(view.keeper, member.file),
+        "advantages": (contrast(view.keeper, member.file), contrast(member.file, view.keeper)),
         "geometry": json.dumps(shape),
         "aligned": shape["matrix"] is not None,
         "selection": library().selection(scan),
@@ -95,10 +96,12 @@ def difference_words(scan: int, group: int, file: int) -> str:
 
 @blueprint.get("/regions")
 def regions(scan: int, group: int, file: int) -> dict[str, Any]:
-    """Boxes around what differs, as shares of the kept picture, the largest first."""
+    """Boxes around what differs, as shares of the kept picture, the weightiest first."""
+    from image_duplicate_finder.web import compare_pictures
+
     view, member = _pair(scan, group, file)
     try:
-        return {"regions": _difference(view, member).regions}
+        return {"regions": compare_pictures.regions(view, member)}
     except DecodeError as error:
         raise NotFound(error.message) from error
 

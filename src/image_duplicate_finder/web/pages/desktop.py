@@ -66,18 +66,18 @@ def show_in_folder(scan: int, file: int) -> Response:
 @blueprint.app_template_global()
 def desktop_buttons(scan: int, file: FileView) -> Markup:
     """Buttons for a file: open, show in its folder, copy the path (see static/js/desktop.js)."""
-    offered = [("copy", "link", _("Copy the path"), "C")]
+    offered = [("copy", "link", _("Copy path"), "C")]
     if can_start_programs():
         offered = [
-            ("open", "eye", _("Open in the viewer"), "W"),
-            ("show", "folder-open", _("Show in the folder"), "L"),
+            ("open", "eye", _("Open in viewer"), "W"),
+            ("show", "folder-open", _("Show in folder"), "L"),
             *offered,
         ]
     return Markup("").join(
         Markup(
             '<button class="button compact quiet" type="button" data-desktop="{}" data-of="{}"'
             ' data-done="{}" title="{} ({})">{}<span class="sr-only">{}: {}</span></button>'
-        ).format(what, f"{scan}/files/{file.id}", _("The path is copied."), words, key,
+        ).format(what, f"{scan}/files/{file.id}", _("Path copied."), words, key,
                  icon(symbol, "small"), words, name(file.path))
         for what, symbol, words, key in offered
     )  # fmt: skip
@@ -103,13 +103,13 @@ def can_start_programs() -> bool:
 def _file_here(scan: int, file: int) -> str:
     """The path of a picture that programs of this machine can open."""
     if not can_start_programs():
-        raise UsageError(_("Programs can be started only from a browser on the same machine."))
+        raise UsageError(_("Programs can only be started from a browser on the same machine."))
     view = library().file(scan, file)
     if os.path.islink(view.path) or not os.path.isfile(view.path):
-        raise NotFound(_("This file is not there any more, or lies inside an archive."))
+        raise NotFound(_("This file no longer exists, or is inside an archive."))
     # What is no picture by its name may be a program to the system.
     if not may_be_image(os.path.basename(view.path)):
-        raise UsageError(_("The system does not take this file for a picture."))
+        raise UsageError(_("The system does not recognise this file as a picture."))
     return view.path
 
 

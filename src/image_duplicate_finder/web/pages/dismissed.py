@@ -38,13 +38,13 @@ def take_back() -> BaseResponse:
         if (key := tuple(text.split(":", 1))) in known
     ]
     if not chosen:
-        flash(_("Tick the pairs first that you want to take back."), "warn")
+        flash(_("First select the pairs to remove from the list."), "warn")
         return redirect(url_for("dismissed.page"), 303)
     library().take_back_dismissals((pair.first, pair.second) for pair in chosen)
     flash(
         ngettext(
-            "%(num)s pair was taken back. The next scan shows it again.",
-            "%(num)s pairs were taken back. The next scan shows them again.",
+            "%(num)s pair was removed from the list. The next scan will show it again.",
+            "%(num)s pairs were removed from the list. The next scan will show them again.",
             len(chosen),
         ),
         "good",

@@ -25,50 +25,50 @@ STAGES = {
     "header": (
         lazy("Not recognised"),
         lazy(
-            "It is no picture in a format that this program knows, or its beginning is damaged. "
-            "If it should be a picture, look for another copy of it."
+            "It is not a picture in a known format, or its beginning is damaged. If it should be "
+            "a picture, look for another copy."
         ),
     ),
     "installation": (
         lazy("Not readable on this computer"),
-        lazy("A part of the program is missing here: idf doctor in a terminal says which."),
+        lazy("Part of the program is missing. Run “idf doctor” in a terminal to see which."),
     ),
     "limits": (
         lazy("Too large"),
-        lazy("Raise the limits in the settings if you trust this file, and scan again."),
+        lazy("If you trust this file, raise the limits in the settings and scan again."),
     ),
     "decode": (
         lazy("Damaged picture"),
-        lazy("The file begins as a picture but cannot be decoded. Look for another copy of it."),
+        lazy("The file starts like a picture but cannot be decoded. Look for another copy."),
     ),
     "model": (
-        lazy("Refused by the model"),
-        lazy("The model that you named cannot take this picture. Scan again without it."),
+        lazy("Rejected by the model"),
+        lazy("The chosen model cannot process this picture. Scan again without it."),
     ),
     "crash": (
         lazy("Crashed the decoder"),
         lazy(
-            "The file ended the process that read it. Only this file is affected, and the next "
-            "scans try it again."
+            "The file crashed the process that read it. Only this file is affected, and the next "
+            "scans will try it again."
         ),
     ),
     "memory": (
         lazy("Too little memory"),
         lazy(
-            "The next scans try it again. If it stays, raise the memory limit in the settings, "
-            "or close other programs."
+            "The next scans will try it again. If it keeps failing, raise the memory limit in "
+            "the settings or close other programs."
         ),
     ),
     "timeout": (
         lazy("Took too long"),
         lazy(
-            "The next scans try it again. If it stays, raise the time limit in the settings if "
-            "you trust this file."
+            "The next scans will try it again. If it keeps failing and you trust this file, "
+            "raise the time limit in the settings."
         ),
     ),
     "changed": (
         lazy("Changed during the scan"),
-        lazy("Another program wrote to it. Scan again."),
+        lazy("Another program was writing to it. Scan again."),
     ),
 }
 """What each stage of failure means, and what to do."""

@@ -57,7 +57,7 @@ def undo(run: int) -> BaseResponse:
     _record(run)
     chosen = request.form.getlist("item", type=int)
     if "some" in request.form and not chosen:
-        flash(_("Choose the files to put back first."), "warn")
+        flash(_("Select the files to restore first."), "warn")
         return redirect(url_for("history.run", run=run), 303)
     rename = "rename" in request.form
 

@@ -53,7 +53,7 @@ def remove(scan: int) -> BaseResponse | str:
     choice = _choice(request.form)
     plan = _plan(scan, choice)
     if plan.id != request.form.get("plan"):
-        flash(_("The selection has changed since you looked. Please look again."), "warn")
+        flash(_("The selection has changed in the meantime. Please check it again."), "warn")
         return _page(scan, plan, choice)
     if not plan.items:
         return redirect(url_for("removal.confirm", scan=scan), 303)

@@ -138,7 +138,7 @@ def notice(scan: int) -> Response:
     if job is None:
         response.headers["HX-Trigger"] = "scan-ended"
         if record.state is ScanState.DONE:
-            flash(_("The scan has ended: these are all groups."), "good")
+            flash(_("The scan is finished: these are all the groups."), "good")
     return response
 
 

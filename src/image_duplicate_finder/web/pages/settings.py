@@ -19,26 +19,32 @@ from image_duplicate_finder.web.state import library, state
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")
 
 RULES = {
-    KeepRule.PROTECTED: (lazy("Protected folder"), lazy("a picture in a protected folder stays")),
-    KeepRule.WHOLE: (lazy("Whole picture"), lazy("the uncut, unedited picture stays")),
-    KeepRule.COMPLETE: (
-        lazy("Holds everything"),
-        lazy("a picture that holds all of another, and more, stays"),
+    KeepRule.PROTECTED: (
+        lazy("Protected folder"),
+        lazy("always keep pictures in protected folders"),
     ),
-    KeepRule.ORIGINAL: (lazy("Camera original"), lazy("the file that the camera wrote stays")),
-    KeepRule.DETAIL: (lazy("Finer detail"), lazy("the sharper picture, as measured, stays")),
-    KeepRule.PIXELS: (lazy("More pixels"), lazy("the larger picture stays")),
+    KeepRule.WHOLE: (lazy("Whole picture"), lazy("prefer the uncropped, unedited picture")),
+    KeepRule.COMPLETE: (
+        lazy("Most complete"),
+        lazy("prefer a picture that contains everything another has, and more"),
+    ),
+    KeepRule.ORIGINAL: (lazy("Camera original"), lazy("prefer the file the camera wrote")),
+    KeepRule.DETAIL: (lazy("Finer detail"), lazy("prefer the picture that measures sharper")),
+    KeepRule.PIXELS: (lazy("More pixels"), lazy("prefer the larger picture")),
     KeepRule.QUALITY: (
         lazy("Better quality"),
-        lazy("the less compressed picture stays"),
+        lazy("prefer the less compressed picture"),
     ),
-    KeepRule.METADATA: (lazy("Has metadata"), lazy("the one with date, camera or place stays")),
+    KeepRule.METADATA: (
+        lazy("Has metadata"),
+        lazy("prefer pictures with date, camera or location"),
+    ),
     KeepRule.COMPANIONS: (
-        lazy("Files beside it"),
-        lazy("the picture with a caption, a sidecar or a film of its own stays"),
+        lazy("Companion files"),
+        lazy("prefer pictures with a caption, a sidecar or a video of their own"),
     ),
-    KeepRule.OLDER: (lazy("Older file"), lazy("the file that was there first stays")),
-    KeepRule.NAME: (lazy("Plain name"), lazy("a name without “copy” or “(1)” stays")),
+    KeepRule.OLDER: (lazy("Older file"), lazy("prefer the older file")),
+    KeepRule.NAME: (lazy("Original name"), lazy("prefer names without “copy” or “(1)”")),
 }
 """What each keep rule is called and means."""
 
@@ -104,7 +110,7 @@ def limits() -> BaseResponse:
 def sign_out() -> BaseResponse:
     """Sign out every browser but this one."""
     state().entries.sign_out_all()
-    flash(_("All other browsers are signed out."), "good")
+    flash(_("All other browsers have been signed out."), "good")
     return admit(redirect(url_for("settings.page", _anchor="browsers"), 303))
 
 

@@ -82,5 +82,5 @@ def stop(job: str) -> BaseResponse:
 
 
 def _forgotten() -> BaseResponse:
-    flash(_("That work belongs to an earlier start of the program. What it did is kept."), "warn")
+    flash(_("That job ran before the program was restarted. What it did is kept."), "warn")
     return redirect(url_for("start.page"), 303)

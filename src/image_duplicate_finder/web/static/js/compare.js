@@ -2,6 +2,7 @@
 
 import { installKeys } from "./compare_keys.js";
 import { Stage } from "./compare_stage.js";
+import { getHtml, getJson } from "./server.js";
 
 const BLINK_MS = 700;
 
@@ -41,6 +42,34 @@ function show(wanted) {
   if (mode === "blink") find("#blink-words").textContent = find("#blink-words").dataset.keeper;
 }
 
+/* What differs, what the other modes show, and the next pair, one after the other: none of it may
+   slow the pictures that someone looks at. */
+async function prepare(root, shown) {
+  const here = () => shown === stage;
+  await shown.loaded;
+  if (root.dataset.regions && here()) {
+    const { regions } = await getJson(root.dataset.regions);
+    if (!here()) return;
+    const words = JSON.parse(root.dataset.words);
+    shown.mark(regions, words.here);
+    const button = find("#differs");
+    button.hidden = !regions.length;
+    button.querySelector("span").textContent = regions.length === 1
+      ? words.differs1 : words.differs.replace("{num}", regions.length.toLocaleString(document.documentElement.lang));
+  }
+  await shown.layAll();
+  if (!here()) return;
+  const difference = find(".difference-tool");
+  if (difference) htmx.trigger(difference, "shown");
+  if (!root.dataset.following) return;
+  const next = (await getHtml(root.dataset.following)).querySelector("#compare").dataset;
+  // Kept by the browser for when they are asked for.
+  for (const url of [next.keeper, next.member, next.aligned]) {
+    if (!here()) return;
+    await fetch(url).then((answer) => answer.blob());
+  }
+}
+
 function start() {
   stage?.destroy();
   const root = document.getElementById("compare");
@@ -69,6 +98,10 @@ function start() {
   root.addEventListener("click", (event) => {
     const zoom = event.target.closest("[data-zoom]");
     if (zoom) stage.zoom(zoom.dataset.zoom);
+    if (event.target.closest("#differs")) {
+      if (mode === "blink") show("side");
+      stage.jump();
+    }
     if (event.target.closest("#blink-flip")) {
       stopBlinking();
       flip();
@@ -81,6 +114,7 @@ function start() {
   });
   stage.onDivider((share) => { find("#slider").value = share * 100; });
   show(mode);
+  prepare(root, stage).catch(() => {});  // what is asked for is then loaded when it is
 }
 
 document.addEventListener("htmx:beforeSwap", (event) => {

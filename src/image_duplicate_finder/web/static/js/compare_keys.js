@@ -10,6 +10,7 @@ export function installKeys({ mode, zoom, flip, press }) {
     4: () => mode("difference"),
     o: () => press("#outline"),
     b: flip,
+    d: () => press("#differs"),
     f: () => zoom("fit"),
     z: () => zoom("pixels"),
     "+": () => zoom("in"),

@@ -92,6 +92,7 @@ export class Stage {
     this.member = add(this.right, root.dataset.member);
     this.#waiting(this.keeper, root.querySelector(".pane-keeper"));
     this.#waiting(this.member, root.querySelector(".pane-member"));
+    this.loaded = Promise.allSettled([this.keeper, this.member]);
     whenThere(this.keeper, () => this.zoom("fit"));
     this.#dragDivider(root.querySelector("#divider"));
   }
@@ -148,6 +149,58 @@ export class Stage {
     viewport.applyConstraints();
   }
 
+  /** Load what the other modes show, before anyone asks for it. */
+  async layAll() {
+    for (const name of this.geometry.matrix ? ["aligned", "difference"] : ["aligned"]) {
+      this.#lay(name, false);
+      await this.over[name].catch(() => {});
+    }
+  }
+
+  /** Outline regions, boxes as shares of the kept picture, in both pictures. */
+  mark(regions, words) {
+    this.regions = regions;
+    this.region = -1;
+    whenThere(this.keeper, () => regions.forEach((box) => this.#box(this.left, box, words)));
+    whenThere(this.member, () => regions.forEach((box) => this.#box(this.right, this.#inMember(box), words)));
+  }
+
+  /** Go to the next region that differs. */
+  jump() {
+    const item = this.left.world.getItemAt(0);
+    if (!item || !this.regions?.length) return;
+    this.region = (this.region + 1) % this.regions.length;
+    const [left, top, right, bottom] = this.regions[this.region];
+    const bounds = item.getBounds();
+    const around = (low, high) => {
+      const size = Math.max(0.12, (high - low) * 2.5);
+      return [(low + high - size) / 2, size];
+    };
+    const [x, width] = around(left, right);
+    const [y, height] = around(top, bottom);
+    this.leader = this.left;
+    this.left.viewport.fitBounds(new OSD.Rect(bounds.x + x * bounds.width, bounds.y + y * bounds.height,
+      width * bounds.width, height * bounds.height));
+  }
+
+  #inMember([left, top, right, bottom]) {
+    const corners = [[left, top], [right, top], [left, bottom], [right, bottom]].map(([x, y]) => mapped(this.matrix, x, y));
+    const [xs, ys] = [0, 1].map((axis) => corners.map((corner) => corner[axis]));
+    return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
+  }
+
+  #box(target, [left, top, right, bottom], words) {
+    const bounds = target.world.getItemAt(0).getBounds();
+    const box = document.createElement("span");
+    box.className = "region";
+    box.title = words;
+    target.addOverlay({
+      element: box,
+      location: new OSD.Rect(bounds.x + left * bounds.width, bounds.y + top * bounds.height,
+        (right - left) * bounds.width, (bottom - top) * bounds.height),
+    });
+  }
+
   outline(shown) {
     this.outlined = shown;
     if (!this.geometry.outline) return;
@@ -156,7 +209,7 @@ export class Stage {
   }
 
   #draw(target, corners, shown) {
-    target.clearOverlays();
+    for (const drawn of target.element.querySelectorAll(".outline")) target.removeOverlay(drawn);
     if (!shown) return;
     const space = "http://www.w3.org/2000/svg";
     const drawing = document.createElementNS(space, "svg");
@@ -172,14 +225,14 @@ export class Stage {
     target.addOverlay({ element: drawing, location: target.world.getItemAt(0).getBounds() });
   }
 
-  #lay(name) {
+  #lay(name, waited = true) {
     const pane = this.root.querySelector(".pane-keeper");
     this.over[name] ??= this.keeper.then((keeper) => add(this.left, this.root.dataset[name], {
       opacity: 0,
       fitBounds: keeper.getBounds(),
       width: undefined,
     }));
-    this.#waiting(this.over[name], pane);
+    if (waited) this.#waiting(this.over[name], pane);
     whenThere(this.over[name], () => this.#update());
   }
 
