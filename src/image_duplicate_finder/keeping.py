@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from image_duplicate_finder.companions import CompanionKind
-from image_duplicate_finder.formats import CAMERA_FORMATS, RAW_FORMATS
+from image_duplicate_finder.formats import CAMERA_FORMATS, FEW_COLOUR_FORMATS, RAW_FORMATS
 from image_duplicate_finder.messages import KeepReason, Message
 from image_duplicate_finder.model import ImageInfo, Relation, Seen
 from image_duplicate_finder.relations import PRESELECTABLE
@@ -79,8 +79,6 @@ class KeepFacts:
         return self.info.bit_depth if self.seen is None else self.seen.bits
 
 
-# How a picture was compressed says how much of the original is left: camera RAW holds most.
-_FEW_COLOURS = frozenset({"GIF", "ICO"})
 _COPY_NAMES = re.compile(
     r"(?:^|[\s_\-(.])(?:copy|copie|kopie|copia|cópia|kopia|копия|副本|コピー|복사본|edited|duplicate)"
     r"(?:[\s_\-).]|\d|$)|\(\d+\)|~\d?$|\bcopy of\b",
@@ -98,7 +96,7 @@ def format_class(format: str, lossless: bool) -> int:
     """How much of the original a format holds: 3 RAW, 2 lossless, 1 lossy, 0 few colours."""
     if format in RAW_FORMATS:
         return 3
-    if format in _FEW_COLOURS:
+    if format in FEW_COLOUR_FORMATS:
         return 0
     return 2 if lossless else 1
 

@@ -11,33 +11,12 @@ from PIL import Image
 
 from image_duplicate_finder import Library, Mode, ScanSettings, find_duplicates
 from image_duplicate_finder.companions import CompanionKind, Folder, Shot, kind_of, one_shot
-from image_duplicate_finder.decode.sniff import sniff
 from image_duplicate_finder.discover import discover
 from image_duplicate_finder.discover.beside import beside
-from image_duplicate_finder.formats import (
-    CAMERA_EXTENSIONS,
-    FORMATS,
-    LIVE_EXTENSIONS,
-    PICTURE_EXTENSIONS,
-    RAW_EXTENSIONS,
-    RAW_FORMATS,
-)
 from image_duplicate_finder.keeping import Origin, origin_of
 from image_duplicate_finder.model import ImageInfo, Metadata
 from image_duplicate_finder.sources import library_of
 from tests.conftest import Painter
-
-
-def test_the_table_of_formats_is_one() -> None:
-    assert len({each.name for each in FORMATS}) == len(FORMATS)
-    extensions = [extension for each in FORMATS for extension in each.extensions]
-    assert len(set(extensions)) == len(extensions)
-    assert LIVE_EXTENSIONS < CAMERA_EXTENSIONS < PICTURE_EXTENSIONS
-    assert not RAW_EXTENSIONS & CAMERA_EXTENSIONS
-    assert {"crw", "nrw", "rwl", "3fr", "iiq"} <= RAW_EXTENSIONS
-    for signature, name in ((b"II\x1a\0\0\0HEAPCCDR", "CRW"), (b"FUJIFILMCCD-RAW", "RAF")):
-        assert sniff(signature + bytes(40)) == name
-        assert name in RAW_FORMATS
 
 
 @pytest.mark.parametrize(

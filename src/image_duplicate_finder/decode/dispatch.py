@@ -21,7 +21,7 @@ from image_duplicate_finder.decode.common import (
     reduction,
     shrink,
 )
-from image_duplicate_finder.decode.facts import CODED_FORMATS, coded_data
+from image_duplicate_finder.decode.facts import coded_data
 from image_duplicate_finder.decode.jpeg import decode_jpeg, decode_stored_jpeg, read_jpeg
 from image_duplicate_finder.decode.pillow_formats import (
     decode_stored_with_pillow,
@@ -41,7 +41,7 @@ from image_duplicate_finder.decode.pillow_gaps import (
 from image_duplicate_finder.decode.raw import decode_raw, read_raw
 from image_duplicate_finder.decode.sniff import sniff, what_else
 from image_duplicate_finder.errors import DecodeError, FailureStage
-from image_duplicate_finder.formats import RAW_FORMATS
+from image_duplicate_finder.formats import CODED_FORMATS, RAW_FORMATS
 from image_duplicate_finder.messages import FailureReason
 from image_duplicate_finder.model import ImageInfo
 from image_duplicate_finder.settings import DecodeLimits

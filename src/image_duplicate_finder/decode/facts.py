@@ -38,8 +38,6 @@ _REDUCED, _MASK = 1, 4
 _OLD_JPEG_IN_TIFF = 6
 _LOSSY_TIFF = frozenset({6, 7, 34892, 50001, 50002})
 _REVERSIBLE_WAVELET = 1
-CODED_FORMATS = frozenset({"JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF"})
-"""Those of which :func:`coded_data` gives something."""
 _PNG_LOOK = frozenset({b"IHDR", b"PLTE", b"tRNS", b"iCCP", b"cICP"})
 _WEBP_ALPHA = 0x10
 _MAPS = (

@@ -8,31 +8,8 @@ from image_duplicate_finder.decode.headers import (
     read_directory,
     start_offset,
 )
+from image_duplicate_finder.formats import BRANDS, RAW_OF_MAKER, SIGNATURES
 from image_duplicate_finder.messages import FailureReason, FileKind, Message
-
-_SIGNATURES: tuple[tuple[bytes, str], ...] = (
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"GIF87a", "GIF"),
-    (b"GIF89a", "GIF"),
-    (b"\xff\x0a", "JXL"),
-    (b"\0\0\0\x0cJXL \r\n\x87\n", "JXL"),
-    (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG2000"),
-    (b"\xff\x4f\xff\x51", "JPEG2000"),
-    (b"8BPS", "PSD"),
-    (b"DDS ", "DDS"),
-    (b"qoif", "QOI"),
-    (b"BM", "BMP"),
-    (b"FUJIFILMCCD-RAW", "RAF"),
-    (b"II\x1a\0\0\0HEAPCCDR", "CRW"),
-    (b"IIRO", "ORF"),
-    (b"IIRS", "ORF"),
-    (b"MMOR", "ORF"),
-    (b"IIU\0", "RW2"),
-    (b"P7\n", "PAM"),
-    (b"PF\n", "PFM"),
-    (b"PF ", "PFM"),
-)
 
 _UNREAD: tuple[tuple[bytes, FileKind], ...] = (
     (b"\x76\x2f\x31\x01", FileKind.OPENEXR),
@@ -51,13 +28,10 @@ _UNREAD: tuple[tuple[bytes, FileKind], ...] = (
 )
 """Picture formats that nothing here reads."""
 
-_HEIF_BRANDS = frozenset(
-    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
-)
-_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+# Major brands of files whose codec another brand names.
+_OPEN_BRANDS = frozenset({b"mif1", b"msf1"})
 _CFA, _LINEAR_RAW = 32803, 34892
 _SUB_DIRECTORIES, _PHOTOMETRIC, _MAKE, _DNG_VERSION = 0x014A, 0x0106, 0x010F, 0xC612
-_RAW_OF_MAKER = {"NIKON": "NEF", "SONY": "ARW", "PENTAX": "PEF", "RICOH": "PEF", "SAMSUNG": "SRW"}
 
 _OTHER_THINGS: tuple[tuple[bytes, FileKind], ...] = (
     (b"%PDF", FileKind.PDF),
@@ -85,7 +59,7 @@ def sniff(data: bytes) -> str | None:
 
     Some formats have no signature (TGA) or many (PPM family); those are left to Pillow.
     """
-    for signature, name in _SIGNATURES:
+    for signature, name in SIGNATURES:
         if data.startswith(signature):
             return name
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
@@ -138,15 +112,13 @@ def what_else(data: bytes) -> Message:
 def _sniff_brands(data: bytes) -> str | None:
     """HEIF, AVIF or CR3 by the brands of an ISO base media file (ISO 14496-12)."""
     size = min(int.from_bytes(data[:4], "big"), 512)
-    major = data[8:12]
+    major = data[8:12].rstrip()
     brands = {major} | {data[at : at + 4] for at in range(16, size, 4)}
-    if major == b"crx ":
+    if major in BRANDS["CR3"]:
         return "CR3"
-    if major in _AVIF_BRANDS or (major in (b"mif1", b"msf1") and brands & _AVIF_BRANDS):
+    if major in BRANDS["AVIF"] or (major in _OPEN_BRANDS and brands & BRANDS["AVIF"]):
         return "AVIF"
-    if brands & _HEIF_BRANDS:
-        return "HEIF"
-    return None
+    return "HEIF" if brands & BRANDS["HEIF"] else None
 
 
 def _sniff_tiff(data: bytes) -> str:
@@ -165,5 +137,5 @@ def _sniff_tiff(data: bytes) -> str:
     if any(first_number(d.get(_PHOTOMETRIC)) in (_CFA, _LINEAR_RAW) for d in directories):
         maker = first.get(_MAKE)
         name = (maker.text() or "") if maker is not None else ""
-        return _RAW_OF_MAKER.get(name.split(" ")[0].upper(), "RAW")
+        return RAW_OF_MAKER.get(name.split(" ")[0].upper(), "RAW")
     return "TIFF"
