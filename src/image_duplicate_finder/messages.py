@@ -706,6 +706,45 @@ class Problem(Code):
     PROTECTED = "problem.protected", "%(path)s is in a protected folder."
     GONE = "problem.gone", "The file can no longer be read: %(reason)s."
     CHANGED = "problem.changed", "The file has changed since the scan. Scan again to see it."
+    NO_BACKUP = (
+        "problem.no_backup",
+        "%(folder)s is no backup, or nothing is in it any more.",
+    )
+    NOT_CONFIRMED = (
+        "problem.not_confirmed",
+        "The %(count)s files in %(folder)s would go back below %(root)s. Nothing was taken over: "
+        "confirm the folder with --root, and files that programs start by themselves with --file.",
+    )
+    NO_MANIFEST = (
+        "problem.no_manifest",
+        "The manifest in %(folder)s cannot be read: %(reason)s.",
+    )
+    BACKUP_FAILED = (
+        "problem.backup_failed",
+        "The backup could not be made, so nothing was removed: %(reason)s.",
+    )
+    BACKUP_SPACE = (
+        "problem.backup_space",
+        "A full backup takes %(needed)s bytes and %(count)s are free on the volume of %(root)s. "
+        "Free some space, or choose the backup mode 'auto' or 'removed'. Nothing was changed.",
+    )
+    JOURNAL = (
+        "problem.journal",
+        "The journal in %(folder)s could not be written (%(reason)s). Nothing is lost: files on "
+        "their way are settled at the next start. Check the free space and the permissions of "
+        "that folder.",
+    )
+    STRANGE_PLAN = (
+        "problem.strange_plan",
+        "The plan is for %(root)s, which is no scanned folder of this library. Make a new plan "
+        "with: idf plan",
+    )
+    MODEL_ENDS = "problem.model_ends", "The model %(path)s ends the process that runs it."
+    NO_SCAN_YET = (
+        "problem.no_scan_yet",
+        "This library has no scan yet. Start with: idf scan FOLDER",
+    )
+    STOPPED = "problem.stopped", "Stopped. What was finished until then is kept."
     NOT_ABOVE_ZERO = "problem.not_above_zero", "The limit %(name)s must be greater than 0."
 
 

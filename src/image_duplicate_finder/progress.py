@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from image_duplicate_finder.errors import Interrupted
+from image_duplicate_finder.messages import Problem
 
 
 class Stage(StrEnum):
@@ -73,4 +74,4 @@ class CancelToken:
     def check(self) -> None:
         """Raise Interrupted if a stop was asked for: to be called between two pieces of work."""
         if self.cancelled:
-            raise Interrupted("Stopped. What was finished until then is kept.")
+            raise Interrupted(Problem.STOPPED())

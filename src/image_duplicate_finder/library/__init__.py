@@ -197,7 +197,7 @@ class Library:
         """The scan that started last. Raises NotFound in a library without scans."""
         found = self.scans()
         if not found:
-            raise NotFound("This library has no scan yet. Start with: idf scan FOLDER")
+            raise NotFound(Problem.NO_SCAN_YET())
         return found[0]
 
     def failures(self, scan: int) -> list[Failure]:

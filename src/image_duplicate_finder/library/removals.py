@@ -12,7 +12,7 @@ from image_duplicate_finder.additions import MERGEABLE, holds_then, lacking, wit
 from image_duplicate_finder.discover import clean_roots
 from image_duplicate_finder.discover.beside import Beside, beside
 from image_duplicate_finder.errors import UsageError
-from image_duplicate_finder.messages import Stays
+from image_duplicate_finder.messages import Problem, Stays
 from image_duplicate_finder.model import GroupKind, Metadata, Relation
 from image_duplicate_finder.progress import CancelToken, Progress, silent
 from image_duplicate_finder.relations import PRESELECTABLE
@@ -231,10 +231,7 @@ class Removals:
         known = {root for record in records for root in record.roots}
         for root in plan.roots:
             if root not in known:
-                raise UsageError(
-                    f"The plan is for {root}, which is no scanned folder of this library. Make "
-                    "a new plan with: idf plan"
-                )
+                raise UsageError(Problem.STRANGE_PLAN(root=root))
 
     def undo(
         self,

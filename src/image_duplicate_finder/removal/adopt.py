@@ -22,7 +22,7 @@ from image_duplicate_finder.companions import FILM_EXTENSIONS, SIDECAR_EXTENSION
 from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.errors import NotFound, RemovalRefused
 from image_duplicate_finder.formats import PICTURE_EXTENSIONS
-from image_duplicate_finder.messages import BackupProblem, Message, both, english
+from image_duplicate_finder.messages import BackupProblem, Message, Problem, both, english
 from image_duplicate_finder.model import BACKUP_MARKER_NAME, Relation
 from image_duplicate_finder.progress import Progress, Stage, Step
 from image_duplicate_finder.removal import fs, probe
@@ -153,14 +153,10 @@ def adopt(journal: Journal, folder: str, consent: Consent, progress: Progress) -
         return here.run
     held = _held(new, progress)
     if not held:
-        raise NotFound(f"{folder} is no backup, or nothing is in it any more.")
+        raise NotFound(Problem.NO_BACKUP(folder=folder))
     agreed = [item for item in held if _agreed(item.path, consent)]
     if not agreed:
-        raise RemovalRefused(
-            f"The {len(held)} files in {folder} would go back below {found.root}. Nothing was "
-            "taken over: confirm the folder with --root, and files that programs start by "
-            "themselves with --file."
-        )
+        raise RemovalRefused(Problem.NOT_CONFIRMED(count=len(held), folder=folder, root=found.root))
     roots = {root for root in consent.roots if any(_is_below(i.path, root) for i in agreed)}
     if here is not None:
         run = here.run
@@ -204,7 +200,7 @@ def _follow(journal: Journal, known: BackupFolder, folder: str, progress: Progre
     ]
     held = _held(there, progress)
     if not held:
-        raise NotFound(f"{folder} is no backup, or nothing is in it any more.")
+        raise NotFound(Problem.NO_BACKUP(folder=folder))
     before, now = _move(_origin(known), folder, held)
     followed = replace(known, folder=folder)
     if before != now:
@@ -282,7 +278,8 @@ class _Found:
         try:
             lines = read_manifest(folder)
         except OSError as error:
-            raise NotFound(f"The manifest in {folder} cannot be read: {error.strerror}.") from error
+            problem = Problem.NO_MANIFEST(folder=folder, reason=error.strerror or str(error))
+            raise NotFound(problem) from error
         items = [item for line in lines.sound if (item := _item(line, folder)) is not None]
         around = os.path.dirname(os.path.dirname(folder))
         if origin is None:

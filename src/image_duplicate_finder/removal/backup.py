@@ -33,7 +33,7 @@ from blake3 import blake3
 
 from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.errors import RemovalRefused
-from image_duplicate_finder.messages import Message, Note, Stays
+from image_duplicate_finder.messages import Message, Note, Problem, Stays
 from image_duplicate_finder.model import BACKUP_MARKER_NAME, FileStat
 from image_duplicate_finder.progress import CancelToken
 from image_duplicate_finder.removal import fs, moves, probe
@@ -568,9 +568,7 @@ def preserve(
         for stored in made:  # made a moment ago of files that were not touched
             with contextlib.suppress(OSError):
                 fs.unlink(stored)
-        raise RemovalRefused(
-            f"The backup could not be made, so nothing was removed: {error}."
-        ) from error
+        raise RemovalRefused(Problem.BACKUP_FAILED(reason=str(error))) from error
 
 
 def _preserve(
@@ -705,9 +703,7 @@ def _check_space(backup: RunBackup, paths: Sequence[str]) -> None:
     free = fs.free_space(backup.backup.folder)
     if wanted + _SPARE > free:
         raise RemovalRefused(
-            f"A full backup takes {wanted:,} bytes and {free:,} are free on the volume of "
-            f"{backup.backup.root}. Free some space, or choose the backup mode 'auto' or "
-            "'removed'. Nothing was changed."
+            Problem.BACKUP_SPACE(needed=wanted, count=free, root=backup.backup.root)
         )
 
 

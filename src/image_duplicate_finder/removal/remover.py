@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from image_duplicate_finder.errors import RemovalRefused
-from image_duplicate_finder.messages import Message, Note, Plain, both, english
+from image_duplicate_finder.messages import Message, Note, Plain, Problem, both, english
 from image_duplicate_finder.progress import CancelToken, Progress, silent
 from image_duplicate_finder.removal import checks, probe
 from image_duplicate_finder.removal.adopt import Consent, Offer, VerifyReport, adopt, offer, verify
@@ -345,9 +345,7 @@ class Remover:
                 yield journal
             except sqlite3.Error as error:
                 raise RemovalRefused(
-                    f"The journal in {self._dir} could not be written ({error}). Nothing is "
-                    "lost: files on their way are settled at the next start. Check the free "
-                    "space and the permissions of that folder."
+                    Problem.JOURNAL(folder=str(self._dir), reason=str(error))
                 ) from error
 
 

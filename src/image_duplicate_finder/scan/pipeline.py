@@ -13,6 +13,7 @@ from image_duplicate_finder.errors import Interrupted, UsageError
 from image_duplicate_finder.executors.messages import FileTask
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.grouping import rank_of
+from image_duplicate_finder.messages import Problem
 from image_duplicate_finder.progress import Stage
 from image_duplicate_finder.results import ScanState
 from image_duplicate_finder.scan.context import ScanContext, inputs_digest
@@ -35,9 +36,7 @@ def check_model(settings: ScanSettings) -> None:
         try:
             executor.check()
         except OSError as error:
-            raise UsageError(
-                f"The model {settings.model} ends the process that runs it."
-            ) from error
+            raise UsageError(Problem.MODEL_ENDS(path=str(settings.model))) from error
 
 
 def run_scan(context: ScanContext, roots: Sequence[str]) -> None:
