@@ -16,8 +16,11 @@ import cv2
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from image_duplicate_finder.additions import Additions
+from image_duplicate_finder.decode import read_info
+from image_duplicate_finder.decode.xmp_writing import written_into
 from image_duplicate_finder.library import Library
-from image_duplicate_finder.settings import Mode, ScanSettings
+from image_duplicate_finder.settings import DecodeLimits, Mode, ScanSettings
 from tests.browser.running import THEMES, WIDTHS, Server, Visit, start_server, wait_until
 from tests.painting import paint_photo
 from tests.patience import PATIENCE
@@ -468,6 +471,45 @@ def test_a_removal_goes_on_without_its_tab(server: Server, enter: Enter, photos:
     delete.click()
     expect(tab.get_by_text("7 files were permanently deleted.")).to_be_visible()
     assert not list(photos.parent.rglob("ImageDuplicateFinder-backup/**/*.jpg"))
+
+
+def test_metadata_are_copied_to_what_is_kept(
+    server: Server, enter: Enter, axe: Axe, tmp_path: Path
+) -> None:
+    folder = tmp_path / "rated"
+    folder.mkdir()
+    picture = cv2.cvtColor(paint_photo(7), cv2.COLOR_RGB2BGR)
+    cv2.imwrite(str(folder / "large.png"), picture)
+    small = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    plain = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
+    tagged = written_into(plain, Additions(rating=4), DecodeLimits())
+    assert tagged is not None
+    (folder / "small.jpg").write_bytes(tagged)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    visit = enter(server)
+    page = visit.page
+    page.get_by_label("Folder", exact=True).fill(str(folder))
+    page.get_by_text("Quick", exact=True).click()
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_url(re.compile(r"/scans/\d+/"))
+    page.goto(f"{visit.base}/scans/1/remove/")
+    expect(page.get_by_role("heading", name="Nothing to remove")).to_be_visible()
+    page.get_by_text("Other options").click()
+    with page.expect_navigation():
+        page.get_by_label("Copy metadata to the pictures that are kept").check()
+    expect(page.get_by_role("heading", name="Remove 1 file?")).to_be_visible()
+    expect(page.get_by_label("Copy metadata to the pictures that are kept")).to_be_checked()
+    expect(page.locator("#merges")).to_contain_text("rating: 4")
+    assert axe(page) == []
+    page.get_by_role("button", name="into the backup").click()
+    page.wait_for_url(re.compile(r"/history/\d+"))
+    expect(page.get_by_text("1 file moved to the backup.")).to_be_visible()
+    kept = read_info((folder / "large.png").read_bytes(), limits=DecodeLimits())
+    assert kept.metadata.rating == 4
+    page.locator("#undo-all").click()
+    page.wait_for_url(re.compile(r"/history/\d+\?job="))
+    expect(page.get_by_text("2 files are done.")).to_be_visible()
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_find_by_example_with_a_dropped_file(

@@ -19,8 +19,11 @@ from flask.testing import FlaskClient
 from numpy.typing import NDArray
 from werkzeug.test import TestResponse
 
+from image_duplicate_finder.additions import Additions
+from image_duplicate_finder.decode import read_info
+from image_duplicate_finder.decode.xmp_writing import written_into
 from image_duplicate_finder.library import Library
-from image_duplicate_finder.settings import Mode, ScanSettings
+from image_duplicate_finder.settings import DecodeLimits, Mode, ScanSettings
 from image_duplicate_finder.web.jobs import JobState, Snapshot
 from image_duplicate_finder.web.state import State
 
@@ -353,3 +356,37 @@ def test_pages_of_a_scan_that_an_earlier_one_stands_for_show_that_one(
         assert f"/scans/{scan}/" in answer.text
         assert f"/scans/{again}/" not in answer.text
     assert visitor.get("/scans/999/").status_code == 404
+
+
+def test_metadata_are_taken_over_before_files_go(
+    app: Flask, visitor: FlaskClient, library: Library, tmp_path: Path, painted: Painter
+) -> None:
+    folder = tmp_path / "rated"
+    folder.mkdir()
+    picture = cv2.cvtColor(painted(7), cv2.COLOR_RGB2BGR)
+    cv2.imwrite(str(folder / "large.png"), picture)
+    small = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    plain = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
+    additions = Additions(rating=4, keywords=("sea <1>",))
+    tagged = written_into(plain, additions, DecodeLimits())
+    assert tagged is not None
+    (folder / "small.jpg").write_bytes(tagged)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    scan = library.scan([folder], ScanSettings(mode=Mode.QUICK, jobs=1)).id
+    url = f"/scans/{scan}/remove/"
+    assert "Nothing to remove" in visitor.get(url).text
+    page = visitor.get(f"{url}?merge=1").text
+    assert "Remove 1 file?" in page
+    assert "rating: 4" in page and "keywords: sea &lt;1&gt;" in page
+    # Links make no room for it: both names show one file then.
+    assert 'id="merges"' not in visitor.get(f"{url}?merge=1&action=hardlink").text
+
+    form = {"plan": _plan_id(page), "merge": "1"}
+    without = visitor.post(url, data={"plan": form["plan"]})
+    assert "The selection has changed" in without.text
+    now = _finish(app, visitor.post(url, data=form))
+    assert sorted(path.name for path in folder.iterdir()) == ["large.png"]
+    kept = read_info((folder / "large.png").read_bytes(), limits=DecodeLimits())
+    assert (kept.metadata.rating, kept.metadata.keywords) == (4, ("sea <1>",))
+    _finish(app, visitor.post(f"/history/{now.run}/undo"))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.messages import Message, message_from_json, message_to_json
 from image_duplicate_finder.removal import Plan, PlanItem, Refusal
+from image_duplicate_finder.removal.plan import LINKS
 from image_duplicate_finder.results import FileView
 from image_duplicate_finder.settings import BackupMode, RemovalAction
 from image_duplicate_finder.web.forms import path_to_text
@@ -32,11 +33,15 @@ _SHOWN = 100
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """How to remove, as chosen on the page; ``only_from`` are numbers of the scan's folders."""
+    """How to remove, as chosen on the page; ``only_from`` are numbers of the scan's folders.
+
+    ``merge``: what stays takes over the metadata that only removed files have.
+    """
 
     action: RemovalAction
     mode: BackupMode
     only_from: tuple[int, ...]
+    merge: bool
 
 
 @blueprint.get("/")
@@ -94,7 +99,9 @@ def _plan(scan: int, choice: Choice) -> Plan:
     roots = library().scan_record(scan).roots
     chosen = [roots[number] for number in choice.only_from if number < len(roots)]
     only_from = chosen if len(chosen) < len(roots) else []
-    return library().plan(scan, action=choice.action, only_from=only_from)
+    return library().plan(
+        scan, action=choice.action, only_from=only_from, merge_metadata=choice.merge
+    )
 
 
 def _choice(values: MultiDict[str, str]) -> Choice:
@@ -103,6 +110,7 @@ def _choice(values: MultiDict[str, str]) -> Choice:
         RemovalAction(action) if action in set(RemovalAction) else RemovalAction.BACKUP,
         BackupMode(mode) if mode in set(BackupMode) else BackupMode.AUTO,
         tuple(sorted({number for number in values.getlist("from", type=int) if number >= 0})),
+        values.get("merge") == "1",
     )
 
 
@@ -127,6 +135,8 @@ def _page(scan: int, plan: Plan, choice: Choice) -> str:
         choice=choice,
         roots=roots,
         shown=shown,
+        most_shown=_SHOWN,
+        links=LINKS,
         pictures=_pictures(shown),
         companions=sum(len(item.companions) for item in plan.items),
         backups=library().backup_places(plan),
