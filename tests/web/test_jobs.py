@@ -11,7 +11,7 @@ from image_duplicate_finder.errors import Interrupted, LibraryBusy, UsageError
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.progress import Stage, Step
 from image_duplicate_finder.web.jobs import Job, Jobs, JobState, Kind, Snapshot
-from image_duplicate_finder.web.working import STAGES, seconds_left, share_of_all
+from image_duplicate_finder.web.pages.work import STAGES, seconds_left, share_of_all
 from tests.patience import PATIENCE
 
 

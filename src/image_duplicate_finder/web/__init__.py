@@ -19,7 +19,7 @@ def create_app(library: Library, access: Access | None = None) -> Flask:
     The app starts threads for scans and removals; the caller closes the library when they have
     ended (see :meth:`~image_duplicate_finder.web.jobs.Jobs.close`).
     """
-    from image_duplicate_finder.web import errors, i18n, layout, pages, security
+    from image_duplicate_finder.web import i18n, layout, pages, security
     from image_duplicate_finder.web.jobs import Jobs
     from image_duplicate_finder.web.state import Entries, State, install
 
@@ -37,6 +37,5 @@ def create_app(library: Library, access: Access | None = None) -> Flask:
     security.install(app)
     i18n.install(app)
     layout.install(app)
-    errors.install(app)
     pages.install(app)
     return app

@@ -1,4 +1,4 @@
-"""What every page shares: texts, theme, navigation, versions of static files."""
+"""What every page shares: theme, navigation, versions of static files, and errors as pages."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, current_app, request, session, url_for
+from flask import Flask, Response, current_app, render_template, request, session, url_for
 from markupsafe import Markup
+from werkzeug.exceptions import HTTPException
 
 from image_duplicate_finder import __version__
-from image_duplicate_finder.errors import NotFound
+from image_duplicate_finder.errors import IdfError, LibraryBusy, NotFound
 from image_duplicate_finder.web import i18n
 from image_duplicate_finder.web.forms import path_to_text
+from image_duplicate_finder.web.i18n import gettext as _
+from image_duplicate_finder.web.i18n import lazy, translate
 from image_duplicate_finder.web.pictures import full_url, thumbnail_url
 from image_duplicate_finder.web.state import library, state
 
@@ -24,7 +27,7 @@ _VISITED = "scan"
 
 
 def install(app: Flask) -> None:
-    """Give the templates of ``app`` their language, theme and links."""
+    """Give the templates of ``app`` their language, theme and links, and errors their page."""
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
         i18n.gettext_plain, i18n.ngettext_plain, newstyle=True
@@ -35,6 +38,8 @@ def install(app: Flask) -> None:
     for helper in (static, icon, thumbnail_url, full_url):
         app.add_template_global(helper)
     app.add_template_filter(path_to_text, "path_text")
+    app.register_error_handler(IdfError, _expected)
+    app.register_error_handler(HTTPException, _http)
 
 
 def theme() -> str:
@@ -92,3 +97,62 @@ def _scan_of_visit() -> int | None:
     with contextlib.suppress(NotFound):
         return library().latest_scan().id
     return None
+
+
+_WORDS = {
+    400: (lazy("Invalid request"), lazy("Go back and try again.")),
+    401: (
+        lazy("This browser is not signed in"),
+        lazy(
+            "Open the newest address that the program printed in its window: each one works "
+            "once. If you cannot see that window, start the program again on the same machine "
+            "(idf serve): it prints a new address and opens it in the browser."
+        ),
+    ),
+    403: (
+        lazy("Refused"),
+        lazy("The request came from another website, so nothing was done."),
+    ),
+    404: (
+        lazy("There is nothing here"),
+        lazy("This page or picture does not exist, or no longer exists."),
+    ),
+    405: (lazy("Invalid request"), lazy("Go back and try again.")),
+    413: (lazy("Too large"), lazy("The file is larger than this page accepts (64 MB).")),
+    421: (
+        lazy("Refused"),
+        lazy("The app does not accept this host name. Use the address that it printed."),
+    ),
+    500: (
+        lazy("Something went wrong inside the program"),
+        lazy("Nothing was removed. The program's window shows the details; please report them."),
+    ),
+}
+
+
+def _expected(error: IdfError) -> Response:
+    status = 404 if isinstance(error, NotFound) else 409 if isinstance(error, LibraryBusy) else 400
+    titles = {
+        404: _("There is nothing here"),
+        409: _("Something else is running"),
+        400: _("This cannot be done"),
+    }
+    return _page(status, titles[status], translate(error.message))
+
+
+def _http(error: HTTPException) -> Response:
+    if error.response is not None:
+        return error.response  # type: ignore[return-value]
+    status = error.code or 500
+    title, advice = _WORDS.get(status, (error.name, error.description or ""))
+    return _page(status, _(title), _(advice))
+
+
+def _page(status: int, title: str, advice: str) -> Response:
+    if is_partial():
+        return Response(render_template("parts/alert.html", message=advice), status=status)
+    if request.accept_mimetypes.best == "application/json":
+        return Response(advice, status=status, mimetype="text/plain")
+    return Response(
+        render_template("error.html", title=title, advice=advice, status=status), status=status
+    )

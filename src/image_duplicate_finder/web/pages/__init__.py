@@ -1,10 +1,10 @@
-"""The pages: a module with one blueprint per area."""
+"""The pages: a module per area. They do not import each other."""
 
 from __future__ import annotations
 
 import importlib
 
-from flask import Flask, request
+from flask import Blueprint, Flask, request
 
 from image_duplicate_finder.web.state import library
 
@@ -16,24 +16,22 @@ AREAS = (
     "desktop",
     "compare",
     "decide",
-    "bulk",
     "removal",
     "history",
-    "backups",
     "failures",
-    "dismissed",
     "export",
     "find",
     "settings",
-    "about",
 )
-"""Modules of this package; each has its blueprint as ``blueprint``."""
+"""Modules of this package; each has one blueprint or several."""
 
 
 def install(app: Flask) -> None:
-    """Register every area's blueprint."""
+    """Register every area's blueprints."""
     for area in AREAS:
-        app.register_blueprint(importlib.import_module(f"{__name__}.{area}").blueprint)
+        for value in vars(importlib.import_module(f"{__name__}.{area}")).values():
+            if isinstance(value, Blueprint):
+                app.register_blueprint(value)
     app.before_request(_show_what_stands)
 
 

@@ -1,10 +1,23 @@
-"""Settings: language, theme, what makes a keeper, what one file may cost."""
+"""Settings (language, theme, what makes a keeper, what one file may cost), and About."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import importlib.metadata
+import json
+import platform
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    current_app,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from werkzeug.wrappers import Response as BaseResponse
 
 from image_duplicate_finder.errors import UsageError
@@ -129,3 +142,43 @@ def _page(problem: str = "") -> str:
         problem=problem,
         folder=str(library().folder),
     )
+
+
+about = Blueprint("about", __name__, url_prefix="/about")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Something that the program stands on; ``contains`` is foreign code in it, with licences."""
+
+    name: str
+    version: str
+    license: str
+    contains: str = ""
+
+
+@about.get("/", endpoint="page")
+def page_about() -> str:
+    """Versions and licences."""
+    static = Path(str(current_app.static_folder))
+    scripts = json.loads((static / "vendor" / "versions.json").read_text())
+    return render_template(
+        "about/page.html",
+        python=platform.python_version(),
+        system=f"{platform.system()} {platform.release()} ({platform.machine()})",
+        libraries=_libraries(),
+        scripts=[Part(each["name"], each["version"], each["license"]) for each in scripts],
+    )
+
+
+def _libraries() -> list[Part]:
+    """The packages that ``python -m tools.licences`` lists, as far as they are installed here."""
+    known = json.loads((Path(__file__).parents[1] / "licences.json").read_text(encoding="utf-8"))
+    found = []
+    for name, entry in known.items():
+        try:
+            version = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        found.append(Part(name, version, entry["licence"], ", ".join(entry["contains"])))
+    return found
