@@ -21,6 +21,7 @@ from image_duplicate_finder.companions import FILM_EXTENSIONS, label_folders, sp
 from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.messages import Stays
 from image_duplicate_finder.model import FileStat, Relation
+from image_duplicate_finder.relations import SAME_PIXELS
 from image_duplicate_finder.removal import fs, probe
 from image_duplicate_finder.removal.journal import Item
 from image_duplicate_finder.removal.links import Targets, links_below
@@ -51,9 +52,6 @@ or a person chose to remove the one beside the other, seeing both."""
 def nothing_matches(_content: bytes, _keeper: bytes) -> bool:
     """:data:`Matches` where there is no library to ask: only equal bytes count."""
     return False
-
-
-_REREAD = frozenset({Relation.BYTE_IDENTICAL, Relation.PIXEL_IDENTICAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +155,7 @@ class Checks:
             keeper = None
         else:
             evidence = planned.evidence
-            reread = evidence.relation in _REREAD
+            reread = evidence.relation in SAME_PIXELS
             file = _unchanged(evidence.file, reread, _ITSELF)
             keeper = self._keeper(evidence, reread, file)
         link = self._targets.link_to(item.path, file.identity)
