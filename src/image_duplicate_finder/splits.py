@@ -78,16 +78,16 @@ def find_leaks(
     splits: Mapping[str, Places],
     settings: ScanSettings | None = None,
     *,
-    look_alikes: bool = False,
+    similar: bool = False,
     progress: Progress = silent,
     cancel: CancelToken | None = None,
 ) -> LeakageReport:
     """Scan what belongs to all ``splits`` (by their names) together and pair what leaked.
 
-    A file that two splits share, under one path or by hard links, is a leak too.
-    ``look_alikes`` counts similar pictures, which are other photographs. The mode is thorough
-    unless ``settings`` say otherwise. Raises UsageError for
-    fewer than two splits or one inside another, and what :meth:`Library.scan` raises.
+    A file that two splits share, under one path or by hard links, is a leak too. ``similar`` counts
+    similar pictures, which are other photographs. The mode is thorough unless ``settings`` say
+    otherwise. Raises UsageError for fewer than two splits or one inside another, and what
+    :meth:`Library.scan` raises.
     """
     if len(splits) < 2:
         raise UsageError("Leakage needs at least two splits, such as train and test.")
@@ -109,7 +109,7 @@ def find_leaks(
         progress=progress,
         cancel=cancel,
     )
-    return _report(library, record.id, roots, found, look_alikes=look_alikes)
+    return _report(library, record.id, roots, found, similar=similar)
 
 
 def find_leaks_listed(
@@ -117,7 +117,7 @@ def find_leaks_listed(
     manifest: str | os.PathLike[str],
     settings: ScanSettings | None = None,
     *,
-    look_alikes: bool = False,
+    similar: bool = False,
     progress: Progress = silent,
     cancel: CancelToken | None = None,
 ) -> LeakageReport:
@@ -138,7 +138,7 @@ def find_leaks_listed(
     record = library.scan([path], settings or _DEFAULT, progress=progress, cancel=cancel)
     found = {name: discover_listed(part) for name, part in paths.items()}
     roots = dict.fromkeys(paths, (path,))
-    return _report(library, record.id, roots, found, look_alikes=look_alikes)
+    return _report(library, record.id, roots, found, similar=similar)
 
 
 def _listed(places: Places) -> list[str | os.PathLike[str]]:
@@ -165,7 +165,7 @@ def _report(
     roots: Mapping[str, tuple[str, ...]],
     found: Mapping[str, Discovery],
     *,
-    look_alikes: bool,
+    similar: bool,
 ) -> LeakageReport:
     homes: dict[tuple[int, int], dict[str, str]] = {}
     for name, part in found.items():
@@ -177,7 +177,7 @@ def _report(
         tuple(found),
         homes,
         shared=library.files_at(scan, shared),
-        look_alikes=look_alikes,
+        similar=similar,
     )
     return LeakageReport(
         splits=roots,
@@ -193,7 +193,7 @@ def leaks_in(
     homes: Homes,
     *,
     shared: Collection[FileView] = (),
-    look_alikes: bool = False,
+    similar: bool = False,
 ) -> tuple[Leak, ...]:
     """Pairs of files of different splits, by path: those in one group, and ``shared`` files; pure.
 
@@ -203,7 +203,7 @@ def leaks_in(
     families = {
         group.keeper.id: _family(group) for group in groups if group.kind is GroupKind.DUPLICATES
     }
-    wanted = set(GroupKind) if look_alikes else {GroupKind.DUPLICATES, GroupKind.CONTAINS}
+    wanted = set(GroupKind) if similar else {GroupKind.DUPLICATES, GroupKind.CONTAINS}
     pairs = [(file, file, Relation.BYTE_IDENTICAL) for file in shared]
     pairs += [pair for group in groups if group.kind in wanted for pair in _pairs(group, families)]
     found: dict[tuple[str, str, str, str], Leak] = {}

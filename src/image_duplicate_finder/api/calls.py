@@ -121,7 +121,7 @@ def leakage(
                 opened,
                 manifest,
                 settings,
-                look_alikes=look_alikes,
+                similar=look_alikes,
                 progress=progress,
                 cancel=cancel,
             )
@@ -130,7 +130,7 @@ def leakage(
                 opened,
                 wanted,
                 settings,
-                look_alikes=look_alikes,
+                similar=look_alikes,
                 progress=progress,
                 cancel=cancel,
             )

@@ -104,7 +104,7 @@ def leakage_command(
     with open_library(context) as library:
         with stoppable() as cancel, reporting(quiet) as progress:
             work: dict[str, Any] = {
-                "look_alikes": look_alikes,
+                "similar": look_alikes,
                 "progress": progress,
                 "cancel": cancel,
             }
