@@ -1,4 +1,4 @@
-"""Folders and files that this program makes for itself: private, marked, and never pictures.
+"""Folders and files that this program makes for itself: private, marked, locked, never pictures.
 
 A folder of its own carries a marker with a signature. Scans pass such folders over wherever they
 are and whatever they are called, and nothing in them counts as a picture. Only in them is
@@ -252,7 +252,7 @@ if sys.platform == "win32":
     import msvcrt
 
     def try_lock(descriptor: int) -> bool:
-        """Lock an open file for this descriptor alone; False if somebody else holds it."""
+        """Lock an open file for this descriptor alone; False if another one holds the lock."""
         try:
             os.lseek(descriptor, 0, os.SEEK_SET)
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
@@ -261,7 +261,7 @@ if sys.platform == "win32":
         return True
 
     def unlock(descriptor: int) -> None:
-        """Give up what :func:`try_lock` locked."""
+        """Release what :func:`try_lock` locked."""
         os.lseek(descriptor, 0, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
 
@@ -269,9 +269,9 @@ else:
     import fcntl
 
     def try_lock(descriptor: int) -> bool:
-        """Lock an open file for this descriptor alone; False if somebody else holds it.
+        """Lock an open file for this descriptor alone; False if another one holds the lock.
 
-        Raises OSError where the drive knows no locks.
+        The lock ends with the process. Raises OSError where the drive does not support locks.
         """
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -280,13 +280,13 @@ else:
         return True
 
     def unlock(descriptor: int) -> None:
-        """Give up what :func:`try_lock` locked."""
+        """Release what :func:`try_lock` locked."""
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock on a file, made where it is missing, as soon as nobody else does."""
+    """Wait for the lock on a file, which is made where it is missing, and hold it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         while not try_lock(descriptor):

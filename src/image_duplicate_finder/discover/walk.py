@@ -1,4 +1,4 @@
-"""Roots to files, wherever they lie."""
+"""Roots to files: in folders, archives, storage, manifests, or written from memory."""
 
 from __future__ import annotations
 
@@ -471,7 +471,7 @@ class Pictures:
 
 
 def as_paths(pictures: Iterable[Picture]) -> Pictures:
-    """Paths of ``pictures``; what lies in memory is written first.
+    """Paths of ``pictures``; what is in memory is written first.
 
     Raises UsageError for anything that is no picture.
     """
