@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from image_duplicate_finder.errors import IdfError
-from image_duplicate_finder.removal import apply, fs, undo
+from image_duplicate_finder.removal import fs
 from image_duplicate_finder.settings import BackupMode, RemovalAction
 from tests.removal.faulty import ERRORS, Faults, faults, two_step_renames
 from tests.removal.powercut import cut
@@ -107,17 +107,6 @@ def impossible(scenario: Scenario, base: Path) -> str:
 
 
 @contextmanager
-def small_batches(units: int = 4) -> Iterator[None]:
-    """Several commits even for few files."""
-    originals = apply.BATCH, undo.BATCH
-    apply.BATCH = undo.BATCH = units
-    try:
-        yield
-    finally:
-        apply.BATCH, undo.BATCH = originals
-
-
-@contextmanager
 def fresh(scenario: Scenario, base: Path, files: int, size: int = 3000) -> Iterator[Scene]:
     """A scene ready for the scenario's work, deleted afterwards."""
     top = Path(tempfile.mkdtemp(prefix="scene", dir=base))
@@ -139,7 +128,7 @@ def fresh(scenario: Scenario, base: Path, files: int, size: int = 3000) -> Itera
             mode=scenario.mode,
         )
         stack.enter_context(own_trash(top))
-        with small_batches(), two_step_renames() if scenario.two_steps else nullcontext():
+        with two_step_renames() if scenario.two_steps else nullcontext():
             if scenario.prepare is not None:
                 scenario.prepare(scene)
             yield scene

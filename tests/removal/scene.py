@@ -37,8 +37,8 @@ class Scene:
 
     @property
     def remover(self) -> Remover:
-        """A new remover, as after a start of the program."""
-        return Remover(self.top / "library")
+        """A new remover, as after a start of the program; several commits even for few files."""
+        return Remover(self.top / "library", batch=4)
 
     @property
     def places(self) -> list[Path]:
@@ -175,7 +175,7 @@ def make_scene(
 ) -> Scene:
     """Build a scene in ``top``; ``root`` and ``backup_dir`` may lie on other volumes."""
     root = root or top / "photos"
-    wishes = []
+    removals = []
     for number in range(files):
         keeper = write(root / f"keep/k{number}.jpg", b"%d" % number * size)
         folder = root / ("copies" if number % 2 else f"copies/deep {number}")
@@ -184,7 +184,7 @@ def make_scene(
         data = b"%d" % number * size if same else b"re-encoded %d" % number * size
         copy = write(folder / name.format(number), data)
         relation = Relation.BYTE_IDENTICAL if same else Relation.REENCODED
-        wishes.append((copy, keeper, relation))
+        removals.append((copy, keeper, relation))
     if units:
         for kind, (raw, other) in enumerate((("cr2", "jpg"), ("heic", "mov"))):
             for base in ("keep", "copies"):
@@ -192,7 +192,7 @@ def make_scene(
                     write(root / f"{base}/u{kind}.{extension}", b"unit " + extension.encode() * 9)
                 write(root / f"{base}/u{kind}.xmp", f"rating {base}".encode())
             pictures = (raw, other) if kind == 0 else (raw,)
-            wishes += [
+            removals += [
                 (
                     str(root / f"copies/u{kind}.{extension}"),
                     str(root / f"keep/u{kind}.{extension}"),
@@ -201,8 +201,8 @@ def make_scene(
                 for extension in pictures
             ]
     _mark(root)
-    plan = plan_for([evidence(*wish) for wish in wishes], root, action)
-    assert len(plan.items) == len(wishes), plan.refusals
+    plan = plan_for([evidence(*removal) for removal in removals], root, action)
+    assert len(plan.items) == len(removals), plan.refusals
     scene = Scene(
         top, root, str(backup_dir) if backup_dir else None, plan, tree(root), action, mode
     )

@@ -47,21 +47,21 @@ def evidence(
     keeper: str | os.PathLike[str],
     relation: Relation = Relation.BYTE_IDENTICAL,
 ) -> Evidence:
-    """The wish to remove one file for another."""
+    """Evidence for removing one file in favour of another."""
     return Evidence(plan_file(file), plan_file(keeper), relation)
 
 
 def plan_for(
-    wishes: Iterable[Evidence],
+    removals: Iterable[Evidence],
     root: str | os.PathLike[str] | Sequence[str],
     action: RemovalAction = RemovalAction.BACKUP,
     **options: Sequence[str],
 ) -> Plan:
     """A plan over one root, made as the program makes it."""
     roots = [os.fspath(root)] if isinstance(root, str | os.PathLike) else list(root)
-    wishes = list(wishes)
-    around: Surroundings = look_around(wishes, roots, links=False)
-    return make_plan(wishes, roots=roots, action=action, surroundings=around, **options)
+    removals = list(removals)
+    around: Surroundings = look_around(removals, roots, links=False)
+    return make_plan(removals, roots=roots, action=action, surroundings=around, **options)
 
 
 def any_match(_file: bytes, _keeper: bytes) -> bool:
@@ -75,9 +75,9 @@ def apply(remover: Remover, plan: Plan, **options: object) -> Report:
     return remover.apply(plan, matches=any_match, **options)  # type: ignore[arg-type]
 
 
-def forged(plan: Plan, *wishes: Evidence) -> Plan:
-    """A plan that no make_plan wrote: all wishes, unchecked."""
-    return identified(replace(plan, items=tuple(PlanItem(w, n) for n, w in enumerate(wishes))))
+def forged(plan: Plan, *removals: Evidence) -> Plan:
+    """A plan that no make_plan wrote: all removals, unchecked."""
+    return identified(replace(plan, items=tuple(PlanItem(w, n) for n, w in enumerate(removals))))
 
 
 def write(path: str | os.PathLike[str], data: bytes, mtime_ns: int | None = None) -> str:

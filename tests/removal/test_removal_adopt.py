@@ -418,8 +418,8 @@ def test_a_damaged_row_costs_that_row_and_the_manifest_brings_it_back(
 
     for name in ("b.jpg", "c.jpg"):
         write(root / name, b"picture")
-    wishes = [evidence(root / n, root / "keep.jpg") for n in ("b.jpg", "c.jpg", "copy.jpg")]
-    report = apply(remover, plan_for(wishes, root))
+    removals = [evidence(root / n, root / "keep.jpg") for n in ("b.jpg", "c.jpg", "copy.jpg")]
+    report = apply(remover, plan_for(removals, root))
     with sqlite3.connect(quick_path / "library/journal.sqlite") as db:
         db.execute("UPDATE item SET path = CAST('/etc/x.jpg' AS BLOB) WHERE id = 2")
     undone = remover.undo(report.run)
@@ -453,8 +453,8 @@ def test_a_damaged_line_of_a_manifest_costs_that_line(
     root: Path, remover: Remover, other: Remover
 ) -> None:
     write(root / "b.jpg", b"picture")
-    wishes = [evidence(root / n, root / "keep.jpg") for n in ("b.jpg", "copy.jpg")]
-    apply(remover, plan_for(wishes, root))
+    removals = [evidence(root / n, root / "keep.jpg") for n in ("b.jpg", "copy.jpg")]
+    apply(remover, plan_for(removals, root))
     manifest = backup_of(root) / MANIFEST_NAME
     first, second = manifest.read_text().splitlines()
     manifest.write_text(first.replace("b.jpg", "x.jpg") + "\n" + second + "\n")

@@ -34,7 +34,7 @@ def copies(root: Path) -> list[Path]:
 
 
 def test_removed_files_are_in_the_backup_and_come_back_unchanged(
-    root: Path, remover: Remover
+    root: Path, remover: Remover, tmp_path: Path
 ) -> None:
     os.chmod(root / "a/copy.jpg", 0o604)
     os.setxattr(root / "a/copy.jpg", "user.rating", b"5")
@@ -49,7 +49,7 @@ def test_removed_files_are_in_the_backup_and_come_back_unchanged(
     kept = contents(root, run_folder)
     assert all(kept[c] >= n for c, n in bytes_before.items())
 
-    again = Remover(remover._dir)  # a later start of the program
+    again = Remover(tmp_path / "library")  # a later start of the program
     restored = again.undo(report.run)
     assert len(restored.done) == 3 and restored.skipped == ()
     assert tree(root) == before

@@ -53,8 +53,8 @@ def test_a_folder_that_becomes_a_way_into_a_protected_one(quick_path: Path) -> N
         for path in (root / "keep.jpg", root / "in/copy.jpg", root / "in/more.jpg"):
             write(path, b"picture")
         write(safe / "copy.jpg", b"picture")
-        wishes = [evidence(root / "in" / n, root / "keep.jpg") for n in ("copy.jpg", "more.jpg")]
-        plan = plan_for(wishes, root)
+        removals = [evidence(root / "in" / n, root / "keep.jpg") for n in ("copy.jpg", "more.jpg")]
+        plan = plan_for(removals, root)
         with faults(disturbed_by(top)) as disturbance:
             apply(Remover(top / "library"), plan, protected=[str(safe)])
         assert (safe / "copy.jpg").read_bytes() == b"picture"
@@ -81,10 +81,10 @@ def test_a_keeper_behind_a_link_into_a_backup_does_not_count(root: Path, remover
 
 def test_what_is_in_a_backup_stays_there_by_any_way(root: Path, remover: Remover) -> None:
     write(root / "x/copy.jpg", b"picture")
-    wish = evidence(root / "x/copy.jpg", root / "keep.jpg")
-    stored = Path(apply(remover, plan_for([wish], root)).done[0].stored)
+    removal = evidence(root / "x/copy.jpg", root / "keep.jpg")
+    stored = Path(apply(remover, plan_for([removal], root)).done[0].stored)
     detour(root / "x", stored.parent)
-    assert reasons(apply(remover, plan_for([wish], root))) == {"copy.jpg": "outside"}
+    assert reasons(apply(remover, plan_for([removal], root))) == {"copy.jpg": "outside"}
     assert stored.exists() and remover.verify().problems == ()
 
 
@@ -94,11 +94,11 @@ def test_a_sidecar_that_is_a_keeper_stays(root: Path, remover: Remover, first: i
     write(root / "film.thm", b"picture")
     write(root / "film.jpg", b"still")
     write(root / "still.jpg", b"still")
-    wishes = [
+    removals = [
         evidence(root / "copy.jpg", root / "film.thm"),
         evidence(root / "film.jpg", root / "still.jpg"),
     ]
-    plan = plan_for(wishes if first == 0 else wishes[::-1], root)
+    plan = plan_for(removals if first == 0 else removals[::-1], root)
     assert [len(item.companions) for item in plan.items] == [0, 0]
     assert len(apply(remover, plan).done) == 2
     assert (root / "film.thm").exists()
@@ -106,8 +106,8 @@ def test_a_sidecar_that_is_a_keeper_stays(root: Path, remover: Remover, first: i
 
 def linked(root: Path, remover: Remover) -> int:
     """``copy.jpg`` becomes a symbolic link to ``keep.jpg``; the run."""
-    wish = evidence(root / "copy.jpg", root / "keep.jpg")
-    report = apply(remover, plan_for([wish], root, RemovalAction.SYMLINK))
+    removal = evidence(root / "copy.jpg", root / "keep.jpg")
+    report = apply(remover, plan_for([removal], root, RemovalAction.SYMLINK))
     assert (root / "copy.jpg").is_symlink()
     return report.run
 
@@ -127,7 +127,7 @@ def test_the_target_of_a_link_stays(
 ) -> None:
     write(root / "best.jpg", b"picture")
     run = linked(root, remover)
-    wish = evidence(root / "keep.jpg", root / "best.jpg")
+    removal = evidence(root / "keep.jpg", root / "best.jpg")
     if sign == "walk":
         without_trace(root)
     if purged:
@@ -141,13 +141,13 @@ def test_the_target_of_a_link_stays(
         (root / "copy.jpg").unlink()
         (root / "copy.jpg").symlink_to("in/keep.jpg")
         os.setxattr(root / "in/keep.jpg", TRACE, os.fsencode(root / "copy.jpg") + b"\0")
-        wish = evidence(root / "in/keep.jpg", root / "in/best.jpg")
+        removal = evidence(root / "in/keep.jpg", root / "in/best.jpg")
         roots = [str(root / "in")]
-    around = look_around([wish], roots)
-    assert [r.reason for r in make_plan([wish], roots=roots, surroundings=around).refusals] == [
+    around = look_around([removal], roots)
+    assert [r.reason for r in make_plan([removal], roots=roots, surroundings=around).refusals] == [
         "link"
     ]
-    bare = forged(plan_for([], roots), wish)
+    bare = forged(plan_for([], roots), removal)
     assert reasons(apply(other, bare)) == {"keep.jpg": "link"}
     assert (root / "copy.jpg").read_bytes() == b"picture"
 
@@ -159,21 +159,21 @@ def test_a_chain_of_links_and_one_in_a_hidden_folder_hold_their_target(
     (root / ".hidden").mkdir()
     (root / ".hidden/one").symlink_to("../two.jpg")
     (root / "two.jpg").symlink_to("keep.jpg")
-    wish = evidence(root / "keep.jpg", root / "best.jpg")
-    assert reasons(apply(remover, plan_for([wish], root))) == {"keep.jpg": "link"}
+    removal = evidence(root / "keep.jpg", root / "best.jpg")
+    assert reasons(apply(remover, plan_for([removal], root))) == {"keep.jpg": "link"}
     (root / "two.jpg").unlink()  # the other one leads to nothing now
-    assert apply(remover, plan_for([wish], root)).done
+    assert apply(remover, plan_for([removal], root)).done
 
 
 def test_a_folder_that_moves_takes_the_trace_along(root: Path, remover: Remover) -> None:
     write(root / "best.jpg", b"picture")
     write(root / "in/copy.jpg", b"picture")
-    wish = evidence(root / "in/copy.jpg", root / "keep.jpg")
-    assert apply(remover, plan_for([wish], root, RemovalAction.SYMLINK)).done
+    removal = evidence(root / "in/copy.jpg", root / "keep.jpg")
+    assert apply(remover, plan_for([removal], root, RemovalAction.SYMLINK)).done
     moved = root.rename(root.with_name("moved"))
     assert (moved / "in/copy.jpg").read_bytes() == b"picture"
-    wish = evidence(moved / "keep.jpg", moved / "best.jpg")
-    assert [r.reason for r in plan_for([wish], moved).refusals] == ["link"]
+    removal = evidence(moved / "keep.jpg", moved / "best.jpg")
+    assert [r.reason for r in plan_for([removal], moved).refusals] == ["link"]
 
 
 def test_an_undone_link_leaves_no_trace(root: Path, remover: Remover) -> None:

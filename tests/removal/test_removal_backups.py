@@ -36,8 +36,8 @@ def test_undo_offers_a_new_name_where_the_old_is_taken(root: Path, remover: Remo
 def test_undo_of_single_files_and_of_lost_folders(root: Path, remover: Remover) -> None:
     write(root / "deep/er/copy.jpg", b"picture")
     os.chmod(root / "deep/er", 0o750)
-    wishes = [evidence(root / p, root / "keep.jpg") for p in ("copy.jpg", "deep/er/copy.jpg")]
-    report = apply(remover, plan_for(wishes, root))
+    removals = [evidence(root / p, root / "keep.jpg") for p in ("copy.jpg", "deep/er/copy.jpg")]
+    report = apply(remover, plan_for(removals, root))
     shutil.rmtree(root / "deep")
     deep = next(item for item in report.done if "deep" in item.path)
     restored = remover.undo(report.run, [deep.id])
@@ -68,8 +68,8 @@ def test_what_the_disk_damaged_is_told_and_stays_in_the_backup(
     root: Path, remover: Remover
 ) -> None:
     write(root / "other.jpg", b"picture")
-    wishes = [evidence(root / name, root / "keep.jpg") for name in ("copy.jpg", "other.jpg")]
-    report = apply(remover, plan_for(wishes, root))
+    removals = [evidence(root / name, root / "keep.jpg") for name in ("copy.jpg", "other.jpg")]
+    report = apply(remover, plan_for(removals, root))
     rotten, whole = sorted(report.done, key=lambda item: item.path)
     rot(rotten.stored)
     undone = remover.undo(report.run, copies=lambda _content: [str(root / "small.jpg")])
@@ -82,8 +82,8 @@ def test_what_the_disk_damaged_is_told_and_stays_in_the_backup(
 
 
 def test_the_kept_picture_is_named_where_no_copy_is_whole(root: Path, remover: Remover) -> None:
-    wish = evidence(root / "small.jpg", root / "keep.jpg", Relation.RESIZED)
-    report = apply(remover, plan_for([wish], root))
+    removal = evidence(root / "small.jpg", root / "keep.jpg", Relation.RESIZED)
+    report = apply(remover, plan_for([removal], root))
     rot(report.done[0].stored)
     (refusal,) = remover.undo(report.run).skipped
     assert refusal.reason == "damaged" and f"whole: {root / 'keep.jpg'}" in refusal.message
@@ -119,8 +119,8 @@ def test_a_backup_explains_itself(root: Path, remover: Remover) -> None:
 def test_a_backup_outlives_its_library(root: Path, remover: Remover, quick_path: Path) -> None:
     write(root / "odd \udcff.jpg", b"picture")
     before = tree(root)
-    wishes = [evidence(root / n, root / "keep.jpg") for n in ("copy.jpg", "odd \udcff.jpg")]
-    apply(remover, plan_for(wishes, root))
+    removals = [evidence(root / n, root / "keep.jpg") for n in ("copy.jpg", "odd \udcff.jpg")]
+    apply(remover, plan_for(removals, root))
     shutil.rmtree(quick_path / "library")
     other = Remover(quick_path / "another library")
     (folder,) = find_backups((str(root),))

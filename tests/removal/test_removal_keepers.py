@@ -16,23 +16,23 @@ from tests.removal.support import apply, contents, evidence, forged, plan_for, r
 
 
 def test_two_files_that_stand_on_each_other_both_stay(root: Path, remover: Remover) -> None:
-    wishes = [
+    removals = [
         evidence(root / "copy.jpg", root / "keep.jpg"),
         evidence(root / "keep.jpg", root / "copy.jpg"),
     ]
-    plan = plan_for(wishes, root)
+    plan = plan_for(removals, root)
     assert plan.items == () and {r.reason for r in plan.refusals} == {"keeper_planned"}
-    report = apply(remover, forged(plan, *wishes))
+    report = apply(remover, forged(plan, *removals))
     assert not report.done and set(reasons(report).values()) == {"keeper_planned"}
     assert (root / "copy.jpg").exists() and (root / "keep.jpg").exists()
 
 
 def test_of_a_chain_only_the_end_goes(root: Path, remover: Remover) -> None:
-    wishes = [
+    removals = [
         evidence(root / "copy.jpg", root / "keep.jpg"),
         evidence(root / "keep.jpg", root / "small.jpg", Relation.RESIZED),
     ]
-    report = apply(remover, plan_for(wishes, root))
+    report = apply(remover, plan_for(removals, root))
     assert [Path(i.path).name for i in report.done] == ["keep.jpg"]
     assert (root / "copy.jpg").exists()
 
@@ -75,9 +75,9 @@ def test_two_programs_with_two_libraries_never_remove_both(quick_path: Path) -> 
 def test_a_match_that_the_library_does_not_store_removes_nothing(
     root: Path, remover: Remover
 ) -> None:
-    wish = evidence(root / "small.jpg", root / "keep.jpg", Relation.RESIZED)
+    removal = evidence(root / "small.jpg", root / "keep.jpg", Relation.RESIZED)
     report = remover.apply(
-        plan_for([wish], root), matches=lambda *_: False, mode=BackupMode.REMOVED
+        plan_for([removal], root), matches=lambda *_: False, mode=BackupMode.REMOVED
     )
     assert reasons(report) == {"small.jpg": "no_match"}
 
@@ -104,9 +104,9 @@ def test_hard_links_symlinks_and_doubles_are_one_file(root: Path, remover: Remov
     (root / "soft.jpg").symlink_to("keep.jpg")
     (root / "way").symlink_to(root)
     for name in ("hard.jpg", "way/keep.jpg"):
-        wish = evidence(root / name, root / "keep.jpg")
-        assert [r.reason for r in plan_for([wish], root).refusals] == ["same_file"]
-        assert reasons(apply(remover, forged(plan_for([], root), wish))) == {
+        removal = evidence(root / name, root / "keep.jpg")
+        assert [r.reason for r in plan_for([removal], root).refusals] == ["same_file"]
+        assert reasons(apply(remover, forged(plan_for([], root), removal))) == {
             Path(name).name: "same_file"
         }
     soft = evidence(root / "soft.jpg", root / "keep.jpg")
@@ -124,8 +124,8 @@ def test_bind_mounts_are_seen_through(root: Path, remover: Remover) -> None:
     try:
         double = evidence(root / "mounted/copy.jpg", root / "reference/copy.jpg")
         assert [r.reason for r in plan_for([double], root).refusals] == ["same_file"]
-        wish = evidence(root / "mounted/copy.jpg", root / "keep.jpg")
-        report = apply(remover, plan_for([wish], root), protected=[str(root / "reference")])
+        removal = evidence(root / "mounted/copy.jpg", root / "keep.jpg")
+        report = apply(remover, plan_for([removal], root), protected=[str(root / "reference")])
         assert reasons(report) == {"copy.jpg": "protected"}
     finally:
         subprocess.run(["umount", root / "mounted"], check=True)

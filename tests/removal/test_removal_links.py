@@ -14,8 +14,8 @@ from tests.removal.support import apply, evidence, plan_for, reasons, tree, writ
 
 
 def test_only_identical_bytes_become_links(root: Path) -> None:
-    wish = evidence(root / "small.jpg", root / "keep.jpg", Relation.RESIZED)
-    plan = plan_for([wish], root, RemovalAction.HARDLINK)
+    removal = evidence(root / "small.jpg", root / "keep.jpg", Relation.RESIZED)
+    plan = plan_for([removal], root, RemovalAction.HARDLINK)
     assert [r.reason for r in plan.refusals] == ["link"]
 
 
@@ -23,8 +23,8 @@ def test_reflinks_where_the_volume_has_none_change_nothing(
     quick_path: Path, root: Path, remover: Remover
 ) -> None:
     before = tree(root)
-    wish = evidence(root / "copy.jpg", root / "keep.jpg")
-    report = apply(remover, plan_for([wish], root, RemovalAction.REFLINK))
+    removal = evidence(root / "copy.jpg", root / "keep.jpg")
+    report = apply(remover, plan_for([removal], root, RemovalAction.REFLINK))
     if report.done:
         pytest.skip("this volume has reflinks")
     assert reasons(report) == {"copy.jpg": "link"}
@@ -35,8 +35,8 @@ def test_reflinks_where_the_volume_has_none_change_nothing(
 
 
 def test_an_edited_link_is_not_overwritten_by_undo(root: Path, remover: Remover) -> None:
-    wish = evidence(root / "copy.jpg", root / "keep.jpg")
-    report = apply(remover, plan_for([wish], root, RemovalAction.HARDLINK))
+    removal = evidence(root / "copy.jpg", root / "keep.jpg")
+    report = apply(remover, plan_for([removal], root, RemovalAction.HARDLINK))
     (root / "copy.jpg").unlink()
     write(root / "copy.jpg", b"edited")
     assert reasons(remover.undo(report.run)) == {"copy.jpg": "taken"}

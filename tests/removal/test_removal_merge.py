@@ -163,10 +163,10 @@ def root(quick_path: Path) -> Path:
 
 
 def merging_plan(root: Path, keeper: str = "keep.jpg", additions: Additions = ALL) -> Plan:
-    wishes = [evidence(root / "rated.jpg", root / keeper, Relation.PIXEL_IDENTICAL)]
+    removals = [evidence(root / "rated.jpg", root / keeper, Relation.PIXEL_IDENTICAL)]
     if keeper == "keep.jpg":
-        wishes.append(evidence(root / "same.jpg", root / keeper))
-    plan = plan_for(wishes, root)
+        removals.append(evidence(root / "same.jpg", root / keeper))
+    plan = plan_for(removals, root)
     merge = Merge(plan_file(root / keeper), additions, (str(root / "rated.jpg"),))
     return identified(replace(plan, merges=(merge,)))
 

@@ -29,8 +29,8 @@ def test_a_thousand_hostile_names(quick_path: Path) -> None:
             file.write(b"picture")
         os.utime(path, ns=(number, 1_400_000_000_000_000_000 + number))
     before = tree(root)
-    wishes = [evidence(os.fsdecode(p), os.fsdecode(keeper)) for p in paths]
-    plan = plan_for(wishes, os.fsdecode(root))
+    removals = [evidence(os.fsdecode(p), os.fsdecode(keeper)) for p in paths]
+    plan = plan_for(removals, os.fsdecode(root))
     # Sidecar-like names ("manifest.jsonl" is none) may join units, but nothing may be refused.
     assert len(plan.items) == 1000, plan.refusals
     plan = plan_from_dict(json.loads(json.dumps(plan_to_dict(plan))))

@@ -14,36 +14,36 @@ from tests.removal.support import apply, evidence, forged, plan_for, reasons, wr
 
 def test_protected_folders_hold_at_plan_and_apply_time(root: Path, remover: Remover) -> None:
     write(root / "reference/copy.jpg", b"picture")
-    wish = evidence(root / "reference/copy.jpg", root / "keep.jpg")
-    plan = plan_for([wish], root, protected=[str(root / "reference")])
+    removal = evidence(root / "reference/copy.jpg", root / "keep.jpg")
+    plan = plan_for([removal], root, protected=[str(root / "reference")])
     assert [r.reason for r in plan.refusals] == ["protected"]
-    free = plan_for([wish], root)
+    free = plan_for([removal], root)
     report = apply(remover, free, protected=[str(root / "reference")])
     assert reasons(report) == {"copy.jpg": "protected"}
-    assert reasons(apply(remover, forged(plan, wish))) == {"copy.jpg": "protected"}
+    assert reasons(apply(remover, forged(plan, removal))) == {"copy.jpg": "protected"}
 
 
 def test_only_chosen_folders_are_removed_from(root: Path, remover: Remover) -> None:
     write(root / "inbox/copy.jpg", b"picture")
-    wishes = [evidence(root / p, root / "keep.jpg") for p in ("copy.jpg", "inbox/copy.jpg")]
-    plan = plan_for(wishes, root, only_from=[str(root / "inbox")])
+    removals = [evidence(root / p, root / "keep.jpg") for p in ("copy.jpg", "inbox/copy.jpg")]
+    plan = plan_for(removals, root, only_from=[str(root / "inbox")])
     assert [Path(i.path).parent.name for i in plan.items] == ["inbox"]
-    report = apply(remover, forged(plan, *wishes))
+    report = apply(remover, forged(plan, *removals))
     assert [Path(i.path).parent.name for i in report.done] == ["inbox"]
 
 
 def test_a_symlinked_way_into_a_protected_folder_is_seen(root: Path, remover: Remover) -> None:
     write(root / "reference/copy.jpg", b"picture")
     (root / "way").symlink_to(root / "reference")
-    wish = evidence(root / "way/copy.jpg", root / "keep.jpg")
-    report = apply(remover, plan_for([wish], root, protected=[str(root / "reference")]))
+    removal = evidence(root / "way/copy.jpg", root / "keep.jpg")
+    report = apply(remover, plan_for([removal], root, protected=[str(root / "reference")]))
     assert reasons(report) == {"copy.jpg": "protected"}
 
 
 def test_files_outside_the_roots_and_in_backups_stay(root: Path, remover: Remover) -> None:
     outside = write(root.parent / "elsewhere/copy.jpg", b"picture")
-    wish = evidence(outside, root / "keep.jpg")
-    assert [r.reason for r in plan_for([wish], root).refusals] == ["outside"]
+    removal = evidence(outside, root / "keep.jpg")
+    assert [r.reason for r in plan_for([removal], root).refusals] == ["outside"]
     (root / "way").symlink_to(root.parent / "elsewhere")
     through = evidence(root / "way/copy.jpg", root / "keep.jpg")
     assert reasons(apply(remover, plan_for([through], root))) == {"copy.jpg": "outside"}

@@ -38,7 +38,7 @@ def test_the_lock_of_a_killed_program_is_taken_over(quick_path: Path) -> None:
     assert holder.stdout is not None and holder.stdout.readline() == "held\n"
     with pytest.raises(LibraryBusy), LibraryLock(quick_path).acquire("a removal"):
         pass
-    assert "a scan" in (LibraryLock(quick_path).holder() or "")
+    assert "a scan" in str(LibraryLock(quick_path).holder())
     holder.kill()
     with LibraryLock(quick_path).acquire("a removal", wait=10):
         pass
@@ -72,8 +72,8 @@ def test_a_stop_keeps_what_was_done(root: Path, remover: Remover) -> None:
 
 def test_plans_survive_json(root: Path, remover: Remover) -> None:
     write(os.fsencode(root) + b"/\xff\xfe.jpg", b"picture")
-    wishes = [evidence(root / "\udcff\udcfe.jpg", root / "keep.jpg")]
-    plan = plan_for([*wishes, evidence(root / "keep.jpg", root / "keep.jpg")], root)
+    removals = [evidence(root / "\udcff\udcfe.jpg", root / "keep.jpg")]
+    plan = plan_for([*removals, evidence(root / "keep.jpg", root / "keep.jpg")], root)
     text = json.dumps(plan_to_dict(plan))
     text.encode("ascii")
     read = plan_from_dict(json.loads(text))

@@ -49,13 +49,13 @@ class Removals(Outside):
 
     @rule(target=plans, pairs=st.lists(st.tuples(NAMES, NAMES), max_size=5), action=ACTIONS)
     def plan(self, pairs: list[tuple[str, str]], action: RemovalAction) -> Plan:
-        wishes = [wish for pair in pairs if (wish := self._wish(*pair)) is not None]
+        removals = [removal for pair in pairs if (removal := self._wish(*pair)) is not None]
         return make_plan(
-            wishes,
+            removals,
             roots=[str(self.root)],
             action=action,
             protected=[str(self.root / "safe")],
-            surroundings=look_around(wishes),
+            surroundings=look_around(removals),
         )
 
     @rule(target=runs, library=LIBRARIES, plan=plans, mode=st.sampled_from(BackupMode))

@@ -49,8 +49,8 @@ def test_a_full_disk_loses_nothing(quick_path: Path) -> None:
         write(root / "keep.jpg", b"picture")
         for number in range(200):
             write(root / f"c{number}.jpg", b"picture")
-        wishes = [evidence(root / f"c{n}.jpg", root / "keep.jpg") for n in range(200)]
-        plan, before = plan_for(wishes, root), tree(root)
+        removals = [evidence(root / f"c{n}.jpg", root / "keep.jpg") for n in range(200)]
+        plan, before = plan_for(removals, root), tree(root)
         remover = Remover(library)
         remover.recover()
         with open(library / "ballast", "wb") as ballast:
@@ -80,8 +80,8 @@ def test_paths_that_would_become_too_long_have_a_place(root: Path, remover: Remo
 
 
 def test_look_around_passes_over_folders_that_cannot_be_read(root: Path) -> None:
-    wish = evidence(root / "copy.jpg", root / "keep.jpg")
-    gone = replace(wish.file, path=str(root / "gone/copy.jpg"))
-    around = look_around([replace(wish, file=gone)])
+    removal = evidence(root / "copy.jpg", root / "keep.jpg")
+    gone = replace(removal.file, path=str(root / "gone/copy.jpg"))
+    around = look_around([replace(removal, file=gone)])
     assert around.folders[str(root / "gone")] == ()
-    assert plan_file(root / "keep.jpg").content == wish.keeper.content
+    assert plan_file(root / "keep.jpg").content == removal.keeper.content

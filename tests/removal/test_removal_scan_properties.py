@@ -143,9 +143,9 @@ class Program(Outside):
             assert self._vouched(item.evidence)
         return plan
 
-    def _vouched(self, wish: Evidence) -> bool:
+    def _vouched(self, removal: Evidence) -> bool:
         """Whether a file shows what its keeper shows: equal bytes, or a photo and its half."""
-        return wish.chosen or self._shows_the_same(wish.file.content, wish.keeper.content)
+        return removal.chosen or self._shows_the_same(removal.file.content, removal.keeper.content)
 
     def _shows_the_same(self, content: bytes, keeper: bytes) -> bool:
         if content == keeper or {content, keeper} == HALVES:

@@ -73,8 +73,8 @@ def test_a_file_of_a_union_is_no_copy_of_itself(
         assert (base / file / name).read_bytes() == (base / keeper / name).read_bytes()
     before = contents(base / home)
     how = RemovalAction.BACKUP if action == "across" else RemovalAction(action)
-    wishes = [evidence(base / file / name, base / keeper / name) for name in ("a.jpg", "b.jpg")]
-    plan = plan_for(wishes, [str(base / file), str(base / keeper)], how)
+    removals = [evidence(base / file / name, base / keeper / name) for name in ("a.jpg", "b.jpg")]
+    plan = plan_for(removals, [str(base / file), str(base / keeper)], how)
     remover = Remover(tmp_path / "library")
     options = {"backup_dir": str(tmp_path / "elsewhere")} if action == "across" else {}
     (tmp_path / "elsewhere").mkdir()

@@ -30,8 +30,8 @@ def root(quick_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def plan(root: Path) -> Plan:
-    wishes = [evidence(root / name, root / "keep.jpg") for name in NAMES]
-    return plan_for(wishes, root, RemovalAction.TRASH)
+    removals = [evidence(root / name, root / "keep.jpg") for name in NAMES]
+    return plan_for(removals, root, RemovalAction.TRASH)
 
 
 def test_files_go_to_the_trash_and_come_back(root: Path, quick_path: Path) -> None:

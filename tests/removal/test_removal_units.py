@@ -83,7 +83,7 @@ def root(quick_path: Path) -> Path:
     return quick_path / "photos"
 
 
-def wish(root: Path, name: str, identifier: str | None = None) -> Evidence:
+def removal(root: Path, name: str, identifier: str | None = None) -> Evidence:
     keeper = plan_file(root / "keep" / name, identifier)
     return Evidence(plan_file(root / "copies" / name, identifier), keeper, Relation.BYTE_IDENTICAL)
 
@@ -94,7 +94,7 @@ def names(root: Path) -> set[str]:
 
 def test_raw_and_picture_go_together_with_their_sidecars(root: Path, quick_path: Path) -> None:
     remover, before = Remover(quick_path / "library"), tree(root)
-    plan = plan_for([wish(root, "R1.CR3"), wish(root, "R1.JPG")], root)
+    plan = plan_for([removal(root, "R1.CR3"), removal(root, "R1.JPG")], root)
     assert {item.unit for item in plan.items} == {0}
     report = remover.apply(plan, matches=any_match, mode=BackupMode.REMOVED)
     assert {Path(i.path).name for i in report.done} == {
@@ -111,7 +111,7 @@ def test_raw_and_picture_go_together_with_their_sidecars(root: Path, quick_path:
 
 @pytest.mark.parametrize("name", ["R1.CR3", "R1.JPG"])
 def test_half_of_raw_and_picture_stays(root: Path, name: str) -> None:
-    plan = plan_for([wish(root, name)], root)
+    plan = plan_for([removal(root, name)], root)
     assert plan.items == () and plan.refusals[0].reason == "unit"
 
 
@@ -122,7 +122,7 @@ def test_raw_and_picture_of_one_shot_are_no_duplicates(root: Path) -> None:
 
 def test_a_live_photo_takes_its_film_along(root: Path, quick_path: Path) -> None:
     remover, before = Remover(quick_path / "library"), tree(root)
-    plan = plan_for([wish(root, "L1.HEIC")], root)
+    plan = plan_for([removal(root, "L1.HEIC")], root)
     assert {c.kind for c in plan.items[0].companions} == {"video", "sidecar"}
     report = remover.apply(plan, matches=any_match, mode=BackupMode.REMOVED)
     assert {i.kind for i in report.done} == {"picture", "video", "sidecar"}
@@ -133,7 +133,7 @@ def test_a_live_photo_takes_its_film_along(root: Path, quick_path: Path) -> None
 
 def test_a_live_photo_stays_when_its_keeper_has_no_film(root: Path) -> None:
     (root / "keep/L1.MOV").unlink()
-    plan = plan_for([wish(root, "L1.HEIC")], root)
+    plan = plan_for([removal(root, "L1.HEIC")], root)
     assert [r.reason for r in plan.refusals] == ["unit"]
     assert "Live Photo" in plan.refusals[0].message
 
@@ -142,7 +142,7 @@ def test_a_film_is_found_by_its_identifier(root: Path) -> None:
     for base in ("keep", "copies"):
         (root / base / "L1.MOV").unlink()
         write(root / base / "film of another name.mov", film("ABC"))
-    plan = plan_for([wish(root, "L1.HEIC", "ABC")], root)
+    plan = plan_for([removal(root, "L1.HEIC", "ABC")], root)
     assert str(root / "copies/film of another name.mov") in {
         c.path for c in plan.items[0].companions
     }
@@ -150,7 +150,7 @@ def test_a_film_is_found_by_its_identifier(root: Path) -> None:
 
 def test_equal_names_with_other_identifiers_are_no_live_photo(root: Path) -> None:
     write(root / "copies/L1.MOV", film("OTHER"))
-    plan = plan_for([wish(root, "L1.HEIC", "ABC")], root)
+    plan = plan_for([removal(root, "L1.HEIC", "ABC")], root)
     assert {c.kind for c in plan.items[0].companions} == {"sidecar"}
 
 
@@ -162,7 +162,7 @@ def test_a_film_that_two_pictures_share_stays_with_the_other(root: Path) -> None
 
 def test_a_unit_that_changed_since_the_plan_stays(root: Path, quick_path: Path) -> None:
     remover = Remover(quick_path / "library")
-    plan = plan_for([wish(root, "L1.HEIC")], root)
+    plan = plan_for([removal(root, "L1.HEIC")], root)
     write(root / "copies/L1.xmp", b"a rating given since")
     report = remover.apply(plan, matches=any_match, mode=BackupMode.REMOVED)
     assert reasons(report) == {"L1.HEIC": "unit"}
@@ -173,7 +173,7 @@ def test_a_unit_that_changed_since_the_plan_stays(root: Path, quick_path: Path) 
 
 
 def test_a_plan_that_forgot_the_companions_is_not_applied(root: Path, quick_path: Path) -> None:
-    careless = make_plan([wish(root, "L1.HEIC")], roots=[str(root)])
+    careless = make_plan([removal(root, "L1.HEIC")], roots=[str(root)])
     report = Remover(quick_path / "library").apply(
         careless, matches=any_match, mode=BackupMode.REMOVED
     )
@@ -194,22 +194,22 @@ def test_a_unit_moves_wholly_or_not_at_all(
 
     monkeypatch.setattr(fs, "rename", refuse_sidecars)
     report = Remover(quick_path / "library").apply(
-        plan_for([wish(root, "L1.HEIC")], root), matches=any_match, mode=BackupMode.REMOVED
+        plan_for([removal(root, "L1.HEIC")], root), matches=any_match, mode=BackupMode.REMOVED
     )
     assert not report.done and "Permission denied" in report.skipped[0].message
     assert tree(root, folder_times=False) == before
 
 
 def test_links_leave_companions_where_they_are(root: Path, quick_path: Path) -> None:
-    plan = plan_for([wish(root, "R1.JPG")], root, RemovalAction.HARDLINK)
+    plan = plan_for([removal(root, "R1.JPG")], root, RemovalAction.HARDLINK)
     report = Remover(quick_path / "library").apply(plan, matches=any_match, mode=BackupMode.REMOVED)
     assert len(report.done) == 1 and "R1.JPG.xmp" in names(root)
 
 
 def test_looking_around_opens_films_only_beside_pictures_with_identifiers(root: Path) -> None:
     write(root / "copies/L1.MOV", film("ABC"))
-    assert look_around([wish(root, "L1.HEIC")]).identifiers == {}
-    assert str(root / "copies/L1.MOV") in look_around([wish(root, "L1.HEIC", "ABC")]).identifiers
+    assert look_around([removal(root, "L1.HEIC")]).identifiers == {}
+    assert str(root / "copies/L1.MOV") in look_around([removal(root, "L1.HEIC", "ABC")]).identifiers
 
 
 def test_captions_masks_and_labels_go_and_come_back_with_their_picture(
@@ -250,10 +250,10 @@ def test_labels_outside_of_the_scanned_folders_stay(root: Path) -> None:
     for base in ("images/keep", "images/copies"):
         write(root / base / "1.jpg", b"a picture")
     write(root / "labels/copies/1.txt", b"0 0 0 1 1")
-    wish = evidence(root / "images/copies/1.jpg", root / "images/keep/1.jpg")
-    plan = plan_for([wish], root / "images")
+    removal = evidence(root / "images/copies/1.jpg", root / "images/keep/1.jpg")
+    plan = plan_for([removal], root / "images")
     assert len(plan.items) == 1 and plan.items[0].companions == ()
-    assert plan_for([wish], root).items[0].companions != ()
+    assert plan_for([removal], root).items[0].companions != ()
 
 
 def test_nothing_is_taken_out_of_the_package_of_a_photo_manager(
@@ -262,13 +262,13 @@ def test_nothing_is_taken_out_of_the_package_of_a_photo_manager(
     inside = root / "My.photoslibrary/originals/1.jpg"
     for path in (inside, root / "keep/1.jpg"):
         write(path, b"a picture")
-    wish = evidence(inside, root / "keep/1.jpg")
-    plan = plan_for([wish], root)
+    removal = evidence(inside, root / "keep/1.jpg")
+    plan = plan_for([removal], root)
     assert plan.items == () and [each.reason for each in plan.refusals] == ["library"]
-    report = apply(Remover(quick_path / "library"), forged(plan, wish))
+    report = apply(Remover(quick_path / "library"), forged(plan, removal))
     assert reasons(report) == {"1.jpg": "library"} and inside.exists()
     # A link that leads into it gives it no other place.
     (root / "link").symlink_to(inside.parent)
-    wish = evidence(root / "link/1.jpg", root / "keep/1.jpg")
-    report = apply(Remover(quick_path / "library"), forged(plan, wish))
+    removal = evidence(root / "link/1.jpg", root / "keep/1.jpg")
+    report = apply(Remover(quick_path / "library"), forged(plan, removal))
     assert not report.done and inside.exists()

@@ -103,12 +103,12 @@ def test_removal_refuses_members_and_what_only_an_archive_keeps(
         (member,) = group.members
         assert library.select([(group.id, member.file.id)]) == 0
         # Nor does a plan that was made without the library's help get through.
-        wish = Evidence(
+        removal = Evidence(
             PlanFile(member.file.path, member.file.stat, member.file.content),
             PlanFile(group.keeper.path, group.keeper.stat, group.keeper.content),
             member.relation,
         )
-        (refusal,) = make_plan([wish], roots=[str(album), *scan.roots]).refusals
+        (refusal,) = make_plan([removal], roots=[str(album), *scan.roots]).refusals
         assert (refusal.path, refusal.reason) == (member.file.path, Reason.READ_ONLY)
         assert "delete-list" in refusal.message
 

@@ -79,7 +79,7 @@ _HELD = (State.MOVED, State.MISSING)
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What taking over a backup would mean, before anything of it is believed.
+    """What taking over a backup would mean, before anything in it is trusted.
 
     ``root`` is the folder that its ``files`` go back below. ``delicate`` are paths that the
     person has to confirm by name; ``outside`` counts files that lie below other folders, and
@@ -242,7 +242,7 @@ def _held(items: Sequence[Item], progress: Progress) -> list[Item]:
 def _holds(item: Item) -> bool:
     try:
         return probe.holds(item.stored, item.content)
-    except OSError:  # it cannot be read: not this one, then
+    except OSError:  # it cannot be read
         return False
 
 
@@ -265,7 +265,7 @@ def is_delicate(path: str, root: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What the marker and the manifest of a strange backup say, with nothing dangerous in it."""
+    """What the marker and the manifest of an unknown backup say, without anything dangerous."""
 
     root: str
     items: list[Item]
@@ -314,7 +314,7 @@ def _move(origin: Origin, folder: str, items: Sequence[Item]) -> tuple[str, str]
 
 
 def _keepers_found(items: Sequence[Item], before: str, now: str) -> bool:
-    """Whether all of some keepers, and one at least, are found with their content."""
+    """Whether some keepers (at least one) are all found with their content."""
     kept = {
         _at(item.keeper, before, now): item.keeper_content
         for item in items
@@ -339,7 +339,7 @@ def _moved(item: Item, before: str, now: str) -> Item:
 
 
 def _really(item: Item) -> Item:
-    """With the real folder of its path: what goes through a link is seen as where it leads."""
+    """With the real folder of its path, links resolved."""
     folder, name = os.path.split(item.path)
     return replace(item, path=os.path.join(fs.realpath(folder), name))
 
@@ -365,7 +365,7 @@ def _item(line: dict[str, Any], folder: str) -> Item | None:
             keeper_content=None if keeper is None else _hash(line["keeper_blake3"]),
             relation=None if keeper is None else Relation(line["relation"]),
             group=_number(line.get("group", 0)),
-            # That a file may be replaced is believed of this library's own journal only.
+            # Only this library's own journal may say that a file can be replaced.
             kind="picture" if line["kind"] == MERGED else line["kind"],
             link_target=path_from_dict(line, "aim") if "aim" in line else None,
             adopted=True,
@@ -375,7 +375,7 @@ def _item(line: dict[str, Any], folder: str) -> Item | None:
 
 
 def _absolute(line: dict[str, Any], key: str) -> str:
-    """A path that is one, with nothing in it that leads elsewhere. Raises ValueError."""
+    """A plain absolute path, with nothing in it that leads elsewhere. Raises ValueError."""
     path = path_from_dict(line, key)
     os.fsencode(path)
     plain = os.path.isabs(path) and os.path.normpath(path) == path and not path.startswith("//")
@@ -496,7 +496,7 @@ def _problem(item: Item) -> Message | None:
 
 
 def _files_below(folder: str) -> list[str]:
-    """All entries below a folder that are no folders, but for the program's own at its top."""
+    """All entries below a folder that are not folders."""
     found: list[str] = []
     for name in fs.names(folder):
         path = os.path.join(folder, name)
@@ -529,7 +529,7 @@ def _backups_in(folder: str) -> list[str]:
         parent = os.path.join(folder, FOLDER_NAME)
     try:
         return [os.path.join(parent, name) for name in fs.names(parent)]
-    except OSError:  # not there, not a folder, or not to be looked at
+    except OSError:  # not there, not a folder, or not readable
         return []
 
 

@@ -133,7 +133,7 @@ class Backups:
         return self._open[root]
 
     def record(self, event: str, items: Sequence[Item]) -> None:
-        """Tell the manifests."""
+        """Add lines to the manifests."""
         by_root: dict[str, list[Item]] = {}
         for item in items:
             by_root.setdefault(root_of(item.path, self._roots) or "", []).append(item)
@@ -141,11 +141,11 @@ class Backups:
             self.of(found[0].path).record(event, found)
 
     def note_preserved(self, root: str, count: int) -> None:
-        """The journal is to know how many files a backup preserves."""
+        """Note in the journal how many files a backup preserves."""
         self._journal.add_backup(replace(self._open[root].backup, preserved=count))
 
     def new_folders(self) -> set[str]:
-        """Folders whose new entries are not known to be on the disk yet; asked once."""
+        """Folders whose new entries may not be on the disk yet; each is returned once."""
         found: set[str] = set()
         for backup in self._open.values():
             found |= backup.new_folders
@@ -157,9 +157,15 @@ class Application:
     """The removals of one run, unit by unit."""
 
     def __init__(
-        self, plan: Plan, run: int, journal: Journal, checks: Checks, backups: Backups
+        self,
+        plan: Plan,
+        run: int,
+        journal: Journal,
+        checks: Checks,
+        backups: Backups,
+        batch: int = BATCH,
     ) -> None:
-        self._plan, self._run = plan, run
+        self._plan, self._run, self._batch = plan, run, batch
         self._journal, self._checks, self._backups = journal, checks, backups
         self._method = METHODS[plan.action]
         self.done: list[Item] = []
@@ -169,10 +175,10 @@ class Application:
         """Work through the plan; returns False when it was stopped before the end."""
         units = [list(found) for _, found in groupby(self._plan.items, key=lambda i: i.unit)]
         worked = 0
-        for start in range(0, len(units), BATCH):
+        for start in range(0, len(units), self._batch):
             if cancel.cancelled:
                 return False
-            batch = units[start : start + BATCH]
+            batch = units[start : start + self._batch]
             self._apply_batch(batch)
             worked += sum(len(unit) for unit in batch)
             progress(
@@ -276,7 +282,7 @@ class Application:
         )
 
     def _remove(self, entries: Sequence[Entry]) -> list[Item]:
-        """Remove one unit, or put it back; returns its items with their new states."""
+        """Remove one unit, or roll it back; returns its items with their new states."""
         items = [entry.item for entry in entries]
         seen: list[Seen] = []
         try:
@@ -410,7 +416,7 @@ class Merging:
         self.plan = replace(self.plan, items=tuple(items))
 
     def _merge(self, merge: Merge, checks: Checks) -> PlanFile:
-        """Write what a keeper lacks into it, or into its sidecar; the keeper as it is then."""
+        """Write what a keeper lacks into it or its sidecar; returns the keeper as it is then."""
         # Decoders take their time to load, and most removals need none.
         from image_duplicate_finder.decode.xmp_writing import sidecar_with, written_into
 

@@ -118,7 +118,7 @@ class RunBackup:
     def create(cls, journal: Journal, run: int, root: str, parents: Sequence[str]) -> RunBackup:
         """Make the folder, its README, manifest and marker. Raises Refused and OSError.
 
-        It is made in the first of ``parents`` that lets it. The journal knows the folder before
+        It is made in the first of ``parents`` that allows it. The journal knows the folder before
         it exists.
         """
         for number, parent in enumerate(parents, 1):
@@ -270,7 +270,7 @@ def _checksum(line: dict[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """The lines of a manifest: JSON objects as they were written, and how many are not so."""
+    """The lines of a manifest: JSON objects as they were written, and how many are damaged."""
 
     sound: list[dict[str, Any]]
     damaged: int = 0
@@ -279,7 +279,7 @@ class Lines:
 def read_manifest(folder: str) -> Lines:
     """What the manifest of a backup says. Raises OSError.
 
-    Lines of versions before checksums count as they are. A manifest can come from anywhere: it
+    Lines of versions before checksums are taken as they are. A manifest can come from anywhere: it
     is read within limits, and never through a link.
     """
     path = os.path.join(folder, MANIFEST_NAME)
@@ -322,7 +322,7 @@ def stored_in(line: dict[str, Any], folder: str) -> str:
 
 
 def not_in_manifest(folder: str, items: Iterable[Item]) -> list[Item]:
-    """Those that a backup holds without a sound line of its manifest that says so."""
+    """Items whose files are in a backup without a sound line in its manifest."""
     named = named_in_manifest(folder)
     return [
         item
@@ -347,7 +347,7 @@ class Origin:
     """Where a backup was made: ``folder`` is its own path then, for the files of ``root``.
 
     ``mark`` is what the journal of its library calls it; ``volumes`` are those of the root, and
-    ``own`` is the one that it was made on. What made it before these were written left them out.
+    ``own`` is the one that it was made on. Early versions left these out.
     """
 
     root: str
@@ -368,7 +368,7 @@ class Origin:
 
 
 def origin_of(folder: str) -> Origin | None:
-    """What the marker of a backup says of its origin; None where it does not say it."""
+    """What the marker of a backup says of its origin; None where it says nothing."""
     marker = os.path.join(folder, BACKUP_MARKER_NAME)
     if probe.regular(marker) is None:
         return None
@@ -453,7 +453,7 @@ def _manifest_line(event: str, item: Item, folder: str) -> dict[str, Any]:
 
 
 def prune(folder: str) -> bool:
-    """Remove empty folders of a backup, and the whole if it holds nothing; returns whether so.
+    """Remove empty folders of a backup; returns whether all of it was empty and is gone.
 
     Only files that this program writes itself are unlinked, and only when nothing else is left.
     """
@@ -525,7 +525,7 @@ Way = Callable[[str, str], None]
 class StatChange:
     """A file whose stat changed with the hard link that a backup holds to it, and nothing else.
 
-    Whoever knows the content of the file with stat ``before`` knows it with ``after``.
+    What was known of the file with stat ``before`` holds with ``after``.
     """
 
     path: str
@@ -623,7 +623,7 @@ def changed_by_link(path: str, before: FileStat | None) -> list[StatChange]:
 def _ways(
     backup: RunBackup, paths: Sequence[str], mode: BackupMode, tried: dict[str, FileStat | None]
 ) -> list[Way]:
-    """The ways to keep a second name or copy that this volume knows, tried on one file.
+    """The ways to keep a second name or copy that this volume supports, tried on one file.
 
     ``tried`` gets the stat that each file it was tried on had before.
     """
@@ -659,7 +659,7 @@ def _coming(
     mode: BackupMode,
     tried: dict[str, FileStat | None],
 ) -> tuple[list[_Coming], int]:
-    """Places for some files, and how many of them have gone or can have none. Raises OSError."""
+    """Places for some files, and how many of them are gone or cannot be placed. Raises OSError."""
     found: list[_Coming] = []
     for path in paths:
         try:

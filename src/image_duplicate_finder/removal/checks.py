@@ -114,7 +114,7 @@ class Checks:
             raise Refused(Reason.UNIT, Stays.LINK_KEEPS_COMPANIONS())
 
     def _check_unit(self, item: PlanItem) -> None:
-        """Raise Refused when the plan does not take along what belongs to the file."""
+        """Raise Refused when the plan leaves behind what belongs to the file."""
         partners = self._units.partners(item.path)
         mates = [self._planned[path] for path in (item.path, *partners)]
         found = {
@@ -127,7 +127,7 @@ class Checks:
             raise Refused(Reason.UNIT, Stays.UNIT_CHANGED())
 
     def place(self, path: str, *, goes: bool = True) -> None:
-        """Raise Refused when nothing may be changed where ``path`` really is, or none may go."""
+        """Raise Refused when nothing may be changed in, or removed from, a path's real folder."""
         above = Ancestors.of(path)
         if not self._roots.contains(above):
             raise Refused(Reason.OUTSIDE, Stays.OUTSIDE())
@@ -172,7 +172,7 @@ class Checks:
 
     @staticmethod
     def _apart(item: Item, file: FileStat, keeper: FileStat) -> bool:
-        """Whether a file and its keeper are two for sure. Raises Refused when they are one."""
+        """Whether a file and its keeper are surely two files. Raises Refused when they are one."""
         if item.action == RemovalAction.HARDLINK and file.device == keeper.device:
             return True  # each new link is a change of the keeper, and leads to it in any case
         together = probe.touched_together(item.path, str(item.keeper))
@@ -217,9 +217,9 @@ def after(item: Item, seen: Seen | None) -> None:
 def check_keeper(path: str, content: bytes, seen: FileStat | None) -> FileStat:
     """The stat of a keeper that is there, readable, with this content. Raises Refused.
 
-    It is read wholly only when its stat differs from what was ``seen``, or nothing was. The
-    last check is of the stat, so a change at any moment before is noticed. What a folder that
-    became a link shows of a backup is no keeper.
+    It is read in full only when its stat differs from ``seen``, or nothing was seen. The
+    last check is of the stat, so a change at any moment before is noticed. A file in a backup,
+    reached through a folder that became a link, is no keeper.
     """
     found = probe.regular(path)
     if found is None:

@@ -85,7 +85,7 @@ class Item:
     ``kind`` is ``video`` or ``sidecar`` instead of ``picture``. A file that took over metadata is
     ``merged``: stored is the file as it was, and its keeper is what is in its place. A sidecar
     that was not there before is ``written``: stored is a copy of it. ``link_target`` is the target
-    of a symbolic link at ``path``. ``destination`` is where an undo put the file or is putting it.
+    of a symbolic link at ``path``. ``destination`` is where an undo puts the file.
     ``folder_before`` and ``folder_after`` are the folder's mtime_ns around the removal, to
     bring that back too. ``adopted`` items come from a manifest that anyone may have written.
     """
@@ -152,7 +152,7 @@ class BackupFolder:
 
 @dataclass(frozen=True, slots=True)
 class DamagedRow:
-    """A row of the journal that is not as it was written; ``path`` as far as it can be read."""
+    """A row of the journal whose checksum does not match; ``path`` as far as it can be read."""
 
     id: int
     run: int
@@ -299,7 +299,7 @@ class Journal:
         )
 
     def _rows(self, table: str, where: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """Rows with their checksum last. Where the file itself is damaged, those that are left."""
+        """Rows with their checksum last. Of a damaged file, those that can be read."""
         query = f"SELECT {', '.join(_TABLES[table])}, checksum FROM {table} WHERE "
         try:
             return self._db.execute(f"{query}{where}", values).fetchall()

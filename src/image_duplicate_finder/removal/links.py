@@ -48,7 +48,7 @@ _NO_TRACE_HERE = frozenset(
 
 
 def link_target_of(path: str, keeper: str) -> str:
-    """What a relative symbolic link at ``path`` has to say to lead to ``keeper``."""
+    """The target of a relative symbolic link at ``path`` that leads to ``keeper``."""
     return os.path.relpath(
         os.path.join(fs.realpath(os.path.dirname(keeper)), os.path.basename(keeper)),
         fs.realpath(os.path.dirname(path)),
@@ -214,7 +214,7 @@ def is_ours(item: Item, path: str) -> bool:
     """Whether ``path`` is what this item put there, with nothing else in it.
 
     An adopted item may never have made one: a symbolic link is its own only where the file that
-    it leads to says so, and another file only with the very content.
+    it leads to says so, and another file only with exactly this content.
     """
     if item.kind in (MERGED, WRITTEN):
         return probe.holds(path, item.keeper_content or item.content)
@@ -238,7 +238,7 @@ def is_ours(item: Item, path: str) -> bool:
 
 
 def _trace(item: Item) -> None:
-    """Write on the keeper that a link at the item's path leads to it, where the volume can."""
+    """Record on the keeper that a link at the item's path leads to it, where the volume allows."""
     entries = _entries(item.keeper or "")
     wanted = [entry for entry in _ways(item) if entry not in entries]
     try:
@@ -249,7 +249,7 @@ def _trace(item: Item) -> None:
 
 
 def _untrace(item: Item) -> None:
-    """Take the item's link off its keeper again."""
+    """Remove the item's link from the record on its keeper."""
     if item.action != RemovalAction.SYMLINK or item.keeper is None:
         return
     entries = _entries(item.keeper)
@@ -259,7 +259,7 @@ def _untrace(item: Item) -> None:
 
 
 def _traced(item: Item, link: str) -> bool:
-    """Whether the file at the end of a symbolic link knows it as the one at the item's path."""
+    """Whether the file at the end of a symbolic link has the item's path on record."""
     target = fs.realpath(link)
     ways = item.path, os.path.relpath(item.path, os.path.dirname(target))
     entries = _entries(target)
@@ -273,7 +273,7 @@ def _ways(item: Item) -> tuple[bytes, bytes]:
 
 
 def _entries(path: str) -> list[bytes]:
-    """The links that a file knows of. Raises OSError when the disk does not say."""
+    """The links that are on record on a file. Raises OSError when the disk does not say."""
     value = fs.attribute(path, TRACE) if probe.regular(path) is not None else None
     return (value or b"").split(b"\0")[:-1]
 

@@ -163,7 +163,7 @@ def _copy_over(source: str, target: str, item: Item) -> None:
 
 
 def copy(source: str, part: str, content: bytes, metadata: dict[str, object]) -> FileStat:
-    """Write a copy of ``source`` to the new file ``part``, on the disk and compared.
+    """Write a copy of ``source`` to the new file ``part``, synced and compared.
 
     Returns the stat of the bytes that were read. Raises Refused when they do not hash to
     ``content``, and OSError.
@@ -214,7 +214,7 @@ def settle(item: Item, place: str) -> Where:
 
 
 def _settle_aside(end: str, other: str, item: Item) -> None:
-    """A source that was renamed aside goes back, unless its copy made it superfluous."""
+    """A source that was renamed aside goes back, unless its copy is complete."""
     aside = aside_of(end, item)
     if probe.status(aside) is None:
         return
@@ -224,12 +224,12 @@ def _settle_aside(end: str, other: str, item: Item) -> None:
         probe.holds(other, item.content) or probe.holds(end, item.content)
     ):
         fs.unlink(aside)
-    else:  # someone wrote it to the last, and someone else took its name
+    else:  # it was written until the last moment, and its name was taken
         fs.rename(aside, free_name(end))
 
 
 def _settle_part(end: str, source: str, item: Item) -> None:
-    """A copy that was being written goes, unless its source went and it is complete."""
+    """An unfinished copy is deleted, unless it is complete and its source is gone."""
     part = part_of(end, item)
     if probe.status(part) is None:
         return
@@ -357,7 +357,7 @@ def _identity(item: Item) -> tuple[int, int]:
 
 
 def _names_by_identity(items: Iterable[Item]) -> dict[tuple[int, int, str], str]:
-    """All files in the trash cans that these items may have gone to; each can is listed once.
+    """All files in the trash cans that these items may be in; each can is listed once.
 
     By device, inode and the path in the note.
     """

@@ -72,8 +72,8 @@ class Evidence:
     """One stored match that a removal depends on: ``keeper`` shows what ``file`` shows.
 
     The keeper is the witness: a file that stays and has a verified match of its own with ``file``,
-    or the same bytes. ``chosen``: it has none, but a person saw both and chose to remove just this
-    file. No plan can say so of itself, the library says it.
+    or the same bytes. ``chosen``: it has none, but a person saw both and chose to remove just
+    this file; only the library can say so, no plan.
     """
 
     file: PlanFile
@@ -191,7 +191,7 @@ def make_plan(
     refused: Iterable[Refusal] = (),
     merges: Iterable[Merge] = (),
 ) -> Plan:
-    """Turn evidence into a plan; the result does not depend on anything but this.
+    """Turn evidence into a plan; the result depends on the arguments alone.
 
     ``roots``, ``protected`` and ``only_from`` are absolute, normalised folders. A file with
     several keepers takes the first that stays. ``refused`` are files that the caller refuses
@@ -263,7 +263,7 @@ def in_order(plan: Plan) -> Plan:
 
 
 def no_match(path: str, keeper: str) -> Refusal:
-    """The refusal of a file of which nobody verified that its keeper shows the same."""
+    """The refusal of a file without a verified match with its keeper."""
     return Refusal(path, Reason.NO_MATCH, Stays.NO_MATCH(path=keeper))
 
 

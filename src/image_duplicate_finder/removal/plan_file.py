@@ -87,7 +87,7 @@ def plan_from_dict(values: Any) -> Plan:
 
     Items may have been taken out, repeated or put into another order by hand; the id is computed
     anew. Raises UsageError, which names the item, for anything that is not a plan of this version.
-    What the plan says of files is not believed for that: see :meth:`.Remover.apply`.
+    What it says of files is still not trusted: see :meth:`.Remover.apply`.
     """
     where = "the plan"
     try:

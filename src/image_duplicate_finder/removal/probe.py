@@ -128,7 +128,7 @@ class Ancestors:
 
     @classmethod
     def of_folder(cls, folder: str) -> Ancestors:
-        """The same for what would be put into ``folder``, which need not exist yet."""
+        """The same for a file in ``folder``, which need not exist yet."""
         paths = tuple(ancestors(fs.realpath(folder)))
         found = [there for path in paths if (there := _followed(path)) is not None]
         return cls(paths, frozenset((status.st_dev, status.st_ino) for status in found))
@@ -151,7 +151,7 @@ def is_made_to_show(path: str) -> bool:
 
 
 class Folders:
-    """A set of folders that answers for real paths: through links, doubles and letter case.
+    """A set of folders that answers for real paths, whatever leads there: links, mounts or case.
 
     A path is inside when one of its real ancestors is the same folder (device and inode) as one
     of the set, or lies below it by name. Answers are never kept: a folder can become a link to
@@ -170,7 +170,7 @@ class Folders:
         return bool(self._paths)
 
     def contains(self, ancestors: Ancestors) -> bool:
-        """Whether what has these folders above it lies in one of the set."""
+        """Whether a path with these ancestors lies in one of the folders."""
         return any(folder in self._paths for folder in ancestors.paths) or not (
             ancestors.identities.isdisjoint(self._identities)
         )
@@ -231,7 +231,7 @@ def touched_together(path: str, other: str) -> bool | None:
 
 
 def _let_the_clock_move(changed_ns: int) -> None:
-    """Wait until a change now has another time than one at ``changed_ns``.
+    """Wait until a change made now gets a later time than ``changed_ns``.
 
     File systems take the time from a clock that ticks every few milliseconds, or round it to
     seconds.
@@ -320,7 +320,7 @@ def same_drive(one: Volume, other: Volume) -> bool:
 
 
 def volume_of(path: str) -> Volume:
-    """The volume of ``path``, or of where it would come to lie. Raises OSError."""
+    """The volume that ``path`` is on, or would be. Raises OSError."""
     while status(path) is None and (above := os.path.dirname(path)) != path:
         path = above
     return _described(fs.realpath(path), _mounts())
@@ -335,7 +335,7 @@ def volumes_below(root: str) -> list[Volume]:
 
 
 def recorded_for(path: str, volumes: Iterable[Volume]) -> Volume | None:
-    """The one of some recorded volumes that ``path`` lay on."""
+    """Which of some recorded volumes ``path`` was on."""
     holding = [v for v in volumes if path == v.mount or is_inside(path, v.mount)]
     return max(holding, key=lambda v: len(v.mount), default=None)
 

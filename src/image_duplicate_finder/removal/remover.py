@@ -22,6 +22,7 @@ from image_duplicate_finder.progress import CancelToken, Progress, silent
 from image_duplicate_finder.removal import checks, probe
 from image_duplicate_finder.removal.adopt import Consent, Offer, VerifyReport, adopt, offer, verify
 from image_duplicate_finder.removal.apply import (
+    BATCH,
     Application,
     Backups,
     Merging,
@@ -131,7 +132,7 @@ class Remover:
     and raises LibraryBusy when a scan or another removal holds it longer than ``wait`` seconds.
     Everything that changes files first settles what a crash left behind. ``matches(content,
     keeper content)`` says whether a keeper has a match of its own with a file; it is asked for
-    all but equal contents, before a removal and before a purge.
+    all but equal contents, before a removal and before a purge. ``batch`` units share a commit.
     """
 
     def __init__(
@@ -140,11 +141,13 @@ class Remover:
         *,
         wait: float = 0.0,
         matches: Matches = nothing_matches,
+        batch: int = BATCH,
     ) -> None:
         self._dir = os.fspath(library_dir)
         self._lock = LibraryLock(library_dir)
         self._wait = wait
         self._matches = matches
+        self._batch = batch
 
     def apply(
         self,
@@ -161,12 +164,12 @@ class Remover:
     ) -> Report:
         """Carry out a plan; what cannot be done safely is skipped and reported.
 
-        ``matches`` is asked in place of the library's. ``prove`` says what a scan knew of the
-        files of an item, so that nothing is taken from the plan, or refuses it; without it the
-        plan is this program's own. ``scanned`` are the files
-        of the scan that ``mode`` may preserve. ``protected`` adds to the plan's protected
-        folders. ``backup_dir`` is where backups go instead of into the roots. Raises
-        RemovalRefused when nothing at all can be done, and LibraryBusy.
+        ``matches`` replaces the library's. ``prove`` returns what a scan knew of the files of an
+        item, so that nothing is taken from the plan, or a refusal; without it the plan must be this
+        program's own. ``scanned`` are the files of the scan that ``mode`` may preserve.
+        ``protected`` adds to the plan's protected folders. ``backup_dir`` is where backups go
+        instead of beside the roots. Raises RemovalRefused when nothing at all can be done, and
+        LibraryBusy.
         """
         cancel = cancel or CancelToken()
         plan = in_order(plan)
@@ -199,7 +202,7 @@ class Remover:
                     plan = merging.plan
                     checks = checked(plan, as_before(merging.done, matches or self._matches))
                 preserved = _preserve(plan, backups, mode, scanned, cancel)
-                application = Application(plan, run, journal, checks, backups)
+                application = Application(plan, run, journal, checks, backups, self._batch)
                 application.skipped += unproved
                 finished = application.apply(progress, cancel)
             except RemovalRefused:
@@ -238,7 +241,7 @@ class Remover:
             journal.run(run)
             restorable = journal.items(run, states=RESTORABLE)
             units = {i.unit for i in restorable if items is None or i.id in set(items)}
-            restoration = Restoration(journal, journal.backups(run), rename, copies)
+            restoration = Restoration(journal, journal.backups(run), rename, copies, self._batch)
             finished = restoration.restore(
                 [item for item in restorable if item.unit in units],
                 progress,
@@ -390,7 +393,7 @@ def _preserve(
 
 
 def _end(journal: Journal, run: int, state: RunState) -> None:
-    """Tidy up after a run, and end it; if the disk does not let, the next start does both."""
+    """Tidy up after a run, and end it; if the disk does not allow it, the next start does both."""
     with contextlib.suppress(OSError):
         _tidy(journal, run)
         journal.end_run(run, state)
@@ -483,7 +486,7 @@ def _drive_is_gone(journal: Journal, unit: Sequence[Item]) -> bool:
     try:
         for item in unit:
             home = [f for f in folders if item.stored.startswith(f + os.sep)]
-            if item.action == RemovalAction.TRASH:  # a backup that held nothing is gone for good
+            if item.action == RemovalAction.TRASH:  # an empty backup is gone for good
                 home.append(os.path.dirname(item.path))
             if any(
                 probe.status(path) is not None
@@ -496,7 +499,7 @@ def _drive_is_gone(journal: Journal, unit: Sequence[Item]) -> bool:
 
 
 def _complete_manifest(journal: Journal, backup: BackupFolder) -> None:
-    """Write lines that a power cut tore, from what the journal knows. Raises OSError."""
+    """Write lines that a power cut damaged, from what the journal knows. Raises OSError."""
     if probe.status(backup.folder) is not None:
         lacking = not_in_manifest(backup.folder, journal.items(backup.run))
         RunBackup(backup).record("removed", lacking)

@@ -144,6 +144,7 @@ class Restoration:
     backups: Sequence[BackupFolder]
     rename: bool = False
     copies: Copies = no_copies
+    batch: int = BATCH
     done: list[Item] = field(default_factory=list)
     skipped: list[Refusal] = field(default_factory=list)
     places: Places = field(init=False)
@@ -159,10 +160,10 @@ class Restoration:
         ordered = sorted(items, key=lambda item: (-item.unit, -item.id))
         units = [list(found) for _, found in groupby(ordered, key=lambda item: item.unit)]
         worked = 0
-        for start in range(0, len(units), BATCH):
+        for start in range(0, len(units), self.batch):
             if cancel.cancelled:
                 return False
-            batch = units[start : start + BATCH]
+            batch = units[start : start + self.batch]
             self._restore_batch(batch)
             worked += sum(len(unit) for unit in batch)
             progress(
@@ -186,7 +187,7 @@ class Restoration:
         outcomes = [self._restore_unit(unit) for unit in prepared]
         items = [item for unit in outcomes for item in unit]
         restored = [item for item in items if item.state == State.RESTORED]
-        with contextlib.suppress(OSError):  # then a power cut may undo the undo; nothing is lost
+        with contextlib.suppress(OSError):  # a power cut may then undo the undo; nothing is lost
             sync(f for f in folders_of(restored) if probe.status(f) is not None)
         self.journal.update_items(items)
         self._record_restored(restored)
@@ -226,7 +227,7 @@ class Restoration:
             raise Refused(refused.reason, both(refused.why, self._instead(item))) from refused
 
     def _instead(self, item: Item) -> Message:
-        """Where a person finds what a damaged file held. Every file named was just read."""
+        """Where a person finds the content of a damaged file. Every file named was just read."""
         others = [item.keeper] if item.keeper and item.keeper_content == item.content else []
         others += [
             other.stored
@@ -315,7 +316,7 @@ def restore_with_folder_time(item: Item) -> None:
     )
     method_of(item).restore(item, place)
     if untouched and item.folder_before is not None:
-        with contextlib.suppress(OSError):  # a nicety that must not fail the undo
+        with contextlib.suppress(OSError):  # must not make the undo fail
             fs.set_times(folder, fs.lstat(folder).st_atime_ns, item.folder_before)
 
 
@@ -431,7 +432,7 @@ def purge(
 def drop_preserved(journal: Journal, run: int) -> Dropped:
     """Take away what a run preserved, when nothing of it is removed any more.
 
-    What its original does not show unchanged stays, as in a purge.
+    A file whose original has changed stays, as in a purge.
     """
     if journal.items(run, states=_HELD) or journal.damaged(run):
         return Dropped()
@@ -448,8 +449,8 @@ def _drop(backups: Sequence[BackupFolder], without_keeper: bool) -> Dropped:
 def finish_purge(unit: Sequence[Item], journal: Journal, matches: Matches) -> list[Item]:
     """Go on with the purge of a unit that a crash cut off, checked again as at its start.
 
-    What has no keeper by now stays, also where the person had insisted: that was said of the
-    files as they were then.
+    What has no keeper by now stays, even if the person had insisted: that was about the files as
+    they were then.
     """
     refused = _may_be_last(unit, journal, as_before(journal.items(), matches))
     if refused is None:
@@ -507,7 +508,7 @@ def _may_be_last(unit: Sequence[Item], journal: Journal, matches: Matches) -> Re
 def _without_keeper(unit: Sequence[Item], matches: Matches) -> Refused | None:
     """See :func:`_may_be_last`; ``unit`` is whole.
 
-    A keeper counts only with a match of its own, whatever the removal said that it was.
+    A keeper counts only with a match of its own, whatever the removal recorded.
     """
     if all(item.kind == WRITTEN for item in unit):
         return None  # the file itself is in its place, and a copy of it goes
