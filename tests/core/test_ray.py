@@ -33,7 +33,7 @@ RAY = ScanSettings(engine=Engine.RAY)
 
 # Ray names the processes after the tasks that they are busy with.
 READ = ("ray::_read_part",)
-SHARE_WORDS = ("ray::_deal_out", "ray::_build", "ray::_look_up", "ray::_settle")
+MATCH_WORDS = ("ray::_divide", "ray::_build", "ray::_look_up", "ray::_score")
 VERIFY = ("ray::_verify_pairs",)
 
 
@@ -152,10 +152,10 @@ def test_a_cluster_that_loses_workers_finds_the_same(
     assert len(failures) == 2
 
     parquet = tmp_path / "fingerprints"
-    with killing(cluster, READ, SHARE_WORDS, VERIFY) as killed:
+    with killing(cluster, READ, MATCH_WORDS, VERIFY) as killed:
         settings = replace(RAY, address=cluster.address, parquet=str(parquet))
         on_ray = found(tmp_path / "ray", photos, settings)
-    assert killed == {READ, SHARE_WORDS, VERIFY}
+    assert killed == {READ, MATCH_WORDS, VERIFY}
     assert on_ray == (local, failures)
     assert capfd.readouterr().out == "", "results stand on standard output, and nothing else"
 

@@ -1,4 +1,4 @@
-"""Bytes to upright sRGB pixels, within limits, with one module per family of formats.
+"""Bytes to upright sRGB pixels, within limits, one module per family of formats.
 
 All functions are pure functions of the file's bytes; they raise
 :class:`~image_duplicate_finder.errors.DecodeError` for bytes that they cannot use and nothing
@@ -13,15 +13,15 @@ from image_duplicate_finder.decode.dispatch import (
     decode_stored,
     read_info,
 )
-from image_duplicate_finder.decode.jpeg import hear_complaints
+from image_duplicate_finder.decode.jpeg import capture_decoder_warnings
 
 __all__ = [
     "Picture",
     "StoredPicture",
+    "capture_decoder_warnings",
     "coded_digest",
     "decode_full",
     "decode_small",
     "decode_stored",
-    "hear_complaints",
     "read_info",
 ]

@@ -57,7 +57,7 @@ def profile_name(profile: bytes) -> str | None:
 def changes_look(profile: bytes) -> bool:
     """Whether a picture with this profile looks different when taken for sRGB.
 
-    Profiles that are too damaged to tell count as sRGB, as browsers treat them.
+    Unreadable profiles count as sRGB, as in browsers.
     """
     tags = _tags(profile)
     space = profile[16:20]

@@ -158,7 +158,7 @@ def to_eight_bits(values: NDArray[Any], bit_depth: int) -> Pixels:
 
 
 def _range(low: float, high: float, *, floating: bool, bit_depth: int) -> tuple[float, float]:
-    """What becomes 0, and how far above it 255 stands."""
+    """The value that becomes 0, and the span from it to the value that becomes 255."""
     if low < 0:
         return low, (high - low) or 1.0
     if floating and high <= 1:
@@ -211,7 +211,7 @@ _MEMORY = (
 def plain_reason(error: BaseException) -> Message:
     """The reason that an exception of some decoder gives, as the rest of a sentence.
 
-    What is only a number or a key says nothing to anyone and becomes "its data are damaged".
+    A bare number or key means nothing to people and becomes "its data are damaged".
     """
     said = " ".join(str(error).split())[:200].rstrip(".")
     for phrase, code in _REASONS:
@@ -221,7 +221,7 @@ def plain_reason(error: BaseException) -> Message:
 
 
 def lacks_memory(error: BaseException) -> bool:
-    """Whether there was too little memory; most decoders have an exception of their own for it."""
+    """Whether memory ran out; most decoders raise an exception of their own."""
     said = f"{type(error).__name__} {error}".lower()
     return isinstance(error, MemoryError) or any(word in said for word in _MEMORY)
 
@@ -229,7 +229,7 @@ def lacks_memory(error: BaseException) -> bool:
 def is_of_the_system(error: BaseException) -> bool:
     """Whether the system refused something (a thread, a descriptor, a full disk, a library).
 
-    Errors that decoders make up for damaged bytes are OSErrors too, but carry no number.
+    Decoders raise OSError for damaged bytes too, but without an error number.
     """
     if isinstance(error, ImportError):
         return True

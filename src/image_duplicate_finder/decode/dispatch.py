@@ -1,4 +1,4 @@
-"""From bytes to the module that can read them, and every failure to one kind of error."""
+"""Entry points: find the module that reads the bytes, and turn failures into one error."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def _recognised(data: bytes, limits: DecodeLimits) -> str | None:
 
 
 def _reduced(picture: Picture, side: int | None, *, colour: bool) -> Picture:
-    """A picture that came larger than asked for, or in colours that were not asked for."""
+    """Shrink a picture that is larger than needed, and drop colours that are not needed."""
     pixels = picture.pixels
     if side is not None:
         pixels = shrink(pixels, reduction(pixels.shape[1], pixels.shape[0], side))

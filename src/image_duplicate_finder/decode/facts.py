@@ -25,8 +25,8 @@ from image_duplicate_finder.formats import LOSSLESS_FORMATS
 from image_duplicate_finder.model import ImageInfo, Part, PartKind
 
 _MOST_FRAMES = 10_000
-# Each of the first frames has a digest of its own; the last digest stands for all the rest.
-_FRAMES_TOLD_APART = 255
+# The first frames have a digest each; one more digest covers all the rest.
+_FRAMES_WITH_DIGEST = 255
 _LONGEST_TEXT = 1 << 20
 _TIFF_BITS, _TIFF_COMPRESSION, _TIFF_KIND, _TIFF_XMP, _TIFF_LAYERS = 258, 259, 254, 700, 37724
 _TIFF_IPTC = 33723
@@ -55,7 +55,7 @@ class Facts:
     """Bits per channel, number of frames or pages (capped at 10,000), kind of compression.
 
     An animation whose frames are not counted in its header has 2. ``exif``, ``xmp`` and ``iptc``
-    are blocks that Pillow does not hand on before decoding, else empty. ``texts`` are keys and
+    are blocks that Pillow gives only after decoding, else empty. ``texts`` are keys and
     values that a PNG or GIF file states. The rest is as in :class:`model.ImageInfo`.
     """
 
@@ -116,13 +116,13 @@ def coded_data(data: bytes, info: ImageInfo) -> Iterator[bytes]:
         yield from items.coded(items.primary)
 
 
-def _told_apart(digests: Iterable[str]) -> tuple[str, ...]:
+def _limited(digests: Iterable[str]) -> tuple[str, ...]:
     """The digests of frames, cut short; empty for a single one."""
     found = list(islice(digests, _MOST_FRAMES))
     if len(found) < 2:
         return ()
-    rest = found[_FRAMES_TOLD_APART:]
-    return tuple(found[:_FRAMES_TOLD_APART]) + (
+    rest = found[_FRAMES_WITH_DIGEST:]
+    return tuple(found[:_FRAMES_WITH_DIGEST]) + (
         (digest_of("".join(rest).encode()),) if rest else ()
     )
 
@@ -170,7 +170,7 @@ def _png(data: bytes) -> Facts:
         xmp=xmp,
         texts=tuple(texts),
         parts=rest_parts(data[end:]),
-        frame_digests=_told_apart(digests) if frames > 1 else (),
+        frame_digests=_limited(digests) if frames > 1 else (),
         incomplete=frames > 1 and len(digests) < min(frames, _MOST_FRAMES),
     )
 
@@ -258,7 +258,7 @@ def _gif(data: bytes) -> Facts:
         lossless=True,
         texts=tuple(comments),
         parts=rest_parts(data[at:]) if ended else (),
-        frame_digests=_told_apart(digests),
+        frame_digests=_limited(digests),
         incomplete=cut and at > len(data),
     )
 
@@ -303,7 +303,7 @@ def _tiff(data: bytes) -> Facts:
         xmp=xmp.value if xmp is not None else b"",
         iptc=iptc.value if iptc is not None else b"",
         parts=tuple(parts),
-        frame_digests=_told_apart(
+        frame_digests=_limited(
             digest_of(*_tiff_page(data, page)) for page in (pages if len(pages) > 1 else ())
         ),
         incomplete=cut,
@@ -363,7 +363,7 @@ def _webp(data: bytes) -> Facts:
         frames=min(max(frames, 1), _MOST_FRAMES),
         lossless=lossless,
         parts=rest_parts(data[end + (end & 1) :]),
-        frame_digests=_told_apart(digests),
+        frame_digests=_limited(digests),
         incomplete=end > len(data) + 1,
     )
 
@@ -384,7 +384,7 @@ def _items(data: bytes) -> Facts:
             parts.append(Part(PartKind.MOTION, digest_of(data[start:end])))
         elif box == b"moov":
             digests.append(digest_of(*(data[a:b] for kind, a, b in items.boxes if kind == b"mdat")))
-    return Facts(parts=tuple(dict.fromkeys(parts)), frame_digests=_told_apart(digests))
+    return Facts(parts=tuple(dict.fromkeys(parts)), frame_digests=_limited(digests))
 
 
 def _av1(data: bytes) -> Facts:
@@ -412,7 +412,7 @@ def _jpeg2000(data: bytes) -> Facts:
 
 
 def jpeg2000_levels(data: bytes) -> int:
-    """How often the resolution can be halved while decoding (COD marker), 0 if not told."""
+    """How often decoding can halve the resolution (COD marker), 0 if unknown."""
     size = data.find(b"\xff\x4f\xff\x51")
     coding = data.find(b"\xff\x52", size, size + 4096) if size >= 0 else -1
     return data[coding + 9] if 0 <= coding < len(data) - 9 else 0
@@ -443,7 +443,7 @@ def _jxl(data: bytes) -> Facts:
     header = read_jxl_header(data)
     if not header.animated:
         return Facts(bit_depth=header.bit_depth)
-    # Its frames are not told apart here: all of them stand or fall together.
+    # One digest for all frames together.
     return Facts(bit_depth=header.bit_depth, frames=2, frame_digests=(digest_of(data),))
 
 

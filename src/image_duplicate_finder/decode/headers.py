@@ -38,7 +38,7 @@ _STANDARD_LUMINANCE = (
 
 @dataclass(frozen=True, slots=True)
 class JpegHeader:
-    """What stands before the first scan, and where.
+    """The segments before the first scan, and where they are.
 
     ``width`` and ``height`` as stored (not yet upright). ``process`` is the frame marker's low
     nibble: 0 baseline, 1 extended, 2 progressive, 3 lossless, 9 and 10 arithmetic.
@@ -333,7 +333,7 @@ class JxlColours:
 class JxlHeader:
     """``width`` and ``height`` before any turn.
 
-    ``colours`` is None where an ICC profile tells them, or fields that are not read.
+    ``colours`` is None if an ICC profile describes them, or fields that are not read.
     ``repacked_jpeg``: the file can give back the JPEG that it was.
     """
 

@@ -52,7 +52,7 @@ _COLOUR = {
 _END_OF_IMAGE = b"\xff\xd9"
 # What libjpeg prints, and only prints, when it fills the rest of a picture with grey.
 _MISSING_DATA = re.compile(rb"premature end of (?:data segment|JPEG file)", re.IGNORECASE)
-_heard: int | None = None
+_captured: int | None = None
 _LOSSLESS_PROCESSES = frozenset({3, 11})
 
 
@@ -80,7 +80,7 @@ def decode_jpeg(
     pixels = _decode(data, min(factor, 8), colour=colour or convert)
     if pixels is None:
         return None
-    if _complained_of_missing_data():
+    if _warned_of_missing_data():
         info = replace(info, incomplete=True)
     pixels = shrink(pixels, factor // min(factor, 8))
     if convert:
@@ -157,26 +157,26 @@ def _info(data: bytes, header: JpegHeader, exif: ExifFields) -> ImageInfo:
     )
 
 
-def hear_complaints() -> None:
+def capture_decoder_warnings() -> None:
     """From now on, read what decoders print to standard error, and print nothing there.
 
-    For processes of ours that have no other use of it: there a picture is told to be incomplete
-    also where its last scan breaks off, which OpenCV does not tell.
+    For child processes that do not use it otherwise. A picture whose last scan is cut off is then
+    known to be incomplete, which OpenCV does not report.
     """
-    global _heard
-    if _heard is None:
+    global _captured
+    if _captured is None:
         with tempfile.TemporaryFile() as file:
-            _heard = os.dup(file.fileno())
-        os.dup2(_heard, 2)
+            _captured = os.dup(file.fileno())
+        os.dup2(_captured, 2)
 
 
-def _complained_of_missing_data() -> bool:
-    if _heard is None or not os.fstat(_heard).st_size:
+def _warned_of_missing_data() -> bool:
+    if _captured is None or not os.fstat(_captured).st_size:
         return False
-    os.lseek(_heard, 0, os.SEEK_SET)
-    text = os.read(_heard, 1 << 16)
-    os.ftruncate(_heard, 0)
-    os.lseek(_heard, 0, os.SEEK_SET)
+    os.lseek(_captured, 0, os.SEEK_SET)
+    text = os.read(_captured, 1 << 16)
+    os.ftruncate(_captured, 0)
+    os.lseek(_captured, 0, os.SEEK_SET)
     return _MISSING_DATA.search(text) is not None
 
 
@@ -225,7 +225,7 @@ def rest_parts(rest: bytes) -> tuple[Part, ...]:
         return (Part(PartKind.MOTION, film),)
     rest = rest.strip(_PADDING)
     if rest.endswith(_SAMSUNG_END) and len(rest) < _LONGEST_STAMP:
-        return ()  # the time and the place of the shot, which stand in its EXIF too
+        return ()  # time and place of the shot, which EXIF has too
     kind = PartKind.SOUND if rest[:4] == b"RIFF" and rest[8:12] == b"WAVE" else PartKind.DATA
     return (Part(kind, digest_of(rest)),)
 

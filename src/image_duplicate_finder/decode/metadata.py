@@ -29,7 +29,7 @@ from image_duplicate_finder.decode.headers import (
 from image_duplicate_finder.errors import DecodeError
 from image_duplicate_finder.model import Metadata
 
-# What is stored of a text; of a longer one a digest follows, so that two are still told apart.
+# Characters of a text that are stored; a digest of the whole is added to longer ones.
 _LONGEST = 1000
 # Keys under which image generators store their settings (A1111, ComfyUI, InvokeAI, Fooocus...).
 _GENERATION_KEYS = re.compile(
@@ -118,8 +118,8 @@ def merge_metadata(
 ) -> Metadata:
     """What all blocks say together; XMP has the last word on what people write.
 
-    Programs that rate and tag write XMP and leave old EXIF fields behind; the camera's EXIF is
-    the better witness for date and lens. ``texts`` are keys and values of the format's own;
+    Programs that rate and tag write XMP and leave old EXIF fields as they were; for date and
+    lens the camera's EXIF is more reliable. ``texts`` are keys and values of the format's own;
     ``size`` is the picture's as stored.
     """
     fields = read_xmp(xmp) if xmp else NO_XMP
@@ -326,8 +326,8 @@ def _user_comment(entry: Entry) -> str:
     code, value = entry.value[:8], entry.value[8:]
     if code.startswith(b"UNICODE"):
         as_stated = "utf-16-le" if entry.order == "<" else "utf-16-be"
-        # Many programs write big-endian text whatever the block's order: letters are told by
-        # where the zero bytes are.
+        # Many programs write big-endian text whatever the block's order. The zero bytes of Latin
+        # letters show which it is.
         if value[:64:2].count(0) > value[1:64:2].count(0):
             as_stated = "utf-16-be"
         elif value[1:64:2].count(0) > value[:64:2].count(0):

@@ -250,7 +250,7 @@ def _samples(
 ) -> tuple[Pixels, Pixels | None]:
     """RGB flattened on white, and the alpha channel if there is one, both at 1/factor.
 
-    Works on strips, so that a large picture is never held in a second mode as a whole.
+    Works on strips: a second copy of a large picture would need too much memory.
     """
     if image.mode in ("F", "I") or image.mode.startswith("I;16"):
         bits = 16 if info.format in _WIDENED_BY_DECODER else info.bit_depth

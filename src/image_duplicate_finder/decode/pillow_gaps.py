@@ -48,7 +48,7 @@ def is_wide_png(data: bytes) -> bool:
 def decode_stored_wide_png(data: bytes, info: ImageInfo) -> StoredPicture | None:
     """All samples upright as uint16 (H, W, C), alpha among them; None for an animation.
 
-    Samples stand in OpenCV's order (BGRA), the same for every file; the profile is left out.
+    Channels are in OpenCV's order (BGRA); the profile is left out.
     """
     if info.frames > 1:
         return None
@@ -130,8 +130,8 @@ def decode_netpbm(data: bytes, name: str, limits: DecodeLimits) -> Picture:
     pixels, alpha = _channels(header, _samples(data, header))
     if alpha is None:
         return Picture(pixels, header.info)
-    share = alpha[:, :, None].astype(np.float32) / 255
-    flat = np.rint(pixels * share + 255 * (1 - share)).astype(np.uint8)
+    opacity = alpha[:, :, None].astype(np.float32) / 255
+    flat = np.rint(pixels * opacity + 255 * (1 - opacity)).astype(np.uint8)
     return Picture(flat, header.info, alpha)
 
 

@@ -84,7 +84,7 @@ def _info(raw: RawPy, data: bytes, name: str, limits: DecodeLimits) -> ImageInfo
 def _exif(data: bytes, name: str) -> ExifFields:
     """The EXIF fields, which each family of RAW files keeps elsewhere.
 
-    Most are TIFF structures themselves. A RAF file holds a whole JPEG, whose place stands at
+    Most are TIFF structures themselves. A RAF file holds a whole JPEG, whose offset is at
     byte 84 of its header; a CR3 file holds the main directory in its box ``CMT1``.
     """
     if name == "RAF" and len(data) >= 92:

@@ -108,7 +108,7 @@ def serve_files(requests: BinaryIO, answers: BinaryIO) -> None:
     import cv2
 
     cv2.setNumThreads(1)
-    from image_duplicate_finder.decode import hear_complaints
+    from image_duplicate_finder.decode import capture_decoder_warnings
     from image_duplicate_finder.executors.messages import LookTask
     from image_duplicate_finder.executors.task import run_look, run_task
     from image_duplicate_finder.fingerprint.compute import warm_up
@@ -124,7 +124,7 @@ def serve_files(requests: BinaryIO, answers: BinaryIO) -> None:
 
     if not prepare():
         return
-    hear_complaints()
+    capture_decoder_warnings()
     _limit_memory(specs.limits)
     # Values made until here live as long as the process; later collections skip them.
     gc.freeze()

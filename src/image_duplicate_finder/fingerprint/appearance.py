@@ -60,10 +60,10 @@ def recoloured(one: bytes, other: bytes, *, same_frame: bool) -> bool:
 
     ``same_frame`` is False where one of them is a crop of the other.
     """
-    share, floor, lean = _SAME_FRAME if same_frame else _PART
+    fraction, floor, lean = _SAME_FRAME if same_frame else _PART
     chroma_one, *means_one = _COLOUR_FORMAT.unpack(one)
     chroma_other, *means_other = _COLOUR_FORMAT.unpack(other)
-    if abs(chroma_one - chroma_other) > share * max(chroma_one, chroma_other) + floor:
+    if abs(chroma_one - chroma_other) > fraction * max(chroma_one, chroma_other) + floor:
         return True
     return bool(np.hypot(*np.subtract(means_one, means_other)) > lean)
 

@@ -118,7 +118,7 @@ def pixel_hash(data: bytes, limits: DecodeLimits) -> bytes:
     Files that differ only in metadata, in lossless compression or in how the same pixels are
     turned have the same hash; a difference in one sample of any channel changes it. Where
     there is no exact form to compare (animations, camera RAW, CMYK, wide samples outside PNG)
-    the hash stands for the bytes themselves, so it never claims too much. Raises DecodeError.
+    the hash is of the bytes themselves. Raises DecodeError.
     """
     picture = decode_stored(data, limits=limits)
     if picture is None:

@@ -161,7 +161,7 @@ def _only_input(session: Any, path: Path) -> str:
 
 
 def _checked_length(session: Any, name: str, card: ModelCard, path: Path) -> int:
-    """The vectors' length, told by running blank pictures: shapes in files may be open.
+    """The vectors' length, found by running blank pictures: shapes in files may be open.
 
     Batches of all sizes that a scan may ask for in turn, as some models take one size only.
     """

@@ -191,7 +191,7 @@ def _orientations(grey, x, y, scale, histogram, peaks):
     """The directions, in radians, that gradients around (x, y) favour; returns how many."""
     height, width = grey.shape
     radius = int(np.rint(4.5 * scale))
-    # Around coarse keypoints the picture is so smooth that every second pixel tells all.
+    # Around coarse keypoints the picture is so smooth that every second pixel is enough.
     step = 1 if radius <= 9 else 2
     falloff = np.float32(-1 / (2 * (1.5 * scale) ** 2))
     histogram[:] = 0

@@ -36,7 +36,7 @@ _ANGLE_STEPS = 256
 # The lowest size that a byte can hold: 2 ** (-1) pixels, then 32 steps per octave.
 _LOWEST_OCTAVE = -1
 
-# What each stored byte of a size and of a direction, and each stored coordinate stand for.
+# Decoded values of a size byte, a direction byte, and a stored coordinate.
 _SCALES = np.exp2(np.arange(256, dtype=np.float32) / _SCALE_STEPS + _LOWEST_OCTAVE)
 _ANGLES = np.arange(_ANGLE_STEPS, dtype=np.float32) * np.float32(2 * np.pi / _ANGLE_STEPS)
 _PLACES = (np.arange(1 << _PLACE_BITS) / _PLACES_PER_PIXEL).astype(np.float32)
@@ -144,8 +144,8 @@ def flip_columns(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def canonical(codes: NDArray[np.uint8], flags: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The form of the codes (n, 16) that a mirrored and a negative picture share.
 
-    Where the flags of two matching keypoints differ tells which of them is mirrored (rows), or a
-    mirrored negative (columns), or a negative (both).
+    Where the flags of two matching keypoints differ, one picture is mirrored (rows), a mirrored
+    negative (columns), or a negative (both).
     """
     codes = np.where((flags & ROWS_FLIPPED)[:, None] > 0, flip_rows(codes), codes)
     return np.where((flags & COLUMNS_FLIPPED)[:, None] > 0, flip_columns(codes), codes)

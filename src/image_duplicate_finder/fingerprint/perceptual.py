@@ -77,16 +77,12 @@ def _hashes(small: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.packbits(flat >= medians[:, None], axis=1)
 
 
-def structure(grey: NDArray[np.uint8]) -> int:
-    """How much a hash of this picture (H, W) uint8 can be trusted: 0 (flat) to 100 (rich).
+def _structure(small: NDArray[np.float32]) -> int:
+    """How much a hash can be trusted: 0 (flat) to 100 (rich).
 
     PDQ's quality measure: the sum of absolute steps between neighbours of the 64 x 64 picture.
-    Below :data:`MIN_STRUCTURE` two unlike pictures can share a hash by accident.
+    Below :data:`MIN_STRUCTURE` two unlike pictures can have one hash by accident.
     """
-    return _structure(_shrink(grey))
-
-
-def _structure(small: NDArray[np.float32]) -> int:
     steps_x = np.abs(np.diff(small, axis=1)) * (100 / 255)
     steps_y = np.abs(np.diff(small, axis=0)) * (100 / 255)
     total = float(np.floor(steps_x).sum() + np.floor(steps_y).sum())

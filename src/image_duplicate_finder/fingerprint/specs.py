@@ -147,7 +147,7 @@ def card_of(model: Path | None = None) -> ModelCard:
 
 
 def model_key(model: bytes, card: bytes) -> str:
-    """What tells a model with its description from all others."""
+    """A digest (16 hex digits) of a model and its description."""
     return blake3.blake3(model + card).hexdigest(length=8)
 
 
@@ -183,7 +183,7 @@ def read_model_card(data: bytes, path: Path) -> ModelCard:
 
 def built_in_model() -> Path:
     """The ONNX file of the package."""
-    # It is imported here since it takes a while and many scans need no model.
+    # Imported here: it is slow, and many scans need no model.
     from importlib.resources import files
 
     return Path(str(files("image_duplicate_finder.fingerprint") / "models" / "lite0.onnx"))

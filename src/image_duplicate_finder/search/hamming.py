@@ -4,7 +4,7 @@ Method: multi-index hashing (Norouzi, Punjani, Fleet, "Fast search in Hamming sp
 multi-index hashing", 2012). 256 bits are cut into 16 bands of 16 bits. Two hashes within 31
 bits agree in some band up to one bit, so looking up 17 keys per band finds every such pair.
 One band is searched at a time, and its keys in ascending order: entries of one key lie side by
-side and are at hand for all that look at them.
+side, in the cache for all that look at them.
 """
 
 from __future__ import annotations

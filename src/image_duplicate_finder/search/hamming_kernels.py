@@ -1,7 +1,7 @@
 """The compiled search of one band of hashes. Imported only when hashes are searched.
 
-It stands at the top of a module: what numba compiles inside a function that refers to another
-compiled function is never found again in its cache.
+Functions are at the top level of the module: numba's cache never finds again what was compiled
+inside a function and refers to another compiled function.
 """
 
 from __future__ import annotations

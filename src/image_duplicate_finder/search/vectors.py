@@ -52,11 +52,6 @@ class SimilarPairs:
     b: NDArray[np.int32]
     cosine: NDArray[np.float32]
 
-    def at(self, esimilarity_threshold: float, csimilarity_threshold: float) -> SimilarPairs:
-        """Those that are similar by the two thresholds; never more than were searched for."""
-        kept = self.cosine >= threshold_cosine(esimilarity_threshold, csimilarity_threshold)
-        return SimilarPairs(self.a[kept], self.b[kept], self.cosine[kept])
-
 
 def threshold_cosine(esimilarity_threshold: float, csimilarity_threshold: float) -> float:
     """The cosine from which on a pair is similar.
@@ -80,12 +75,6 @@ def uncalibrated(cosine: float, calibration: Calibration) -> float:
     """The cosine of two vectors that :func:`calibrated` makes ``cosine``."""
     squared = (2.0 - 2.0 * cosine) / calibration.scale**2
     return float(1.0 - squared ** (1.0 / calibration.power) / 2.0)
-
-
-def euclidean(cosine: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The distance of vectors of length 1 that have this cosine."""
-    distance: NDArray[np.float32] = np.sqrt(np.maximum(2.0 - 2.0 * cosine, 0.0)).astype(np.float32)
-    return distance
 
 
 def neighbours(
@@ -116,7 +105,6 @@ def pairs_within(
     The thresholds and the cosines given back are those that ``calibration`` makes of the
     vectors' own.
 
-    Searched once with lenient thresholds, :meth:`SimilarPairs.at` answers stricter ones.
     Vectors of zeros (pictures without any feature) are similar to none.
     """
     wanted = threshold_cosine(esimilarity_threshold, csimilarity_threshold)
@@ -279,8 +267,8 @@ class Cells:
 
         rows = np.full((len(asked), k), -1, np.int64)
         cosines = np.full((len(asked), k), -np.inf, np.float32)
-        share = max(1, -(-len(asked) // self._threads))
-        parts = [slice(start, start + share) for start in range(0, len(asked), share)]
+        size = max(1, -(-len(asked) // self._threads))
+        parts = [slice(start, start + size) for start in range(0, len(asked), size)]
 
         def fill(part: slice) -> None:
             vector_kernels.nearest(

@@ -54,7 +54,7 @@ def search(first, queries, by_word, lists, base, earlier, voting, best_image, be
             if not chosen[row - look_ups[k]]:
                 counts[row] = 0
             begins[row + 1] = begins[row] + counts[row]
-    # Copied out where the list is at hand, so that voting reads one picture's matches in a row.
+    # Copied while the list is in the cache, so that voting reads one picture's matches in a row.
     found = np.empty(begins[-1], np.uint16)
     distances = np.empty(begins[-1], np.uint8)
     places = np.empty((begins[-1], 4), np.uint8)
@@ -319,7 +319,7 @@ def _score(tally, count, touches, query, geometry, voting, base, best_image, bes
 
 @njit(cache=True, nogil=True)
 def _support(i, rows, variants, weights, tolerance):
-    """The weights of all matches that tell of the same similarity transform as match i.
+    """The sum of the weights of all matches that agree with match i on a similarity transform.
 
     ``rows`` (9, n) float32: place asked and place found (x, y each; the first x negated where the
     match is mirrored), log2 of the scale, cosine and sine of the turn, both again as they turn
@@ -367,7 +367,7 @@ def _count(asked, part, limit):
 def _near(asked, signatures, begin, limit, count, places, distances):
     """Write the first ``count`` entries from ``begin`` on within ``limit`` bits of ``asked``.
 
-    There must be so many. Each entry is written and the next one overwrites it unless it was
+    There must be that many. Each entry is written and the next one overwrites it unless it was
     near: a branch that cannot be foreseen costs more than that.
     """
     found = 0
@@ -384,8 +384,8 @@ def _near(asked, signatures, begin, limit, count, places, distances):
 def _affordable(counts, matches):
     """Which look-ups of a picture vote, by what each of them found: ``matches`` in all at most.
 
-    Those that found the least come first, then the order decides: what few pictures have tells
-    more than what many have.
+    Those that found the least come first, then the order decides: what few pictures have is
+    more distinctive than what many have.
     """
     most = 0
     for count in counts:

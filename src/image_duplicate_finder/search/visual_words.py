@@ -60,9 +60,9 @@ class Reach:
 class Voting(NamedTuple):
     """How the look-ups of one picture vote in one segment; compiled loops take it as it is.
 
-    ``limit``: signatures match within so many bits of 64. ``longest``: only so many first entries
-    of a posting list are compared. ``matches``: at most so many vote. ``tolerance``: by how many
-    units of the frame places may disagree. ``least``: the lowest score that counts.
+    ``limit``: within how many bits of 64 signatures match. ``longest``: how many entries of a
+    posting list are compared. ``matches``: how many vote at most. ``tolerance``: by how many units
+    of the frame places may disagree. ``least``: the lowest score that counts.
     """
 
     limit: int
@@ -76,11 +76,11 @@ class Voting(NamedTuple):
 class Tuning:
     """Everything that decides which pairs are proposed, and how many pictures a step takes.
 
-    ``segment``: pictures in a segment, at most 65,536. ``posting_batch`` and ``query_batch``:
-    pictures that are posted and looked up at a time. ``reach``: (up to so many pictures, Reach),
-    None for any number. ``matches`` vote for a picture in all segments together, at least
-    ``matches_per_segment`` in each. ``most``: pairs that are kept for a picture. The rest is as in
-    :class:`Voting`.
+    ``segment``: pictures in a segment, at most 65,536. ``posting_batch``, ``query_batch``:
+    pictures that are posted and looked up at a time. ``reach``: a Reach for each largest number
+    of pictures, None for any. ``matches``: how many vote for a picture in all segments together,
+    at least ``matches_per_segment`` in each. ``most``: pairs kept for a picture. The rest is as
+    in :class:`Voting`.
     """
 
     # A keypoint is looked up under fewer words, the more pictures there are, so that the time for
@@ -94,7 +94,7 @@ class Tuning:
     )
     # Nineteen of twenty pairs of keypoints that show the same spot are within it.
     limit: int = 11
-    # A word that very many keypoints share tells little.
+    # A word that very many keypoints share is not distinctive.
     longest: int = 256
     # Without such a bound the time for a picture grows with the number of its copies.
     matches: int = 8192
@@ -109,11 +109,11 @@ class Tuning:
     query_batch: int = 1024
 
     def reach_among(self, pictures: int) -> Reach:
-        """Under which words a keypoint is looked up among so many pictures."""
+        """Under which words a keypoint is looked up among that many pictures."""
         return next(reach for most, reach in self.reach if most is None or pictures <= most)
 
     def voting(self, segments: int) -> Voting:
-        """How a picture's look-ups vote in each of so many segments."""
+        """How a picture's look-ups vote in each of that many segments."""
         matches = max(self.matches_per_segment, self.matches // max(segments, 1))
         return Voting(self.limit, self.longest, matches, self.tolerance, self.least)
 

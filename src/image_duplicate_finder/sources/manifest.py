@@ -26,7 +26,7 @@ _PARQUET = (".parquet", ".pq")
 class ManifestRow:
     """One listed picture: its identity path, and the name of its split or "" without one.
 
-    ``line`` is where it stands in the manifest, from 1, the heading not counted.
+    ``line`` is its row in the manifest, from 1 without the heading.
     """
 
     path: str

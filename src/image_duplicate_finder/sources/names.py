@@ -1,4 +1,4 @@
-"""Identity paths, told apart by how they are written. Pure."""
+"""Kinds of identity paths, by how they are written. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 MEMBER_MARK = "!/"
-"""Stands between an archive and the name of a member inside it."""
+"""Separates an archive from the name of a member inside it."""
 
 _ARCHIVE = re.compile(r"\.(zip|cbz|tar)$", re.IGNORECASE)
 _MEMBER = re.compile(r"(.+?\.(?:zip|cbz|tar))!/(.+)", re.IGNORECASE | re.DOTALL)

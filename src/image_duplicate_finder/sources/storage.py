@@ -89,9 +89,9 @@ def changed_while_reading() -> DecodeError:
 
 
 def number_of(*parts: object) -> int:
-    """A negative number below 2**56 in size that stands for ``parts``.
+    """A number from -2**56 to -1, made of ``parts``.
 
-    File systems give no negative inode numbers, so it never equals a real one.
+    File systems use no negative inode numbers, so it never equals a real one.
     """
     digest = blake3(repr(parts).encode("ascii", "backslashreplace")).digest(7)
     return -int.from_bytes(digest, "big") - 1
@@ -214,7 +214,7 @@ def _system(url: str) -> tuple[Any, str]:
 
 
 def _to_stat(url: str, info: dict[str, Any]) -> FileStat:
-    """Size and time as stated; where there is an entity tag, it stands in for the change time."""
+    """Size and time as stated; an entity tag serves as the change time."""
     size = info.get("size")
     tag = info.get("ETag") or info.get("etag") or info.get("md5Hash") or ""
     when = next((info[key] for key in _TIMES if info.get(key) is not None), None)

@@ -75,8 +75,8 @@ class RayExecutor:
             if settings.address is not None:
                 _knock(settings.address)
             self._ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
-            # Ray tells of lost workers on standard output, where results stand, and has no
-            # setting for it; its own debugger silences it in this way.
+            # Ray reports lost workers on standard output, where results go, and has no setting
+            # for it; its own debugger silences it in this way.
             self._ray._private.worker._worker_logs_enabled = False
         except (OSError, RuntimeError, ValueError) as error:
             self._parts.close()
