@@ -23,7 +23,7 @@ from image_duplicate_finder.messages import Plain, all_codes
 
 WEB = Path(__file__).parents[1] / "src/image_duplicate_finder/web"
 TRANSLATIONS = WEB / "translations"
-LANGUAGES = ("de",)
+LANGUAGES = sorted(path.parent.name for path in TRANSLATIONS.glob("*/messages.po"))
 
 _METHODS = [("**.py", "python"), ("templates/**.html", "jinja2.ext:babel_extract")]
 _OPTIONS = {"templates/**.html": {"trim_blocks": "true", "lstrip_blocks": "true"}}

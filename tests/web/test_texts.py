@@ -55,6 +55,16 @@ def test_the_browser_chooses_the_language(visitor: FlaskClient, library: Library
     assert '<html lang="en" data-theme="dark"' in chosen.text
 
 
+def test_a_catalogue_is_all_that_a_language_needs(tmp_path: Path) -> None:
+    assert i18n.LANGUAGES == {"en": "English", "de": "Deutsch"}
+    for code in ("fr", "de"):
+        (tmp_path / code).mkdir()
+        (tmp_path / code / "messages.po").touch()
+    (tmp_path / "es").mkdir()
+    found = i18n.languages_in(tmp_path)
+    assert found == {"en": "English", "de": "Deutsch", "fr": "français"}
+
+
 def test_english_figures(app: Flask) -> None:
     with app.test_request_context():
         assert i18n.size(999) == "999 bytes"

@@ -26,13 +26,20 @@ from image_duplicate_finder.messages import Language, Message
 from image_duplicate_finder.messages import printable as printable  # a filter like the others
 from image_duplicate_finder.web.state import library
 
-LANGUAGES = {"en": "English", "de": "Deutsch"}
-"""Languages that are complete, by their code, each named in itself."""
-
 PREFERENCE = "language"
 """The library's preference that names a language; empty for the browser's own."""
 
 _FOLDER = Path(__file__).parent / "translations"
+
+
+def languages_in(folder: Path) -> dict[str, str]:
+    """English and the languages with a catalogue in ``folder``: their own names by code."""
+    codes = sorted(path.parent.name for path in folder.glob("*/messages.po"))
+    return {code: str(Locale.parse(code).display_name) for code in ("en", *codes)}
+
+
+LANGUAGES = languages_in(_FOLDER)
+"""Languages by their code, each named in itself. A catalogue is all that another one needs."""
 
 
 @functools.cache
