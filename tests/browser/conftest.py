@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from image_duplicate_finder.library import Library
 from tests.browser.running import Server, Visit, start_server
+from tests.review_scene import Scene, make_scene
 
 REPOSITORY = Path(__file__).parents[2]
 AXE_FOLDER = REPOSITORY / "tests" / "artifacts" / "axe"
@@ -58,6 +60,23 @@ def server(library_dir: Path) -> Iterator[Server]:
     started = start_server(library_dir)
     yield started
     started.stop()
+
+
+@pytest.fixture
+def scene(
+    library_dir: Path, tmp_path: Path, server: Server, request: pytest.FixtureRequest
+) -> Scene:
+    """Three groups by hand, and as many more as the module asks for, behind the running app."""
+    return make_scene(
+        library_dir, tmp_path / "photos", more=getattr(request.module, "MORE_GROUPS", 0)
+    )
+
+
+@pytest.fixture
+def stored(library_dir: Path, scene: Scene) -> Iterator[Library]:
+    """The library that the app shows, read directly."""
+    with Library.open(library_dir) as library:
+        yield library
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from image_duplicate_finder.settings import Mode, ScanSettings
 from tests.browser.running import THEMES, WIDTHS, Server, Visit, wait_until
 from tests.painting import paint_photo
 from tests.patience import PATIENCE
-from tests.review_scene import CROP, Scene, make_scene
+from tests.review_scene import CROP, Scene
 
 Enter = Callable[..., Visit]
 Axe = Callable[[Page], list[str]]
@@ -31,18 +31,6 @@ ZOOM = """(id) => {
   const centre = item.viewportToImageCoordinates(viewer.viewport.getCenter(true));
   return [item.viewportToImageZoom(viewer.viewport.getZoom(true)), centre.x, centre.y, size.x];
 }"""
-
-
-@pytest.fixture
-def scene(library_dir: Path, tmp_path: Path, server: Server) -> Scene:
-    """Three groups behind the running app."""
-    return make_scene(library_dir, tmp_path / "photos")
-
-
-@pytest.fixture
-def stored(library_dir: Path, scene: Scene) -> Library:
-    """The library that the app shows, read directly."""
-    return Library.open(library_dir)
 
 
 def compare(visit: Visit, stored: Library, scene: Scene, name: str) -> Page:

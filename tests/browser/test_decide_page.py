@@ -15,22 +15,13 @@ from image_duplicate_finder.results import GroupQuery
 from image_duplicate_finder.settings import Mode, ScanSettings
 from tests.browser.running import THEMES, WIDTHS, Server, Visit, wait_until
 from tests.painting import paint_photo
-from tests.review_scene import CROP, MARKUP, Scene, make_scene
+from tests.review_scene import CROP, MARKUP, Scene
 
 Enter = Callable[..., Visit]
 Axe = Callable[[Page], list[str]]
 
-
-@pytest.fixture
-def scene(library_dir: Path, tmp_path: Path, server: Server) -> Scene:
-    """Three groups by hand and three more, behind the running app."""
-    return make_scene(library_dir, tmp_path / "photos", more=3)
-
-
-@pytest.fixture
-def stored(library_dir: Path, scene: Scene) -> Library:
-    """The library that the app shows, read directly."""
-    return Library.open(library_dir)
+MORE_GROUPS = 3
+"""Groups of the scene beside the three that are made by hand."""
 
 
 def name(page: Page, side: str, text: str) -> None:

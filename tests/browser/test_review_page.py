@@ -16,17 +16,8 @@ from tests.review_scene import MARKUP, Scene, make_scene
 Enter = Callable[..., Visit]
 Axe = Callable[[Page], list[str]]
 
-
-@pytest.fixture
-def scene(library_dir: Path, tmp_path: Path, server: Server) -> Scene:
-    """Three groups by hand and twenty more, behind the running app."""
-    return make_scene(library_dir, tmp_path / "photos", more=20)
-
-
-@pytest.fixture
-def stored(library_dir: Path, scene: Scene) -> Library:
-    """The library that the app shows, read directly."""
-    return Library.open(library_dir)
+MORE_GROUPS = 20
+"""Groups of the scene beside the three that are made by hand."""
 
 
 def card(page: Page, name: str) -> Locator:
