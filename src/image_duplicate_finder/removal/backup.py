@@ -568,7 +568,8 @@ def preserve(
         for stored in made:  # made a moment ago of files that were not touched
             with contextlib.suppress(OSError):
                 fs.unlink(stored)
-        raise RemovalRefused(Problem.BACKUP_FAILED(reason=str(error))) from error
+        reason = error.why if isinstance(error, Refused) else str(error)
+        raise RemovalRefused(Problem.BACKUP_FAILED(reason=reason)) from error
 
 
 def _preserve(
