@@ -26,9 +26,9 @@ def group(
     describe: Describe,
     dismissed: Collection[tuple[int, int]] = frozenset(),
 ) -> list[Group]:
-    """All groups of a scan; look-alikes stand among the matches."""
-    apart = ExcludedPairs(contents, dismissed)
-    usable = [match for match in matches if not apart(match.a, match.b)]
+    """All groups of a scan; similar pairs are among the matches."""
+    excluded = ExcludedPairs(contents, dismissed)
+    usable = [match for match in matches if not excluded(match.a, match.b)]
     composites = Composites(usable)
     usable = [
         replace(match, relation=Relation.CONTAINS) if composites.splits(match) else match
@@ -40,8 +40,8 @@ def group(
         for match in duplicates
         if match.relation is Relation.CROPPED and match.share_a != match.share_b
     }
-    windows = [id for id in apart.contents if composites.is_window(id)]
-    ranked = Ranked(apart.contents, partial, windows, DEFAULT_KEEP_RULES)
+    windows = [id for id in excluded.contents if composites.is_window(id)]
+    ranked = Ranked(excluded.contents, partial, windows, DEFAULT_KEEP_RULES)
     of_pair = {(min(m.a, m.b), max(m.a, m.b)): m for m in duplicates}
     builder = Builder(ranked, describe, DEFAULT_KEEP_RULES, Evidence(of_pair, {}))
     stars = _stars(duplicates, ranked.place)
@@ -161,7 +161,7 @@ def _lift(matches: Iterable[Match], stars: Iterable[Star], order: Mapping[int, i
         low, high = sorted((order[match.a], order[match.b]))
         claim = (one == match.a and other == match.b, match.score, -low, -high)
         key = (min(one, other), max(one, other), match.relation)
-        # Most look-alikes lie within one group, or between two that a better pair stands for.
+        # Most similar pairs are within one group, or between two that have a better pair.
         if one == other or (key in best and claim <= best[key][0]):
             continue
         lifted = lift_a(match)

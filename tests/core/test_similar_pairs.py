@@ -1,4 +1,4 @@
-"""Look-alikes in arrays give the groups that the rules ask for, pair by pair."""
+"""Similar pairs in arrays give the groups that the rules ask for, pair by pair."""
 
 from __future__ import annotations
 
