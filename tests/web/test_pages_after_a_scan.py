@@ -128,6 +128,11 @@ def test_what_was_selected_and_stayed_is_accounted_for(
     review = visitor.get(f"/scans/{scan}/").text
     assert review.count("Skipped:") == 1
     assert visitor.get(f"/scans/{scan}/").text.count("Skipped:") == 1  # also later
+    assert "It has changed since the scan." in report and "It has changed since the scan." in review
+    german = {"Accept-Language": "de"}
+    for page in (f"/history/{now.run}?job={now.id}", f"/scans/{scan}/"):
+        said = visitor.get(page, headers=german).text
+        assert "Sie hat sich seit dem Suchlauf geändert." in said, page
 
 
 def test_remove_report_undo(app: Flask, visitor: FlaskClient, scan: int, photos: Path) -> None:
