@@ -22,6 +22,7 @@ from image_duplicate_finder.store.schema import (
     PackPairs,
     description_as_codes,
     reasons_as_codes,
+    way_back_as_codes,
 )
 
 T = TypeVar("T")
@@ -156,6 +157,9 @@ class Database:
             connection.create_function("reasons_as_codes", 1, reasons_as_codes, deterministic=True)
             connection.create_function(
                 "description_as_codes", 1, description_as_codes, deterministic=True
+            )
+            connection.create_function(
+                "way_back_as_codes", 1, way_back_as_codes, deterministic=True
             )
             for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
                 for statement in script.split(";"):

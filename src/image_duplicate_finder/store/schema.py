@@ -7,6 +7,7 @@ UTF-8; ``shown`` is the same path as readable text, for search.
 from __future__ import annotations
 
 import json
+import re
 import struct
 
 MIGRATIONS: tuple[str, ...] = (
@@ -275,6 +276,11 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE scan RENAME COLUMN same_as TO superseded_by;
     ALTER TABLE look_alikes RENAME TO similar_pairs
     """,
+    # Codes also in the statements that bring back groups and members.
+    """
+    UPDATE decision_step SET way_back = way_back_as_codes(way_back)
+        WHERE way_back LIKE 'INSERT INTO grouping (%' OR way_back LIKE 'INSERT INTO member (%'
+    """,
 )
 
 
@@ -307,6 +313,24 @@ def reasons_as_codes(reasons: str) -> str:
 def description_as_codes(text: str) -> str:
     """A description as codes, from English text with commas."""
     return _as_codes(text.split(", "))
+
+
+def way_back_as_codes(statement: str) -> str:
+    """A statement that inserts a group or member, with codes in place of its English texts."""
+    found = _REASONS.search(statement) or _DESCRIPTION.match(statement)
+    if found is None:
+        return statement
+    convert = reasons_as_codes if found.re is _REASONS else description_as_codes
+    codes = convert(found["text"].replace("''", "'"))
+    before, after = statement[: found.start("text")], statement[found.end("text") :]
+    return before + codes.replace("'", "''") + after
+
+
+_REASONS = re.compile(r"^INSERT INTO grouping \(.*'(?P<text>\[\"(?:[^']|'')*\])'", re.DOTALL)
+_DESCRIPTION = re.compile(
+    r"INSERT INTO member \(grouping, position, file, relation, description,[^)]*\) VALUES"
+    r" \(\d+,\d+,\d+,'\w+','(?P<text>(?!\[)(?:[^']|'')*)'",
+)
 
 
 def _as_codes(texts: list[str]) -> str:
