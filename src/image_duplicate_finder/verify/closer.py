@@ -251,7 +251,8 @@ def _full_matrix(a: Prepared, b: Prepared, match: Match) -> Matrix | None:
 def _aligned(target: Prepared, source: Prepared, matrix: Matrix, negative: bool) -> _Aligned | None:
     """The source brought to the target's frame; the target is the coarser picture."""
     one = _ycc(target.small)
-    other, alpha, to_new = _shrunk(source, matrix, negative)
+    size, to_new = _size_under(source, matrix)
+    other, alpha = _shrunk(source, size, negative)
     planes = one[..., 0], other[..., 0]
     if target.alpha is not None and alpha is not None and float(planes[0].std()) < _FLAT:
         # White on transparent ground: the alpha channel is the picture.
@@ -262,7 +263,9 @@ def _aligned(target: Prepared, source: Prepared, matrix: Matrix, negative: bool)
         return None
     # At the size that it has by the finer alignment: a copy of half the size needs no other step.
     matrix = found @ to_new
-    other, alpha, to_new = _shrunk(source, matrix, negative)
+    size_then, to_new = _size_under(source, matrix)
+    if size_then != size:
+        other, alpha = _shrunk(source, size_then, negative)
     found = matrix @ geometry.inverse(to_new)
     size = target.small.shape[1], target.small.shape[0]
     moved, mask = _warped(other, found, size)
@@ -275,24 +278,26 @@ def _aligned(target: Prepared, source: Prepared, matrix: Matrix, negative: bool)
     return _Aligned(one, moved, mask, matrix, alphas, exact)
 
 
-def _shrunk(
-    picture: Prepared, matrix: Matrix, negative: bool
-) -> tuple[Plane, Plane | None, Matrix]:
-    """The picture (YCrCb), its alpha, and the change of frame, at about the size it will have."""
+def _size_under(picture: Prepared, matrix: Matrix) -> tuple[tuple[int, int], Matrix]:
+    """About the size (width, height) that ``matrix`` gives the picture, and the way to it."""
     height, width = picture.small.shape[:2]
-    to_new, new = np.eye(3), (width, height)
-    if geometry.scale_of(matrix) < _CLOSE_SCALE:
-        across, down = np.minimum(np.linalg.norm(matrix[:2, :2], axis=0), 1.0)
-        new = max(1, round(width * across)), max(1, round(height * down))
-        to_new = geometry.frame_change(width, height, *new)
-    shown = _ycc(_resized(picture.small, new))
-    if new != (width, height):
+    if geometry.scale_of(matrix) >= _CLOSE_SCALE:
+        return (width, height), np.eye(3)
+    across, down = np.minimum(np.linalg.norm(matrix[:2, :2], axis=0), 1.0)
+    new = max(1, round(width * across)), max(1, round(height * down))
+    return new, geometry.frame_change(width, height, *new)
+
+
+def _shrunk(picture: Prepared, size: tuple[int, int], negative: bool) -> tuple[Plane, Plane | None]:
+    """The picture (YCrCb) and its alpha at ``size`` (width, height)."""
+    shown = _ycc(_resized(picture.small, size))
+    if size != picture.small.shape[1::-1]:
         # From full size in one step: a picture that was resized twice is less sharp.
-        shown[..., 0] = _resized(picture.luma, new)
+        shown[..., 0] = _resized(picture.luma, size)
     if negative:
         shown = np.float32(255) - shown
-    alpha = None if picture.alpha is None else _resized(picture.alpha, new).astype(np.float32)
-    return shown, alpha, to_new
+    alpha = None if picture.alpha is None else _resized(picture.alpha, size).astype(np.float32)
+    return shown, alpha
 
 
 def _resized(pixels: Bytes, size: tuple[int, int]) -> Bytes:
@@ -353,6 +358,7 @@ _BINS = np.array([0, 1, 2, 3, 4.5, 6.5, 9, 13, 18, 26, 37, 52, 90], np.float32)
 _PART, _LEAST_IN_BIN, _SAMPLES = 0.9, 60, 60_000
 _STEPS = 4
 _BLOCK, _SPREAD = 13, 0.3
+_LEAST_WEIGHT = 0.2
 _TONE_MEAN = 7
 
 
@@ -361,24 +367,33 @@ def _differences(aligned: _Aligned, drawing: bool, kind: str) -> tuple[Plane, Pl
     mask = aligned.mask
     # What lies right at the rim of the other picture is made of half pixels.
     inner = np.asarray(cv2.erode(mask, np.ones((3, 3), np.uint8), borderValue=1), np.uint8)
-    target, source = aligned.target, aligned.source
-    activity = _least(_activity(target[..., 0]), _activity(source[..., 0]))
-    toned, tone = _toned(target[..., 0], source[..., 0], inner, drawing)
+    # Planes that lie apart in memory are copied for every filter.
+    target, source = _planes(aligned.target), _planes(aligned.source)
+    activity = _least(_activity(target[0]), _activity(source[0]))
+    toned, tone = _toned(target[0], source[0], inner, drawing)
     noise, colour_noise = _NOISE_OF[kind]
-    luma = _strength(target[..., 0] - toned, activity, inner, noise)
+    weight: Plane = np.asarray(
+        cv2.GaussianBlur(inner.astype(np.float32), (0, 0), _SMOOTH), np.float32
+    )
+    np.maximum(weight, _LEAST_WEIGHT, out=weight)
+    luma = _strength(target[0] - toned, activity, inner, weight, noise)
     strongest = luma
-    for channel in (1, 2):
-        one, other = target[..., channel], source[..., channel]
+    for one, other in zip(target[1:], source[1:], strict=True):
         toned, _ = _toned(one, other, inner, drawing)
-        around = np.asarray(
-            (activity + np.maximum(_activity(one), _activity(other))) / 2, np.float32
-        )
-        strongest = np.maximum(strongest, _strength(one - toned, around, inner, colour_noise))
+        around: Plane = np.maximum(_activity(one), _activity(other))
+        around += activity
+        around /= 2
+        found = _strength(one - toned, around, inner, weight, colour_noise)
+        strongest = np.maximum(strongest, found)
     if aligned.alphas is not None:
         one, other = aligned.alphas
         around = _least(_activity(one), _activity(other))
-        strongest = np.maximum(strongest, _strength(one - other, around, inner, _ALPHA))
+        strongest = np.maximum(strongest, _strength(one - other, around, inner, weight, _ALPHA))
     return strongest, luma, tone
+
+
+def _planes(picture: Plane) -> list[Plane]:
+    return [np.asarray(plane, np.float32) for plane in cv2.split(picture)]
 
 
 def _activity(plane: Plane) -> Plane:
@@ -387,25 +402,31 @@ def _activity(plane: Plane) -> Plane:
     Compression spreads what an edge leaves over its block: a part of the activity does too.
     """
     mean = np.asarray(cv2.blur(plane, (9, 9)), np.float32)
-    square = np.asarray(cv2.blur(plane * plane, (9, 9)), np.float32)
-    activity = np.sqrt(np.maximum(square - mean * mean, 0))
-    near = cv2.dilate(activity, np.ones((_BLOCK, _BLOCK), np.uint8))
-    return np.asarray(np.maximum(activity, _SPREAD * near), np.float32)
+    activity = np.asarray(cv2.blur(plane * plane, (9, 9)), np.float32)
+    activity -= mean * mean
+    np.sqrt(np.maximum(activity, 0, out=activity), out=activity)
+    near = np.asarray(cv2.dilate(activity, np.ones((_BLOCK, _BLOCK), np.uint8)), np.float32)
+    near *= np.float32(_SPREAD)
+    return np.asarray(np.maximum(activity, near, out=activity), np.float32)
 
 
 def _least(one: Plane, other: Plane) -> Plane:
     return np.asarray(np.minimum(one, other), np.float32)
 
 
-def _strength(difference: Plane, activity: Plane, mask: Bytes, noise: _Noise) -> Plane:
+def _strength(
+    difference: Plane, activity: Plane, mask: Bytes, weight: Plane, noise: _Noise
+) -> Plane:
     """How far a smoothed difference exceeds what parts these two pictures in general.
 
     Compression averages out over some pixels, content does not. What is left of it grows with
-    the activity of the place; how fast, is measured on this very pair, within bounds.
+    the activity of the place; how fast, is measured on this very pair, within bounds. ``weight``
+    is how much of what is smoothed lies within ``mask``.
     """
-    weight = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), _SMOOTH)
     masked = cv2.multiply(difference, mask, dtype=cv2.CV_32F)
-    smooth = np.abs(cv2.GaussianBlur(masked, (0, 0), _SMOOTH)) / np.maximum(weight, 0.2)
+    smooth = np.asarray(cv2.GaussianBlur(masked, (0, 0), _SMOOTH), np.float32)
+    np.abs(smooth, out=smooth)
+    smooth /= weight
     step = max(1, mask.size // _SAMPLES)
     chosen = np.flatnonzero(mask.ravel()[::step]) * step
     sizes, levels = smooth.ravel()[chosen], activity.ravel()[chosen]
@@ -423,16 +444,20 @@ def _strength(difference: Plane, activity: Plane, mask: Bytes, noise: _Noise) ->
     expected = np.maximum(expected, noise.least[0] + noise.least[1] * ladder)
     expected = np.minimum(expected, noise.most[0] + noise.most[1] * ladder).astype(np.float32)
     at = np.minimum(activity * _STEPS, len(ladder) - 1).astype(np.intp)
-    return np.asarray(smooth / expected[at] * mask, np.float32)
+    smooth /= np.take(expected, at)
+    smooth *= mask
+    return np.asarray(smooth, np.float32)
 
 
 def _toned(one: Plane, other: Plane, mask: Bytes, drawing: bool) -> tuple[Plane, float]:
     """``other`` with the linear change of tone undone that parts it from ``one``; its size."""
     # Means of some pixels: fine noise in one of the two would make its contrast seem higher.
-    shown = mask > 0
-    x, y = (cv2.blur(plane, (_TONE_MEAN, _TONE_MEAN))[shown] for plane in (other, one))
-    step = max(1, len(x) // 8_000)
-    x, y = x[::step].astype(np.float64), y[::step].astype(np.float64)
+    shown = np.flatnonzero(mask)
+    shown = shown[:: max(1, len(shown) // 8_000)]
+    x, y = (
+        cv2.blur(plane, (_TONE_MEAN, _TONE_MEAN)).ravel()[shown].astype(np.float64)
+        for plane in (other, one)
+    )
     if len(x) < 16:
         return other, 0.0
     gain, offset = 1.0, 0.0
