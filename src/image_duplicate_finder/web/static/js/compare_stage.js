@@ -83,9 +83,16 @@ export class Stage {
     this.right.addHandler("viewport-change", () => this.#follow(this.right));
     for (const each of [this.left, this.right]) {
       each.addHandler("canvas-enter", () => { this.leader = each; });
-      each.addHandler("canvas-press", () => { this.leader = each; });
-      each.addHandler("canvas-scroll", () => { this.leader = each; });
-      each.addHandler("canvas-key", () => { this.leader = each; });
+      for (const event of ["canvas-press", "canvas-scroll", "canvas-key"]) {
+        each.addHandler(event, () => {
+          this.leader = each;
+          this.fitted = false;
+        });
+      }
+      // The viewer takes a new size some frames after its element, and keeps its zoom then.
+      each.addHandler("after-resize", () => requestAnimationFrame(() => {
+        if (this.fitted && each === this.leader) this.zoom("fit");
+      }));
     }
     this.left.addHandler("update-viewport", () => this.#clip());
     this.keeper = add(this.left, root.dataset.keeper);
@@ -140,8 +147,9 @@ export class Stage {
 
   zoom(how) {
     const viewport = this.leader.viewport;
-    const item = this.leader.world.getItemAt(0);
+    const item = this.leader.world?.getItemAt(0);  // none once the viewers are destroyed
     if (!item) return;
+    this.fitted = how === "fit";
     if (how === "fit") viewport.goHome(true);
     if (how === "in") viewport.zoomBy(1.5);
     if (how === "out") viewport.zoomBy(1 / 1.5);
@@ -179,6 +187,7 @@ export class Stage {
     const [x, width] = around(left, right);
     const [y, height] = around(top, bottom);
     this.leader = this.left;
+    this.fitted = false;
     this.left.viewport.fitBounds(new OSD.Rect(bounds.x + x * bounds.width, bounds.y + y * bounds.height,
       width * bounds.width, height * bounds.height));
   }
