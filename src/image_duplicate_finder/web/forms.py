@@ -151,10 +151,10 @@ def _choice(kind: type[Mode], text: str) -> Mode:
         raise UsageError(_("Unknown scan depth: %(name)s", name=text)) from None
 
 
-def _share(form: Mapping[str, str], name: str, default: float, words: str) -> float:
+def _share(form: Mapping[str, str], name: str, default: float, label: str) -> float:
     value = _number(form, name, default)
     if not 0 <= value <= 1:
-        raise UsageError(_("%(what)s must be between 0 and 1.", what=words))
+        raise UsageError(_("%(what)s must be between 0 and 1.", what=label))
     return value
 
 

@@ -91,7 +91,7 @@ def ngettext(singular: str, plural: str, count: int, **values: object) -> str:
 
 
 def lazy(message: str) -> str:
-    """Mark a text for translation where it stands; it is translated where it is shown."""
+    """Mark a text for translation; it is translated where it is shown."""
     return message
 
 
@@ -175,12 +175,12 @@ def folder(path: str) -> str:
     return printable(os.path.dirname(path))
 
 
-def translate(said: Message | Iterable[Message]) -> str:
+def translate(messages: Message | Iterable[Message]) -> str:
     """A message, or several with commas between, in the visitor's language."""
-    return _SPOKEN.listed([said] if isinstance(said, Message) else said)
+    return _LANGUAGE.listed([messages] if isinstance(messages, Message) else messages)
 
 
-_SPOKEN = Language(
+_LANGUAGE = Language(
     translate=gettext_plain,
     text=printable,
     percent=percent,

@@ -37,7 +37,7 @@ class Kind(StrEnum):
 
 
 class JobState(StrEnum):
-    """Where a job stands."""
+    """The state of a job."""
 
     RUNNING = "running"
     STOPPING = "stopping"

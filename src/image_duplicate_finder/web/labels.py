@@ -141,38 +141,38 @@ def facts(keeper: FileView, member: FileView) -> list[Fact]:
 def contrast(one: FileView, other: FileView) -> list[str]:
     """What one picture has over another, in a few words each, the weightiest first."""
     mine, theirs = one.info.metadata, other.info.metadata
-    words = []
+    phrases = []
     if (times := one.info.pixels / max(1, other.info.pixels)) >= _NOTEWORTHY:
-        words.append(_("%(factor)s times the pixels", factor=decimal(times, 1)))
+        phrases.append(_("%(factor)s times the pixels", factor=decimal(times, 1)))
     if one.info.lossless and not other.info.lossless:
-        words.append(_("lossless"))
+        phrases.append(_("lossless"))
     elif (mine.jpeg_quality or 0) > (theirs.jpeg_quality or 100):
-        words.append(_("higher quality (%(quality)s of 100)", quality=mine.jpeg_quality))
+        phrases.append(_("higher quality (%(quality)s of 100)", quality=mine.jpeg_quality))
     if one.info.bit_depth > other.info.bit_depth:
-        words.append(_("%(bits)s bits per channel", bits=one.info.bit_depth))
+        phrases.append(_("%(bits)s bits per channel", bits=one.info.bit_depth))
     if mine.has_gps and not theirs.has_gps:
-        words.append(_("has GPS"))
+        phrases.append(_("has GPS"))
     if mine.taken and not theirs.taken:
-        words.append(_("has the date taken"))
+        phrases.append(_("has the date taken"))
     if mine.has_exif and not theirs.has_exif:
-        words.append(_("has camera data"))
+        phrases.append(_("has camera data"))
     if mine.rating is not None and theirs.rating is None:
-        words.append(_("has a rating"))
+        phrases.append(_("has a rating"))
     if mine.keywords and not theirs.keywords:
-        words.append(_("has keywords"))
+        phrases.append(_("has keywords"))
     if one.info.has_alpha and not other.info.has_alpha:
-        words.append(_("has transparency"))
+        phrases.append(_("has transparency"))
     if besides := {part.kind for part in set(one.info.parts) - set(other.info.parts)}:
-        words.append(_("also contains %(parts)s", parts=_parts(besides)))
+        phrases.append(_("also contains %(parts)s", parts=_parts(besides)))
     if one.info.frames > other.info.frames:
-        words.append(_("%(frames)s frames", frames=one.info.frames))
+        phrases.append(_("%(frames)s frames", frames=one.info.frames))
     age = (other.stat.mtime_ns - one.stat.mtime_ns) / 1e9
     if age >= _NOTEWORTHY_SECONDS:
-        words.append(_("%(span)s older", span=format_timedelta(round(age), locale=locale())))
+        phrases.append(_("%(span)s older", span=format_timedelta(round(age), locale=locale())))
     if (times := one.stat.size / max(1, other.stat.size)) >= _NOTEWORTHY:
         more = formats_size(one.stat.size - other.stat.size)
-        words.append(_("%(size)s larger", size=more))
-    return words
+        phrases.append(_("%(size)s larger", size=more))
+    return phrases
 
 
 def member_note(group: GroupView, member: MemberView) -> str:
@@ -189,43 +189,43 @@ def member_note(group: GroupView, member: MemberView) -> str:
 def differences(keeper: FileView, member: FileView) -> list[str]:
     """In which of its metadata a member is unlike its keeper, in a few words each."""
     mine, theirs = keeper.info.metadata, member.info.metadata
-    words = []
+    phrases = []
     if mine.has_exif != theirs.has_exif:
-        words.append(_("has EXIF data") if theirs.has_exif else _("no EXIF data"))
+        phrases.append(_("has EXIF data") if theirs.has_exif else _("no EXIF data"))
     elif mine.camera != theirs.camera or mine.lens != theirs.lens:
-        words.append(_("different camera"))
+        phrases.append(_("different camera"))
     if mine.taken != theirs.taken and (mine.has_exif == theirs.has_exif or theirs.taken):
-        words.append(_("different date taken") if theirs.taken else _("no date taken"))
+        phrases.append(_("different date taken") if theirs.taken else _("no date taken"))
     if mine.has_gps != theirs.has_gps:
-        words.append(_("has a location") if theirs.has_gps else _("no location"))
+        phrases.append(_("has a location") if theirs.has_gps else _("no location"))
     if mine.rating != theirs.rating or mine.keywords != theirs.keywords:
-        words.append(_("different rating or keywords"))
-    told = ("title", "description", "creator", "copyright", "people", "label")
-    if any(getattr(mine, name) != getattr(theirs, name) for name in told):
-        words.append(_("different title, description or names"))
+        phrases.append(_("different rating or keywords"))
+    texts = ("title", "description", "creator", "copyright", "people", "label")
+    if any(getattr(mine, name) != getattr(theirs, name) for name in texts):
+        phrases.append(_("different title, description or names"))
     if mine.generation != theirs.generation:
-        words.append(
+        phrases.append(
             _("different generation data") if theirs.generation else _("no generation data")
         )
     lacking = {part.kind for part in set(keeper.info.parts) - set(member.info.parts)}
     besides = {part.kind for part in set(member.info.parts) - set(keeper.info.parts)}
     if besides:
-        words.append(_("also contains %(parts)s", parts=_parts(besides)))
+        phrases.append(_("also contains %(parts)s", parts=_parts(besides)))
     elif lacking:
-        words.append(_("without %(parts)s", parts=_parts(lacking)))
+        phrases.append(_("without %(parts)s", parts=_parts(lacking)))
     if member.info.incomplete:
-        words.append(_("is cut off"))
+        phrases.append(_("is cut off"))
     if (mine.profile or "sRGB") != (theirs.profile or "sRGB"):
-        words.append(_("different colour profile"))
+        phrases.append(_("different colour profile"))
     if keeper.info.bit_depth != member.info.bit_depth:
-        words.append(_("%(bits)s bits per channel", bits=member.info.bit_depth))
+        phrases.append(_("%(bits)s bits per channel", bits=member.info.bit_depth))
     if keeper.info.has_alpha != member.info.has_alpha:
-        words.append(_("has transparency") if member.info.has_alpha else _("no transparency"))
+        phrases.append(_("has transparency") if member.info.has_alpha else _("no transparency"))
     if keeper.info.frames != member.info.frames:
-        words.append(_("%(frames)s frames", frames=member.info.frames))
+        phrases.append(_("%(frames)s frames", frames=member.info.frames))
     elif keeper.info.frame_digests != member.info.frame_digests:
-        words.append(_("different frames"))
-    return words
+        phrases.append(_("different frames"))
+    return phrases
 
 
 def _lines(file: FileView) -> Iterator[tuple[str, str]]:
@@ -290,7 +290,7 @@ def day(seconds: float) -> str:
 
 
 def install(app: Flask) -> None:
-    """Make the words known to the templates of ``app``."""
+    """Make the labels known to the templates of ``app``."""
     app.add_template_filter(day)
     app.add_template_filter(lambda relation: _(RELATIONS[relation]), "relation_name")
     app.add_template_filter(lambda kind: _(KINDS[kind]), "kind_name")

@@ -59,7 +59,7 @@ def is_partial() -> bool:
 
 
 def icon(name: str, classes: str = "") -> Markup:
-    """An icon of the sprite. It is decoration: words stand beside it or in an aria-label."""
+    """An icon of the sprite. It is decoration: there is text beside it or in an aria-label."""
     return Markup(
         '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>'
     ).format(classes, static("icons.svg"), name)

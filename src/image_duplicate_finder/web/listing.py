@@ -1,6 +1,6 @@
 """The groups of a scan as pages list them: which, in which order and view, and their figures.
 
-Everything that the list depends on stands in the address, so a reload, a second tab or a saved
+Everything that the list depends on is in the address, so a reload, a second tab or a saved
 link shows the same list. The view is remembered by the library.
 """
 

@@ -157,8 +157,8 @@ class Entries:
         return f"cookie by password {self._password}" if by_password else "cookie"
 
     def _sign(self, purpose: str, claim: str) -> str:
-        said = f"{purpose}\n{self._port}\n{claim}".encode()
-        return hmac.new(self._secret.read(), said, hashlib.sha256).hexdigest()
+        signed = f"{purpose}\n{self._port}\n{claim}".encode()
+        return hmac.new(self._secret.read(), signed, hashlib.sha256).hexdigest()
 
     def _signed(self, purpose: str, given: str, seconds: float) -> bool:
         claim, _dot, signature = given.rpartition(".")

@@ -32,11 +32,11 @@ def install(app: Flask) -> None:
         for value in vars(importlib.import_module(f"{__name__}.{area}")).values():
             if isinstance(value, Blueprint):
                 app.register_blueprint(value)
-    app.before_request(_show_what_stands)
+    app.before_request(_show_superseding)
 
 
-def _show_what_stands() -> None:
-    """Where an earlier scan stands for the one in the address, show that one."""
+def _show_superseding() -> None:
+    """Where another scan supersedes the one in the address, show that one."""
     arguments = request.view_args
     if arguments is not None and "scan" in arguments:
         arguments["scan"] = library().scan_record(arguments["scan"]).id

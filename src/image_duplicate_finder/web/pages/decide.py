@@ -43,7 +43,7 @@ def page(scan: int) -> str:
 
 @blueprint.get("/groups/<int:group>")
 def group(scan: int, group: int) -> dict[str, Any]:
-    """A group with its pairs: addresses, words, and how each lies on the kept file.
+    """A group with its pairs: addresses, labels, and how each lies on the kept file.
 
     Of a large group only the first ones, or those that ``files`` names.
     """
@@ -99,7 +99,7 @@ def decide(scan: int, group: int, file: int) -> dict[str, Any]:
         "gone": not left,
         "group": _group(scan, library().group(left[0])) if left and changed else None,
         "decision": None if latest is None else latest.id,
-        "said": "" if latest is None else decision_text(latest),
+        "toast": "" if latest is None else decision_text(latest),
         "told": left_behind(latest) if changed else "",
         "selected": library().selection(scan).files,
     }
@@ -112,13 +112,13 @@ def undo(scan: int) -> dict[str, Any]:
     groups = () if undone is None else undone.groups[:1]
     return {
         "groups": [_group(scan, library().group(each)) for each in groups],
-        "said": "" if undone is None else decision_text(undone.decision),
+        "toast": "" if undone is None else decision_text(undone.decision),
     }
 
 
 @blueprint.get("/summary")
 def summary(scan: int) -> dict[str, Any]:
-    """What is selected now, in words."""
+    """What is selected now, as text."""
     selection = library().selection(scan)
     return figures(scan, listing(request.args).query) | {
         "files": i18n.number(selection.files),

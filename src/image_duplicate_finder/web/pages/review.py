@@ -149,7 +149,7 @@ def remember_look(scan: int) -> Response:  # noqa: ARG001
 
 @blueprint.get("/notice")
 def notice(scan: int) -> Response:
-    """How the scan stands; when it has ended, the page is told to load anew."""
+    """How far the scan is; when it has ended, the page is told to reload."""
     record, job = library().scan_record(scan), state().jobs.of_scan(scan)
     response = make_response(
         render_template("review/notice.html", scan=scan, record=record, job=job)
@@ -175,7 +175,7 @@ def select(scan: int) -> str:
         abort(413)
     _check_groups(scan, {number for number, _ in pairs})
     library().select(pairs, request.form.get("selected") == "1")
-    return _selection_bar(scan) + _said(scan)
+    return _selection_bar(scan) + _toast(scan)
 
 
 @blueprint.post("/select-between")
@@ -184,7 +184,7 @@ def select_between(scan: int) -> str:
     first, last = _pair(request.form.get("first", "")), _pair(request.form.get("last", ""))
     members = library().members_between(scan, listing(request.args).query, first, last)
     library().select(members, request.form.get("selected") == "1")
-    return _selection_bar(scan) + _said(scan)
+    return _selection_bar(scan) + _toast(scan)
 
 
 @blueprint.post("/undo")
@@ -199,7 +199,7 @@ def select_found(scan: int) -> str:
     """Select, unselect or invert (``how``) all members of the groups that the filter finds."""
     wanted = listing(request.args)
     library().select_groups(scan, wanted.query, _how())
-    return _results(scan, wanted) + overview(scan) + _said(scan)
+    return _results(scan, wanted) + overview(scan) + _toast(scan)
 
 
 @blueprint.post("/groups/<int:group>/select")
@@ -215,7 +215,7 @@ def select_group(scan: int, group: int) -> str:
     with library().one_decision(scan, DecisionKind.INVERTED if how is None else kinds[how]):
         for value in (True, False):
             library().select(((group, file) for file, wanted in members if wanted is value), value)
-    return _cards(scan, [group_of(scan, group)]) + overview(scan) + _said(scan)
+    return _cards(scan, [group_of(scan, group)]) + overview(scan) + _toast(scan)
 
 
 @blueprint.post("/groups/<int:group>/keeper")
@@ -309,7 +309,7 @@ def _changed(scan: int, groups: Sequence[int], *, unselected: int = 0) -> str:
     return (
         _cards(scan, [library().group(each) for each in groups])
         + overview(scan)
-        + _said(scan, unselected)
+        + _toast(scan, unselected)
     )
 
 
@@ -319,11 +319,11 @@ def _selection_bar(scan: int) -> str:
     )
 
 
-def _said(scan: int, unselected: int = 0) -> str:
-    """What the latest decision was, in words, with the way back."""
+def _toast(scan: int, unselected: int = 0) -> str:
+    """What the latest decision was, with the way to undo it."""
     decision = library().latest_decision(scan)
     return render_template(
-        "review/said.html",
+        "review/toast.html",
         decision=decision,
         unselected=unselected,
         told=labels.left_behind(decision),
@@ -460,8 +460,8 @@ def stop(scan: int) -> Response:
 def _ended(scan: int, done: int, left: int) -> Response:
     decision = library().latest_decision(scan)
     told = left_behind(decision) if decision and decision.kind is DecisionKind.RULE else ""
-    words = render_template("review/bulk_done.html", scan=scan, done=done, left=left, told=told)
-    response = make_response(words + overview(scan))
+    done_text = render_template("review/bulk_done.html", scan=scan, done=done, left=left, told=told)
+    response = make_response(done_text + overview(scan))
     response.headers["HX-Trigger"] = "groups-changed"
     return response
 
@@ -501,7 +501,7 @@ def page_dismissed() -> str:
 
 
 @dismissed.post("/")
-def take_back() -> BaseResponse:
+def undismiss() -> BaseResponse:
     """Forget the chosen pairs, each sent as two content hashes with a colon between."""
     known = {(pair.first.hex(), pair.second.hex()): pair for pair in library().dismissed()}
     chosen = [

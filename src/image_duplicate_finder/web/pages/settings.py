@@ -149,7 +149,7 @@ about = Blueprint("about", __name__, url_prefix="/about")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Something that the program stands on; ``contains`` is foreign code in it, with licences."""
+    """A library that the program uses; ``contains`` is foreign code in it, with licences."""
 
     name: str
     version: str

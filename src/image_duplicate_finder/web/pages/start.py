@@ -62,7 +62,7 @@ def page() -> str:
 
 @blueprint.post("/")
 def start() -> BaseResponse:
-    """Start a scan and show its progress; what is wrong with the form is said in it."""
+    """Start a scan and show its progress, or the form with what is wrong in it."""
     settings = forms.stored_settings(library())
     try:
         wanted = forms.read_scan(request.form, settings)

@@ -147,7 +147,7 @@ class StageMark:
     """One line of the list of stages; ``state`` is "done", "now" or "waiting"."""
 
     name: str
-    words: str
+    label: str
     state: str
 
 

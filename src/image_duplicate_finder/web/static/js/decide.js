@@ -270,7 +270,7 @@ async function undo() {
       const back = answer.groups.find((data) => data.keeper.file === step.file || data.order.includes(step.file));
       if (back) step.group.data = back;
       if (back) step.group.id = back.id;
-      toast(`${words.undone}: ${answer.said}`);
+      toast(`${words.undone}: ${answer.toast}`);
     }
   }
   step.group.left = step.left;

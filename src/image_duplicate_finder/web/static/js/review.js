@@ -127,10 +127,10 @@ addEventListener("pageshow", (event) => { if (event.persisted) inTurn(catchUp); 
 /* Decisions */
 
 async function undo(decision = null) {
-  const said = putAnswer(await post(address("undo"), decision ? { decision } : {}));
+  const notice = putAnswer(await post(address("undo"), decision ? { decision } : {}));
   await catchUp();
   tabs.postMessage("changed");
-  const back = (said?.dataset.groups ?? "").split(" ").filter(Boolean).map(Number);
+  const back = (notice?.dataset.groups ?? "").split(" ").filter(Boolean).map(Number);
   const at = Math.min(...back.map((id) => list.place.get(id) ?? Infinity));
   if (Number.isFinite(at)) await list.focusGroup(at);
 }

@@ -48,14 +48,14 @@ export function putParts(fragment) {
 
 /** Say what was decided, with the way back. */
 export function say(fragment, undo) {
-  const said = fragment.querySelector("[data-said]");
-  if (!said) return null;
-  const number = said.dataset.decision;
-  toast(said.textContent.trim(), {
+  const notice = fragment.querySelector("[data-toast]");
+  if (!notice) return null;
+  const number = notice.dataset.decision;
+  toast(notice.textContent.trim(), {
     seconds: number ? 10 : 5,
     action: number ? { words: document.getElementById("undo").dataset.words, run: () => undo(number) } : null,
   });
-  return said;
+  return notice;
 }
 
 /** Say what went wrong. */
