@@ -145,6 +145,7 @@ function change(card, url, values) {
     const file = from && from.at === at ? document.activeElement.closest(".tile")?.dataset.file : null;
     const held = card.contains(document.activeElement) || document.activeElement === document.body;
     const answer = await post(url, values);
+    await list.released();
     const cards = [...answer.querySelectorAll(".group")];
     list.replace(id, cards);
     putAnswer(answer);
@@ -350,7 +351,7 @@ document.addEventListener("groups-changed", () => inTurn(async () => {
 installSelection(list, {
   send: (path, values) => inTurn(async () => {
     putAnswer(await post(address(path), values));
-    if (path === "select-between") await list.refresh();
+    if (path === "select-between" || list.outdated) await list.refresh();
     changed();
   }),
 });

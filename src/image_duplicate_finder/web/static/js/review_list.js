@@ -41,6 +41,12 @@ export class GroupList {
     this.tiles = new Map();
     this.asked = new Set();
     this.waiting = [];
+    this.changes = 0;
+    this.outdated = false;
+    this.pressed = false;
+    root.addEventListener("pointerdown", () => { this.pressed = true; });
+    for (const name of ["click", "pointercancel", "blur"]) addEventListener(name, () => { this.pressed = false; });
+    addEventListener("pointerup", () => setTimeout(() => { this.pressed = false; }));
     for (const card of root.querySelectorAll(".group")) this.#take(card);
     addEventListener("scroll", () => this.#soon(), { passive: true });
     new ResizeObserver(() => this.#resized()).observe(root);
@@ -74,11 +80,27 @@ export class GroupList {
     this.layout();
   }
 
-  /** Fetch anew what is in the page; forget the rest. A card that says the same stays in its place. */
+  /** Boxes changed whose state the server will be told in its turn: an answer on its way is older. */
+  touch() {
+    this.changes += 1;
+  }
+
+  /** Wait until no mouse button is down on the list: a click on a tile that is replaced between
+      press and release would get lost. */
+  async released() {
+    for (let tries = 0; tries < 200 && this.pressed; tries++) await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+
+  /** Fetch anew what is in the page; forget the rest. A card that says the same stays in its place.
+      Where someone changes boxes meanwhile, all of it waits for the turn of that change. */
   async refresh() {
     const shown = [...this.root.querySelectorAll(".group[data-group]")].map((card) => Number(card.dataset.group));
-    const stale = new Set(this.cards.keys());
+    const { changes } = this;
     const fresh = await this.#fetch(shown.filter((id) => this.place.has(id)));
+    await this.released();
+    this.outdated = changes !== this.changes;
+    if (this.outdated) return;
+    const stale = new Set(this.cards.keys());
     const focused = this.#focusedPlace();
     const hadFocus = document.activeElement;
     for (const card of fresh) {
