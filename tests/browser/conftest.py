@@ -10,9 +10,10 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, CDPSession, Page, expect, sync_playwright
 
 from image_duplicate_finder.library import Library
 from tests.browser.running import Server, Visit, start_server
@@ -129,8 +130,11 @@ def enter(chromium: Browser) -> Iterator[Callable[..., Visit]]:
 
 
 @pytest.fixture(scope="session")
-def axe() -> Callable[[Page], list[str]]:
-    """Checks a page for accessibility: ``axe(page)`` returns what is wrong, in words."""
+def axe() -> Callable[..., list[str]]:
+    """Checks a page for accessibility: ``axe(page)`` returns what is wrong, in words.
+
+    ``axe(page, "dialog[open]")`` looks at what the selector finds alone.
+    """
     script = AXE_FOLDER / "axe.min.js"
     if not script.is_file():
         fetch = [sys.executable, str(REPOSITORY / "tools/vendor_web.py"), "--axe", str(AXE_FOLDER)]
@@ -138,17 +142,25 @@ def axe() -> Callable[[Page], list[str]]:
             assert not os.environ.get("CI"), "CI must be able to fetch axe-core."
             pytest.skip("axe-core could not be fetched")
     source = script.read_text()
+    sessions: WeakKeyDictionary[Page, CDPSession] = WeakKeyDictionary()
 
-    def check(page: Page) -> list[str]:
-        # In a world of its own, so that the page's policy need not let it in.
-        session = page.context.new_cdp_session(page)
+    def check(page: Page, within: str = "html") -> list[str]:
+        # In a world of its own, so that the page's policy need not let it in. It stays until
+        # another page is loaded, if asked for by the same name in the same session.
+        if page not in sessions:
+            sessions[page] = page.context.new_cdp_session(page)
+        session = sessions[page]
         frame = session.send("Page.getFrameTree")["frameTree"]["frame"]["id"]
-        world = session.send("Page.createIsolatedWorld", {"frameId": frame})
+        wanted = {"frameId": frame, "worldName": "axe"}
+        world = session.send("Page.createIsolatedWorld", wanted)
         where = {"contextId": world["executionContextId"], "awaitPromise": True}
-        session.send("Runtime.evaluate", {"expression": source, **where})
-        ask = "axe.run().then((found) => JSON.stringify(found.violations))"
+        present = session.send("Runtime.evaluate", {"expression": "typeof axe", **where})
+        if present["result"]["value"] == "undefined":
+            session.send("Runtime.evaluate", {"expression": source, **where})
+        # Of what is in order the number would do: its elements are not described.
+        ask = f"""axe.run({json.dumps(within)}, {{ resultTypes: ["violations"] }})
+          .then((found) => JSON.stringify(found.violations))"""
         answer = session.send("Runtime.evaluate", {"expression": ask, **where})
-        session.detach()
         return [
             f"{page.url}: {found['id']}: {found['help']}: {node['target']} {node['failureSummary']}"
             for found in json.loads(answer["result"]["value"])

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import json
 import os
 import re
+import select
+import signal
+import socket
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal, Protocol
 
 from playwright.sync_api import Page
 
@@ -19,11 +25,23 @@ WIDTHS = (1440, 390)
 THEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 
 
+class Process(Protocol):
+    """A process and the pipe with what it prints."""
+
+    stdout: IO[str] | None
+
+    def terminate(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+    def wait(self, timeout: float) -> object: ...
+
+
 @dataclass(slots=True)
 class Server:
     """A running app: ``entry`` is the printed address, ``base`` the same without the token."""
 
-    process: subprocess.Popen[str]
+    process: Process
     entry: str
     entered: bool = False
 
@@ -50,30 +68,119 @@ class Server:
         self.process.wait(PATIENCE)
 
 
+_RUN = """
+import socket
+from image_duplicate_finder.web.server import run
+def serve(library, port):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free = probe.getsockname()[1]
+    run(library, port=port or free, open_browser=False)
+"""
+_START = _RUN + "import sys; serve(sys.argv[1], int(sys.argv[2]))"
+# Loads what the app and its pages need, and becomes the app over and over: by fork.
+_STEM = (
+    _RUN
+    + """
+import json, os, signal, socket
+import cv2, numpy
+from image_duplicate_finder import api
+from image_duplicate_finder.web import create_app
+wishes = socket.socket(fileno=0)
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+while True:
+    asked, pipes, _, _ = socket.recv_fds(wishes, 65536, 1)
+    if not asked:
+        break
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.dup2(pipes[0], 1)
+        os.close(pipes[0])
+        wishes.detach()
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        serve(*json.loads(asked))
+        os._exit(0)
+    os.close(pipes[0])
+    wishes.sendall(str(child).encode())
+"""
+)
+
+
+class _Forked:
+    """An app that grew from the stem: a process, though no child of this one."""
+
+    def __init__(self, pid: int, stdout: int) -> None:
+        self._pid = pid
+        self._ended = os.pidfd_open(pid)
+        self.stdout: IO[str] | None = os.fdopen(stdout)
+
+    def _send(self, number: signal.Signals) -> None:
+        if not select.select([self._ended], [], [], 0)[0]:
+            signal.pidfd_send_signal(self._ended, number)
+
+    def terminate(self) -> None:
+        self._send(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._send(signal.SIGKILL)
+
+    def wait(self, timeout: float) -> None:
+        assert select.select([self._ended], [], [], timeout)[0], f"process {self._pid} goes on"
+
+
+@functools.cache
+def _stem() -> socket.socket:
+    ours, theirs = socket.socketpair()
+    process = subprocess.Popen([sys.executable, "-c", _STEM], stdin=theirs)
+    theirs.close()
+
+    def end() -> None:
+        ours.close()
+        process.wait(PATIENCE)
+
+    atexit.register(end)
+    return ours
+
+
 def start_server(library: Path, port: int = 0, **environment: str) -> Server:
     """Start the app over ``library``, on a free port if none is given, and wait until it says
     that it is ready. ``environment`` is added to that of the tests."""
-    code = (
-        "import socket, sys\n"
-        "from image_duplicate_finder.web.server import run\n"
-        "probe = socket.socket(); probe.bind(('127.0.0.1', 0))\n"
-        "port = int(sys.argv[2]) or probe.getsockname()[1]; probe.close()\n"
-        "run(sys.argv[1], port=port, open_browser=False)\n"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(library), str(port)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | environment,
-    )
+    process: Process
+    if environment or not hasattr(os, "pidfd_open"):
+        process = subprocess.Popen(
+            [sys.executable, "-c", _START, str(library), str(port)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | environment,
+        )
+    else:
+        stem = _stem()
+        reading, writing = os.pipe()
+        socket.send_fds(stem, [json.dumps([str(library), port]).encode()], [writing])
+        os.close(writing)
+        process = _Forked(int(stem.recv(64)), reading)
     return Server(process, _address(process))
 
 
-def _address(process: subprocess.Popen[str]) -> str:
+def _address(process: Process) -> str:
     assert process.stdout is not None
     found = re.search(r"http://\S+", process.stdout.readline())
     assert found is not None, "the app said no address"
     return found.group()
+
+
+def wait_for_list(page: Page) -> None:
+    """Wait until all groups of the review page that are in view are there, where they belong."""
+    wait_until(
+        page,
+        """(() => {
+          const list = document.getElementById("groups");
+          return "virtual" in list.dataset && list.getAttribute("aria-busy") === "false"
+            && document.getElementById("list-status").textContent.trim() !== ""
+            && list.querySelector(".group") && !list.querySelector(".ghost");
+        })()""",
+    )
 
 
 def wait_until(page: Page, expression: str, seconds: float = PATIENCE) -> None:
@@ -82,9 +189,11 @@ def wait_until(page: Page, expression: str, seconds: float = PATIENCE) -> None:
     Playwright's own wait evaluates text inside the page, which the content policy forbids.
     """
     end = time.monotonic() + seconds
+    pause = 4.0
     while not page.evaluate(expression):
         assert time.monotonic() < end, f"never became true: {expression}"
-        page.wait_for_timeout(50)
+        page.wait_for_timeout(pause)
+        pause = min(2 * pause, 100)
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from tests.patience import PATIENCE
 from tests.review_scene import CROP, Scene
 
 Enter = Callable[..., Visit]
-Axe = Callable[[Page], list[str]]
+Axe = Callable[..., list[str]]
 
 SPOT = (520, 300, 580, 350)
 """Left, top, right, bottom of what was painted over."""
@@ -57,6 +57,20 @@ def soon(page: Page, holds: Callable[[], bool]) -> None:
         page.wait_for_timeout(100)
 
 
+def at_rest(page: Page) -> None:
+    """Wait until both pictures have come to where they are going."""
+    wait_until(
+        page,
+        """["viewer-keeper", "viewer-member"].every((id) => {
+          const { viewport } = OpenSeadragon.getViewer(document.getElementById(id));
+          const [now, then] = [viewport.getCenter(true), viewport.getCenter(false)];
+          const off = Math.hypot(now.x - then.x, now.y - then.y);
+          const zoom = viewport.getZoom(true) / viewport.getZoom(false);
+          return off < 1e-4 && Math.abs(zoom - 1) < 1e-4;
+        })""",
+    )
+
+
 def colour(page: Page, x: float, y: float) -> list[int]:
     """The colour that the left viewer shows at a share of the stage."""
     return page.evaluate(
@@ -77,6 +91,7 @@ def test_both_pictures_move_together_to_single_pixels(
     page = compare(visit, stored, scene, "b/crop.png")
     page.get_by_role("button", name="1:1").click()
     expect(page.locator("#zoom-level")).to_have_text("100%")
+    at_rest(page)
     left, right = (page.evaluate(ZOOM, f"viewer-{which}") for which in ("keeper", "member"))
     assert left[3] == 480 and right[3] == 300
     assert left[0] == pytest.approx(1, abs=0.02) and right[0] == pytest.approx(1, abs=0.02)
@@ -86,7 +101,8 @@ def test_both_pictures_move_together_to_single_pixels(
     # The other way round: wheel over the right picture.
     page.locator("#viewer-member").hover()
     page.mouse.wheel(0, -300)
-    page.wait_for_timeout(800)
+    wait_until(page, f"({ZOOM})('viewer-keeper')[0] > 1.1")
+    at_rest(page)
     left, right = (page.evaluate(ZOOM, f"viewer-{which}") for which in ("keeper", "member"))
     assert right[0] > 1.1 and left[0] == pytest.approx(right[0], rel=0.03)
     assert right[1] == pytest.approx(left[1] - CROP[0], abs=3)
@@ -98,6 +114,7 @@ def test_a_half_size_copy_is_shown_at_the_size_of_the_scene(
     page = compare(enter(server), stored, scene, "b/small.jpg")
     page.get_by_role("button", name="1:1").click()
     expect(page.locator("#zoom-level")).to_have_text("100%")
+    at_rest(page)
     assert page.evaluate(ZOOM, "viewer-member")[0] == pytest.approx(2, abs=0.05)
 
 
@@ -231,7 +248,8 @@ def test_the_page_is_accessible(
         page.keyboard.press(mode)
         assert axe(page) == []
     page.keyboard.press("?")
-    assert axe(page) == []
+    expect(page.locator("dialog[open]")).to_be_visible()
+    assert axe(page, "dialog[open]") == []
 
 
 @pytest.fixture

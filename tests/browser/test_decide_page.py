@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from playwright.sync_api import Page, expect
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.results import GroupQuery
 from image_duplicate_finder.settings import Mode, ScanSettings
+from tests import patience
 from tests.browser.running import THEMES, WIDTHS, Server, Visit, wait_until
 from tests.painting import paint_photo
+from tests.patience import PATIENCE
 from tests.review_scene import CROP, MARKUP, Scene
 
 Enter = Callable[..., Visit]
@@ -26,6 +29,11 @@ MORE_GROUPS = 3
 
 def name(page: Page, side: str, text: str) -> None:
     expect(page.locator(f'[data-side="{side}"] [data-field="name"]')).to_have_text(text)
+
+
+def expect_selected(stored: Library, scene: Scene, names: set[str]) -> None:
+    """The page goes on before the server has answered."""
+    patience.wait_until(lambda: selected(stored, scene) == names, f"{names} are selected")
 
 
 def selected(stored: Library, scene: Scene) -> set[str]:
@@ -65,10 +73,11 @@ def test_pairs_are_decided_by_single_keys(
         page.keyboard.press("Control+z")
         name(page, "left", left)
         name(page, "right", right)
-    assert stored.dismissed() == [] and selected(stored, scene) == {f"b/{MARKUP}"}
+    expect_selected(stored, scene, {f"b/{MARKUP}"})
+    assert stored.dismissed() == []
     page.keyboard.press("Control+z")
     name(page, "right", MARKUP)
-    assert selected(stored, scene) == set()
+    expect_selected(stored, scene, set())
 
 
 def test_later_and_both_and_the_way_out(
@@ -136,7 +145,7 @@ def test_all_files_of_a_group_side_by_side(
     wait_until(page, "document.querySelectorAll('.survey-item :checked').length === 3")
     page.keyboard.press("Escape")
     name(page, "left", "original.png")
-    assert "b/crop.png" in selected(stored, scene)
+    patience.wait_until(lambda: "b/crop.png" in selected(stored, scene), "the crop is selected")
 
 
 @pytest.mark.timeout(600)
@@ -145,7 +154,7 @@ def test_the_next_picture_of_12_megapixels_is_there_at_once(
 ) -> None:
     folder = tmp_path / "large"
     folder.mkdir()
-    for seed in range(6):
+    for seed in range(5):
         small = Image.fromarray(np.asarray(paint_photo(seed), np.uint8))
         picture = small.resize((4000, 3000), Image.Resampling.BICUBIC)
         picture.save(folder / f"{seed}.jpg", quality=92)
@@ -154,14 +163,19 @@ def test_the_next_picture_of_12_megapixels_is_there_at_once(
         scan = library.scan([folder], ScanSettings(mode=Mode.QUICK, jobs=1)).id
     visit = enter(server)
     page = visit.page
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     visit.open(f"/scans/{scan}/decide/")
     took: list[float] = []
-    for _ in range(5):
-        page.wait_for_timeout(2500)  # someone looks
+    for _ in range(3):
+        # Someone looks: so long that nothing is fetched any more.
+        seen, quiet, end = 0, 0, time.monotonic() + PATIENCE
+        while quiet < 10 and time.monotonic() < end:
+            page.wait_for_timeout(100)
+            quiet, seen = (quiet + 1 if len(asked) == seen else 0), len(asked)
         before = page.locator("#decide").get_attribute("data-pair")
-        took.append(
-            page.evaluate(
-                """async (before) => {
+        time_taken, pictures = page.evaluate(
+            """async (before) => {
           const began = performance.now();
           const key = new KeyboardEvent("keydown", { key: "ArrowLeft", bubbles: true });
           document.body.dispatchEvent(key);
@@ -171,14 +185,14 @@ def test_the_next_picture_of_12_megapixels_is_there_at_once(
           const there = () => root.dataset.pair !== before && images().every(ready);
           while (!there()) await new Promise((resolve) => setTimeout(resolve));
           await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
-          return performance.now() - began;
+          return [performance.now() - began, images().map((image) => image.src)];
         }""",
-                before,
-            )
+            before,
         )
+        took.append(time_taken)
+        # How long it takes is the machine's; that it was fetched on the key must not come back.
+        assert len(pictures) == 2 and set(pictures) <= set(asked[:seen])
     print("from key to picture, ms:", [round(each) for each in took])
-    # A loaded machine is slower; what must not come back is a picture that is fetched on the key.
-    assert sorted(took)[2] < 500
 
 
 @pytest.mark.parametrize("theme", THEMES)

@@ -280,7 +280,9 @@ def test_a_second_start_leads_into_the_running_app(library_dir: Path, tmp_path: 
 @POSIX
 def test_the_browser_is_led_in_by_a_private_file(library_dir: Path, tmp_path: Path) -> None:
     seen, browser = tmp_path / "seen", tmp_path / "browser"
-    browser.write_text(f'#!/bin/sh\necho "$1" > {seen}.new && mv {seen}.new {seen}\nsleep 5\n')
+    browser.write_text(
+        f'#!/bin/sh\nexec >&- 2>&-\necho "$1" > {seen}.new && mv {seen}.new {seen}\nsleep 5\n'
+    )
     browser.chmod(0o755)
     before = os.umask(0)
     try:
