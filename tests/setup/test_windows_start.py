@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -93,8 +94,8 @@ def _crlf(text: bytes) -> bytes:
 
 
 @pytest.fixture(scope="session")
-def wine(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A prefix of Wine's own and the compiled stand-in."""
+def wine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
+    """A prefix of Wine's own and the compiled stand-in. Its server would outlive the tests."""
     assert WINE
     assert COMPILER
     folder = tmp_path_factory.mktemp("wine")
@@ -105,7 +106,10 @@ def wine(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     environment = {**os.environ, "WINEPREFIX": str(prefix), "WINEARCH": "win64"}
     environment |= {"WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml="}
     subprocess.run([WINE, "wineboot", "--init"], env=environment, capture_output=True, timeout=250)
-    return prefix, standin
+    yield prefix, standin
+    if server := shutil.which("wineserver", path=f"{os.environ['PATH']}{os.pathsep}/usr/lib/wine"):
+        subprocess.run([server, "--kill"], env=environment, check=False)
+        subprocess.run([server, "--wait"], env=environment, check=False, timeout=60)
 
 
 @pytest.fixture
