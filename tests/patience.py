@@ -1,13 +1,16 @@
-"""How long tests wait for what must happen: only one that fails waits that long.
+"""How long tests run, and wait for what must happen: only one that fails waits that long.
 
 A machine under load is slow, not wrong, so no test passes or fails by the clock on the wall.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 
+LONG = bool(os.environ.get("IDF_LONG_TESTS"))
+"""Whether campaigns run in their long form: ``IDF_LONG_TESTS=1 ./run_tests.sh``."""
 PATIENCE = 300.0
 """Seconds."""
 

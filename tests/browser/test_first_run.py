@@ -11,8 +11,9 @@ import pytest
 
 from tests.browser.photos import make_collection
 from tests.browser.running import Server, Visit, wait_until
+from tests.patience import LONG
 
-PHOTOS, COPIES = 600, 200
+PHOTOS, COPIES = (600, 200) if LONG else (240, 80)
 BACKUP = "ImageDuplicateFinder-backup"
 
 

@@ -150,7 +150,7 @@ def test_a_program_that_was_stopped_blames_no_file(tmp_path: Path, painted: Pain
         time.sleep(0.4)
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGSTOP)
-            time.sleep(2)
+            time.sleep(1.2)
             os.killpg(process.pid, signal.SIGCONT)
     said, _ = process.communicate(timeout=240)
     assert said.split() == ["40", "0"]

@@ -35,6 +35,7 @@ from image_duplicate_finder.errors import Interrupted, LibraryBusy, NothingReada
 from image_duplicate_finder.results import GroupQuery, ScanState
 from image_duplicate_finder.search import visual_words
 from tests.conftest import Painter
+from tests.patience import LONG
 
 QUICK = ScanSettings(mode=Mode.QUICK)
 Folder = Callable[[str], Path]
@@ -324,13 +325,13 @@ def test_a_script_without_a_main_guard_works(
 def test_a_killed_scan_loses_nothing_and_the_next_one_says_so(
     photos: Path, library_dir: Path, tmp_path: Path, painted: Painter
 ) -> None:
-    """SIGKILL at 20 random instants; the library opens, says so, and ends with the same groups."""
+    """SIGKILL at random instants; the library opens, says so, and ends with the same groups."""
     for seed in range(100, 220):
         save(painted(seed, width=200, height=150), photos / "many" / f"{seed}.jpg")
     reference = find_duplicates([photos], QUICK, library=tmp_path / "reference")
     instants = random.Random(5)
     said = 0
-    for _ in range(20):
+    for _ in range(20 if LONG else 8):
         process = subprocess.Popen(
             [sys.executable, script(tmp_path), photos, library_dir, "quick"],
             stdout=subprocess.DEVNULL,

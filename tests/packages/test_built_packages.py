@@ -19,6 +19,7 @@ from tests.setup.checkouts import REPOSITORY
 COPIES = "duplicates"
 LONE = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 """No path from outside leads into the new environment."""
+LONE["PIP_NO_COMPILE"] = "1"  # most of what is installed is never imported
 
 
 def _run(*command: str | Path, cwd: Path) -> str:

@@ -216,7 +216,7 @@ def test_equal_pictures_differ_by_nothing(turn: int, mirrored: bool, size: tuple
 def test_the_difference_of_equal_files_is_nothing(
     visitor: FlaskClient, library: Library, tmp_path: Path, copied: bool
 ) -> None:
-    photo = cv2.resize(paint_photo(1), (2400, 1800), interpolation=cv2.INTER_CUBIC)
+    photo = cv2.resize(paint_photo(1), (1600, 1200), interpolation=cv2.INTER_CUBIC)
     folder = tmp_path / "equal"
     folder.mkdir()
     Image.fromarray(photo).save(folder / "one.png")
