@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.results import GroupQuery
@@ -18,6 +20,7 @@ from tests.browser.running import (
     wait_for_list,
     wait_until,
 )
+from tests.patience import PATIENCE
 from tests.review_scene import MARKUP, Scene, make_scene
 
 Enter = Callable[..., Visit]
@@ -73,6 +76,61 @@ def test_clicks_shift_clicks_and_the_bar_that_counts(
     count(page, 0)
     page.reload()
     count(page, 0)
+
+
+def test_a_click_while_groups_are_fetched_is_kept(
+    server: Server, enter: Enter, scene: Scene, stored: Library
+) -> None:
+    """An answer on its way is older than the click, and a card is not replaced under it."""
+    visit = enter(server)
+    page = visit.page
+    visit.open(f"/scans/{scene.scan}/")
+    page.get_by_role("button", name="Clear", exact=True).click()
+    count(page, 0)
+    wait_for_list(page)
+    held: list[Route] = []
+    holding = [re.compile("/cards")]
+
+    def hold(route: Route) -> None:
+        if holding and holding[0].search(route.request.url):
+            held.append(route)
+        else:
+            route.continue_()
+
+    def wait_for_held() -> None:
+        end = time.monotonic() + PATIENCE
+        while not held and time.monotonic() < end:
+            page.wait_for_timeout(20)
+        holding.clear()
+
+    page.route("**/scans/**", hold)
+    boxes = page.locator(".pick:not(:disabled)")
+    boxes.nth(3).click()
+    boxes.nth(5).click(modifiers=["Shift"])
+    wait_for_held()
+    boxes.nth(6).click()
+    held.pop().continue_()
+    count(page, 4)
+    expect(boxes.nth(6)).to_be_checked()
+    assert stored.selection(scene.scan).files == 4
+
+    # A group is cleared by key while the mouse button goes down on another of its boxes.
+    box(page, "small.jpg").check()
+    count(page, 5)
+    holding.append(re.compile("/groups/[0-9]+/"))
+    page.keyboard.press("x")
+    wait_for_held()
+    crop = box(page, "crop.png")
+    place = crop.bounding_box()
+    assert place is not None
+    page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+    page.mouse.down()
+    with page.expect_response(re.compile("/groups/[0-9]+/")):
+        held.pop().continue_()
+    page.wait_for_timeout(100)  # so long that the card would have been replaced
+    page.mouse.up()
+    count(page, 5)
+    expect(crop).to_be_checked()
 
 
 def test_a_walk_by_keyboard(server: Server, enter: Enter, scene: Scene, stored: Library) -> None:

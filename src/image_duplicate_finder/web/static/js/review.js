@@ -350,7 +350,11 @@ document.addEventListener("groups-changed", () => inTurn(async () => {
 
 installSelection(list, {
   send: (path, values) => inTurn(async () => {
-    putAnswer(await post(address(path), values));
+    try {
+      putAnswer(await post(address(path), values));
+    } finally {
+      list.told();
+    }
     if (path === "select-between" || list.outdated) await list.refresh();
     changed();
   }),

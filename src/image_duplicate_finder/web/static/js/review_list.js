@@ -41,7 +41,7 @@ export class GroupList {
     this.tiles = new Map();
     this.asked = new Set();
     this.waiting = [];
-    this.changes = 0;
+    this.untold = 0;
     this.outdated = false;
     this.pressed = false;
     root.addEventListener("pointerdown", () => { this.pressed = true; });
@@ -65,6 +65,7 @@ export class GroupList {
 
   /** Groups that take the place of one, as the server made them. */
   replace(id, cards) {
+    this.outdated ||= this.untold > 0;
     const at = this.place.get(id);
     this.#forget(id);
     for (const card of cards) {
@@ -80,25 +81,31 @@ export class GroupList {
     this.layout();
   }
 
-  /** Boxes changed whose state the server will be told in its turn: an answer on its way is older. */
-  touch() {
-    this.changes += 1;
+  /** Boxes changed whose state the server is told in its turn: until then its answers are older. */
+  ticked() {
+    this.untold += 1;
+  }
+
+  /** The server was told of one such change. */
+  told() {
+    this.untold -= 1;
   }
 
   /** Wait until no mouse button is down on the list: a click on a tile that is replaced between
       press and release would get lost. */
   async released() {
-    for (let tries = 0; tries < 200 && this.pressed; tries++) await new Promise((resolve) => setTimeout(resolve, 10));
+    for (let tries = 0; tries < 1000 && this.pressed; tries++) await new Promise((resolve) => setTimeout(resolve, 10));
   }
 
   /** Fetch anew what is in the page; forget the rest. A card that says the same stays in its place.
-      Where someone changes boxes meanwhile, all of it waits for the turn of that change. */
+      While the server has not been told of all boxes, it waits for the turn of that change. */
   async refresh() {
+    this.outdated = this.untold > 0;
+    if (this.outdated) return;
     const shown = [...this.root.querySelectorAll(".group[data-group]")].map((card) => Number(card.dataset.group));
-    const { changes } = this;
     const fresh = await this.#fetch(shown.filter((id) => this.place.has(id)));
     await this.released();
-    this.outdated = changes !== this.changes;
+    this.outdated = this.untold > 0;
     if (this.outdated) return;
     const stale = new Set(this.cards.keys());
     const focused = this.#focusedPlace();

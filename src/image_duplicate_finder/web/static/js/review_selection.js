@@ -9,7 +9,7 @@ export function installSelection(list, { send }) {
     const changed = boxes.filter((box) => !box.disabled && box.checked !== selected);
     for (const box of changed) box.checked = selected;
     if (!changed.length) return;
-    list.touch();
+    list.ticked();
     send("select", { members: changed.map((box) => box.value).join(" "), selected: selected ? "1" : "0" });
   }
 
@@ -17,7 +17,7 @@ export function installSelection(list, { send }) {
   function set(box, selected, extend) {
     if (extend && last && last !== box.value) {
       box.checked = selected;
-      list.touch();
+      list.ticked();
       send("select-between", { first: last, last: box.value, selected: selected ? "1" : "0" });
     } else {
       box.checked = !selected;
