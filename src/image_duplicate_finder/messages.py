@@ -84,20 +84,20 @@ class Stays(Code):
     )
     OUTSIDE = "stays.outside", "It lies outside the scanned folders."
     FOLDER_PROTECTED = "stays.folder_protected", "The folder %(folder)s is protected."
-    NOT_REMOVABLE = "stays.not_removable", "Nothing is removed from where it lies."
+    NOT_REMOVABLE = "stays.not_removable", "Nothing is removed from that place."
     NOT_CHOSEN = (
         "stays.not_chosen",
         "It is not in one of the folders that files may be removed from.",
     )
     ONLY_BY_ITSELF = (
         "stays.only_by_itself",
-        "It is no copy of %(path)s. Such a file is removed only when it was selected by itself, "
-        "not by a rule.",
+        "It is not a copy of %(path)s. Such a file is removed only when it was selected by "
+        "itself, not by a rule.",
     )
     SAME_FILE = "stays.same_file", "It is the same file as %(path)s under another name."
     OTHER_BYTES = (
         "stays.other_bytes",
-        "Its bytes are not those of %(path)s. Scan the folder again.",
+        "Its bytes differ from those of %(path)s. Scan the folder again.",
     )
     NO_MATCH = (
         "stays.no_match",
@@ -114,7 +114,7 @@ class Stays(Code):
     )
     KEEPER_PLANNED = (
         "stays.keeper_planned",
-        "Its keeper %(path)s is to be removed as well; keep one of the two.",
+        "Its keeper %(path)s is to be removed, too; keep one of the two.",
     )
     WAS_KEEPER = "stays.was_keeper", "It was kept for another file that this plan removed."
     LINK_OTHER_BYTES = (
@@ -123,12 +123,12 @@ class Stays(Code):
     )
     LINK_OTHER_VOLUME = (
         "stays.link_other_volume",
-        "A link cannot lead to %(path)s, which is on another volume.",
+        "A link cannot point to %(path)s, which is on another volume.",
     )
     LINK_TARGET = (
         "stays.link_target",
-        "The symbolic link %(path)s leads to it and would lead to nothing. Undo what put the link "
-        "there, or delete the link first.",
+        "The symbolic link %(path)s points to it and would be left dangling. Undo what put the "
+        "link there, or delete the link first.",
     )
 
     # What belongs to it
@@ -147,11 +147,11 @@ class Stays(Code):
     )
     LINK_KEEPS_COMPANIONS = (
         "stays.link_keeps_companions",
-        "What belongs to a file stays where a link takes its place.",
+        "Files that belong to it stay when a link replaces it.",
     )
     UNIT_CHANGED = (
         "stays.unit_changed",
-        "Files that belong to it came or went since the plan was made. Make a new plan.",
+        "Files that belong to it were added or removed since the plan was made. Make a new plan.",
     )
     COMPANION_CHANGED = (
         "stays.companion_changed",
@@ -166,12 +166,12 @@ class Stays(Code):
         "It is not in one of the folders that files may go from.",
     )
     IN_BACKUP = "stays.in_backup", "It lies in a backup."
-    MADE_TO_SHOW = "stays.made_to_show", "This program made it, to show a picture."
+    MADE_TO_SHOW = "stays.made_to_show", "This program made it to show a picture."
 
     # What it or its keeper is by now
     GONE = "stays.gone", "It is no longer there."
-    IRREGULAR = "stays.irregular", "It is no regular file any more."
-    PATH_IRREGULAR = "stays.path_irregular", "%(path)s is no regular file any more."
+    IRREGULAR = "stays.irregular", "It is no longer a regular file."
+    PATH_IRREGULAR = "stays.path_irregular", "%(path)s is no longer a regular file."
     UNREADABLE = "stays.unreadable", "It cannot be read: %(reason)s."
     CHANGED_SINCE_SCAN = "stays.changed_since_scan", "It has changed since the scan."
     CHANGED_SINCE_PLAN = "stays.changed_since_plan", "It changed since the plan was made."
@@ -179,7 +179,7 @@ class Stays(Code):
     KEEPER_GONE = "stays.keeper_gone", "Its keeper %(path)s is no longer there."
     KEEPER_IRREGULAR = (
         "stays.keeper_irregular",
-        "Its keeper %(path)s is no regular file any more.",
+        "Its keeper %(path)s is no longer a regular file.",
     )
     KEEPER_UNREADABLE = (
         "stays.keeper_unreadable",
@@ -193,7 +193,7 @@ class Stays(Code):
     KEEPER_IN_BACKUP = "stays.keeper_in_backup", "Its keeper %(path)s lies in a backup."
     KEEPER_MADE_TO_SHOW = (
         "stays.keeper_made_to_show",
-        "Its keeper %(path)s is no picture of yours: this program made it.",
+        "Its keeper %(path)s is not one of your pictures: this program made it.",
     )
     ONE_FILE = "stays.one_file", "It and %(path)s are two names of one file."
     MAYBE_ONE_FILE = (
@@ -232,7 +232,10 @@ class Stays(Code):
         "stays.no_links",
         "This volume makes no %(action)s to %(path)s (%(reason)s). Nothing was changed.",
     )
-    LINKED_KEEPER_CHANGED = "stays.linked_keeper_changed", "The keeper %(path)s changed meanwhile."
+    LINKED_KEEPER_CHANGED = (
+        "stays.linked_keeper_changed",
+        "The keeper %(path)s changed in the meantime.",
+    )
     SYSTEM = "stays.system", "The system refused: %(what)s. Nothing was changed."
     BACKUP_NO_FOLDER = (
         "stays.backup_no_folder",
@@ -246,7 +249,7 @@ class Stays(Code):
     )
 
     # While its keeper takes over metadata
-    NOT_MERGED = "stays.not_merged", "Its metadata were not taken over: %(reason)s"
+    NOT_MERGED = "stays.not_merged", "Its metadata was not copied: %(reason)s"
     SCANNED_CHANGED = "stays.scanned_changed", "%(path)s has changed since the scan."
     SIDECAR_FULL = "stays.sidecar_full", "Nothing can be added to its sidecar %(path)s."
     CHANGED_WHILE_WRITTEN = (
@@ -271,11 +274,11 @@ class Stays(Code):
     )
     NOT_YET_BACK = (
         "stays.not_yet_back",
-        "It could not be put back now (%(reason)s); the next start will do it.",
+        "It could not be restored now (%(reason)s); the next start will try again.",
     )
     TAKEN = (
         "stays.taken",
-        "Something else stands at %(path)s now. It can be restored under a new name.",
+        "Something else is at %(path)s now. It can be restored under a new name.",
     )
     NOT_IN_BACKUP = (
         "stays.not_in_backup",
@@ -287,10 +290,10 @@ class Stays(Code):
     )
     TRASH_DAMAGED = (
         "stays.trash_damaged",
-        "Its bytes in the system's trash are not those that were removed: %(path)s. It was not put "
-        "back.",
+        "Its bytes in the system's trash are not those that were removed: %(path)s. It was not "
+        "restored.",
     )
-    LINK_LEADS_AWAY = "stays.link_leads_away", "A link now leads from %(path)s to %(folder)s."
+    LINK_LEADS_AWAY = "stays.link_leads_away", "A link now points from %(path)s to %(folder)s."
     DRIVE_AWAY = (
         "stays.drive_away",
         "The drive that it came from is not at %(path)s now. Connect it there and try again; until "
@@ -308,7 +311,7 @@ class Stays(Code):
     BACKUP_DAMAGED = (
         "stays.backup_damaged",
         "Its bytes in the backup were damaged (by the disk, since nobody wrote to it), so it was "
-        "not put back: %(path)s.",
+        "not restored: %(path)s.",
     )
     WHOLE_COPIES = "stays.whole_copies", "The same bytes are whole in: %(copies)s"
     WHOLE_KEEPER = (
@@ -344,7 +347,7 @@ class Stays(Code):
     KEEPER_IS_STORED = "stays.keeper_is_stored", "%(path)s is a name of this same file."
     LAST_VIDEO = (
         "stays.last_video",
-        "%(path)s has no moving half any more; this may be the last one.",
+        "%(path)s no longer has a video; this may be the last one.",
     )
     ORIGINAL_CHANGED = (
         "stays.original_changed",
@@ -405,8 +408,7 @@ class BackupProblem(Code):
     )
     BACKUP_ROW_DAMAGED = (
         "backup.backup_row_damaged",
-        "%(path)s: the journal's row of this backup is damaged. Its files are known each by "
-        "itself.",
+        "%(path)s: the journal's row of this backup is damaged. The rows of its files are intact.",
     )
     MANIFEST_DAMAGED = (
         "backup.manifest_damaged",

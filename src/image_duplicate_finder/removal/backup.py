@@ -611,7 +611,7 @@ def _preserve(
 
 
 def changed_by_link(path: str, before: FileStat | None) -> list[StatChange]:
-    """What a hard link that came or went since ``before`` changed in the stat of ``path``.
+    """What a hard link made or removed since ``before`` changed in the stat of ``path``.
 
     Empty where nothing is there any more, or another file. Raises OSError.
     """

@@ -233,7 +233,7 @@ class Remover:
         """Put back what a run removed, or only some items (whole units) of it.
 
         Where another file has taken a place, the item is skipped, or with ``rename`` restored
-        under a new name beside it. What the disk damaged is not put back; ``copies`` helps to
+        under a new name beside it. What the disk damaged is not restored; ``copies`` helps to
         say where its bytes are intact. Raises NotFound and LibraryBusy.
         """
         with self._working("an undo") as journal:
