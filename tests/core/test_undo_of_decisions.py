@@ -159,7 +159,7 @@ def test_only_the_latest_decision_is_undone(library: Library, scene: Scene) -> N
     earlier = library.latest_decision(scene.scan)
     library.select_groups(scene.scan, GroupQuery(), False)
     assert earlier is not None
-    with pytest.raises(UsageError, match="followed"):
+    with pytest.raises(UsageError, match="Later decisions"):
         library.undo_decision(scene.scan, earlier.id)
 
 
