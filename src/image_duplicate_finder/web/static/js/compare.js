@@ -9,6 +9,7 @@ const BLINK_MS = 700;
 let mode = "side";
 let stage = null;
 let blinking = 0;
+let atHand = [];
 
 const find = (selector) => document.getElementById("compare").querySelector(selector);
 
@@ -63,10 +64,14 @@ async function prepare(root, shown) {
   if (difference) htmx.trigger(difference, "shown");
   if (!root.dataset.following) return;
   const next = (await getHtml(root.dataset.following)).querySelector("#compare").dataset;
-  // Kept by the browser for when they are asked for.
+  // Decoded pictures stay with the browser as long as something holds them.
+  atHand = [];
   for (const url of [next.keeper, next.member, next.aligned]) {
     if (!here()) return;
-    await fetch(url).then((answer) => answer.blob());
+    const image = new Image();
+    image.src = url;
+    atHand.push(image);
+    await image.decode().catch(() => {});
   }
 }
 

@@ -238,6 +238,7 @@ export class Stage {
     const pane = this.root.querySelector(".pane-keeper");
     this.over[name] ??= this.keeper.then((keeper) => add(this.left, this.root.dataset[name], {
       opacity: 0,
+      preload: true,  // decoded and scaled before it is seen
       fitBounds: keeper.getBounds(),
       width: undefined,
     }));
