@@ -168,7 +168,7 @@ _BRADFORD = np.array(
     ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296))
 )
 _NEAR = 0.02
-# Codes as powers of light: what is this near is looked at as if it were sRGB.
+# Exponent from light to codes; values this near to it are treated as sRGB.
 _USUAL_GAMMA = 1 / 2.2
 
 

@@ -86,7 +86,7 @@ def read_info(data: bytes, *, limits: DecodeLimits) -> ImageInfo:
 
 
 def coded_digest(data: bytes, info: ImageInfo) -> bytes:
-    """A digest (16 bytes) of what alone decides a still picture's look; empty where unknown.
+    """A digest (16 bytes) of all that decides a still picture's pixels; empty where unknown.
 
     Of the coded data, the orientation and, where it changes the look, the colour profile: pictures
     with equal digests have equal pixels, and metadata do not change it.
@@ -105,7 +105,7 @@ def coded_digest(data: bytes, info: ImageInfo) -> bytes:
 def decode_stored(data: bytes, *, limits: DecodeLimits) -> StoredPicture | None:
     """Decode pixels just as stored, for exact comparison.
 
-    None where there is no exact form to compare: several frames, camera RAW, CMYK, more than 8
+    None where pixels cannot be compared exactly: several frames, camera RAW, CMYK, more than 8
     bits in other formats than PNG. Raises DecodeError.
     """
     with _one_kind_of_error(FailureStage.DECODE):

@@ -12,7 +12,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from image_duplicate_finder.decode.colours import changes_look
+from image_duplicate_finder.decode.colours import changes_look, to_srgb
 from image_duplicate_finder.decode.common import (
     Picture,
     Pixels,
@@ -68,7 +68,7 @@ def read_jpeg(data: bytes, limits: DecodeLimits) -> tuple[JpegHeader, ImageInfo]
 def decode_jpeg(
     data: bytes, header: JpegHeader, info: ImageInfo, *, side: int | None, colour: bool
 ) -> Picture | None:
-    """Decode upright sRGB pixels, or None where OpenCV cannot and a second opinion is due.
+    """Decode upright sRGB pixels, or None where OpenCV cannot and Pillow should try.
 
     ``side`` None decodes at full size, else at the smallest scale whose long side is at least
     ``side``.
@@ -158,7 +158,7 @@ def _info(data: bytes, header: JpegHeader, exif: ExifFields) -> ImageInfo:
 
 
 def capture_decoder_warnings() -> None:
-    """From now on, read what decoders print to standard error, and print nothing there.
+    """From now on, capture what decoders print to standard error.
 
     For child processes that do not use it otherwise. A picture whose last scan is cut off is then
     known to be incomplete, which OpenCV does not report.
@@ -196,8 +196,6 @@ def _decode(data: bytes, factor: int, *, colour: bool) -> Pixels | None:
 
 def _converted(pixels: Pixels, profile: bytes, *, grey_source: bool) -> Pixels:
     from PIL import Image
-
-    from image_duplicate_finder.decode.colours import to_srgb
 
     source = Image.fromarray(np.ascontiguousarray(pixels[:, :, 0]) if grey_source else pixels)
     return np.asarray(to_srgb(source, profile).convert("RGB"), np.uint8)
@@ -240,7 +238,7 @@ def jpeg_end(data: bytes, header: JpegHeader) -> int:
 
 
 def plain_jpeg_end(data: bytes, header: JpegHeader, parts: Sequence[Part]) -> int:
-    """:func:`jpeg_end` where it is known that a file has these parts; mostly it has none."""
+    """:func:`jpeg_end` for a file whose parts are known; most have none."""
     if parts or header.index is not None:
         return jpeg_end(data, header)
     return data.rfind(_END_OF_IMAGE, header.scan) + 2

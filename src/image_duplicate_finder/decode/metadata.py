@@ -43,7 +43,7 @@ _GENERATION_TEXT = re.compile(
     r"|\bJob ID: [0-9a-f-]{36}",
     re.DOTALL,
 )
-# Keys and values that programs write by themselves and nobody misses.
+# Keys and values that programs write by themselves, of no value to people.
 _PROGRAM_KEYS = re.compile(
     r"Software|Creation Time|date:\w+|Disclaimer|Warning|Source|Thumb::.*|Raw profile.*|exif:.*"
     r"|xmp:.*|icc:.*|png:.*|dc:.*|photoshop:.*|signature|create-date|modify-date|CREATOR",
@@ -116,7 +116,7 @@ def merge_metadata(
     grey: bool = False,
     few_colours: bool = False,
 ) -> Metadata:
-    """What all blocks say together; XMP has the last word on what people write.
+    """The metadata of all blocks together; for what people write, XMP comes first.
 
     Programs that rate and tag write XMP and leave old EXIF fields as they were; for date and
     lens the camera's EXIF is more reliable. ``texts`` are keys and values of the format's own;
@@ -280,7 +280,7 @@ def read_exif(block: bytes) -> ExifFields:
         title=_windows_text(main.get(_XP_TITLE)),
         description=_description(main.get(_EXIF_DESCRIPTION)),
         creator=_exif_long_text(main.get(_EXIF_ARTIST)) or _windows_text(main.get(_XP_AUTHOR)),
-        # The photographer's part and the editor's are divided by a zero byte.
+        # The photographer's part and the editor's are separated by a zero byte.
         copyright=_exif_long_text(main.get(_EXIF_COPYRIGHT)),
         software=_exif_text(main.get(_EXIF_SOFTWARE)),
         maker_notes=_EXIF_MAKER_NOTE in detail,
@@ -360,7 +360,7 @@ def _exif_place(directory: Directory) -> tuple[float, float] | None:
         degrees = sum(part / 60**power for power, part in enumerate(parts[:3]))
         side = _exif_text(directory.get(side_tag)) or ""
         found.append(round(-degrees if side.upper().startswith(negative) else degrees, 5))
-    # Zero and zero is what phones write that do not know where they are.
+    # Phones that do not know where they are write zero and zero.
     return None if found == [0, 0] else (found[0], found[1])
 
 

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 
 _WHITE = (255, 255, 255)
 _STRIP_PIXELS = 1 << 22
-# Bytes per pixel of the whole canvas that a decoder fills before any pixel can be had.
+# Bytes per pixel of the canvas that a decoder fills before it gives any pixel.
 _CANVAS_BYTES = {"WEBP": 24}
 _FAMILY = {"MPO": "JPEG", "DIB": "BMP"}
 # Formats whose decoder turns the picture itself: libheif and libjxl by the container's own
@@ -70,7 +70,7 @@ _TURNED_BY_DECODER = frozenset({"HEIF", "JXL", "TIFF"})
 # Formats whose plugin widens integer samples of more than 8 bits to the full 16.
 _WIDENED_BY_DECODER = frozenset({"HEIF", "JPEG2000", "JXL"})
 _FRAMES_IN_HEADER = frozenset({"HEIF", "AVIF", "MPO"})
-# Pixels from which the seconds that Numba takes to compile a codec are less than Pillow's own.
+# From so many pixels on, Numba compiles and decodes faster than Pillow decodes.
 _WORTH_COMPILING = 2_000_000
 _CODED_FORMATS = frozenset({"HEIF", "AVIF", "JXL", "PNG"})
 _ALPHA_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
@@ -189,7 +189,7 @@ def _turned_by_decoder(image: Image) -> bool:
 
 
 def _take_thumbnail(image: Image, side: int) -> None:
-    """Let an embedded thumbnail serve if it is a scaled copy and large enough.
+    """Use an embedded thumbnail if it is a scaled copy and large enough.
 
     Which it is the HEIF plugin decides, by shape, turn, crop and colour profile.
     """
@@ -344,7 +344,7 @@ _pillow_globals = threading.RLock()
 
 @contextmanager
 def own_limits(limits: DecodeLimits) -> Iterator[None]:
-    """Let this program's pixel limit take the place of Pillow's, and keep its warnings quiet.
+    """Use this program's pixel limit in place of Pillow's, and silence its warnings.
 
     Both are globals of the process, so one thread at a time; they are put back at the end.
     """
@@ -421,7 +421,7 @@ def _load_plugins(name: str | None) -> None:
     """
     if name == "HEIF" or (name is None and _is_here("pillow_heif")):
         needed("pillow_heif", "HEIC").register_heif_opener(decode_threads=1)
-    # pylibjxl needs no plugin; where it has no wheel, that of the extra jxl-gpl can do it.
+    # pylibjxl needs no plugin; where it has no wheel, the plugin of the extra jxl-gpl is used.
     if not _is_here("pylibjxl") and (name == "JXL" or (name is None and _is_here("pillow_jxl"))):
         plugin: Any = needed("pillow_jxl.JpegXLImagePlugin", "JPEG XL")
         plugin.DECODE_THREADS = 0

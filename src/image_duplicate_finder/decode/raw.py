@@ -52,7 +52,7 @@ def _opened(data: bytes) -> RawPy:
     rawpy = needed("rawpy", "camera RAW")
     try:
         with warnings.catch_warnings():
-            # It warns of forked workers; this program's are not, and a host's are its own.
+            # It warns of forked workers; this program has none.
             warnings.simplefilter("ignore")
             return cast("RawPy", rawpy.imread(BytesIO(data)))
     except rawpy.LibRawError as error:
@@ -82,7 +82,7 @@ def _info(raw: RawPy, data: bytes, name: str, limits: DecodeLimits) -> ImageInfo
 
 
 def _exif(data: bytes, name: str) -> ExifFields:
-    """The EXIF fields, which each family of RAW files keeps elsewhere.
+    """The EXIF fields, which each family of RAW files stores in its own place.
 
     Most are TIFF structures themselves. A RAF file holds a whole JPEG, whose offset is at
     byte 84 of its header; a CR3 file holds the main directory in its box ``CMT1``.

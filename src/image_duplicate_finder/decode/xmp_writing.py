@@ -159,7 +159,7 @@ def _items(kind: str, values: Sequence[str]) -> str:
 
 
 def _text(value: str) -> str:
-    # XML has no place for other control characters.
+    # XML allows no other control characters.
     return escape("".join(c for c in value if c >= " " or c in "\t\n\r"), quote=False)
 
 
@@ -174,7 +174,7 @@ def _into_jpeg(data: bytes, additions: Additions) -> bytes | None:
     if header.xmp and place > 0:
         packet = _extended(header.xmp, additions)
         start, end = place - 4, place - 2 + struct.unpack_from(">H", data, place - 2)[0]
-        # Further pictures are found by their distance from the index.
+        # The index holds the offsets of further pictures from itself.
         if header.index is not None and header.index[0] < start:
             return None
     else:

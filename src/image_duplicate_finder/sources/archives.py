@@ -56,7 +56,7 @@ class _Zip:
         info = self._members[name]
         if info.flag_bits & _ENCRYPTED:
             raise DecodeError(FailureReason.ENCRYPTED(), stage=FailureStage.HEADER)
-        # Never more than the size that was checked, whatever the compressed bytes give.
+        # Never more than the checked size, whatever the compressed bytes hold.
         with self._zip.open(info) as member:
             return member.read(info.file_size)
 

@@ -87,7 +87,7 @@ def _located(value: str, base: str, manifest: str, line: int) -> str:
 def _text(path: str) -> tuple[Sequence[str], list[list[str]]]:
     delimiter = _DELIMITERS[os.path.splitext(path)[1].lower()]
     try:
-        # Names of files need not be UTF-8; what is not survives as os.fsdecode would have it.
+        # Names of files need not be UTF-8; other bytes become surrogates, as in os.fsdecode.
         with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             rows = [row for row in csv.reader(file, delimiter=delimiter) if row]
     except (OSError, csv.Error) as error:

@@ -42,7 +42,7 @@ def split_member(path: str) -> tuple[str, str] | None:
 
 
 def outer(path: str, change: Callable[[str], str]) -> str:
-    """``path`` with ``change`` made to what the system knows of it: all of it, or its archive.
+    """``path`` with ``change`` applied to the part that the system knows: all, or the archive.
 
     The name inside an archive is no path of the system, and nothing in it may be resolved.
     """

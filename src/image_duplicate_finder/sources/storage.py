@@ -162,7 +162,7 @@ def check_url(url: str) -> None:
 
 
 def objects(url: str, *, recursive: bool = True) -> Iterator[tuple[str, str, FileStat]]:
-    """The objects at or below ``url``, or that its wildcards fit: (url, relative name, stat).
+    """The objects at or below ``url``, or matching its wildcards: (url, relative name, stat).
 
     Raises OSError.
     """
@@ -179,7 +179,7 @@ def objects(url: str, *, recursive: bool = True) -> Iterator[tuple[str, str, Fil
         if info.get("type") != "file":
             continue
         inner = key[len(top) :].lstrip("/")
-        # The object itself was named: its own name is all there is to compare with patterns.
+        # The object itself was named: patterns are compared with its name.
         relative = inner or key.rsplit("/", 1)[-1]
         place = f"{base.rstrip('/')}/{inner}" if inner else base
         yield place, relative, _to_stat(place, info)

@@ -35,10 +35,10 @@ from image_duplicate_finder.search.hamming import HammingPairs, near_pairs
 from image_duplicate_finder.search.visual_words import VisualWordPairs
 from image_duplicate_finder.settings import DecodeLimits, ScanSettings
 
-# Pairs of one task: a third of a second of work against some milliseconds of handing over.
+# Pairs of one task: a third of a second of work, some milliseconds of transfer.
 _PAIRS_OF_A_TASK = 128
 _TASKS_PER_CORE = 4
-# Two small pictures for each pair lie in the driver's memory, 45 KB each.
+# The driver holds two small pictures for each pair, 45 KB each.
 _MOST_PAIRS_AT_ONCE = 16_384
 _LEAST_ROWS = 1024
 _CONNECT_SECONDS = 10
@@ -65,7 +65,7 @@ class RayExecutor:
         self._near = self._ray.remote(_near_rows)
 
     def _connect(self, settings: ScanSettings) -> None:
-        # Nothing of what this program does is reported to anybody.
+        # No usage statistics are sent.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         where: dict[str, Any] = {"address": settings.address}
         if settings.address is None:

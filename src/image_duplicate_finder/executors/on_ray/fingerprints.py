@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     import pyarrow.fs
 
 
-# A part takes some ten seconds: starting its process is little, and little is lost with it.
+# A part takes about ten seconds: starting a process costs little, and little is lost with it.
 _FILES = 512
 _LOOKS = 64
 _PARTS_PER_CORE = 4
@@ -59,7 +59,7 @@ def read_on_cluster(
     import ray
 
     read_part = ray.remote(_read_part)
-    # Hashes of all pixels are asked for a few pictures only, after the others.
+    # Pixel hashes are computed later, of a few pictures only.
     kind = "pixels" if specs.pixels else "fingerprints"
     size = max(1, min(_FILES, len(tasks) // (_PARTS_PER_CORE * cores)))
     starts = iter(range(0, len(tasks), size))
@@ -117,7 +117,7 @@ def _look_part(tasks: Sequence[LookTask], limits: DecodeLimits) -> list[LookAnsw
 
 @dataclass(frozen=True, slots=True)
 class PartFolder:
-    """A folder or URL (``s3://``, ``gs://``, ``hdfs://``) for parts; ``temporary`` ones go again.
+    """A folder or URL (``s3://``, ``gs://``, ``hdfs://``) for parts; deleted if ``temporary``.
 
     Each row of a part is one file: ``path`` (the bytes of its name), ``content`` (BLAKE3; null
     where it could not be read), ``info`` (JSON: format, width, height, metadata; null where the
@@ -130,7 +130,7 @@ class PartFolder:
 
     @classmethod
     def open(cls, url: str | None) -> PartFolder:
-        """The folder ``url``, made where it is missing; without one a temporary folder.
+        """The folder ``url``, created if it is missing; without a URL a temporary folder.
 
         Raises IdfError where it cannot be made.
         """
@@ -187,7 +187,7 @@ def _schema() -> pa.Schema:
     import pyarrow as pa
 
     stat = [(name, pa.int64()) for name in ("size", "mtime_ns", "ctime_ns", "links")]
-    # Windows gives numbers of 64 bits without a sign here.
+    # Windows gives unsigned 64-bit numbers here.
     stat += [("device", pa.uint64()), ("inode", pa.uint64())]
     fingerprint = [("name", pa.string()), ("version", pa.int32()), ("data", pa.binary())]
     return pa.schema(
