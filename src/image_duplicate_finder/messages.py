@@ -69,20 +69,20 @@ class Stays(Code):
     # By the plan
     READ_ONLY = (
         "stays.read_only",
-        "It lies in an archive or behind a URL, which this program never changes. Take it from "
-        "the list that `idf export --format delete-list` writes.",
+        "It is in an archive or behind a URL, which this program never changes. `idf export "
+        "--format delete-list` lists it.",
     )
     KEEPER_READ_ONLY = (
         "stays.keeper_read_only",
-        "Its keeper %(path)s lies in an archive or behind a URL, which may change unseen. Choose a "
-        "keeper in a folder.",
+        "Its keeper %(path)s is in an archive or behind a URL, which may change unnoticed. "
+        "Choose a keeper in a folder.",
     )
     IN_PACKAGE = (
         "stays.in_package",
-        "It lies in %(path)s, which belongs to a photo manager; taking files out would damage it. "
+        "It is in %(path)s, which belongs to a photo manager; taking files out would damage it. "
         "Delete the picture in that program instead.",
     )
-    OUTSIDE = "stays.outside", "It lies outside the scanned folders."
+    OUTSIDE = "stays.outside", "It is outside the scanned folders."
     FOLDER_PROTECTED = "stays.folder_protected", "The folder %(folder)s is protected."
     NOT_REMOVABLE = "stays.not_removable", "Nothing is removed from that place."
     NOT_CHOSEN = (
@@ -119,7 +119,7 @@ class Stays(Code):
     WAS_KEEPER = "stays.was_keeper", "It was kept for another file that this plan removed."
     LINK_OTHER_BYTES = (
         "stays.link_other_bytes",
-        "A link shows the keeper's bytes, so only byte-identical files become one.",
+        "A link shows the keeper's bytes, so only byte-identical files can be replaced with one.",
     )
     LINK_OTHER_VOLUME = (
         "stays.link_other_volume",
@@ -160,12 +160,12 @@ class Stays(Code):
     BELONGS_TO_STAYING = "stays.belongs_to_staying", "It belongs to a file that stays."
 
     # Where it lies
-    IN_PROTECTED = "stays.in_protected", "It lies in a protected folder."
+    IN_PROTECTED = "stays.in_protected", "It is in a protected folder."
     NOT_IN_CHOSEN = (
         "stays.not_in_chosen",
         "It is not in one of the folders that files may go from.",
     )
-    IN_BACKUP = "stays.in_backup", "It lies in a backup."
+    IN_BACKUP = "stays.in_backup", "It is in a backup."
     MADE_TO_SHOW = "stays.made_to_show", "This program made it to show a picture."
 
     # What it or its keeper is by now
@@ -190,7 +190,7 @@ class Stays(Code):
         "stays.keeper_changed_since_scan",
         "Its keeper %(path)s has changed since the scan.",
     )
-    KEEPER_IN_BACKUP = "stays.keeper_in_backup", "Its keeper %(path)s lies in a backup."
+    KEEPER_IN_BACKUP = "stays.keeper_in_backup", "Its keeper %(path)s is in a backup."
     KEEPER_MADE_TO_SHOW = (
         "stays.keeper_made_to_show",
         "Its keeper %(path)s is not one of your pictures: this program made it.",
@@ -313,10 +313,10 @@ class Stays(Code):
         "Its bytes in the backup were damaged (by the disk, since nobody wrote to it), so it was "
         "not restored: %(path)s.",
     )
-    WHOLE_COPIES = "stays.whole_copies", "The same bytes are whole in: %(copies)s"
+    WHOLE_COPIES = "stays.whole_copies", "Intact copies are in: %(copies)s"
     WHOLE_KEEPER = (
         "stays.whole_keeper",
-        "The picture that was kept instead is whole: %(keeper)s",
+        "The picture that was kept instead is intact: %(keeper)s",
     )
     NO_WHOLE_COPY = (
         "stays.no_whole_copy",
@@ -351,7 +351,7 @@ class Stays(Code):
     )
     ORIGINAL_CHANGED = (
         "stays.original_changed",
-        "It has changed or gone since; %(path)s may be the last copy and stays.",
+        "It has since changed or gone missing; %(path)s may be the last copy, so it stays.",
     )
 
 
@@ -360,7 +360,7 @@ class Note(Code):
 
     NO_FREE_COPIES = (
         "note.no_free_copies",
-        "This volume keeps copies only at the cost of space, so none were made.",
+        "Copies would take up space on this volume, so none were made.",
     )
     NOT_PRESERVED = "note.not_preserved", "%(count)s files could not be preserved as well."
     NO_BACKUP = "note.no_backup", "%(path)s: no backup can be made there. %(reason)s"
