@@ -254,6 +254,9 @@ COPIES: dict[str, Callable[[Image, np.random.Generator], Pair]] = {
     "half, 60": lambda image, rng: whole(image, jpeg(scaled(image, 0.5), 60)),
     "third, 85": lambda image, rng: whole(image, jpeg(lanczos(image, 1 / 3), 85)),
     "0.7 nearest": lambda image, rng: whole(image, Side(scaled(image, 0.7, cv2.INTER_NEAREST))),
+    "0.4 nearest, 75": lambda image, rng: whole(
+        image, jpeg(scaled(image, 0.4, cv2.INTER_NEAREST), 75)
+    ),
     "0.83 bilinear": lambda image, rng: whole(
         image, jpeg(scaled(image, 0.83, cv2.INTER_LINEAR), 85)
     ),

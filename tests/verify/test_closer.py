@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image as Pil
 
 from image_duplicate_finder.decode import Picture
 from image_duplicate_finder.model import ImageInfo, Look, Match, Relation, Transform
@@ -48,6 +49,16 @@ COPIES: dict[str, tuple[Callable[[Image], Image], Transform]] = {
     "half": (
         lambda image: resized(image, 0.5),
         ((0.5, 0, 1), (0, 0.5, 0)),
+    ),
+    "nearest, as OpenCV": (
+        lambda image: jpeg(resized(image, 0.7, cv2.INTER_NEAREST), 85),
+        ((0.7, 0, 0), (0, 0.7, 1)),
+    ),
+    "nearest, as Pillow": (
+        lambda image: np.asarray(
+            Pil.fromarray(image).resize((448, 336), Pil.Resampling.NEAREST), np.uint8
+        ),
+        ((0.7, 0, 1), (0, 0.7, -1)),
     ),
     "mirrored": (
         lambda image: np.ascontiguousarray(image[:, ::-1]),

@@ -30,6 +30,9 @@ _SMOOTH = 1.5
 _MOST_BOXES = 4
 _SMALLEST_OVERLAP = 64
 _CLOSE_SCALE = 0.98
+# Nearest-neighbour scaling: what leaves less than this part of the difference.
+_CLEARLY_LESS = 0.85
+_ABOUT_A_PIXEL, _EACH = 1.5, 3
 _FLAT = 3.0
 _GREY, _COLOUR_SHARE = 10, 0.002
 _SAMPLED, _VERY_FEW = 4096, 32
@@ -275,7 +278,50 @@ def _aligned(target: Prepared, source: Prepared, matrix: Matrix, negative: bool)
     if target.alpha is not None and alpha is not None:
         alphas = target.alpha.astype(np.float32), _warped(alpha, found, size)[0]
     exact = other.shape[:2] == source.luma.shape and _keeps_pixels(found)
+    if target.small.shape[:2] == target.luma.shape:
+        moved = _picked(one, source, moved, mask, matrix, negative)
     return _Aligned(one, moved, mask, matrix, alphas, exact)
+
+
+def _picked(
+    target: Plane, source: Prepared, moved: Plane, mask: Bytes, matrix: Matrix, negative: bool
+) -> Plane:
+    """``moved``, or single pixels of the source if the target was made of these.
+
+    Nearest-neighbour scaling takes pixels as they are, each up to half a pixel off, and no mean
+    of its neighbours looks like that. Only whole pictures are looked at.
+    """
+    small = source.small.shape[1::-1]
+    if small != source.luma.shape[1::-1] or geometry.scale_of(matrix) >= _CLOSE_SCALE:
+        return moved
+    height, width = target.shape[:2]
+    whole = geometry.frame_change(*small, width, height)
+    if not geometry.is_close(matrix, whole, source.small.shape, _ABOUT_A_PIXEL):
+        return moved
+    shown = mask[::_EACH, ::_EACH] > 0
+    least = _CLEARLY_LESS * float(np.abs(target - moved)[::_EACH, ::_EACH, 0][shown].mean())
+    chosen = moved
+    for places in (_under_middles, _under_corners):
+        columns, rows = places(small[0], width), places(small[1], height)
+        picked = _ycc(np.ascontiguousarray(source.small[rows[:, None], columns[None, :]]))
+        if negative:
+            picked = np.float32(255) - picked
+        away = float(np.abs(target[..., 0] - picked[..., 0])[::_EACH, ::_EACH][shown].mean())
+        if away < least:
+            least, chosen = away, picked
+    return chosen
+
+
+def _under_middles(old: int, new: int) -> NDArray[np.intp]:
+    """Which of ``old`` pixels lie under the middles of ``new`` ones, summed up as Pillow does."""
+    steps = np.full(new, old / new)
+    steps[0] /= 2
+    return np.minimum(np.cumsum(steps), old - 1).astype(np.intp)
+
+
+def _under_corners(old: int, new: int) -> NDArray[np.intp]:
+    """Which of ``old`` pixels lie under the first corners of ``new`` ones, as OpenCV does."""
+    return np.minimum(np.arange(new) * (old / new), old - 1).astype(np.intp)
 
 
 def _size_under(picture: Prepared, matrix: Matrix) -> tuple[tuple[int, int], Matrix]:
