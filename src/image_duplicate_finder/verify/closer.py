@@ -295,7 +295,7 @@ def _picked(
     if small != source.luma.shape[1::-1] or geometry.scale_of(matrix) >= _CLOSE_SCALE:
         return moved
     height, width = target.shape[:2]
-    whole = geometry.frame_change(*small, width, height)
+    whole = geometry.frame_change(small[0], small[1], width, height)
     if not geometry.is_close(matrix, whole, source.small.shape, _ABOUT_A_PIXEL):
         return moved
     shown = mask[::_EACH, ::_EACH] > 0
@@ -316,12 +316,12 @@ def _under_middles(old: int, new: int) -> NDArray[np.intp]:
     """Which of ``old`` pixels lie under the middles of ``new`` ones, summed up as Pillow does."""
     steps = np.full(new, old / new)
     steps[0] /= 2
-    return np.minimum(np.cumsum(steps), old - 1).astype(np.intp)
+    return np.asarray(np.minimum(np.cumsum(steps), old - 1), np.intp)
 
 
 def _under_corners(old: int, new: int) -> NDArray[np.intp]:
     """Which of ``old`` pixels lie under the first corners of ``new`` ones, as OpenCV does."""
-    return np.minimum(np.arange(new) * (old / new), old - 1).astype(np.intp)
+    return np.asarray(np.minimum(np.arange(new) * (old / new), old - 1), np.intp)
 
 
 def _size_under(picture: Prepared, matrix: Matrix) -> tuple[tuple[int, int], Matrix]:
