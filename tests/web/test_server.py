@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 from pathlib import Path
 
@@ -58,6 +59,7 @@ def test_a_port_in_use_is_told_with_what_to_do(library_dir: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
+        threading.Thread(target=lambda: taken.accept()[0].close(), daemon=True).start()
         port = taken.getsockname()[1]
         with pytest.raises(UsageError, match=f"Port {port} is in use.*--port {port + 1}"):
             server.run(library_dir, port=port, open_browser=False)
