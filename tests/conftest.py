@@ -25,9 +25,10 @@ Painter = Callable[..., NDArray[np.uint8]]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _temporary_files() -> Iterator[None]:
+def _temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A folder for what the tests and the programs that they start put where temporary files
     belong: also killed ones leave nothing for good. Its name is short, for sockets in it."""
+    tmp_path_factory.getbasetemp()  # pytest's own folder stays where it is
     with pytest.MonkeyPatch.context() as patch:
         folder = tempfile.mkdtemp(prefix="idf-tests-")
         patch.setenv("TMPDIR", folder)
