@@ -146,7 +146,7 @@ def test_undo_never_replaces_another_file(idf: Idf, album: Path, planned: Path) 
     assert (album / "a copy.jpg").read_bytes() == b"a new file of that name"
     renamed = idf("undo", "1", "--rename")
     assert renamed.returncode == 0
-    assert "a copy.jpg is back as " in renamed.stdout
+    assert "a copy.jpg was restored as " in renamed.stdout
     assert (album / "a copy.jpg").read_bytes() == b"a new file of that name"
 
 
