@@ -36,7 +36,7 @@ def installed(upstream: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert first.stdout.startswith("ImageDuplicateFinder ")
     assert "Installing" in first.stderr
     assert not re.search("warning|notice|deprecat", first.stderr, re.IGNORECASE)
-    assert len(first.stderr.splitlines()) == 2
+    assert len(first.stderr.splitlines()) == 3  # made, installed, prepared
     return folder
 
 
