@@ -39,6 +39,8 @@ _DETAIL = 1.0
 _REST = 0.015
 # A crop that shows less than this of the whole is somebody's choice, not a worse copy.
 _CROP = 0.5
+# By how much more a picture is enlarged in one direction than in the other, and what is no shear.
+_STRETCHED, _SKEW = 1.05, 0.03
 # A lossless copy at this share of the witness's resolution or more is not just a smaller one.
 _AS_LARGE = 0.95
 # From this factor on a picture has more pixels than another in more than rounding.
@@ -231,6 +233,9 @@ def _finer(member: KeepFacts, witness: KeepFacts, look: Look) -> Iterator[Lack]:
         yield Lack.SHARPNESS
     if scale_of(look.transform) < 1 / _LARGER:
         yield Lack.SIZE
+    if _stretched(look) and look.detail > -_DETAIL:
+        # Squeezing takes detail away; stretching adds pixels and nothing else.
+        yield Lack.PROPORTIONS
     if look.detail > _DETAIL or (as_large and _lighter(mine, theirs, look)):
         yield Lack.DETAIL
     if kind == 3 > other:
@@ -271,6 +276,14 @@ def _derived(member: KeepFacts, witness: KeepFacts, look: Look) -> bool:
         or look.detail < -_DETAIL
         or (witness.info.lossless and not member.info.lossless)
     )
+
+
+def _stretched(look: Look) -> bool:
+    """Whether the two have other proportions: one was stretched along its sides."""
+    (a, b, _), (c, d, _) = homogeneous(look.transform)[:2]
+    straight = min(math.hypot(a, d), math.hypot(b, c)) <= _SKEW * max(map(abs, (a, b, c, d)))
+    least = least_scale_of(look.transform)
+    return straight and abs(a * d - b * c) / least**2 > _STRETCHED
 
 
 def _turned(look: Look) -> bool:

@@ -125,6 +125,7 @@ class Lack(Code):
     AREA = "area", "shows more of the scene"
     CROP = "crop", "cropped to less than half"
     ORIENTATION = "orientation", "rotated or mirrored"
+    PROPORTIONS = "proportions", "other proportions"
     COMPLETE = "complete", "complete, while the other is cut off"
     ORIGINAL = "original", "camera original"
     RAW = "raw", "camera RAW"

@@ -248,3 +248,16 @@ def test_pictures_sheared_onto_flat_ground_are_found(
         for group in find_duplicates(tmp_path, ScanSettings(mode=mode)).duplicates
     }
     assert found == {frozenset({f"{seed}.jpg", f"{seed}-sheared.jpg"}) for seed in range(4)}
+
+
+def test_an_original_is_worth_more_than_its_stretched_copy(
+    painted: Painter, tmp_path: Path
+) -> None:
+    photo = painted(3)
+    (tmp_path / "original.jpg").write_bytes(jpeg(photo, 92))
+    decoded = np.asarray(Image.open(tmp_path / "original.jpg"))
+    wide = np.asarray(cv2.resize(decoded, (720, 360), interpolation=cv2.INTER_CUBIC), np.uint8)
+    (tmp_path / "wide.jpg").write_bytes(jpeg(wide, 92))
+    (group,) = find_duplicates(tmp_path, QUICK).duplicates
+    assert Path(group.keeper.path).name == "original.jpg"
+    assert not any(member.selected for member in group.members)
