@@ -644,6 +644,11 @@ class Problem(Code):
         "it, and try again.",
     )
     ANOTHER_PROGRAM = "problem.another_program", "another program"
+    NO_LOCKS = (
+        "problem.no_locks",
+        "The library's folder lies on a drive that knows no locks (%(reason)s). Name a folder on "
+        "another drive with --library.",
+    )
     RUNNING = "problem.running", "Another scan or removal is running. Wait for it, or stop it."
     NO_ROOTS = "problem.no_roots", "Name at least one folder to search."
     NO_PATH = "problem.no_path", "There is no folder or file %(path)s. Check the spelling."
@@ -661,6 +666,7 @@ class Problem(Code):
     ROW_WITHOUT_PATH = "problem.row_without_path", "%(path)s: row %(row)s has no path."
     MANIFEST = "problem.manifest", "The manifest %(path)s cannot be read: %(reason)s"
     NEEDS_PACKAGES = "problem.needs_packages", "Reading %(path)s needs more packages: %(command)s"
+    NEEDS_PACKAGE = "problem.needs_package", "This needs %(name)s: %(command)s"
     URL = "problem.url", "%(path)s cannot be read: %(reason)s"
     LINE_BREAK = (
         "problem.line_break",
@@ -669,6 +675,10 @@ class Problem(Code):
     NOTHING_READABLE = (
         "problem.nothing_readable",
         "None of the files could be read as a picture. The list of failures says why.",
+    )
+    NO_SCAN_YET = (
+        "problem.no_scan_yet",
+        "This library has no scan yet. Start with: idf scan FOLDER",
     )
     NO_SCAN = "problem.no_scan", "This library has no scan %(scan)s."
     NO_GROUP = "problem.no_group", "There is no group %(group)s."
@@ -741,13 +751,101 @@ class Problem(Code):
         "The plan is for %(root)s, which is no scanned folder of this library. Make a new plan "
         "with: idf plan",
     )
-    MODEL_ENDS = "problem.model_ends", "The model %(path)s ends the process that runs it."
-    NO_SCAN_YET = (
-        "problem.no_scan_yet",
-        "This library has no scan yet. Start with: idf scan FOLDER",
-    )
     STOPPED = "problem.stopped", "Stopped. What was finished until then is kept."
+
+    # Settings
+    NOT_ONE_OF = "problem.not_one_of", "The %(name)s is one of %(names)s, not %(value)s."
+    NOT_A_SHARE = "problem.not_a_share", "%(name)s must lie between 0 and 1, not %(value)s."
+    TOO_FEW_JOBS = "problem.too_few_jobs", "jobs must be at least 1, not %(value)s."
     NOT_ABOVE_ZERO = "problem.not_above_zero", "The limit %(name)s must be greater than 0."
+    ONLY_FOR_RAY = (
+        "problem.only_for_ray",
+        "address and parquet are for the engine 'ray' only.",
+    )
+    ONLY_FOR_LOCAL = "problem.only_for_local", "gpu is for the engine 'local' only."
+    CLUSTER_WITHOUT_PARQUET = (
+        "problem.cluster_without_parquet",
+        "A cluster needs 'parquet': a folder that all its machines reach.",
+    )
+    SETTINGS = "problem.settings", "These settings cannot be used: %(reason)s"
+
+    # A cluster
+    NO_RAY = (
+        "problem.no_ray",
+        "The engine 'ray' is not installed. Install it with: %(command)s",
+    )
+    NO_CLUSTER = (
+        "problem.no_cluster",
+        "No Ray cluster answers at %(address)s: %(reason)s If it is there, it may want a token: "
+        "set RAY_AUTH_MODE and RAY_AUTH_TOKEN as on the cluster.",
+    )
+    CLUSTER_FAILED = (
+        "problem.cluster_failed",
+        "The Ray cluster could not finish the work: %(reason)s. What was read and compared until "
+        "then is kept; scan again to go on.",
+    )
+    NO_PARQUET = "problem.no_parquet", "%(path)s cannot hold Parquet files: %(reason)s"
+
+    # A model and the JSON beside it
+    MODEL_UNREADABLE = (
+        "problem.model_unreadable",
+        "%(path)s, the model, cannot be read (%(reason)s).",
+    )
+    CARD_UNREADABLE = (
+        "problem.card_unreadable",
+        "%(path)s, the description of the model, cannot be read (%(reason)s).",
+    )
+    CARD_NOT_JSON = "problem.card_not_json", "%(path)s is not valid JSON (%(reason)s)."
+    CARD_NO_OBJECT = "problem.card_no_object", "%(path)s must hold one JSON object."
+    CARD_LACKS = "problem.card_lacks", "%(path)s lacks %(names)s."
+    CARD_UNKNOWN = "problem.card_unknown", "%(path)s has unknown entries: %(names)s."
+    CARD_SIDE = (
+        "problem.card_side",
+        "%(name)s in %(path)s must be a whole number from 8 to 2048.",
+    )
+    CARD_CHOICE = "problem.card_choice", "%(name)s in %(path)s must be %(first)s or %(second)s."
+    CARD_CALIBRATION = (
+        "problem.card_calibration",
+        "calibration in %(path)s must be an object with scale and power.",
+    )
+    CARD_CALIBRATION_RANGE = (
+        "problem.card_calibration_range",
+        "scale and power in %(path)s must lie between 0 and 100.",
+    )
+    CARD_THREE = (
+        "problem.card_three",
+        "%(name)s in %(path)s must be a list of three finite numbers.",
+    )
+    MODEL_NOT_ONNX = (
+        "problem.model_not_onnx",
+        "%(path)s is not an ONNX model that can be run (%(reason)s).",
+    )
+    MODEL_INPUT = (
+        "problem.model_input",
+        "%(path)s must have one input, of 32-bit floats.",
+    )
+    MODEL_OUTPUT = (
+        "problem.model_output",
+        "%(path)s has no output %(name)s; its outputs are %(names)s.",
+    )
+    MODEL_BATCH = (
+        "problem.model_batch",
+        "%(path)s cannot take pictures as its JSON says, %(count)s at a time (%(reason)s).",
+    )
+    MODEL_SHAPE = (
+        "problem.model_shape",
+        "The output %(name)s of %(path)s must give one vector per picture, not the shape "
+        "%(shape)s for %(count)s.",
+    )
+    MODEL_NO_NUMBERS = (
+        "problem.model_no_numbers",
+        "%(path)s gives no numbers for a grey picture.",
+    )
+    MODEL_LENGTHS = (
+        "problem.model_lengths",
+        "The vectors of %(path)s must have one length, not %(lengths)s.",
+    )
+    MODEL_ENDS = "problem.model_ends", "The model %(path)s ends the process that runs it."
 
 
 class DecoderReason(Code):

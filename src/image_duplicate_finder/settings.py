@@ -48,7 +48,8 @@ def _named(kind: type[Named], value: str, what: str) -> Named:
     try:
         return kind(value)
     except ValueError as error:
-        raise UsageError(f"The {what} is one of {', '.join(kind)}, not {value!r}.") from error
+        message = Problem.NOT_ONE_OF(name=what, names=", ".join(kind), value=repr(value))
+        raise UsageError(message) from error
 
 
 class BackupMode(StrEnum):
@@ -148,15 +149,15 @@ class ScanSettings:
         for name in ("esimilarity_threshold", "csimilarity_threshold"):
             value = getattr(self, name)
             if not 0.0 <= value <= 1.0:
-                raise UsageError(f"{name} must lie between 0 and 1, not {value}.")
+                raise UsageError(Problem.NOT_A_SHARE(name=name, value=value))
         if self.jobs is not None and self.jobs < 1:
-            raise UsageError(f"jobs must be at least 1, not {self.jobs}.")
+            raise UsageError(Problem.TOO_FEW_JOBS(value=self.jobs))
         if self.engine is Engine.LOCAL and (self.address or self.parquet):
-            raise UsageError("address and parquet are for the engine 'ray' only.")
+            raise UsageError(Problem.ONLY_FOR_RAY())
         if self.engine is Engine.RAY and self.gpu:
-            raise UsageError("gpu is for the engine 'local' only.")
+            raise UsageError(Problem.ONLY_FOR_LOCAL())
         if self.address and not self.parquet:
-            raise UsageError("A cluster needs 'parquet': a folder that all its machines reach.")
+            raise UsageError(Problem.CLUSTER_WITHOUT_PARQUET())
 
     @property
     def guarded(self) -> tuple[str, ...]:
@@ -181,4 +182,4 @@ class ScanSettings:
                 known[name] = tuple(known.get(name, ()))
             return cls(**known)
         except (TypeError, ValueError) as error:
-            raise UsageError(f"These settings cannot be used: {error}") from error
+            raise UsageError(Problem.SETTINGS(reason=str(error))) from error

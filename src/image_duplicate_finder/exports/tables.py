@@ -22,7 +22,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from image_duplicate_finder.errors import UsageError
-from image_duplicate_finder.messages import printable
+from image_duplicate_finder.messages import Problem, printable
 from image_duplicate_finder.results import FileView, GroupView, MemberView
 from image_duplicate_finder.splits import LeakageReport
 
@@ -244,4 +244,5 @@ def _needed(package: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise UsageError(f"This needs {package}: pip install {package}") from error
+        message = Problem.NEEDS_PACKAGE(name=package, command=f"pip install {package}")
+        raise UsageError(message) from error

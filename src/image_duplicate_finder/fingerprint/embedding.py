@@ -24,10 +24,11 @@ from image_duplicate_finder.fingerprint.specs import (
     ModelCard,
     built_in_model,
     model_key,
+    read_card,
+    read_model,
     read_model_card,
-    read_model_file,
 )
-from image_duplicate_finder.messages import FailureReason
+from image_duplicate_finder.messages import FailureReason, Problem
 
 Image = NDArray[np.uint8]
 Vectors = NDArray[np.float32]
@@ -57,10 +58,9 @@ class Embedder:
         when the files cannot be used.
         """
         path = model if model is not None else built_in_model()
-        card_path = path.with_suffix(".json")
-        card_bytes = read_model_file(card_path, "the description of the model")
-        model_bytes = read_model_file(path, "the model")
-        self.card = read_model_card(card_bytes, card_path)
+        card_bytes = read_card(path)
+        model_bytes = read_model(path)
+        self.card = read_model_card(card_bytes, path.with_suffix(".json"))
         self.key = model_key(model_bytes, card_bytes)
         self._session, self.on_gpu = _open_session(model_bytes, path, gpu)
         self._input = _only_input(self._session, path)
@@ -142,8 +142,8 @@ def _open_session(model: bytes, path: Path, gpu: bool) -> tuple[Any, bool]:
     try:
         session = onnxruntime.InferenceSession(model, options, providers=providers)
     except Exception as error:  # as above
-        reason = _first_line(error)
-        raise UsageError(f"{path} is not an ONNX model that can be run ({reason}).") from error
+        message = Problem.MODEL_NOT_ONNX(path=str(path), reason=_first_line(error))
+        raise UsageError(message) from error
     on_gpu = "CUDAExecutionProvider" in session.get_providers()
     if gpu and not on_gpu:
         _log.warning(
@@ -156,7 +156,7 @@ def _open_session(model: bytes, path: Path, gpu: bool) -> tuple[Any, bool]:
 def _only_input(session: Any, path: Path) -> str:
     inputs = session.get_inputs()
     if len(inputs) != 1 or inputs[0].type != "tensor(float)":
-        raise UsageError(f"{path} must have one input, of 32-bit floats.")
+        raise UsageError(Problem.MODEL_INPUT(path=str(path)))
     return str(inputs[0].name)
 
 
@@ -168,7 +168,7 @@ def _checked_length(session: Any, name: str, card: ModelCard, path: Path) -> int
     outputs = [output.name for output in session.get_outputs()]
     if card.output not in outputs:
         raise UsageError(
-            f"{path} has no output {card.output!r}; its outputs are {', '.join(outputs)}."
+            Problem.MODEL_OUTPUT(path=str(path), name=repr(card.output), names=", ".join(outputs))
         )
     blank = _normalised(np.full((card.height, card.width, 3), 128, np.uint8), card)
     lengths = set()
@@ -178,8 +178,7 @@ def _checked_length(session: Any, name: str, card: ModelCard, path: Path) -> int
             vectors = np.asarray(raw, np.float32)
         except Exception as error:  # as above
             raise UsageError(
-                f"{path} cannot take pictures as its JSON says, {count} at a time "
-                f"({_first_line(error)})."
+                Problem.MODEL_BATCH(path=str(path), count=count, reason=_first_line(error))
             ) from error
         length = vectors.size // count
         if (
@@ -188,14 +187,15 @@ def _checked_length(session: Any, name: str, card: ModelCard, path: Path) -> int
             or length != max(vectors.shape[1:], default=0)
         ):
             raise UsageError(
-                f"The output {card.output!r} of {path} must give one vector per picture, "
-                f"not the shape {vectors.shape} for {count}."
+                Problem.MODEL_SHAPE(
+                    name=repr(card.output), path=str(path), shape=str(vectors.shape), count=count
+                )
             )
         if not np.isfinite(vectors).all():
-            raise UsageError(f"{path} gives no numbers for a grey picture.")
+            raise UsageError(Problem.MODEL_NO_NUMBERS(path=str(path)))
         lengths.add(length)
     if len(lengths) != 1:
-        raise UsageError(f"The vectors of {path} must have one length, not {sorted(lengths)}.")
+        raise UsageError(Problem.MODEL_LENGTHS(path=str(path), lengths=str(sorted(lengths))))
     return lengths.pop()
 
 

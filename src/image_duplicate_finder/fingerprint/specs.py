@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import blake3
 
 from image_duplicate_finder.errors import UsageError
+from image_duplicate_finder.messages import Problem
 from image_duplicate_finder.model import UNCALIBRATED, Calibration
 from image_duplicate_finder.settings import DecodeLimits, Mode, ScanSettings
 
@@ -124,8 +125,8 @@ def fingerprint_name(model: Path | None = None) -> str:
     Loads no session. Raises :class:`UsageError` when the files cannot be read.
     """
     path = model if model is not None else built_in_model()
-    card = read_model_file(path.with_suffix(".json"), "the description of the model")
-    return f"embedding:{model_key(read_model_file(path, 'the model'), card)}"
+    card = read_card(path)
+    return f"embedding:{model_key(read_model(path), card)}"
 
 
 def calibration(model: Path | None = None) -> Calibration:
@@ -142,8 +143,8 @@ def card_of(model: Path | None = None) -> ModelCard:
 
     Raises :class:`UsageError` when the JSON beside the model cannot be used.
     """
-    path = (model if model is not None else built_in_model()).with_suffix(".json")
-    return read_model_card(read_model_file(path, "the description of the model"), path)
+    path = model if model is not None else built_in_model()
+    return read_model_card(read_card(path), path.with_suffix(".json"))
 
 
 def model_key(model: bytes, card: bytes) -> str:
@@ -162,13 +163,13 @@ def read_model_card(data: bytes, path: Path) -> ModelCard:
     try:
         values: Any = json.loads(data)
     except ValueError as error:
-        raise UsageError(f"{path} is not valid JSON ({error}).") from error
+        raise UsageError(Problem.CARD_NOT_JSON(path=str(path), reason=str(error))) from error
     if not isinstance(values, dict):
-        raise UsageError(f"{path} must hold one JSON object.")
+        raise UsageError(Problem.CARD_NO_OBJECT(path=str(path)))
     if missing := _CARD_KEYS - values.keys():
-        raise UsageError(f"{path} lacks {', '.join(sorted(missing))}.")
+        raise UsageError(Problem.CARD_LACKS(path=str(path), names=", ".join(sorted(missing))))
     if unknown := values.keys() - _CARD_KEYS - _CARD_OPTIONS:
-        raise UsageError(f"{path} has unknown entries: {', '.join(sorted(unknown))}.")
+        raise UsageError(Problem.CARD_UNKNOWN(path=str(path), names=", ".join(sorted(unknown))))
     return ModelCard(
         width=_card_side(values["width"], "width", path),
         height=_card_side(values["height"], "height", path),
@@ -189,32 +190,44 @@ def built_in_model() -> Path:
     return Path(str(files("image_duplicate_finder.fingerprint") / "models" / "lite0.onnx"))
 
 
-def read_model_file(path: Path, what: str) -> bytes:
-    """The bytes of a model's file, which is ``what``. Raises UsageError."""
+def read_model(path: Path) -> bytes:
+    """The bytes of a model. Raises UsageError."""
+    return _read(path, Problem.MODEL_UNREADABLE)
+
+
+def read_card(model: Path) -> bytes:
+    """The bytes of the JSON beside a model. Raises UsageError."""
+    return _read(model.with_suffix(".json"), Problem.CARD_UNREADABLE)
+
+
+def _read(path: Path, unreadable: Problem) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{path}, {what}, cannot be read ({error.strerror}).") from error
+        reason = error.strerror or str(error)
+        raise UsageError(unreadable(path=str(path), reason=reason)) from error
 
 
 def _card_side(value: Any, name: str, path: Path) -> int:
     if type(value) is not int or not 8 <= value <= 2048:
-        raise UsageError(f"{name} in {path} must be a whole number from 8 to 2048.")
+        raise UsageError(Problem.CARD_SIDE(name=name, path=str(path)))
     return value
 
 
-def _choice(value: Any, allowed: tuple[str, ...], name: str, path: Path) -> str:
+def _choice(value: Any, allowed: tuple[str, str], name: str, path: Path) -> str:
     if value not in allowed:
-        raise UsageError(f"{name} in {path} must be {' or '.join(allowed)}.")
+        first, second = allowed
+        message = Problem.CARD_CHOICE(name=name, path=str(path), first=first, second=second)
+        raise UsageError(message)
     return str(value)
 
 
 def _calibration(value: Any, path: Path) -> Calibration:
     if not isinstance(value, dict) or value.keys() != {"scale", "power"}:
-        raise UsageError(f"calibration in {path} must be an object with scale and power.")
+        raise UsageError(Problem.CARD_CALIBRATION(path=str(path)))
     for number in value.values():
         if type(number) not in (int, float) or not 0 < number < 100:
-            raise UsageError(f"scale and power in {path} must lie between 0 and 100.")
+            raise UsageError(Problem.CARD_CALIBRATION_RANGE(path=str(path)))
     return Calibration(float(value["scale"]), float(value["power"]))
 
 
@@ -224,5 +237,5 @@ def _three(value: Any, name: str, path: Path) -> tuple[float, float, float]:
         or len(value) != 3
         or not all(type(v) in (int, float) and math.isfinite(v) for v in value)
     ):
-        raise UsageError(f"{name} in {path} must be a list of three finite numbers.")
+        raise UsageError(Problem.CARD_THREE(name=name, path=str(path)))
     return float(value[0]), float(value[1]), float(value[2])

@@ -114,7 +114,5 @@ def _try_lock(descriptor: int) -> bool:
     try:
         return try_lock(descriptor)
     except OSError as error:
-        raise UsageError(
-            f"The library's folder lies on a drive that knows no locks ({error.strerror}). "
-            "Name a folder on another drive with --library."
-        ) from error
+        reason = error.strerror or str(error)
+        raise UsageError(Problem.NO_LOCKS(reason=reason)) from error

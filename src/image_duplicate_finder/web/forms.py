@@ -14,6 +14,7 @@ from werkzeug.datastructures import MultiDict
 
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.library import Library
+from image_duplicate_finder.messages import Problem
 from image_duplicate_finder.settings import DecodeLimits, KeepRule, Mode, ScanSettings
 from image_duplicate_finder.web.i18n import gettext as _
 
@@ -66,7 +67,7 @@ def rows_of(roots: tuple[str, ...], settings: ScanSettings) -> list[FolderRow]:
 def read_scan(form: MultiDict[str, str], base: ScanSettings) -> ScanRequest:
     """The scan that a form asks for; what the form does not show comes from ``base``.
 
-    Protected folders are searched as well. Raises UsageError in the visitor's language.
+    Protected folders are searched as well. Raises UsageError.
     """
     rows = folder_rows(form)
     folders = {
@@ -74,7 +75,7 @@ def read_scan(form: MultiDict[str, str], base: ScanSettings) -> ScanRequest:
     }
     roots = folders[Role.SEARCH] + folders[Role.PROTECT]
     if not roots:
-        raise UsageError(_("Name at least one folder to search."))
+        raise UsageError(Problem.NO_ROOTS())
     euclidean, cosine = read_thresholds(form, base)
     settings = replace(
         base,

@@ -29,6 +29,7 @@ from image_duplicate_finder.executors.on_ray.visual_words import visual_word_pai
 from image_duplicate_finder.executors.processes import available_cores
 from image_duplicate_finder.executors.task import VerifyTask, verify_pairs
 from image_duplicate_finder.fingerprint.specs import Specs
+from image_duplicate_finder.messages import Problem
 from image_duplicate_finder.model import Match
 from image_duplicate_finder.progress import OnProgress
 from image_duplicate_finder.search.hamming import HammingPairs, near_pairs
@@ -81,8 +82,7 @@ class RayExecutor:
         except (OSError, RuntimeError, ValueError) as error:
             self._parts.close()
             raise IdfError(
-                f"No Ray cluster answers at {settings.address!r}: {error} If it is there, it may "
-                "want a token: set RAY_AUTH_MODE and RAY_AUTH_TOKEN as on the cluster."
+                Problem.NO_CLUSTER(address=repr(settings.address), reason=str(error))
             ) from error
 
     def __enter__(self) -> Self:
@@ -142,10 +142,7 @@ class RayExecutor:
         try:
             yield
         except self._ray.exceptions.RayError as error:
-            raise IdfError(
-                f"The Ray cluster could not finish the work: {error}. What was read and compared "
-                "until then is kept; scan again to go on."
-            ) from error
+            raise IdfError(Problem.CLUSTER_FAILED(reason=str(error))) from error
 
 
 def _import_ray() -> Any:
@@ -153,9 +150,7 @@ def _import_ray() -> Any:
         import pyarrow  # noqa: F401
         import ray
     except ImportError as error:
-        raise UsageError(
-            "The engine 'ray' is not installed. Install it with: pip install ray pyarrow"
-        ) from error
+        raise UsageError(Problem.NO_RAY(command="pip install ray pyarrow")) from error
     return ray
 
 

@@ -26,7 +26,7 @@ from image_duplicate_finder.executors.messages import (
 )
 from image_duplicate_finder.executors.processes import ProcessExecutor
 from image_duplicate_finder.fingerprint.specs import Specs
-from image_duplicate_finder.messages import message_from_json, message_to_json
+from image_duplicate_finder.messages import Problem, message_from_json, message_to_json
 from image_duplicate_finder.model import (
     Failure,
     FileStat,
@@ -141,7 +141,7 @@ class PartFolder:
             files, path = folder._filesystem()
             files.create_dir(path, recursive=True)
         except (OSError, ValueError) as error:
-            raise IdfError(f"{url!r} cannot hold Parquet files: {error}") from error
+            raise IdfError(Problem.NO_PARQUET(path=repr(url), reason=str(error))) from error
         return folder
 
     def close(self) -> None:
