@@ -1,10 +1,10 @@
-"""Licences of all that the program stands on: docs/licences.md, NOTICE and the page About.
+"""Licences of everything the program depends on: docs/licences.md, NOTICE and the About page.
 
     python -m tools.licences           # writes the three
     python -m tools.licences --check   # 1 if they are not up to date
 
-What a package says of itself is read where it is installed; shared libraries that its wheel
-brings along are found in its list of files. What neither can tell stands here.
+A package's own metadata are read where it is installed; the shared libraries in its wheel are
+found in its list of files. What neither can tell is written down here.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _SAID_PLAINLY = {
     "sympy": "BSD-3-Clause",
     "waitress": "ZPL-2.1",
 }
-"""SPDX names where a package's own metadata have none."""
+"""SPDX names for packages whose own metadata have none."""
 
 _LINKED_IN = {
     "llvmlite": ("LLVM (Apache-2.0 WITH LLVM-exception)",),
@@ -101,32 +101,32 @@ _SHARED = {
     "libxcb": "libxcb (X11)",
     "libzstd": "Zstandard (BSD-3-Clause)",
 }
-"""Shared libraries that wheels for Linux bring along; those for other systems bring the same."""
+"""Shared libraries in wheels for Linux; those for other systems contain the same."""
 
 _HEAD = """\
 # Licences
 
-The program itself is under the MIT licence (`LICENSE`). It stands on the packages below, which are
-installed beside it and not part of it. `python -m tools.licences` writes this page; a test
+The program itself is under the MIT licence (`LICENSE`). It depends on the packages below, which are
+installed separately and are not part of it. `python -m tools.licences` writes this page; a test
 compares it with what is installed.
 
-**One package brings GPL code along.** The wheels of `pillow-heif`, which reads HEIC, contain the
-encoder x265 (GPL-2.0-or-later). The program never encodes HEIC. Whoever hands on a bundle of the
-program with its packages has to keep to the GPL for that library; or leaves the package out
-(`pip uninstall pillow-heif`): HEIC files are then listed as not readable, and all else works. Its
-decode-only sister `pi-heif` has no x265, but version 1.4.0 crashes on a file of our format suite,
-so it does not take its place.
+**One package contains GPL code.** The wheels of `pillow-heif`, which reads HEIC, contain the
+encoder x265 (GPL-2.0-or-later). The program never encodes HEIC. If you distribute the program
+together with its packages, you must comply with the GPL for that library, or leave the package
+out (`pip uninstall pillow-heif`): HEIC files are then listed as not readable, and everything else
+works. Its decode-only sister `pi-heif` does not contain x265, but version 1.4.0 crashes on a file
+of our format tests, so it is no replacement.
 
-JPEG XL is read by `pylibjxl` (BSD). Where it has no wheel (Linux on ARM) JPEG XL is left out; the
-extra `jxl-gpl` adds a reader under the GPL-3.0-or-later.
+JPEG XL is read by `pylibjxl` (BSD). Where that has no wheel (Linux on ARM), JPEG XL files are not
+read unless you install the extra `jxl-gpl`, whose reader is under the GPL-3.0-or-later.
 
 | package | licence | its wheel contains |
 |---|---|---|
 """
 
 _TAIL = """
-The scripts of the web pages, htmx (0BSD) and OpenSeadragon (BSD-3-Clause), lie in the package
-with their licences. The built-in model is EfficientNet-Lite0 (Apache-2.0).
+The package includes htmx (0BSD) and OpenSeadragon (BSD-3-Clause), which the web pages use, with
+their licences. The built-in model is EfficientNet-Lite0 (Apache-2.0).
 """
 
 
