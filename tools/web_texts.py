@@ -18,7 +18,8 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
-import image_duplicate_finder.model  # noqa: F401  its codes
+import image_duplicate_finder.model
+import image_duplicate_finder.progress  # noqa: F401  the codes of the two
 from image_duplicate_finder.messages import Plain, all_codes
 
 WEB = Path(__file__).parents[1] / "src/image_duplicate_finder/web"

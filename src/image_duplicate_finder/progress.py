@@ -5,26 +5,26 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
 from image_duplicate_finder.errors import Interrupted
-from image_duplicate_finder.messages import Problem
+from image_duplicate_finder.messages import Code, Problem
 
 
-class Stage(StrEnum):
+class Stage(Code):
     """The stages of a scan in their order, then those of other long work."""
 
-    DISCOVER = "discover"
-    FINGERPRINT = "fingerprint"
-    CANDIDATES = "candidates"
-    VERIFY = "verify"
-    LOOK = "look"
-    GROUP = "group"
-    REMOVE = "remove"
-    RESTORE = "restore"
-    CHECK = "check"
-    ADOPT = "adopt"
+    DISCOVER = "discover", "Finding pictures"
+    FINGERPRINT = "fingerprint", "Reading pictures"
+    CANDIDATES = "candidates", "Finding pairs"
+    VERIFY = "verify", "Verifying pairs"
+    LOOK = "look", "Comparing details"
+    GROUP = "group", "Grouping"
+    REMOVE = "remove", "Moving files"
+    RESTORE = "restore", "Restoring files"
+    PURGE = "purge", "Deleting the backup"
+    CHECK = "check", "Checking the backups"
+    ADOPT = "adopt", "Reading the backup"
 
 
 @dataclass(frozen=True, slots=True)

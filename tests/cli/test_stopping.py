@@ -127,7 +127,7 @@ def test_a_stopped_removal_tells_what_it_did_and_can_be_undone(
         text=True,
     )
     assert process.stderr
-    assert process.stderr.readline().startswith("Moving into the backup")
+    assert process.stderr.readline().startswith("Moving files")
     process.send_signal(signal.SIGTERM)
     printed, told = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, told

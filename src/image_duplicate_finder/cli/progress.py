@@ -13,31 +13,13 @@ from types import FrameType
 from typing import TextIO
 
 from image_duplicate_finder.cli.output import counted, shown
-from image_duplicate_finder.progress import CancelToken, Progress, Step, silent
+from image_duplicate_finder.messages import english
+from image_duplicate_finder.progress import CancelToken, Progress, Stage, Step, silent
 
 LINE_SECONDS = 5.0
 """The least time between two plain lines of one stage."""
 
-_STAGES = {
-    "discover": "Finding pictures",
-    "fingerprint": "Reading pictures",
-    "candidates": "Finding pairs",
-    "verify": "Verifying",
-    "look": "Comparing details",
-    "group": "Grouping",
-    "remove": "Moving into the backup",
-    "restore": "Restoring",
-    "check": "Checking the backups",
-    "adopt": "Reading the backup",
-}
-
-
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-def stage_words(stage: str) -> str:
-    """What a stage does, for people; the stage itself if it has no words yet."""
-    return _STAGES.get(stage, stage.capitalize())
 
 
 @contextmanager
@@ -57,7 +39,7 @@ class PlainLines:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._stage = ""
+        self._stage: Stage | None = None
         self._line = ""
         self._written = 0.0
 
@@ -76,7 +58,7 @@ class PlainLines:
 def _plain_line(step: Step) -> str:
     of = "" if step.total is None else f" of {step.total:,}"
     failed = f", {step.failures:,} failed" if step.failures else ""
-    return f"{stage_words(step.stage)}: {step.done:,}{of}{failed}"
+    return f"{english(step.stage())}: {step.done:,}{of}{failed}"
 
 
 @contextmanager
@@ -95,13 +77,13 @@ def _bar() -> Iterator[Progress]:
         TextColumn("{task.fields[note]}"),
     )
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        tasks: dict[str, int] = {}
+        tasks: dict[Stage, int] = {}
 
         def show(step: Step, /) -> None:
             if step.stage not in tasks:
                 for task in tasks.values():
                     bars.update(task, visible=False)  # type: ignore[arg-type]
-                tasks[step.stage] = bars.add_task(stage_words(step.stage), note="")
+                tasks[step.stage] = bars.add_task(english(step.stage()), note="")
             failed = f"{counted(step.failures, 'failure')} " if step.failures else ""
             bars.update(
                 tasks[step.stage],  # type: ignore[arg-type]
@@ -139,7 +121,7 @@ def stoppable() -> Iterator[CancelToken]:
 
 
 @dataclass(slots=True)
-class _Stage:
+class _Used:
     wall: float = 0.0
     cpu: float = 0.0
 
@@ -153,8 +135,8 @@ class Timings:
 
     def __init__(self, onward: Progress) -> None:
         self._onward = onward
-        self._stages: dict[str, _Stage] = {}
-        self._current: str | None = None
+        self._stages: dict[Stage | None, _Used] = {}
+        self._current: Stage | None = None
         self._wall, self._cpu = time.perf_counter(), _cpu_seconds()
 
     def __call__(self, step: Step, /) -> None:
@@ -167,7 +149,10 @@ class Timings:
     def lines(self, files: int) -> list[str]:
         """The table of a scan of ``files`` files; ends the stage that is under way."""
         self._close()
-        rows = [(stage_words(name), stage.wall, stage.cpu) for name, stage in self._stages.items()]
+        rows = [
+            ("Start" if stage is None else english(stage()), used.wall, used.cpu)
+            for stage, used in self._stages.items()
+        ]
         rows.append(("Total", sum(row[1] for row in rows), sum(row[2] for row in rows)))
         head = f"{'stage':24} {'seconds':>9} {'CPU seconds':>12} {'CPU ms per file':>16}"
         return [head] + [
@@ -177,9 +162,9 @@ class Timings:
 
     def _close(self) -> None:
         wall, cpu = time.perf_counter(), _cpu_seconds()
-        stage = self._stages.setdefault(self._current or "start", _Stage())
-        stage.wall += wall - self._wall
-        stage.cpu += cpu - self._cpu
+        used = self._stages.setdefault(self._current, _Used())
+        used.wall += wall - self._wall
+        used.cpu += cpu - self._cpu
         self._wall, self._cpu = wall, cpu
 
 

@@ -16,7 +16,7 @@ from enum import StrEnum
 from image_duplicate_finder.errors import IdfError, Interrupted, LibraryBusy
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.messages import Message, Problem, plain
-from image_duplicate_finder.progress import CancelToken, Step
+from image_duplicate_finder.progress import CancelToken, Stage, Step
 
 _SPEED_SECONDS = 8.0
 """Speed is that of the last few seconds, so that time left follows what really happens."""
@@ -67,7 +67,7 @@ class Snapshot:
     started: float
     elapsed: float
     stage_elapsed: float = 0.0
-    stages: tuple[str, ...] = ()
+    stages: tuple[Stage, ...] = ()
     step: Step | None = None
     speed: float | None = None
     left: float | None = None

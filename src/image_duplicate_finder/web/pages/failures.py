@@ -6,6 +6,7 @@ from collections import Counter
 
 from flask import Blueprint, render_template, request
 
+from image_duplicate_finder.errors import FailureStage
 from image_duplicate_finder.web.i18n import lazy
 from image_duplicate_finder.web.state import library
 
@@ -14,59 +15,59 @@ blueprint = Blueprint("failures", __name__, url_prefix="/scans/<int:scan>/failur
 _PAGE = 200
 
 STAGES = {
-    "discover": (
+    FailureStage.DISCOVER: (
         lazy("Folder or file not reachable"),
         lazy("Check that the drive is connected and that you may read it, then scan again."),
     ),
-    "read": (
+    FailureStage.READ: (
         lazy("Could not be read"),
         lazy("Check permissions and the drive. A file that keeps failing may be damaged."),
     ),
-    "header": (
+    FailureStage.HEADER: (
         lazy("Not recognised"),
         lazy(
             "It is not a picture in a known format, or its beginning is damaged. If it should be "
             "a picture, look for another copy."
         ),
     ),
-    "installation": (
+    FailureStage.INSTALLATION: (
         lazy("Not readable on this computer"),
         lazy("Part of the program is missing. Run “idf doctor” in a terminal to see which."),
     ),
-    "limits": (
+    FailureStage.LIMITS: (
         lazy("Too large"),
         lazy("If you trust this file, raise the limits in the settings and scan again."),
     ),
-    "decode": (
+    FailureStage.DECODE: (
         lazy("Damaged picture"),
         lazy("The file starts like a picture but cannot be decoded. Look for another copy."),
     ),
-    "model": (
+    FailureStage.MODEL: (
         lazy("Rejected by the model"),
         lazy("The chosen model cannot process this picture. Scan again without it."),
     ),
-    "crash": (
+    FailureStage.CRASH: (
         lazy("Crashed the decoder"),
         lazy(
             "The file crashed the process that read it. Only this file is affected, and the next "
             "scans will try it again."
         ),
     ),
-    "memory": (
+    FailureStage.MEMORY: (
         lazy("Too little memory"),
         lazy(
             "The next scans will try it again. If it keeps failing, raise the memory limit in "
             "the settings or close other programs."
         ),
     ),
-    "timeout": (
+    FailureStage.TIMEOUT: (
         lazy("Took too long"),
         lazy(
             "The next scans will try it again. If it keeps failing and you trust this file, "
             "raise the time limit in the settings."
         ),
     ),
-    "changed": (
+    FailureStage.CHANGED: (
         lazy("Changed during the scan"),
         lazy("Another program was writing to it. Scan again."),
     ),

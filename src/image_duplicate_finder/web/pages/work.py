@@ -15,6 +15,7 @@ from flask import (
 )
 from werkzeug.wrappers import Response as BaseResponse
 
+from image_duplicate_finder.progress import Stage
 from image_duplicate_finder.results import GroupQuery
 from image_duplicate_finder.web.i18n import (
     duration,
@@ -97,33 +98,30 @@ def _forgotten() -> BaseResponse:
 
 
 STAGES = {
-    Kind.SCAN: ("discover", "fingerprint", "candidates", "verify", "look", "group"),
-    Kind.REMOVE: ("remove",),
-    Kind.UNDO: ("restore",),
-    Kind.PURGE: ("purge",),
-    Kind.CHECK: ("check",),
-    Kind.ADOPT: ("adopt",),
+    Kind.SCAN: (
+        Stage.DISCOVER,
+        Stage.FINGERPRINT,
+        Stage.CANDIDATES,
+        Stage.VERIFY,
+        Stage.LOOK,
+        Stage.GROUP,
+    ),
+    Kind.REMOVE: (Stage.REMOVE,),
+    Kind.UNDO: (Stage.RESTORE,),
+    Kind.PURGE: (Stage.PURGE,),
+    Kind.CHECK: (Stage.CHECK,),
+    Kind.ADOPT: (Stage.ADOPT,),
 }
 """The stages of each kind of job, in order. Some of a scan's can be passed over."""
 
-STAGE_WORDS = {
-    "discover": lazy("Finding pictures"),
-    "fingerprint": lazy("Reading pictures"),
-    "candidates": lazy("Finding pairs"),
-    "verify": lazy("Verifying pairs"),
-    "look": lazy("Comparing details"),
-    "group": lazy("Grouping"),
-    "remove": lazy("Moving files"),
-    "restore": lazy("Restoring files"),
-    "purge": lazy("Deleting the backup"),
-    "check": lazy("Checking the backups"),
-    "adopt": lazy("Reading the backup"),
-}
-
 _USUAL_SHARES = {
-    "discover": 0.01, "fingerprint": 0.70, "candidates": 0.04, "verify": 0.08, "look": 0.14,
-    "group": 0.03,
-}  # fmt: skip
+    Stage.DISCOVER: 0.01,
+    Stage.FINGERPRINT: 0.70,
+    Stage.CANDIDATES: 0.04,
+    Stage.VERIFY: 0.08,
+    Stage.LOOK: 0.14,
+    Stage.GROUP: 0.03,
+}
 """What the stages of a scan take of its time, roughly: enough for a percentage and a time left."""
 
 _TITLES = {
@@ -165,7 +163,7 @@ def shown(job: Snapshot) -> dict[str, object]:
         "stages": {mark.name: mark.state for mark in stage_marks(job)},
         "fields": {
             "title": title(job),
-            "stage": stage_words(job),
+            "stage": stage_text(job),
             "count": _count(job),
             "speed": _speed(job),
             "percent": "" if job.state.ended else percent(share_of_all(job)),
@@ -214,7 +212,7 @@ def seconds_left(job: Snapshot) -> float | None:
     return job.left + (job.stage_elapsed + job.left) * later
 
 
-def _shares(job: Snapshot) -> dict[str, float]:
+def _shares(job: Snapshot) -> dict[Stage, float]:
     """The share of each stage in the time of all, in order."""
     stages = STAGES[job.kind]
     return _USUAL_SHARES if job.kind is Kind.SCAN else dict.fromkeys(stages, 1 / len(stages))
@@ -227,27 +225,27 @@ def _notice(job: Snapshot) -> str:
     return _("%(work)s: %(how)s", work=_(_TITLES[job.kind]), how=_(_ENDED[job.state]))
 
 
-def stage_words(job: Snapshot) -> str:
+def stage_text(job: Snapshot) -> str:
     """What is being done."""
     if job.state.ended or job.step is None:
         return ""
-    return _(STAGE_WORDS.get(job.step.stage, job.step.stage))
+    return translate(job.step.stage())
 
 
 def stage_marks(job: Snapshot) -> list[StageMark]:
-    """The stages of the job with where each stands."""
+    """The stages of the job and how far each is."""
     order = STAGES[job.kind]
     reached = [order.index(stage) for stage in job.stages if stage in order]
     now = max(reached, default=0)
     marks = []
-    for place, name in enumerate(order):
+    for place, stage in enumerate(order):
         if job.state is JobState.DONE or place < now:
             state = "done"
         elif place == now and not job.state.ended:
             state = "now"
         else:
             state = "waiting"
-        marks.append(StageMark(name, _(STAGE_WORDS[name]), state))
+        marks.append(StageMark(stage, translate(stage()), state))
     return marks
 
 
