@@ -51,7 +51,8 @@ def pool_of(photos: list[Photo], seed: int, limit: int = 1000) -> Pool:
     for photo in ranked(photos, seed, "pool")[:limit]:
         grey = cv2.cvtColor(read(photo.path), cv2.COLOR_RGB2GRAY)
         points.append(keypoints.extract(grey))
-        bits.append(np.unpackbits(perceptual.perceptual_hashes(grey), axis=1))
+        hashes, _structure = perceptual.decode(perceptual.encode(grey))
+        bits.append(np.unpackbits(hashes, axis=1))
         proofs.append(encode_proof(grey))
     return Pool(
         np.concatenate([each.codes for each in points]),

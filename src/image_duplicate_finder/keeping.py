@@ -169,13 +169,11 @@ _SEPARATOR = os.fsencode(os.sep)
 RankKey = tuple[tuple[Any, ...], ...]
 
 
-def rank_key(facts: KeepFacts, rules: Sequence[KeepRule] = DEFAULT_KEEP_RULES) -> RankKey:
-    """Sorts the best file first. A total order: rules in turn, then the shorter and first path."""
-    return ranking(rules)(facts)
-
-
 def ranking(rules: Sequence[KeepRule]) -> Callable[[KeepFacts], RankKey]:
-    """:func:`rank_key` by these rules, for many files: to look up a rule takes its time."""
+    """A key that sorts the best file first, as ``rules`` say.
+
+    A total order: rules in turn, then the less deep path, then the first one.
+    """
     values = [_VALUES[rule] for rule in rules]
 
     def key(facts: KeepFacts) -> RankKey:

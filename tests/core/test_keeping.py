@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from image_duplicate_finder.keeping import KeepFacts, looks_like_copy, rank_key, reasons
+from image_duplicate_finder.keeping import KeepFacts, looks_like_copy, ranking, reasons
 from image_duplicate_finder.messages import KeepReason
 from image_duplicate_finder.model import ImageInfo, Metadata
-from image_duplicate_finder.settings import KeepRule
+from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule
 
 
 def photo(
@@ -58,15 +58,16 @@ def photo(
 def test_each_rule_decides_and_says_so(
     better: KeepFacts, worse: KeepFacts, reason: KeepReason
 ) -> None:
-    assert sorted([worse, better], key=rank_key)[0] is better
+    assert sorted([worse, better], key=ranking(DEFAULT_KEEP_RULES))[0] is better
     assert reasons(better, [worse]) == (reason(),)
 
 
 def test_the_order_of_rules_can_be_changed() -> None:
     old_small, new_large = photo(mtime=1, width=10), photo(mtime=9)
     rules = (KeepRule.OLDER, KeepRule.PIXELS)
-    assert rank_key(old_small, rules) < rank_key(new_large, rules)
-    assert rank_key(new_large) < rank_key(old_small)
+    by_age, usual = ranking(rules), ranking(DEFAULT_KEEP_RULES)
+    assert by_age(old_small) < by_age(new_large)
+    assert usual(new_large) < usual(old_small)
 
 
 @pytest.mark.parametrize(

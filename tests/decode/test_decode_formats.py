@@ -14,7 +14,7 @@ from PIL import Image, ImageCms
 from image_duplicate_finder.decode import decode_full, decode_small, read_info
 from image_duplicate_finder.decode.pillow_gaps import decode_qoi
 from image_duplicate_finder.errors import DecodeError
-from image_duplicate_finder.fingerprint.perceptual import perceptual_hashes
+from image_duplicate_finder.fingerprint import perceptual
 from image_duplicate_finder.settings import DecodeLimits
 from tests.decode.picture_files import (
     dng_file,
@@ -76,7 +76,7 @@ def in_mode(mode: str) -> Image.Image:
 
 
 def hash_bits(grey: np.ndarray) -> np.ndarray:
-    return np.unpackbits(perceptual_hashes(grey)[0])
+    return np.unpackbits(perceptual.decode(perceptual.encode(grey))[0][0])
 
 
 def grey_of(pixels: np.ndarray) -> np.ndarray:

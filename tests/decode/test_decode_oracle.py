@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 from image_duplicate_finder.decode import decode_full, decode_small, read_info
 from image_duplicate_finder.decode.colours import read_colour_coding
 from image_duplicate_finder.errors import DecodeError
-from image_duplicate_finder.fingerprint.perceptual import perceptual_hashes
+from image_duplicate_finder.fingerprint import perceptual
 from image_duplicate_finder.settings import DecodeLimits
 
 LIMITS = DecodeLimits()
@@ -98,5 +98,6 @@ def quick_distance(path: Path, side: int = 200) -> int:
     data = path.read_bytes()
     small = decode_small(data, side=side, colour=False, limits=LIMITS).pixels
     full = cv2.cvtColor(decode_full(data, limits=LIMITS).pixels, cv2.COLOR_RGB2GRAY)
-    quick, slow = (np.unpackbits(perceptual_hashes(grey)[0]) for grey in (small, full))
+    encoded = perceptual.encode(small), perceptual.encode(full)
+    quick, slow = (np.unpackbits(perceptual.decode(data)[0][0]) for data in encoded)
     return int((quick != slow).sum())

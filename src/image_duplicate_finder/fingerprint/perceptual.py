@@ -57,18 +57,8 @@ def _shrink(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(small, dtype=np.float32)
 
 
-def perceptual_hashes(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Hash a grey picture (H, W) uint8 in its 8 orientations: (8, 32) uint8, 256 bits each.
-
-    Row ``k`` is the hash of the picture after the transform that EXIF orientation ``k + 1``
-    prescribes: 0 as it is, 1 mirrored left to right, 2 turned by 180 degrees, 3 mirrored top to
-    bottom, 4 transposed, 5 turned by 90 degrees clockwise, 6 transposed along the other
-    diagonal, 7 turned by 90 degrees counter-clockwise.
-    """
-    return _hashes(_shrink(grey))
-
-
 def _hashes(small: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The hashes (8, 32) uint8 of a picture of 64 x 64 in its 8 orientations."""
     coefficients = _DCT @ small @ _DCT.T
     oriented = np.where(_TRANSPOSED[:, None, None], coefficients.T[None], coefficients[None])
     flat = (oriented * _SIGNS).reshape(8, BITS)
@@ -110,7 +100,13 @@ def encode(grey: NDArray[np.uint8]) -> bytes:
 
 
 def decode(data: bytes) -> tuple[NDArray[np.uint8], int]:
-    """Hashes (8, 32) uint8 and structure of the whole picture, from what :func:`encode` wrote."""
+    """Hashes (8, 32) uint8 and structure of the whole picture, from what :func:`encode` wrote.
+
+    Row ``k`` is the hash of the picture after the transform that EXIF orientation ``k + 1``
+    prescribes: 0 as it is, 1 mirrored left to right, 2 rotated by 180 degrees, 3 mirrored top to
+    bottom, 4 transposed, 5 rotated by 90 degrees clockwise, 6 transposed along the other
+    diagonal, 7 rotated by 90 degrees counter-clockwise.
+    """
     return np.frombuffer(data, np.uint8, BITS).reshape(8, 32), data[BITS]
 
 

@@ -33,6 +33,7 @@ from image_duplicate_finder.fingerprint.keypoints import (
     canonical,
     flip_columns,
     flip_rows,
+    in_words,
 )
 from image_duplicate_finder.progress import OnProgress
 
@@ -471,10 +472,6 @@ def _offsets(pictures: Sequence[Keypoints]) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum([len(points) for points in pictures])]).astype(np.int64)
 
 
-def _as_words(codes: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    return np.ascontiguousarray(codes).view(np.uint64)
-
-
 def forms_of(pictures: Sequence[Keypoints]) -> list[Forms]:
     """Every picture's keypoints as they may be looked up."""
     from image_duplicate_finder.search import visual_word_kernels
@@ -484,7 +481,7 @@ def forms_of(pictures: Sequence[Keypoints]) -> list[Forms]:
     by_rows = flip_rows(plain)
     flipped = (plain, by_rows, flip_columns(plain), flip_columns(by_rows))
     point, form = _permitted(flags)
-    codes = np.stack([_as_words(each) for each in flipped], axis=1)[point, form]
+    codes = np.stack([in_words(each) for each in flipped], axis=1)[point, form]
     words = np.zeros((len(codes), MOST_WORDS), np.uint16)
     distances = np.zeros(words.shape, np.uint8)
     visual_word_kernels.assign(codes, *_vocabulary(), _NEAREST_CELLS, words, distances)

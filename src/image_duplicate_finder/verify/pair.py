@@ -19,6 +19,7 @@ from image_duplicate_finder.fingerprint.keypoints import (
     canonical,
     flip_columns,
     flip_rows,
+    in_words,
 )
 from image_duplicate_finder.model import Match, Relation
 from image_duplicate_finder.verify import geometry
@@ -360,8 +361,8 @@ def alignments(
     place_a, place_b = _places(a), _places(b)
     found = np.empty((len(a) + len(b), 4), np.int64)
     count = kernels.tentative(
-        _as_words(canonical(a.codes, a.flags)),
-        _as_words(canonical(b.codes, b.flags)),
+        in_words(canonical(a.codes, a.flags)),
+        in_words(canonical(b.codes, b.flags)),
         a.flags,
         b.flags,
         _ALIKE,
@@ -392,8 +393,8 @@ def _refined(
 ) -> Alignment | None:
     from image_duplicate_finder.verify import kernels
 
-    codes_a = _as_words(_in_form(a, variant))
-    codes_b = _as_words(b.codes)
+    codes_a = in_words(_in_form(a, variant))
+    codes_b = in_words(b.codes)
     mirrored, negative = variant in (1, 2), variant >= 2
     matrix: Matrix = start.reshape(3, 3)
     rows = np.empty((len(a), 2), np.int64)
@@ -441,7 +442,3 @@ def _in_form(points: Keypoints, variant: int) -> NDArray[np.uint8]:
 
 def _places(points: Keypoints) -> NDArray[np.float64]:
     return np.stack([points.x, points.y, points.scale, points.angle], axis=1).astype(np.float64)
-
-
-def _as_words(codes: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    return np.ascontiguousarray(codes).view(np.uint64)
