@@ -4,7 +4,7 @@
 
 Makes a library in FOLDER, unless there is one: pictures in families of ten near copies, every
 two copies of a family verified as the same photograph (with ``--apart`` none of them, as with
-bursts of shots), and look-alike pairs within families and between them. Then each preset of the
+bursts of shots), and similar pairs within families and between them. Then each preset of the
 thresholds is set in turns; the shortest times on the processor and on the clock are shown.
 """
 
@@ -37,7 +37,7 @@ _MOVES = {**SIMILARITY_PRESETS, "0.3/0.92": (0.3, 0.92)}
 
 
 def fill(folder: Path, pictures: int, pairs: int, *, apart: bool = False, seed: int = 1) -> int:
-    """Store one finished scan with its matches, look-alikes and groups; returns its number."""
+    """Store one finished scan with its matches, similar pairs and groups; returns its number."""
     rng = random.Random(seed)
     settings = ScanSettings()
     store = Store(folder)
@@ -124,7 +124,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--pictures", type=int, default=10_000)
     parser.add_argument("--pairs", type=int, default=130_000)
-    parser.add_argument("--apart", action="store_true", help="no copies, look-alikes only")
+    parser.add_argument("--apart", action="store_true", help="no copies, similar pictures only")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     if not options.folder.exists():

@@ -267,7 +267,7 @@ class Folder:
 def label_folders(folder: str) -> tuple[str, ...]:
     """Folders in which a training set may keep labels of the pictures in ``folder``.
 
-    The last folder on the way that is named for pictures stands beside them: ``images/train`` has
+    The last folder on the way that is named for pictures has them beside it: ``images/train`` has
     ``labels/train``.
     """
     parts = folder.split(os.sep)

@@ -340,7 +340,7 @@ def _recoloured(look: Look) -> bool:
 def standings(
     best: Mapping[int, KeepFacts], pairs: Iterable[tuple[int, int]], evidence: Evidence
 ) -> dict[int, Standing]:
-    """How contents stand among those that they were compared with.
+    """How contents rank among those that they were compared with.
 
     ``best`` has for each content the facts of its best file. A content is dominated if another
     holds all of it and more. Levels of detail are relative to one content of each family, and

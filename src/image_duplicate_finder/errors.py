@@ -1,7 +1,7 @@
 """Errors that a person can act on: every message says what went wrong and what to do.
 
 Expected failures of a single file are values (:class:`~image_duplicate_finder.model.Failure`),
-not exceptions; what stands here stops a whole command.
+not exceptions; these errors stop a whole command.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a picture stands among those that it was compared with, see :mod:`.dominance`.
+    """How a picture ranks among those that it was compared with, see :mod:`.dominance`.
 
     ``measured``: detail was compared, so what headers say of quality no longer counts. ``holds``
     counts those of which it was shown to hold all. ``dominated``: another one holds all of it and

@@ -1,4 +1,4 @@
-"""Which pairs are still worth verifying, told from the matches so far."""
+"""Which pairs are still worth verifying, by the matches so far."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Delete-lists and keep-lists: no file is listed that another one on the list stands on."""
+"""Delete-lists and keep-lists: no file is listed that another one on the list depends on."""
 
 from __future__ import annotations
 

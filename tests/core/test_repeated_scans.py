@@ -1,4 +1,4 @@
-"""A scan that finds all as an earlier one did: the earlier one stands for both."""
+"""A scan that finds all as an earlier one did: the earlier one supersedes it."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ def test_selection_is_counted_in_the_summary(store: Store) -> None:
     store.groups.select_found(scan, GroupQuery(kinds=(GroupKind.DUPLICATES,)), None)
     assert store.groups.summary(scan).selected_bytes == 20
     assert store.groups.selection(scan) == Selection(files=1, bytes=20)
-    # Look-alikes are selected one by one, never by a rule.
+    # Similar pictures are selected one by one, never by a rule.
     similar = (Relation.SIMILAR,)
     assert store.groups.select_found(scan, GroupQuery(), True, relations=similar) == 0
     assert store.groups.selection(scan) == Selection(files=1, bytes=20)

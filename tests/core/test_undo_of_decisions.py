@@ -1,4 +1,4 @@
-"""Every decision about groups is taken back whole, in order, also by a program that starts anew."""
+"""Every decision about groups is undone as a whole, in order, also by a program started anew."""
 
 from __future__ import annotations
 

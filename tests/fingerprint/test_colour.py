@@ -1,4 +1,4 @@
-"""Copies in other colours are told from new encodings of the same picture."""
+"""Copies in other colours are distinguished from new encodings of the same picture."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def test_doctor_says_what_is_missing_and_what_that_means(bare: Path, tmp_path: P
     lines = {line.strip().partition(":")[0]: line for line in done.stdout.splitlines()}
     for name, package in (
         ("camera RAW files", "rawpy"),
-        ("look-alikes (CNN features)", "onnxruntime"),
+        ("similar pictures (CNN features)", "onnxruntime"),
         ("HEIF", "pillow-heif"),
         ("JXL", "pylibjxl"),
     ):

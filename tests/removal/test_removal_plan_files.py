@@ -80,7 +80,7 @@ def side(path: Path) -> Document:
 
 
 def applied(library: Library, document: Document) -> tuple[int, list[str]]:
-    """Apply a document; how many files went (they are put back), and why others did not."""
+    """Apply a document; how many files went (they are restored), and why others did not."""
     report = library.apply(plan_from_dict(document), mode=BackupMode.REMOVED)
     library.undo(report.run)
     return len(report.done), [refusal.reason.value for refusal in report.skipped]

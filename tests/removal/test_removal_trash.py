@@ -86,7 +86,7 @@ def test_a_trash_that_fails_changes_nothing(
     assert tree(root, folder_times=False) == before
 
 
-def test_the_safety_line_goes_only_when_the_trash_is_on_the_disk(
+def test_the_safety_link_goes_only_when_the_trash_is_on_the_disk(
     root: Path, quick_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each file, its note and both folders are synced before the first safety link goes."""

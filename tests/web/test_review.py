@@ -262,7 +262,7 @@ def test_a_filter_selects_all_copies_it_shows_and_no_more(
 ) -> None:
     before = selected(library, scene)
     address = f"/scans/{scene.scan}/select-found"
-    for how in ("all", "invert"):  # look-alikes are chosen one by one
+    for how in ("all", "invert"):  # similar pictures are chosen one by one
         visitor.post(f"{address}?kind=similar", data={"how": how}, headers=PART)
         assert selected(library, scene) == before
     visitor.post(f"{address}?q=original", data={"how": "invert"}, headers=PART)

@@ -1,4 +1,4 @@
-"""What calls give back, as values that tables, graphs and notebooks are made from."""
+"""What calls return, as values that tables, graphs and notebooks are made from."""
 
 from __future__ import annotations
 

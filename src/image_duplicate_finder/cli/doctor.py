@@ -184,7 +184,7 @@ _LARGEST_DIFFERENCE = 16.0
 
 _PARTS = {
     "rawpy": ("camera RAW files", "rawpy"),
-    "onnxruntime": ("look-alikes (CNN features)", "onnxruntime"),
+    "onnxruntime": ("similar pictures (CNN features)", "onnxruntime"),
     "numba": ("fast candidate search", "numba"),
     "opencv-python-headless": ("keypoints and alignment", "cv2"),
     "send2trash": ("the system's trash", "send2trash"),
@@ -197,7 +197,7 @@ _OPTIONAL = {
     "JXL": ("pylibjxl", "JPEG XL files are listed as not readable"),
     "HEIF": ("pillow-heif", "HEIC files are listed as not readable"),
     "rawpy": ("rawpy", "camera RAW files are listed as not readable"),
-    "onnxruntime": ("onnxruntime", "no look-alikes are found"),
+    "onnxruntime": ("onnxruntime", "no similar pictures are found"),
 }
 """What the program does without: the package, and what becomes of it."""
 

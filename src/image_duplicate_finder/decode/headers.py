@@ -268,7 +268,7 @@ def is_big(data: bytes) -> bool:
 
 
 def start_offset(data: bytes, order: str) -> int:
-    """Where the first directory stands; 0 where the data is too short to say."""
+    """Where the first directory is; 0 where the data is too short to say."""
     if is_big(data):
         return int(struct.unpack_from(order + "Q", data, 8)[0]) if len(data) >= 16 else 0
     return int(struct.unpack_from(order + "I", data, 4)[0]) if len(data) >= 8 else 0

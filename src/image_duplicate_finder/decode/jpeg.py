@@ -308,7 +308,7 @@ def scans_missing(data: bytes, header: JpegHeader, end: int) -> bool:
 def _find_all(
     data: bytes, pair: bytes, start: int, *, stop: int | None = None, first: bool = False
 ) -> list[int]:
-    """Where two bytes stand, in rising order; faster than ``bytes.find``, for 0xFF is common."""
+    """Where two bytes occur, in rising order; faster than ``bytes.find``, for 0xFF is common."""
     stop = len(data) if stop is None else stop
     code = int.from_bytes(pair, "little")
     found: list[int] = []

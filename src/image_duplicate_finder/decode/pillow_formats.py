@@ -346,7 +346,7 @@ _pillow_globals = threading.RLock()
 def own_limits(limits: DecodeLimits) -> Iterator[None]:
     """Use this program's pixel limit in place of Pillow's, and silence its warnings.
 
-    Both are globals of the process, so one thread at a time; they are put back at the end.
+    Both are globals of the process, so one thread at a time; they are restored at the end.
     """
     from PIL import Image
 

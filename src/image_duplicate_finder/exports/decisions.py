@@ -130,7 +130,7 @@ def apply_decisions(library: Library, scan: int, decisions: Iterable[Decision]) 
 def _change(
     table: list[Decision], by_path: Mapping[str, list[GroupView]], problems: list[str]
 ) -> _Change | None:
-    """What one group of the table asks for; None where that cannot be told, or is nothing."""
+    """What one group of the table asks for; None where that is unclear, or nothing."""
     paths = {decision.path for decision in table}
     homes = [
         group

@@ -169,7 +169,7 @@ _FORMULA = (
     r"(?=(?:[^\S\t\r\n]|[\u200b-\u200f\u2060\ufeff])*"
     r"[=+\-@\u2212\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20]|[\x00-\x1f])"
 )
-# An apostrophe counts as a start too, so that what is there already can be told from ours.
+# An apostrophe counts as a start too, so that what is there already can be distinguished from ours.
 _START = r"(^|[;\t\r\n'])"
 _BEGINNING = re.compile(_START + _FORMULA)
 _MADE_TEXT = re.compile(_START + "'" + _FORMULA)

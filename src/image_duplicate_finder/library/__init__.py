@@ -437,7 +437,7 @@ class Library:
         """Pairs that a person said are not duplicates, the latest first."""
         return self._store.decisions.dismissed()
 
-    def take_back_dismissals(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+    def undismiss(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
         """Forget dismissals, by content hashes; the next scan shows the pairs again."""
         self._store.decisions.undismiss(pairs)
 

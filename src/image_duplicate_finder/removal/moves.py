@@ -122,7 +122,7 @@ def _temporary(path: str, item: Item, what: str) -> str:
 def move(source: str, target: str, item: Item, seen: FileStat) -> None:
     """Bring the file that was ``seen`` at ``source`` to ``target``, which must not exist.
 
-    Raises Refused when ``source`` was another file (it is put back), and OSError.
+    Raises Refused when ``source`` was another file (it is rolled back), and OSError.
     A file of an adopted backup is copied, so that it is this user's own with nothing but what
     its item says, and no other name of it stays elsewhere.
     """

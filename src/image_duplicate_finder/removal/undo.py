@@ -125,7 +125,7 @@ class Places:
 
 
 def damaged_rows(journal: Journal, run: int) -> list[Refusal]:
-    """What cannot be put back because the journal's row of it is damaged."""
+    """What cannot be restored because the journal's row of it is damaged."""
     return [
         Refusal(row.path, Reason.DAMAGED, Stays.ROW_DAMAGED(number=row.id))
         for row in journal.damaged(run)

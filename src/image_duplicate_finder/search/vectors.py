@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from image_duplicate_finder.model import UNCALIBRATED, Calibration
 
 MOST_NEIGHBOURS = 64
-"""In a set of thousands of look-alikes each picture keeps its nearest ones only."""
+"""In a set of thousands of similar pictures each one keeps its nearest ones only."""
 
 # Vectors that ask at a time: this bounds the memory that the answers take.
 _BLOCK = 32_768
@@ -102,7 +102,7 @@ def pairs_within(
 ) -> SimilarPairs:
     """All pairs that are similar by the two thresholds, up to the ``most`` nearest per vector.
 
-    The thresholds and the cosines given back are those that ``calibration`` makes of the
+    The thresholds and the cosines returned are those that ``calibration`` makes of the
     vectors' own.
 
     Vectors of zeros (pictures without any feature) are similar to none.

@@ -1,6 +1,6 @@
 """Verification: whether two pictures show the same, proved by geometry and pixels.
 
-Versions stand here, apart from the code: to ask for them loads nothing.
+Versions are kept here, apart from the code: reading them loads nothing.
 """
 
 LOOK_VERSION = 2

@@ -58,7 +58,7 @@ Grey = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A relation with the figures that it stands on (see :class:`~model.Match`).
+    """A relation with the figures that it rests on (see :class:`~model.Match`).
 
     ``clean``: nothing but size, turn and framing tells the two apart.
     """

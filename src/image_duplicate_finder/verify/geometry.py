@@ -1,6 +1,6 @@
 """Plane transforms: fitting, refusing degenerate ones, changing frames, measuring overlap.
 
-All transforms are 3 x 3 float64 matrices that map column vectors (x, y, 1); pixel centres stand
+All transforms are 3 x 3 float64 matrices that map column vectors (x, y, 1); pixel centres are
 at whole numbers.
 """
 

@@ -103,7 +103,7 @@ def _agrees(place_a, place_b, i, j, variant, t, tolerance):
 
 @njit(cache=True, nogil=True)
 def _distinct(place_a, place_b, rows, count, spacing_a, spacing_b):
-    """How many of the pairs stand at places of their own in both pictures."""
+    """How many of the pairs are at distinct places in both pictures."""
     kept = np.empty(count, np.int64)
     n = 0
     for k in range(count):

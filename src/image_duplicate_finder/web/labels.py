@@ -34,7 +34,7 @@ from image_duplicate_finder.web.i18n import (
 from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.i18n import size as formats_size
 
-RELATIONS = {
+RELATION_NAMES = {
     Relation.BYTE_IDENTICAL: lazy("Identical files"),
     Relation.PIXEL_IDENTICAL: lazy("Identical pictures"),
     Relation.REENCODED: lazy("Re-saved"),
@@ -292,7 +292,7 @@ def day(seconds: float) -> str:
 def install(app: Flask) -> None:
     """Make the labels known to the templates of ``app``."""
     app.add_template_filter(day)
-    app.add_template_filter(lambda relation: _(RELATIONS[relation]), "relation_name")
+    app.add_template_filter(lambda relation: _(RELATION_NAMES[relation]), "relation_name")
     app.add_template_filter(lambda kind: _(KINDS[kind]), "kind_name")
     app.add_template_filter(lambda sort: _(SORTS[sort]), "sort_name")
     app.add_template_filter(library_of)

@@ -13,7 +13,7 @@ from image_duplicate_finder.results import FileView, GroupView, ScanRecord
 from image_duplicate_finder.splits import LeakageReport
 from image_duplicate_finder.web import create_app
 from image_duplicate_finder.web.i18n import gettext as _
-from image_duplicate_finder.web.labels import RELATIONS
+from image_duplicate_finder.web.labels import RELATION_NAMES
 from image_duplicate_finder.web.pictures import thumbnail_or_none
 
 Thumbnail = Callable[[FileView], bytes | None]
@@ -52,7 +52,7 @@ def leaks_to_html(report: LeakageReport, when: float, thumbnail: Thumbnail) -> I
         yield render_template(
             "export/leak.html",
             leak=leak,
-            words=_(RELATIONS[leak.relation]),
+            words=_(RELATION_NAMES[leak.relation]),
             picture=_inline(thumbnail),
         )
     yield render_template("export/foot.html")

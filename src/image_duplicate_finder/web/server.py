@@ -328,7 +328,7 @@ class _Request(HTTPRequestParser):  # type: ignore[misc]
             self._leave_body()
 
     def _leave_body(self) -> None:
-        """Answer without reading the body, and close: what follows cannot be told from it."""
+        """Answer without reading the body, and close: what follows it cannot be recognised."""
         self.close()
         self.body_rcv = None
         self.chunked = self.expect_continue = False

@@ -305,7 +305,7 @@ def _cards(scan: int, groups: Iterable[GroupView]) -> str:
 
 
 def _changed(scan: int, groups: Sequence[int], *, unselected: int = 0) -> str:
-    """The cards that take the place of a changed group, and the figures that follow."""
+    """The cards that replace a changed group, and the new figures."""
     return (
         _cards(scan, [library().group(each) for each in groups])
         + overview(scan)
@@ -512,7 +512,7 @@ def undismiss() -> BaseResponse:
     if not chosen:
         flash(_("First select the pairs to remove from the list."), "warn")
         return redirect(url_for("dismissed.page"), 303)
-    library().take_back_dismissals((pair.first, pair.second) for pair in chosen)
+    library().undismiss((pair.first, pair.second) for pair in chosen)
     flash(
         ngettext(
             "%(num)s pair was removed from the list. The next scan will show it again.",

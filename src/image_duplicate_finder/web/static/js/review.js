@@ -210,7 +210,7 @@ async function bestShot(button) {
   }
 }
 
-/* Filters act at once and stand in the address */
+/* Filters act at once and are part of the address */
 
 function wanted() {
   const query = new URLSearchParams();

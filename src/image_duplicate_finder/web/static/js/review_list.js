@@ -1,7 +1,7 @@
 /**
  * The list of groups: fifty thousand of them behind one scroll bar.
  *
- * The outline (numbers of all groups and how many files each has) tells where every group stands
+ * The outline (numbers of all groups and how many files each has) tells where every group is
  * before any of them is there, so scrolling is exact. Cards are fetched as they come into view;
  * those that leave it are taken out of the page. A large group that is unfolded is treated the same
  * way: only the lines of its files that are in view are in the page.
@@ -63,7 +63,7 @@ export class GroupList {
     this.layout();
   }
 
-  /** Groups that take the place of one, as the server made them. */
+  /** Groups that replace one, as the server made them. */
   replace(id, cards) {
     this.outdated ||= this.untold > 0;
     const at = this.place.get(id);
@@ -270,7 +270,7 @@ export class GroupList {
     return Math.min(files, Math.max(columns, Math.floor(FOLDED_FILES / columns) * columns, 1));
   }
 
-  /** Where a file of a group stands in the list. */
+  /** The position of a file of a group in the list. */
   #tileBox(at, index) {
     const shape = VIEWS[this.view];
     const high = this.#lineHeight(this.box.tile[at]);
@@ -290,7 +290,7 @@ export class GroupList {
     return { top: top - start, bottom: innerHeight - bottom - start };
   }
 
-  /** Scroll so that a stretch of the list stands wholly in the window; its top, if it is too large. */
+  /** Scroll so that a stretch of the list is wholly in the window; its top, if it is too large. */
   #reveal(top, bottom) {
     const margin = 6;
     const seen = this.#window();
@@ -333,7 +333,7 @@ export class GroupList {
     return Math.min(low, Math.max(0, this.ids.length - 1));
   }
 
-  /** The first group that stands wholly below the bars, counted from 0. */
+  /** The first group that is wholly below the bars, counted from 0. */
   first() {
     if (!this.ids.length) return 0;
     const { top } = this.#window();

@@ -1,4 +1,4 @@
-/** The start page: the list of folders, the dialog that chooses one, how alike look-alikes are. */
+/** The start page: the list of folders, the dialog that chooses one, how alike similar pictures are. */
 
 import { toast } from "./toast.js";
 
@@ -187,7 +187,7 @@ body.addEventListener("keydown", (event) => {
 
 dialog.addEventListener("close", () => target?.focus());
 
-/* How alike look-alikes may be: a preset, or the two sliders with examples beside them */
+/* How alike similar pictures may be: a preset, or the two sliders with examples beside them */
 
 const euclidean = document.getElementById("esimilarity");
 const cosine = document.getElementById("csimilarity");
