@@ -1,8 +1,8 @@
 """Whether one picture holds all of another: the evidence behind what is kept and preselected. Pure.
 
 A file may be proposed for removal only beside a *witness*, a file that stays and was shown to hold
-everything it holds. :func:`lacking` answers that for a pair by measurement (the closer look at
-both) and by the facts of both files; docs/how-it-decides.md tells it in plain words, with the
+everything it holds. :func:`lacking` decides this for a pair from measurements (the closer look at
+both) and from the facts of both files. docs/how-it-decides.md explains the rules and gives the
 measurements behind the limits.
 """
 
@@ -29,27 +29,27 @@ from image_duplicate_finder.model import (
 )
 from image_duplicate_finder.relations import ONE_FRAME, SAME_FRAME, SAME_PIXELS, is_duplicate
 
-# Strength from which a place differs, departure of the tone curve (grey levels) and ratio of
-# colourfulness from which tones and colours do, decibels from which detail does.
+# Limits beyond which pictures differ: the strength of a place's difference, the departure of the
+# tone curve (grey levels), the ratio of colourfulness, and detail (decibels).
 DIFFERS = 4.0
 _TONES = 5.0
 _COLOURS = 1.35
 _DETAIL = 1.0
-# Of so much outside of the shared picture, rounding of the alignment is no explanation.
+# A share outside the shared picture that rounding of the alignment cannot explain.
 _REST = 0.015
 # A crop that shows less than this of the whole is somebody's choice, not a worse copy.
 _CROP = 0.5
-# By how much more a picture is enlarged in one direction than in the other, and what is no shear.
+# How much more one direction must be enlarged than the other, and the most shear that is ignored.
 _STRETCHED, _SKEW = 1.05, 0.03
-# A lossless copy at this share of the witness's resolution or more is not just a smaller one.
+# At this share of the witness's resolution or more, a lossless copy is not just a smaller one.
 _AS_LARGE = 0.95
-# From this factor on a picture has more pixels than another in more than rounding.
+# From this factor on, rounding does not explain why a picture has more pixels than another.
 _LARGER = 1.1
-# Two files of one resolution whose fine detail agrees no better are both changed, or either is.
+# If the fine detail of two files of one resolution agrees no better, at least one was changed.
 _COHERENT = 0.9
 _QUALITY = 4
-# Softer than its witness by so many decibels at its size: smoothed. Compression explains some of
-# that, and strong compression any of it.
+# A file softer than its witness by this many decibels at the same size was smoothed. Compression
+# explains some of that, strong compression any amount.
 _SOFTENED, _SOFTENED_TOO = 3.0, 8.0
 _STRONG_COMPRESSION, _FEWER_BYTES = 75, 0.75
 _A_QUARTER = math.radians(45)
@@ -57,10 +57,10 @@ _A_QUARTER = math.radians(45)
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What is known of a member beside its witness, seen from the member.
+    """What is known about a member and its witness, seen from the member.
 
-    ``match`` leads from the member (a) to the witness (b), None for files of one content;
-    ``look`` likewise, None where no closer look was possible or needed.
+    ``match`` leads from the member (a) to the witness (b); None for files of one content.
+    ``look`` does likewise; None where no closer look was possible or needed.
     """
 
     match: Match | None = None
@@ -85,7 +85,7 @@ class Evidence:
         self.looks = looks
 
     def compared(self, member: int, witness: int) -> Compared | None:
-        """What is known of two contents; None where no match of the two was verified."""
+        """What is known about two contents; None if no match between them was verified."""
         if member == witness:
             return Compared()
         pair = min(member, witness), max(member, witness)
@@ -102,7 +102,7 @@ NO_EVIDENCE = Evidence({}, {})
 
 
 def lacking(member: KeepFacts, witness: KeepFacts, compared: Compared) -> tuple[Lack, ...]:
-    """What ``member`` holds and ``witness`` lacks; nothing if the witness holds all of it."""
+    """What ``member`` holds and ``witness`` lacks; empty if the witness holds everything."""
     if compared.match is None:
         return tuple(dict.fromkeys(_companions_lacking(member, witness)))
     shown = () if compared.same_pixels else _picture(member, witness, compared)
@@ -110,7 +110,7 @@ def lacking(member: KeepFacts, witness: KeepFacts, compared: Compared) -> tuple[
 
 
 def facts_lacking(member: KeepFacts, witness: KeepFacts) -> Iterator[Lack]:
-    """What the file of ``member`` tells or carries beside its pixels and ``witness`` does not."""
+    """What the file of ``member`` holds beside its pixels and that of ``witness`` does not."""
     mine, theirs = member.info, witness.info
     if theirs.incomplete and not mine.incomplete:
         yield Lack.COMPLETE
@@ -153,7 +153,7 @@ def _frames_lacking(mine: ImageInfo, theirs: ImageInfo) -> bool:
         return False
     if mine.frame_digests and theirs.frame_digests:
         return not set(mine.frame_digests) <= set(theirs.frame_digests)
-    # Of several frames that nobody told apart, an equal number elsewhere says nothing.
+    # Where frames were not compared one by one, an equal number of them proves nothing.
     return True
 
 
@@ -245,7 +245,7 @@ def _finer(member: KeepFacts, witness: KeepFacts, look: Look) -> Iterator[Lack]:
 
 
 def _compressed(member: KeepFacts, witness: KeepFacts) -> bool:
-    """Whether the member is in the stronger compression, which changes grain and fine detail."""
+    """Whether the member is compressed more strongly, which changes grain and fine detail."""
     a, b = (each.info.metadata.jpeg_quality for each in (member, witness))
     if member.info.lossless:
         return False
@@ -258,18 +258,18 @@ def _compressed(member: KeepFacts, witness: KeepFacts) -> bool:
 
 
 def _lighter(mine: ImageInfo, theirs: ImageInfo, look: Look) -> bool:
-    """Whether the first is the JPEG in the lighter compression, and not just made of the other.
+    """Whether the first is a JPEG with lighter compression and was not just made from the other.
 
-    A JPEG that was saved again in lighter compression agrees with its source in all fine detail.
+    A JPEG that was saved again with lighter compression agrees with its source in all fine detail.
     """
     a, b = mine.metadata.jpeg_quality, theirs.metadata.jpeg_quality
     return a is not None and b is not None and a > b + _QUALITY and look.coherence < _COHERENT
 
 
 def _derived(member: KeepFacts, witness: KeepFacts, look: Look) -> bool:
-    """Whether the member was evidently made of the witness: smaller, softer, or lossy of lossless.
+    """Whether the member was evidently made from the witness: smaller, softer or newly lossy.
 
-    Of two that are as good, either may be the one that somebody turned the right way up.
+    If the two are equally good, either may be the one that somebody turned the right way up.
     """
     return (
         scale_of(look.transform) > _LARGER
@@ -296,10 +296,10 @@ def _turned(look: Look) -> bool:
 
 
 def revised(match: Match, look: Look | None, a: ImageInfo, b: ImageInfo) -> Match:
-    """The match of a with b as the closer look at it judges: other pictures are no duplicates.
+    """The match of a with b, corrected by the closer look at them.
 
-    Another exposure of the scene, and a drawing in which a spot or a colour differs, are other
-    pictures, which only look alike. What differs in the same photograph is called edited.
+    Another exposure of the scene, or a drawing in which a spot or a colour differs, is another
+    picture that only looks alike. A changed copy of the same photograph is called edited.
     """
     if look is None or not is_duplicate(match) or match.relation in SAME_PIXELS:
         return match
@@ -312,15 +312,15 @@ def revised(match: Match, look: Look | None, a: ImageInfo, b: ImageInfo) -> Matc
 
 
 _VISIBLE = 0.002
-# Exposures of one scene are about as sharp; what one lost beside the other, an edit took.
+# Two exposures of one scene are about equally sharp; if one is much softer, it was edited.
 _AS_SHARP = 3.0
 
 
 def _another_shot(look: Look, a: ImageInfo, b: ImageInfo) -> bool:
-    """Whether the two are exposures of their own; the times that cameras wrote have the last word.
+    """Whether the two are separate exposures; the times that cameras wrote have the last word.
 
     Strong compression by another codec leaves noise of its own too, so without times only files
-    of one format count.
+    of the same format count.
     """
     taken = [(each.metadata.taken, each.metadata.subsecond) for each in (a, b)]
     if None not in (taken[0][0], taken[1][0]):
@@ -329,7 +329,7 @@ def _another_shot(look: Look, a: ImageInfo, b: ImageInfo) -> bool:
 
 
 def _changed(look: Look) -> bool:
-    """Whether anything but size, compression and detail tells the two apart."""
+    """Whether the two differ in anything but size, compression and detail."""
     return look.worst >= DIFFERS or look.tone > _TONES or _recoloured(look)
 
 
@@ -340,11 +340,11 @@ def _recoloured(look: Look) -> bool:
 def standings(
     best: Mapping[int, KeepFacts], pairs: Iterable[tuple[int, int]], evidence: Evidence
 ) -> dict[int, Standing]:
-    """How contents rank among those that they were compared with.
+    """How contents rank among those they were compared with.
 
-    ``best`` has for each content the facts of its best file. A content is dominated if another
-    holds all of it and more. Levels of detail are relative to one content of each family, and
-    carried from pair to pair.
+    ``best`` has the facts of each content's best file. A content is dominated if another holds
+    everything it has, and more. Levels of detail are relative to the finest content of each
+    family, and carried from pair to pair.
     """
     dominated: set[int] = set()
     holds: Counter[int] = Counter()
@@ -367,7 +367,7 @@ def standings(
             near.setdefault(a, []).append((b, 0.0))
             near.setdefault(b, []).append((a, 0.0))
             continue
-        # Noise is no detail, and a filter can look like any: only equal pictures are compared.
+        # Noise is not detail, and a filter can look like it: only equal pictures are compared.
         if _changed(look) or look.sharpened:
             continue
         detail = look.detail
@@ -403,7 +403,7 @@ _STEP = 2.0
 def _levels(
     near: Mapping[int, Iterable[tuple[int, float]]], best: Mapping[int, KeepFacts]
 ) -> dict[int, float]:
-    """Decibels of each content beside the finest of its family, along the pairs that were seen.
+    """The detail of each content in decibels relative to the finest of its family, pair by pair.
 
     In the order of paths, not of ids: two libraries number the same contents differently.
     """

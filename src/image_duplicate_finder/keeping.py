@@ -1,8 +1,8 @@
 """Which of several files to keep, and why: by a scan's rules, or by one rule for all groups. Pure.
 
-A scan's keep rules work on facts about each file. Bulk rules keep the file that is first by one
-property in every group; they work on outlines of groups, a few plain values for each file, so that
-fifty thousand groups can be gone through while a person waits.
+A scan's keep rules compare facts about each file. A bulk rule keeps, in every group, the file that
+is first by one property. Bulk rules work on outlines of groups, a few plain values per file, so
+that fifty thousand groups can be processed while a person waits.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a picture ranks among those that it was compared with, see :mod:`.dominance`.
+    """How a picture ranks among those it was compared with, see :mod:`.dominance`.
 
-    ``measured``: detail was compared, so what headers say of quality no longer counts. ``holds``
-    counts those of which it was shown to hold all. ``dominated``: another one holds all of it and
-    more. ``level`` of measured detail, in steps that are no measurement noise; higher is finer.
-    ``enlarged``: it has more pixels than another and shows no more. ``bordered``: a flat border or
-    bar surrounds what it shares with others.
+    ``measured``: detail was compared, so the quality stated in headers no longer counts. ``holds``
+    counts the pictures whose whole content it was shown to hold. ``dominated``: another picture
+    holds everything it has, and more. ``level``: measured detail, in steps larger than measurement
+    noise; higher is finer. ``enlarged``: it has more pixels than another but shows no more.
+    ``bordered``: a flat border or bar surrounds what it shares with others.
     """
 
     measured: bool = False
@@ -46,10 +46,10 @@ NO_STANDING = Standing()
 
 @dataclass(frozen=True, slots=True)
 class KeepFacts:
-    """What the rules need. ``partial``: another picture of the group shows more of the scene.
+    """What the rules need to know of a file.
 
-    ``seen`` is what a full decode found, if there was one. ``beside`` are the files that belong to
-    it, by kind and digest.
+    ``partial``: another picture of the group shows more of the scene. ``seen`` is what a full
+    decode found, if there was one. ``beside``: the files that belong to it, by kind and digest.
     """
 
     file: int
@@ -65,17 +65,17 @@ class KeepFacts:
 
     @property
     def transparent(self) -> bool:
-        """Whether some of the picture is transparent; by the header, if not seen."""
+        """Whether some of the picture is transparent; by the header if it was never decoded."""
         return self.info.has_alpha if self.seen is None else self.seen.alpha_used
 
     @property
     def colourful(self) -> bool:
-        """Whether the picture has colours; by the header, if not seen."""
+        """Whether the picture has colours; by the header if it was never decoded."""
         return not self.info.metadata.grey if self.seen is None else self.seen.colourful
 
     @property
     def bits(self) -> int:
-        """Bits per channel that are used; by the header, if not seen."""
+        """Bits per channel that are used; by the header if it was never decoded."""
         return self.info.bit_depth if self.seen is None else self.seen.bits
 
 
@@ -93,7 +93,7 @@ def looks_like_copy(path: str) -> bool:
 
 
 def format_class(format: str, lossless: bool) -> int:
-    """How much of the original a format holds: 3 RAW, 2 lossless, 1 lossy, 0 few colours."""
+    """How much of the original a format preserves: 3 RAW, 2 lossless, 1 lossy, 0 few colours."""
     if format in RAW_FORMATS:
         return 3
     if format in FEW_COLOUR_FORMATS:
@@ -102,21 +102,21 @@ def format_class(format: str, lossless: bool) -> int:
 
 
 def _quality(facts: KeepFacts) -> tuple[float, ...]:
-    """Colour before grey, then the format's class, then the number of colours, their depth or
-    the lightness of compression; the smaller, the better.
+    """Colour before grey, then the format's class, then the number of colours, the bit depth or
+    how light the compression is; smaller is better.
     """
     info = facts.info
     kind = format_class(info.format, info.lossless)
     if kind == 0:
         return not facts.colourful, 0, False, 0
     if kind > 1:
-        # Samples of 32 bits hold no more of a photo than those of 16.
+        # 32 bits per sample preserve no more of a photo than 16.
         return not facts.colourful, -kind, info.metadata.few_colours, -min(facts.bits, 16)
     if facts.standing.measured:
         return not facts.colourful, -1, False, 0
     quality = info.metadata.jpeg_quality
     if quality is None:
-        # No quality is written in other lossy files; bytes per thousand pixels stand in for it.
+        # Other lossy files do not state a quality; bytes per pixel are used instead.
         quality = min(100, round(facts.bytes * 200 / max(1, info.pixels)))
     return not facts.colourful, -1, False, -quality
 
@@ -138,9 +138,9 @@ def _metadata(facts: KeepFacts) -> int:
 
 
 _UNKNOWN = "~"
-"""Sorts behind every date."""
+"""Sorts after every date."""
 
-# Each value compares as a tuple; the smaller, the better.
+# The values of each rule compare as tuples; smaller is better.
 _VALUES: dict[KeepRule, Callable[[KeepFacts], tuple[Any, ...]]] = {
     KeepRule.PROTECTED: lambda facts: (not facts.protected,),
     KeepRule.WHOLE: lambda facts: (facts.partial,),
@@ -154,8 +154,8 @@ _VALUES: dict[KeepRule, Callable[[KeepFacts], tuple[Any, ...]]] = {
     KeepRule.PIXELS: lambda facts: (-facts.info.pixels,),
     KeepRule.QUALITY: _quality,
     KeepRule.METADATA: lambda facts: (-_metadata(facts),),
-    # A time of 0 says that none is known.
     KeepRule.COMPANIONS: lambda facts: (-len(facts.beside),),
+    # A time of 0 means that none is known.
     KeepRule.OLDER: lambda facts: (
         facts.info.metadata.taken or _UNKNOWN,
         facts.mtime_ns <= 0,
@@ -172,7 +172,7 @@ RankKey = tuple[tuple[Any, ...], ...]
 def ranking(rules: Sequence[KeepRule]) -> Callable[[KeepFacts], RankKey]:
     """A key that sorts the best file first, as ``rules`` say.
 
-    A total order: rules in turn, then the less deep path, then the first one.
+    A total order: by each rule in turn, then by the shallower path, then by the first one.
     """
     values = [_VALUES[rule] for rule in rules]
 
@@ -186,7 +186,7 @@ def ranking(rules: Sequence[KeepRule]) -> Callable[[KeepFacts], RankKey]:
 def reasons(
     keeper: KeepFacts, others: Iterable[KeepFacts], rules: Sequence[KeepRule] = DEFAULT_KEEP_RULES
 ) -> tuple[Message, ...]:
-    """Why ``keeper`` is kept: for each of ``others``, the first rule that prefers it."""
+    """Why ``keeper`` is kept: for each of ``others``, the rule that decides in its favour."""
     key = ranking(rules)
     return reasons_of(key(keeper), map(key, others), rules)
 
@@ -207,7 +207,7 @@ def reasons_of(
 
 
 class Origin(StrEnum):
-    """Who wrote a file; a camera's own file was changed by no program since, as far as it says."""
+    """Where a file comes from; CAMERA: and, as far as it says, no program changed it since."""
 
     CAMERA = "camera"
     EDITED = "edited"
@@ -237,7 +237,7 @@ _DOWNLOAD = re.compile(
 
 
 def origin_of(path: str, info: ImageInfo) -> Origin:
-    """What name and metadata say; the name counts first where programs choose it."""
+    """By name and metadata; names that programs give count first."""
     stem = os.path.splitext(os.path.basename(path))[0]
     if _SCREENSHOT.match(stem):
         return Origin.SCREENSHOT
@@ -254,7 +254,7 @@ def origin_of(path: str, info: ImageInfo) -> Origin:
 
 
 class BulkRule(StrEnum):
-    """The file that a rule keeps; ``present`` is the keeper as it is."""
+    """Which file a rule keeps; ``present`` is the current keeper."""
 
     PRESENT = "present"
     MOST_PIXELS = "most_pixels"
@@ -288,7 +288,7 @@ class BulkFile(NamedTuple):
 
     @property
     def keeper(self) -> bool:
-        """Whether the group keeps this file now."""
+        """Whether this file is the group's current keeper."""
         return self.relation is None
 
 
@@ -301,10 +301,11 @@ class BulkGroup(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BulkOrder:
-    """A rule with what it needs: ``folders`` in order of preference for FOLDER_ORDER.
+    """A rule and its parameters.
 
-    ``relations`` are those whose members are selected; others keep their state. What only
-    contains another picture or looks like it is never selected by a rule (:data:`PRESELECTABLE`).
+    ``folders``: for FOLDER_ORDER, in order of preference. ``relations``: members with these are
+    selected; others stay as they are. A file that only contains another picture or looks like it
+    is never selected by a rule (:data:`PRESELECTABLE`).
     """
 
     rule: BulkRule
@@ -316,9 +317,9 @@ class BulkOrder:
 class BulkChange:
     """What a rule does to one group: ``keeper`` is kept and ``select`` is selected for removal.
 
-    ``changes_keeper`` when another file was kept before. Then ``select`` is the most that will be
-    selected: what the others are to the new keeper is only known when they are verified against
-    it, and :func:`select_with_keeper` chooses among them.
+    ``changes_keeper``: another file was kept before. Then ``select`` is an upper limit: how the
+    others relate to the new keeper is known only once they are verified against it, and
+    :func:`select_with_keeper` chooses among them.
     """
 
     group: int
@@ -329,10 +330,10 @@ class BulkChange:
 
 @dataclass(frozen=True, slots=True)
 class BulkStep:
-    """How far carrying out a rule came: ``after`` is the last group done, ``left`` how many wait.
+    """How far a rule was carried out: ``after`` is the last group done, ``left`` how many wait.
 
-    ``until`` is the last group that there was at the start: what a rule makes is not gone
-    through again. ``decision`` is what takes all steps back.
+    ``until`` is the last group that existed at the start: groups made by the rule are not processed
+    again. ``decision`` is the decision whose undo reverts all steps.
     """
 
     after: int
@@ -344,11 +345,11 @@ class BulkStep:
 
 @dataclass(frozen=True, slots=True)
 class BulkPreview:
-    """What a rule would change over many groups, counted.
+    """What a rule would change in many groups, in numbers.
 
-    ``files_after`` and ``bytes_after`` are the most that will be selected: in groups whose keeper
-    changes the others are verified against it when the rule is carried out. ``examples`` are the
-    first groups whose keeper changes, or failing that whose selection does.
+    ``files_after`` and ``bytes_after`` are upper limits: in groups whose keeper changes, the
+    others are verified against the new one when the rule is carried out. ``examples`` are the
+    first groups whose keeper changes, followed by groups whose selection does.
     """
 
     groups: int
@@ -381,7 +382,7 @@ _RANKS: dict[BulkRule, Rank] = {
 
 
 def change(group: BulkGroup, order: BulkOrder) -> BulkChange:
-    """What a rule does to a group. Equal files: the present keeper wins, then the first path."""
+    """What a rule does to a group. In a tie the current keeper wins, then the first path."""
     rank = _RANKS.get(order.rule) or _by_folder(order.folders)
     best = min(group.files, key=lambda file: (rank(file), file.relation is not None, file.path))
     relations = order.relations & PRESELECTABLE
@@ -397,7 +398,7 @@ def change(group: BulkGroup, order: BulkOrder) -> BulkChange:
 
 
 def select_with_keeper(wanted: BulkChange, group: BulkGroup, order: BulkOrder) -> tuple[int, ...]:
-    """What a rule selects in ``group``, which its new keeper leads by matches of its own."""
+    """What a rule selects in ``group`` once its members are verified against its new keeper."""
     relations = order.relations & PRESELECTABLE
     return tuple(
         file.file
@@ -407,7 +408,7 @@ def select_with_keeper(wanted: BulkChange, group: BulkGroup, order: BulkOrder) -
 
 
 def preview(groups: Iterable[BulkGroup], order: BulkOrder, examples: int = 4) -> BulkPreview:
-    """Count what a rule changes over ``groups``."""
+    """Count what a rule changes in ``groups``."""
     total = changed = keepers = files_before = bytes_before = files_after = bytes_after = 0
     other_keeper: list[BulkChange] = []
     other_selection: list[BulkChange] = []

@@ -1,9 +1,10 @@
-"""What the program says, as codes with parameters; texts are made where they are shown.
+"""What the program says, as codes with parameters; they become text where they are shown.
 
-Inside, a reason or a failure is a :class:`Message`: a code and its parameters. Each code has an
-English template, which is also the key of its translations. The command line and JSON render
-messages with :func:`english`, the web app with the visitor's language. To add one, add a member to
-an enum here (or to another subclass of :class:`Code`) and its translations to the catalogues.
+Within the program, a reason or a failure is a :class:`Message`: a code and its parameters. Each
+code has an English template, which is also the key of its translations. The command line and JSON
+render messages with :func:`english`, the web app in the visitor's language. To add one, add a
+member to an enum here (or to another subclass of :class:`Code`) and its translations to the
+catalogues.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Message:
 
 
 Parameter = str | int | float | Message
-"""A text that is not translated (a path, a format), a figure, or a message within another."""
+"""A text that is not translated (a path, a format), a number, or a nested message."""
 
 
 class Plain(Code):
@@ -131,7 +132,7 @@ class Stays(Code):
         "link there, or delete the link first.",
     )
 
-    # What belongs to it
+    # Files that belong to it
     KEEPER_IS_PARTNER = (
         "stays.keeper_is_partner",
         "It and %(path)s are RAW and picture of one shot.",
@@ -159,7 +160,7 @@ class Stays(Code):
     )
     BELONGS_TO_STAYING = "stays.belongs_to_staying", "It belongs to a file that stays."
 
-    # Where it lies
+    # Where it is
     IN_PROTECTED = "stays.in_protected", "It is in a protected folder."
     NOT_IN_CHOSEN = (
         "stays.not_in_chosen",
@@ -168,7 +169,7 @@ class Stays(Code):
     IN_BACKUP = "stays.in_backup", "It is in a backup."
     MADE_TO_SHOW = "stays.made_to_show", "This program made it to show a picture."
 
-    # What it or its keeper is by now
+    # What it or its keeper has become
     GONE = "stays.gone", "It is no longer there."
     IRREGULAR = "stays.irregular", "It is no longer a regular file."
     PATH_IRREGULAR = "stays.path_irregular", "%(path)s is no longer a regular file."
@@ -248,7 +249,7 @@ class Stays(Code):
         "Name another place.",
     )
 
-    # While its keeper takes over metadata
+    # While metadata are merged into its keeper
     NOT_MERGED = "stays.not_merged", "Its metadata was not copied: %(reason)s"
     SCANNED_CHANGED = "stays.scanned_changed", "%(path)s has changed since the scan."
     SIDECAR_FULL = "stays.sidecar_full", "Nothing can be added to its sidecar %(path)s."
@@ -356,7 +357,7 @@ class Stays(Code):
 
 
 class Note(Code):
-    """What a removal or a start did besides what was asked for."""
+    """What a removal, or the start of the program, did in addition to what was asked."""
 
     NO_FREE_COPIES = (
         "note.no_free_copies",
@@ -462,7 +463,7 @@ class KeepReason(Code):
 
 
 class Description(Code):
-    """A part of what one picture is to another."""
+    """One part of the description of how a picture relates to another."""
 
     IDENTICAL_FILE = "is.identical_file", "identical file"
     IDENTICAL_PIXELS = "is.identical_pixels", "identical pixels"
@@ -849,7 +850,7 @@ class Problem(Code):
 
 
 class DecoderReason(Code):
-    """Why a decoder gave up, as the rest of a sentence."""
+    """Why a decoder gave up, as the end of a sentence."""
 
     DAMAGED = "decoder.damaged", "its data are damaged"
     CUT_OFF = "decoder.cut_off", "the file is cut off before the picture ends"
@@ -860,7 +861,7 @@ class DecoderReason(Code):
 
 
 class FileKind(Code):
-    """What a file is that is no picture, or none that can be read."""
+    """What a file is if it is not a picture, or not one that can be read."""
 
     PDF = "file.pdf", "a PDF document"
     POSTSCRIPT = "file.postscript", "a PostScript document, which this program does not run"
@@ -896,25 +897,25 @@ class FileKind(Code):
 
 
 def plain(text: str) -> Message:
-    """A text that is known only as it is."""
+    """A message for a text that has no code."""
     return Plain.TEXT(text=text)
 
 
 def _bare(value: Parameter) -> Parameter:
-    """A plain text within a message needs no code."""
+    """Unwrap a plain text, which needs no code within another message."""
     if isinstance(value, Message) and value.code is Plain.TEXT:
         return value.parameters[0][1]
     return value
 
 
 def both(first: Message, second: Message | None) -> Message:
-    """Two sentences, or the first alone where there is no second."""
+    """Two sentences, or only the first if there is no second."""
     return first if second is None else Plain.BOTH(first=first, second=second)
 
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """How a message is rendered: its template is translated, its parameters are written out."""
+    """How messages are rendered: templates are translated, parameters are formatted."""
 
     translate: Callable[[str], str] = str
     text: Callable[[str], str] = str
@@ -962,17 +963,17 @@ def english(message: Message) -> str:
 
 
 def messages_to_json(messages: Iterable[Message]) -> str:
-    """Messages as text that :func:`messages_from_json` reads."""
+    """Messages as JSON text for :func:`messages_from_json`."""
     return json.dumps([_values(message) for message in messages], separators=(",", ":"))
 
 
 def message_to_json(message: Message) -> str:
-    """A message as text that :func:`message_from_json` reads."""
+    """A message as JSON text for :func:`message_from_json`."""
     return json.dumps(_values(message), separators=(",", ":"))
 
 
 def message_from_json(text: str) -> Message:
-    """The message that :func:`message_to_json` wrote; other text as it is."""
+    """The message that :func:`message_to_json` wrote; any other text as a plain message."""
     try:
         return _message(json.loads(text))
     except ValueError:
@@ -982,7 +983,7 @@ def message_from_json(text: str) -> Message:
 def messages_from_json(text: str) -> tuple[Message, ...]:
     """The messages that :func:`messages_to_json` wrote.
 
-    What is no message, or one that this version does not know, is shown as it is.
+    Anything else, or a message that this version does not know, is shown as it is.
     """
     try:
         values = json.loads(text)
@@ -1022,7 +1023,7 @@ def _message(values: Any) -> Message:
 
 
 def all_codes() -> Iterator[Code]:
-    """Every code of the modules that are loaded."""
+    """Every code in the modules that are loaded."""
     for domain in Code.__subclasses__():
         yield from domain
 
@@ -1037,7 +1038,7 @@ _JOINERS = "\u200c\u200d"
 
 
 def printable(path: str) -> str:
-    """A path as it can be shown: what could hide or reorder text is written as an escape.
+    """A path that is safe to show: characters that could hide or reorder text are escaped.
 
     >>> printable("a\\nb\\udcff.jpg")
     'a\\\\x0ab\\\\xff.jpg'

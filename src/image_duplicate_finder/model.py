@@ -20,7 +20,7 @@ Transform = tuple[tuple[float, float, float], ...]
 """Rows of a 2 x 3 affine or 3 x 3 projective matrix that maps pixel coordinates (x, y, 1)."""
 
 IDENTITY: Transform = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
-"""The affine transform that leaves all where it is."""
+"""The affine transform that changes nothing."""
 
 Row = tuple[float, float, float]
 
@@ -73,7 +73,7 @@ def scale_of(transform: Transform) -> float:
 
 
 def least_scale_of(transform: Transform) -> float:
-    """By how much a transform enlarges lengths in the direction that it enlarges least."""
+    """By how much a transform enlarges lengths in the direction in which it enlarges least."""
     (a, b, _), (c, d, _) = transform[:2]
     mean, half = (a * a + b * b + c * c + d * d) / 2, a * d - b * c
     return math.sqrt(max(1e-12, mean - math.sqrt(max(0.0, mean * mean - half * half))))
@@ -108,11 +108,11 @@ class GroupKind(StrEnum):
 class Lack(Code):
     """Something that a picture has and its witness lacks: a reason not to propose its removal.
 
-    Its template fits a label beside the file. ``unmeasured``: no closer look was possible. The
-    others name what would be lost: a place that
-    differs, other tones or colours, finer detail, more pixels, what lies outside of the shared
-    picture, a deliberate crop or orientation, a fact of the metadata, a frame, layer or second
-    picture in the file, or a file that belongs to the picture.
+    Its template is short enough for a label beside the file. ``unmeasured``: no closer look was
+    possible. The others name what would be lost: a place that differs, other tones or colours,
+    finer detail, more pixels, whatever is outside the shared picture, a deliberate crop or
+    orientation, a fact of the metadata, a frame, layer or second picture in the file, or a file
+    that belongs to the picture.
     """
 
     UNMEASURED = "unmeasured", "could not be compared closely"
@@ -162,7 +162,7 @@ class Lack(Code):
 
 
 class FileStat(NamedTuple):
-    """What the file system says of a file; any difference means it may have changed.
+    """What the file system says about a file; any difference means that it may have changed.
 
     ``size`` in bytes, times in nanoseconds since 1970, ``links`` the number of hard links. A
     tuple, since every walk makes one for each file, and dataclasses take three times as long.
@@ -178,7 +178,7 @@ class FileStat(NamedTuple):
     @classmethod
     def of(cls, result: os.stat_result) -> FileStat:
         """The fields of an ``os.stat_result`` that this program keeps."""
-        # As cls(...), which takes twice as long.
+        # The same as cls(...), which takes twice as long.
         return tuple.__new__(
             cls,
             (
@@ -206,9 +206,9 @@ class FileStat(NamedTuple):
 
 
 class FoundFile(NamedTuple):
-    """A regular file that discovery came upon; ``root`` is the folder it was found under.
+    """A regular file that discovery found; ``root`` is the folder it was found under.
 
-    ``removable`` is False for what lies in an archive or storage, or was listed by a manifest.
+    ``removable`` is False for files in an archive or storage, or listed by a manifest.
     """
 
     path: str
@@ -232,7 +232,7 @@ class Failure:
 
     @property
     def passing(self) -> bool:
-        """Whether the next try may well succeed, with the same file and the same limits."""
+        """Whether another try may succeed with the same file and the same limits."""
         return self.stage in _PASSING
 
 
@@ -257,9 +257,9 @@ class Metadata:
     no colour channels, so a copy in colours shows more. ``few_colours``: it has a palette or one
     bit per pixel, so most of a photo's colours are lost. ``generation`` is a digest of what an
     image generator wrote (prompt, seed, workflow), ``comment`` one of other texts; programs' own
-    marks are left out. ``software`` wrote the file. ``maker_notes``: the camera's own block is
-    there. ``edited``: the file itself says that it was changed since the camera wrote it (an
-    editor's name, other dimensions, a preview of another shape).
+    marks are left out. ``software`` is the program that wrote the file. ``maker_notes``: the
+    camera's own block is there. ``edited``: the file itself says that it was changed since the
+    camera wrote it (an editor's name, other dimensions, a preview of another shape).
     """
 
     taken: str | None = None
@@ -299,7 +299,7 @@ _LISTS = ("keywords", "people", "place")
 
 
 class PartKind(StrEnum):
-    """What a file can hold in addition to the one picture that it shows."""
+    """What a file can hold in addition to its picture."""
 
     LAYERS = "layers"
     MOTION = "motion"
@@ -312,7 +312,7 @@ class PartKind(StrEnum):
 
 
 class Part(NamedTuple):
-    """One thing that a file holds in addition to its picture; equal digests are equal contents.
+    """One thing that a file holds in addition to its picture; equal digests mean equal contents.
 
     ``motion`` is a film, ``view`` another picture (the other eye of a stereo photo), ``data``
     whatever else follows the picture and is long enough to be more than padding.
@@ -329,11 +329,11 @@ class ImageInfo:
     ``width`` and ``height`` are of the upright picture at full size. ``format`` is by content
     ("JPEG", "PNG", "HEIF", "AVIF", "JXL", "TIFF", "CR2", ...). ``orientation`` is the EXIF
     value 1 to 8 that was applied. ``frames`` is 1 for still pictures. ``bit_depth`` is per
-    channel. ``lossless``: how the pixels are compressed, as far as known. ``parts`` are what
-    the file holds besides, without doubles. ``frame_digests`` has a digest for each frame or page
-    where there are several: equal ones look equal, whatever their duration; where there are more
-    than 255, the last represents the rest, and where a format's frames are not distinguished one
-    represents all. ``incomplete``: the file ends before its picture does, though it can be decoded.
+    channel. ``lossless``: how the pixels are compressed, as far as known. ``parts``: what else the
+    file holds, each once. ``frame_digests`` has a digest for each frame or page if there are
+    several; equal digests look equal, whatever their duration. If there are more than 255, the last
+    represents the rest; if a format's frames are not distinguished, one represents all.
+    ``incomplete``: the file ends before its picture does, though it can be decoded.
     """
 
     format: str
@@ -370,8 +370,8 @@ class ImageInfo:
 class Calibration:
     """How the Euclidean distances of a model's unit vectors become calibrated ones.
 
-    ``scale * distance ** power``: a fixed map that keeps the order of all pairs. It lets the
-    same thresholds mean the same for every model.
+    ``scale * distance ** power`` keeps the order of all pairs and gives the thresholds the same
+    meaning for every model.
     """
 
     scale: float = 1.0
@@ -379,14 +379,14 @@ class Calibration:
 
 
 UNCALIBRATED = Calibration()
-"""Distances as they are."""
+"""Leaves distances as they are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
     """One thing computed from a content, identified by (content, name, version).
 
-    ``name`` says what (``perceptual``, ``keypoints``, ``proof``, ``embedding:<model hash>``);
+    ``name`` is the kind (``perceptual``, ``keypoints``, ``proof``, ``embedding:<model hash>``);
     ``version`` changes with the method or its parameters; ``data`` is its compact encoding.
     """
 
@@ -397,10 +397,10 @@ class Fingerprint:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprinted:
-    """All that one read and one decode of a file gave.
+    """Everything that one read and one decode of a file produced.
 
     ``content`` is the BLAKE3 hash (32 bytes) of the file's bytes; ``stat`` was taken on the
-    open file, so it belongs to just these bytes.
+    open file, so it belongs to exactly these bytes.
     """
 
     path: str
@@ -423,7 +423,7 @@ class Box(NamedTuple):
 class Difference:
     """A place where two aligned pictures differ: where it is in each, and how strongly.
 
-    ``strength`` is in units of what compression and scaling explain; 4 and more is content.
+    ``strength`` is in units of what compression and scaling explain; from 4 up it is content.
     """
 
     in_a: Box
@@ -436,22 +436,22 @@ class Look:
     """What a closer look at two pictures measured, in colour and at up to 1,024 pixels.
 
     ``transform`` maps pixels of a (upright, full size) to b, finer than the match that led here.
-    ``differences`` are the strongest places that differ, strongest first; ``worst`` is the
-    strength of the strongest, also where it is too weak to be listed. ``tone`` is how far one
+    ``differences`` are the places that differ most, strongest first; ``worst`` is the strength
+    of the strongest, even if it is too weak to be listed. ``tone`` is how far one
     global tone curve lies from the identity (largest departure in grey levels, 0 to 255),
     ``chroma`` the ratio of b's colourfulness to a's (1.0 where neither has colour).
     ``detail`` in decibels is how much finer detail a shows than b on the shared scene, measured
     where the pictures are finest; negative where b is the finer one. ``coherence`` (0 to 1) is how
     much of the fine detail of the two agrees. ``rest_a`` and ``rest_b`` are the shares (0 to 1)
-    of each canvas that lie outside of the shared picture and are no flat border or bar;
-    ``border_a`` and ``border_b`` the shares that are. ``another_shot`` tells two exposures of
-    one scene (independent noise or parallax) from two copies of one photograph. ``differing`` is
-    the share of the shared picture (0 to 1) that differs in any way beyond 4, ``recoloured`` the
-    share that differs in colour alone. ``drawing``: one of them at least is a drawing
-    (flat areas and few colours: icons, emoji, sprites, charts, pages), in which one spot or one
-    colour that differs makes another picture. ``sharpened`` in decibels is how much sharpening or
-    added grain a has beyond b (negative: b beyond a): that is no detail, and neither of the two is
-    surely worse.
+    of each canvas that are outside the shared picture and not a flat border or bar;
+    ``border_a`` and ``border_b`` are the shares that are. ``another_shot``: these are two
+    exposures of one scene (independent noise or parallax), not copies of one photograph.
+    ``differing`` is the share of the shared picture (0 to 1) that differs in any way by more than
+    4, ``recoloured`` the share that differs in colour alone. ``drawing``: at least one of them is a
+    drawing (flat areas and few colours: icons, emoji, sprites, charts, pages), which is another
+    picture if one spot or one colour differs. ``sharpened`` in decibels is how much more sharpening
+    or added grain a has than b (negative: b than a); that is not detail, and neither is surely the
+    worse one.
     """
 
     transform: Transform
@@ -492,10 +492,10 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What only a full decode shows of a picture.
+    """What only a full decode shows about a picture.
 
     ``alpha_used``: some of it is transparent. ``colourful``: it has colours, not only channels
-    for them. ``bits`` per channel that its values really use, 8 or 16.
+    for them. ``bits``: how many per channel its values really use, 8 or 16.
     """
 
     alpha_used: bool = False
@@ -505,7 +505,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Verification accepted that pictures ``a`` and ``b`` (content ids) show the same thing.
+    """A verified match: pictures ``a`` and ``b`` (content ids) show the same thing.
 
     ``transform`` maps pixel coordinates of ``a`` (upright, full size) to those of ``b``; None
     where no alignment was needed or possible. ``share_a`` is the share of a's area (0 to 1)
@@ -553,8 +553,10 @@ class Member:
     """One file of a group other than its keeper, with its own match to the keeper.
 
     ``transform`` maps the keeper's pixel coordinates to the member's. ``overlap`` is the share
-    of the keeper that the member shows. ``description`` says what it is to the keeper
-    ("cropped to 62%, mirrored"). ``selected`` is what the program proposes to remove.
+    of the keeper that the member shows. ``description`` says how it relates to the keeper
+    ("cropped to 62%, mirrored"). ``selected``: the program proposes to remove it. ``witness``:
+    the file that holds most of what the member has; ``lacks``: what it does not hold. ``detail`` is
+    how much finer the member is than its witness (decibels), ``differences`` where they differ.
     """
 
     file: int

@@ -1,13 +1,13 @@
-"""What one picture is to another: the table of relations, and what all matches together say. Pure.
+"""How pictures relate: the table of relations, and what all matches of a picture show. Pure.
 
-Whatever asks whether a relation is one of duplicates, how strong it is, or whether a file may be
-preselected for it, asks :data:`RELATIONS`. The conditions for SQL are made of the same table; they
-are about rows of ``match``.
+Whether a relation makes duplicates, how strong it is, and whether a file with it may be preselected
+is decided by :data:`RELATIONS` alone. The SQL conditions, about rows of ``match``, are generated
+from the same table.
 
-Verification sees two pictures at a time. Where a cell of a collage has no seam that it can see, or
-another picture ends just there, it calls the collage an edited copy of what the cell shows. All
-matches of a picture together know better: what holds others, with a seam around each of them, is
-no copy of any of its parts (:class:`Composites`).
+Verification sees two pictures at a time. If a cell of a collage has no visible seam, or another
+picture ends exactly there, verification calls the collage an edited copy of what the cell shows.
+All matches of a picture together show more: a picture that holds others, with a seam around each
+of them, is not a copy of any of its parts (:class:`Composites`).
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from image_duplicate_finder.model import GroupKind, Match, Relation
 
 
 class Rule(NamedTuple):
-    """What holds for every match of one relation.
+    """What is true of every match with one relation.
 
-    ``kind``: the groups that such matches make. ``preselectable``: a rule, not only a person, may
+    ``kind``: the groups that such matches form. ``preselectable``: rules, not only a person, may
     select such a member for removal. ``same_pixels``: the decoded pictures are equal.
-    ``same_frame``: both show the whole picture upright, so scaling lays one over the other.
+    ``same_frame``: both show the whole picture upright, so they differ in scale at most.
     """
 
     kind: GroupKind
@@ -71,25 +71,25 @@ def weakest(relations: Iterable[Relation]) -> Relation:
 
 
 NONE = -1
-"""In place of a content id: no content."""
+"""Stands for no content, in place of a content id."""
 
-# A picture of which the other shows this share holds nothing else.
+# If the other picture shows this share of it, a picture holds nothing else.
 _WHOLE = 0.9
-# Two pictures that show this share of each other have one frame: neither is cropped.
+# Two pictures that show this share of each other have the same frame: neither is cropped.
 ONE_FRAME = 0.97
-# A hub that matches this share of its family directly needs no others beside it, and a keeper
-# must reach this share of what the best-connected picture of its family reaches: the largest file
-# is no good keeper when it is an odd edit that few others match directly.
+# A hub that matches this share of its family directly needs no second hub. A keeper must match
+# this share of what the best-connected picture of its family matches: the largest file is a bad
+# keeper if it is an odd edit that few others match directly.
 REACH = 0.75
-# Above this agreement no piece is large enough to be another picture pasted over the two
-# (verify.decide): its outline showed that one is inside the other.
+# With more agreement than this, no piece is large enough to be a picture pasted over the two
+# (verify.decide), so it was the outline that showed one inside the other.
 _BY_OUTLINE = 0.92
 _LEAST_AROUND = 3
 _MORE_THAN_HALF = 0.55
 
 
 class Composites:
-    """What all matches together say of contents that show others amid something else."""
+    """Finds, from all matches, the contents that show others among something else."""
 
     def __init__(self, matches: Iterable[Match] = ()) -> None:
         self._copies: Counter[int] = Counter()
@@ -99,7 +99,7 @@ class Composites:
         self.learn(matches)
 
     def learn(self, matches: Iterable[Match]) -> None:
-        """Take in further matches, each once."""
+        """Add further matches; each may be added once only."""
         for match in matches:
             if not match.same_photograph or match.relation is Relation.SIMILAR:
                 continue
@@ -114,10 +114,10 @@ class Composites:
     def learn_copies(
         self, a: Iterable[int], b: Iterable[int], whole: Iterable[int], edited: Iterable[int]
     ) -> None:
-        """Take in many matches of copies at once, by columns.
+        """Add many matches of copies at once, by columns.
 
-        ``a`` and ``b`` are contents, ``whole`` what :func:`shows_more` says of each pair, and
-        ``edited`` the same of those pairs that are called edited.
+        ``a`` and ``b`` are contents, ``whole`` is the result of :func:`shows_more` for each pair,
+        and ``edited`` the same for those pairs that are called edited.
         """
         self._copies.update(a)
         self._copies.update(b)
@@ -125,19 +125,19 @@ class Composites:
         self._edited_parts.update(edited)
 
     def found(self) -> set[int]:
-        """All contents that are no copies of what is only a part of them."""
+        """All composites: contents that are not copies of what is only a part of them."""
         return {
             id for id, seams in self._seams.items() if id != NONE and 0 < seams >= self._parts[id]
         }
 
     def windows(self) -> set[int]:
-        """All contents of which :meth:`is_window` is true."""
+        """All contents for which :meth:`is_window` is true."""
         return {id for id in self._edited_parts if id != NONE and self.is_window(id)}
 
     def splits(self, match: Match) -> bool:
         """Whether ``match`` calls a composite a copy of what is only a part of it.
 
-        A photo of which a crop was framed by accident of its lines has more crops that were not.
+        A photo with one crop whose outline merely looks like a seam has more crops without one.
         """
         if not is_duplicate(match):
             return False
@@ -145,9 +145,9 @@ class Composites:
         return whole != NONE and 0 < self._seams[whole] >= self._parts[whole]
 
     def is_window(self, id: int) -> bool:
-        """Whether ``id`` shows most of its copies amid something else: a frame, a screen.
+        """Whether ``id`` shows most of its copies among something else: a frame, a screen.
 
-        A plain crop is called a crop and supports the photo; a few edited ones prove nothing yet.
+        A plain crop is called cropped, which speaks for the photo; a few edited ones prove nothing.
         """
         around = self._edited_parts[id]
         return around >= _LEAST_AROUND and 2 * around > self._copies[id]
@@ -156,21 +156,21 @@ class Composites:
 def in_common(keeper_share: float, share: float) -> bool:
     """Whether a keeper and another picture, which show these shares of a member, share pixels.
 
-    What two pictures show of a third overlaps where it is more than half of it for each. Smaller
-    parts may be side by side, or a small one on a large one.
+    If each shows more than half of a third picture, the two parts overlap. Smaller parts may be
+    side by side, or a small one may be pasted on a large one.
     """
     return keeper_share >= _WHOLE or min(keeper_share, share) >= _MORE_THAN_HALF
 
 
 def shows_more(match: Match) -> int:
-    """The content of which the other shows only a part; NONE for copies of one frame."""
+    """The content of which the other shows only a part; NONE if both show the same frame."""
     if min(match.share_a, match.share_b) >= _WHOLE or match.share_a == match.share_b:
         return NONE
     return match.a if match.share_a < match.share_b else match.b
 
 
 def crop_of_other(match: Match) -> int:
-    """The content that is a crop of the other; NONE where neither is."""
+    """The content that is a crop of the other; NONE if neither is."""
     if match.relation is not Relation.CROPPED or match.share_a == match.share_b:
         return NONE
     return match.a if match.share_a > match.share_b else match.b
