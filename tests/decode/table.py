@@ -74,15 +74,15 @@ def print_tables(folders: list[Path]) -> None:
 
 def print_photos(folder: Path) -> None:
     photos = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in _PHOTOS]
-    print("| long side asked for | photos | mean | 99% | largest |\n|---:|---:|---:|---:|---:|")
+    print("| long side requested | mean | 99th percentile | largest |\n|---:|---:|---:|---:|")
     for side in (128, 200, 256):
         apart = sorted(quick_distance(path, side) for path in photos)
         mean, most = sum(apart) / len(apart), apart[int(0.99 * len(apart))]
-        print(f"| {side} | {len(apart)} | {mean:.1f} | {most} | {apart[-1]} |")
+        print(f"| {side} | {mean:.1f} | {most} | {apart[-1]} |")
 
 
 def print_bombs() -> None:
-    print("| file | bytes | ends as | seconds | peak MiB (with the program's own) |")
+    print("| file | bytes | result | seconds | peak MiB |")
     print("|---|---:|---|---:|---:|")
     probe = Path(__file__).with_name("probe.py")
     with tempfile.TemporaryDirectory() as folder:
