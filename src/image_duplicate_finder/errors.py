@@ -79,6 +79,10 @@ class LibraryUnavailable(IdfError):
     """The disk that holds the library is full, away or read-only; what was stored is kept."""
 
 
+class ClusterError(IdfError):
+    """A cluster cannot be reached, or could not finish its work; what it finished is kept."""
+
+
 class RemovalRefused(IdfError):
     """A plan, undo or purge as a whole cannot be carried out; nothing was touched."""
 

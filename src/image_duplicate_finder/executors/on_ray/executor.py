@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from image_duplicate_finder.errors import IdfError, UsageError
+from image_duplicate_finder.errors import ClusterError, UsageError
 from image_duplicate_finder.executors.messages import (
     Answer,
     FileTask,
@@ -53,7 +53,7 @@ class RayExecutor:
     """
 
     def __init__(self, settings: ScanSettings) -> None:
-        """Raises UsageError where Ray is not installed, IdfError when no cluster answers."""
+        """Raises UsageError where Ray is not installed, ClusterError when no cluster answers."""
         self._ray = _import_ray()
         self._parts = PartFolder.open(settings.parquet)
         self._owned = not self._ray.is_initialized()
@@ -81,7 +81,7 @@ class RayExecutor:
             self._ray._private.worker._worker_logs_enabled = False
         except (OSError, RuntimeError, ValueError) as error:
             self._parts.close()
-            raise IdfError(
+            raise ClusterError(
                 Problem.NO_CLUSTER(address=repr(settings.address), reason=str(error))
             ) from error
 
@@ -142,7 +142,7 @@ class RayExecutor:
         try:
             yield
         except self._ray.exceptions.RayError as error:
-            raise IdfError(Problem.CLUSTER_FAILED(reason=str(error))) from error
+            raise ClusterError(Problem.CLUSTER_FAILED(reason=str(error))) from error
 
 
 def _import_ray() -> Any:

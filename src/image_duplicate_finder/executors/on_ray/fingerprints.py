@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from image_duplicate_finder.errors import FailureStage, IdfError
+from image_duplicate_finder.errors import ClusterError, FailureStage
 from image_duplicate_finder.executors.messages import (
     Answer,
     FileTask,
@@ -132,7 +132,7 @@ class PartFolder:
     def open(cls, url: str | None) -> PartFolder:
         """The folder ``url``, created if it is missing; without a URL a temporary folder.
 
-        Raises IdfError where it cannot be made.
+        Raises ClusterError where it cannot be made.
         """
         if url is None:
             return cls(tempfile.mkdtemp(prefix="idf-parts-"), temporary=True)
@@ -141,7 +141,7 @@ class PartFolder:
             files, path = folder._filesystem()
             files.create_dir(path, recursive=True)
         except (OSError, ValueError) as error:
-            raise IdfError(Problem.NO_PARQUET(path=repr(url), reason=str(error))) from error
+            raise ClusterError(Problem.NO_PARQUET(path=repr(url), reason=str(error))) from error
         return folder
 
     def close(self) -> None:
