@@ -503,6 +503,15 @@ class Seen:
     bits: int = 8
 
 
+ContentPair = tuple[int, int]
+"""The ids of two contents, the lower one first."""
+
+
+def ordered(a: int, b: int) -> ContentPair:
+    """Two content ids as a pair."""
+    return (a, b) if a < b else (b, a)
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """A verified match: pictures ``a`` and ``b`` (content ids) show the same thing.

@@ -20,14 +20,12 @@ from image_duplicate_finder.executors.messages import (
 from image_duplicate_finder.fingerprint.compute import content_hash, fingerprint
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.messages import FailureReason, Message
-from image_duplicate_finder.model import Failure, Fingerprinted, Look, Match, Seen
+from image_duplicate_finder.model import ContentPair, Failure, Fingerprinted, Look, Match, Seen
 from image_duplicate_finder.settings import DecodeLimits
 from image_duplicate_finder.sources import read
 
 if TYPE_CHECKING:  # loaded where it is needed: children that read files do without
     from image_duplicate_finder.verify.pair import EncodedVerifyInput, VerifyInput
-
-Pair = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ class VerifyTask:
     Pairs without inputs are passed over.
     """
 
-    pairs: Sequence[Pair]
+    pairs: Sequence[ContentPair]
     inputs: Mapping[int, EncodedVerifyInput]
     thorough: bool
 

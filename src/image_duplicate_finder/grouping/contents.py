@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from image_duplicate_finder.companions import Shot, one_shot
 from image_duplicate_finder.formats import RAW_FORMATS
 from image_duplicate_finder.keeping import KeepFacts, RankKey, ranking
+from image_duplicate_finder.model import ordered
 from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule
 
 if TYPE_CHECKING:  # the web app starts without numpy
@@ -47,7 +48,7 @@ class ExcludedPairs:
 
     def __call__(self, a: int, b: int) -> bool:
         """Whether a person said that the two are no duplicates, or they are one shot."""
-        if self.dismissed and (min(a, b), max(a, b)) in self.dismissed:
+        if self.dismissed and ordered(a, b) in self.dismissed:
             return True
         return self._one_shot(a, b)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from image_duplicate_finder.grouping.contents import ExcludedPairs, Ranked
 from image_duplicate_finder.grouping.links import SimilarPairs, may_meet
 from image_duplicate_finder.grouping.stars import cover, neighbours
-from image_duplicate_finder.model import Match, Relation, compose
+from image_duplicate_finder.model import ContentPair, Match, Relation, compose, ordered
 from image_duplicate_finder.relations import in_common
 
 MatchOf = Callable[[int, int], Match]
@@ -88,7 +88,7 @@ class KeeperProjection:
         of the keepers themselves, else the best score, else the best pictures. Matches within a
         group are dropped. :class:`SimilarStars` has the same rules.
         """
-        best: dict[tuple[int, int], tuple[tuple[bool, float, int, int], Match]] = {}
+        best: dict[ContentPair, tuple[tuple[bool, float, int, int], Match]] = {}
         for match in matches:
             one = self.keeper_of.get(match.a, match.a)
             other = self.keeper_of.get(match.b, match.b)
@@ -96,7 +96,7 @@ class KeeperProjection:
                 continue
             low, high = sorted((place[match.a], place[match.b]))
             claim = (one == match.a and other == match.b, match.score, -low, -high)
-            key = (min(one, other), max(one, other))
+            key = ordered(one, other)
             if key in best and claim <= best[key][0]:
                 continue
             projected = self(match)

@@ -16,7 +16,7 @@ from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.grouping import group, similar_groups
 from image_duplicate_finder.grouping.links import SimilarPairs
 from image_duplicate_finder.messages import KeepReason, Problem
-from image_duplicate_finder.model import Group, GroupKind, Match, Member, Relation
+from image_duplicate_finder.model import Group, GroupKind, Match, Member, Relation, ordered
 from image_duplicate_finder.relations import RELATIONS, is_duplicate
 from image_duplicate_finder.results import FileView, GroupView, MemberView
 from image_duplicate_finder.scan.context import ScanContext
@@ -342,7 +342,7 @@ class MeasuredClaims:
             file
             for file in others
             if file.id not in found
-            and (min(own, ids[file.content]), max(own, ids[file.content])) not in self._dismissed
+            and ordered(own, ids[file.content]) not in self._dismissed
             and not one_shot(shot, Shot(file.path, file.info))
         ]
         matches = self._matches(kind, own, {ids[file.content]: file.path for file in asked})

@@ -13,11 +13,11 @@ from image_duplicate_finder.executors.engine import Executor, LocalExecutor
 from image_duplicate_finder.fingerprint import embedding, perceptual
 from image_duplicate_finder.fingerprint.specs import PERCEPTUAL, Specs, calibration, keypoint_kind
 from image_duplicate_finder.grouping.links import SimilarPairs
-from image_duplicate_finder.model import Match
+from image_duplicate_finder.model import ContentPair, Match, ordered
 from image_duplicate_finder.progress import CancelToken, Stage, silent
 from image_duplicate_finder.relations import REACH, Composites, is_duplicate
 from image_duplicate_finder.scan.context import ScanContext
-from image_duplicate_finder.scan.verification import Pair, Verifier, ordered
+from image_duplicate_finder.scan.verification import Verifier
 from image_duplicate_finder.search.vectors import neighbours, pairs_within, threshold_cosine
 from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.store import Store
@@ -88,7 +88,9 @@ def _in_stable_order(store: Store, contents: frozenset[int]) -> list[int]:
     return sorted(contents, key=lambda id: hashes[id])
 
 
-def _proposals(context: ScanContext, executor: Executor, ids: Sequence[int]) -> dict[Pair, float]:
+def _proposals(
+    context: ScanContext, executor: Executor, ids: Sequence[int]
+) -> dict[ContentPair, float]:
     """Pairs that some index proposes, with the better of their scores."""
     mode = context.settings.mode
     proposals = dict.fromkeys(_near_by_hash(context, executor, ids), _NEAR_HASHES_SCORE)
@@ -105,7 +107,9 @@ def _proposals(context: ScanContext, executor: Executor, ids: Sequence[int]) -> 
     return proposals
 
 
-def _near_by_hash(context: ScanContext, executor: Executor, ids: Sequence[int]) -> list[Pair]:
+def _near_by_hash(
+    context: ScanContext, executor: Executor, ids: Sequence[int]
+) -> list[ContentPair]:
     data = context.store.contents.fingerprints(*PERCEPTUAL, ids)
     usable: list[tuple[int, NDArray[np.uint8]]] = []
     for id in ids:
@@ -128,7 +132,7 @@ def _near_by_hash(context: ScanContext, executor: Executor, ids: Sequence[int]) 
 
 def _sharing_words(
     context: ScanContext, executor: Executor, ids: Sequence[int]
-) -> Iterator[tuple[Pair, float]]:
+) -> Iterator[tuple[ContentPair, float]]:
     def on_progress(done: int) -> None:
         context.cancel.check()
         context.report(Stage.CANDIDATES, done, len(ids))
@@ -141,11 +145,11 @@ def _sharing_words(
     return zip(_low_high(found.a, found.b), found.score.tolist(), strict=True)
 
 
-def _low_high(a: NDArray[np.int64], b: NDArray[np.int64]) -> Iterator[Pair]:
+def _low_high(a: NDArray[np.int64], b: NDArray[np.int64]) -> Iterator[ContentPair]:
     return zip(np.minimum(a, b).tolist(), np.maximum(a, b).tolist(), strict=True)
 
 
-def _most_alike(context: ScanContext, ids: Sequence[int]) -> Iterator[tuple[Pair, float]]:
+def _most_alike(context: ScanContext, ids: Sequence[int]) -> Iterator[tuple[ContentPair, float]]:
     """Each content with the few most similar ones: crops of pictures too plain for words."""
     similar = context.store.similar.of(context.scan, _ALIKE)
     one, other = np.concatenate([similar.a, similar.b]), np.concatenate([similar.b, similar.a])
@@ -158,7 +162,9 @@ def _most_alike(context: ScanContext, ids: Sequence[int]) -> Iterator[tuple[Pair
     return ((pair, cosine) for pair, cosine in pairs if known.issuperset(pair))
 
 
-def _nearest_vectors(context: ScanContext, ids: Sequence[int]) -> Iterator[tuple[Pair, float]]:
+def _nearest_vectors(
+    context: ScanContext, ids: Sequence[int]
+) -> Iterator[tuple[ContentPair, float]]:
     """Each content with its nearest others in feature space: pairs with their cosine."""
     known, vectors = stored_vectors(context, ids)
     if len(known) < 2:
@@ -222,12 +228,12 @@ class Families:
         self._rank = rank
         self._parent: dict[int, int] = {}
         self._near: dict[int, set[int]] = {}
-        self._loose: set[Pair] = set()
-        self._held: set[Pair] = set()
+        self._loose: set[ContentPair] = set()
+        self._held: set[ContentPair] = set()
         self._composites = Composites()
-        self._tried: set[Pair] = set()
+        self._tried: set[ContentPair] = set()
 
-    def learn(self, tried: Iterable[Pair], matches: Iterable[Match]) -> None:
+    def learn(self, tried: Iterable[ContentPair], matches: Iterable[Match]) -> None:
         """Learn which pairs were verified and which match: the latter join families."""
         self._tried.update(tried)
         matches = list(matches)
@@ -248,7 +254,7 @@ class Families:
                     a, b, key=self._rank.__getitem__
                 )
 
-    def waves(self, proposals: Mapping[Pair, float]) -> Iterable[list[Pair]]:
+    def waves(self, proposals: Mapping[ContentPair, float]) -> Iterable[list[ContentPair]]:
         """Proposed pairs in waves; the results of each go to :meth:`learn` before the next.
 
         First comes, for every picture, the best by rank among its strong candidates, the likely
@@ -269,7 +275,9 @@ class Families:
             )
             done += count
 
-    def _by_score(self, proposals: Mapping[Pair, float]) -> dict[int, list[tuple[int, float]]]:
+    def _by_score(
+        self, proposals: Mapping[ContentPair, float]
+    ) -> dict[int, list[tuple[int, float]]]:
         of: dict[int, list[tuple[int, float]]] = {}
         for (a, b), score in proposals.items():
             of.setdefault(a, []).append((b, score))
@@ -288,7 +296,7 @@ class Families:
             if self._rank[best] < self._rank[a]:
                 yield a, best
 
-    def to_keepers(self) -> list[Pair]:
+    def to_keepers(self) -> list[ContentPair]:
         """Pairs that a star around each family's keeper lacks, and what may contain the keeper.
 
         The keeper is the best by rank. Where few match it directly, because it is an odd edit,
@@ -298,7 +306,7 @@ class Families:
         members: dict[int, list[int]] = {}
         for id in self._near:
             members.setdefault(self._root(id), []).append(id)
-        wanted: set[Pair] = set()
+        wanted: set[ContentPair] = set()
         for family in members.values():
             wanted.update(self._to_hubs(family))
         for a, b in self._loose:
@@ -309,7 +317,7 @@ class Families:
         wanted.update(self._through_containers())
         return sorted(wanted - self._tried)
 
-    def _through_containers(self) -> Iterable[Pair]:
+    def _through_containers(self) -> Iterable[ContentPair]:
         """A picture without a family, with the keepers of what the same collage or window shows."""
         beside: dict[int, list[int]] = {}
         for a, b in self._held:
@@ -321,7 +329,7 @@ class Families:
                     if other in self._near:
                         yield ordered(alone, self._root(other))
 
-    def _to_hubs(self, family: Sequence[int]) -> list[Pair]:
+    def _to_hubs(self, family: Sequence[int]) -> list[ContentPair]:
         """What is left to try between a family and its hubs; empty when one reaches most."""
         left = set(family)
         hub = min(family, key=self._rank.__getitem__)

@@ -43,6 +43,7 @@ from image_duplicate_finder.grouping import Content, duplicate_groups
 from image_duplicate_finder.keeping import NO_STANDING, KeepFacts
 from image_duplicate_finder.model import (
     IDENTITY,
+    ContentPair,
     Fingerprint,
     Fingerprinted,
     Group,
@@ -50,6 +51,7 @@ from image_duplicate_finder.model import (
     Match,
     Relation,
     Seen,
+    ordered,
 )
 from image_duplicate_finder.progress import Stage
 from image_duplicate_finder.relations import ONE_FRAME, SAME_PIXELS, is_duplicate
@@ -60,8 +62,6 @@ from image_duplicate_finder.store import Store
 from image_duplicate_finder.verify import LOOK_VERSION
 from image_duplicate_finder.verify.pair import EncodedVerifyInput
 from image_duplicate_finder.verify.wording import describe
-
-Pair = tuple[int, int]
 
 # Of many pictures with equal data, each is matched with this many of the others.
 _MOST_EQUAL = 100
@@ -76,11 +76,6 @@ _OTHER_WITNESSES = 3
 _ANSWERS_AT_ONCE = 64
 
 
-def ordered(a: int, b: int) -> Pair:
-    """Two content ids as a pair ``(low, high)``."""
-    return (a, b) if a < b else (b, a)
-
-
 class Verifier:
     """Verifies pairs of content ids ``(low, high)`` for one scan's mode."""
 
@@ -90,11 +85,11 @@ class Verifier:
         self._executor = executor
         self._known = context.store.matches.verified(context.verifier)
 
-    def unverified(self, pairs: Iterable[Pair]) -> list[Pair]:
+    def unverified(self, pairs: Iterable[ContentPair]) -> list[ContentPair]:
         """Those pairs that were not verified before."""
         return [(a, b) for a, b in pairs if b not in self._known.get(a, ())]
 
-    def verify(self, pairs: Iterable[Pair]) -> list[Match]:
+    def verify(self, pairs: Iterable[ContentPair]) -> list[Match]:
         """Verify what was not verified before, and store it slice by slice.
 
         Returns the new matches. Raises Interrupted when a stop was asked for.
@@ -150,7 +145,7 @@ class Verifier:
                 name, [replace(match, relation=Relation.PIXEL_IDENTICAL) for match in equal]
             )
 
-    def _match_equal_data(self, contents: set[int], stored: set[Pair]) -> None:
+    def _match_equal_data(self, contents: set[int], stored: set[ContentPair]) -> None:
         """Store a match of each pair of contents with equal coded data that has none yet."""
         alike = (sorted(contents.intersection(ids)) for ids in self._store.contents.alike(*FACTS))
         new = [
@@ -245,7 +240,7 @@ def _agree(match: Match, digests: Mapping[int, bytes]) -> bool:
     return digests.get(match.a) == digests.get(match.b)
 
 
-def verify_task(store: Store, pairs: Sequence[Pair], mode: Mode) -> VerifyTask:
+def verify_task(store: Store, pairs: Sequence[ContentPair], mode: Mode) -> VerifyTask:
     """Pairs with what verification looks at."""
     inputs = verify_inputs(store, sorted({id for pair in pairs for id in pair}), mode)
     return VerifyTask(pairs, inputs, thorough=mode is Mode.THOROUGH)
@@ -288,7 +283,7 @@ class Judged:
 
     contents: Sequence[Content]
     matches: Sequence[Match]
-    looks: Mapping[Pair, Look | None]
+    looks: Mapping[ContentPair, Look | None]
 
 
 class Judge:
@@ -298,7 +293,7 @@ class Judge:
         self._store = store
         self._contents = store.scans.contents(scan)
         self._read: set[int] = set()
-        self._looks: dict[Pair, Look | None] = {}
+        self._looks: dict[ContentPair, Look | None] = {}
         self._seen: dict[int, Seen] = {}
         self._companions: dict[str, tuple[Beside, ...]] = {}
 
@@ -363,7 +358,7 @@ def look_closer(context: ScanContext, matches: Sequence[Match], executor: Execut
     verifier = Verifier(context, executor)
     judge = Judge(store, context.scan)
     of_pair = {_pair(match): match for match in matches}
-    failed: set[Pair] = set()
+    failed: set[ContentPair] = set()
     for _ in range(_MOST_ROUNDS):
         now = judge.judge(list(of_pair.values()))
         groups = duplicate_groups(
@@ -401,15 +396,15 @@ def look_closer(context: ScanContext, matches: Sequence[Match], executor: Execut
     return judge.judge(list(of_pair.values()))
 
 
-def _pair(match: Match) -> Pair:
+def _pair(match: Match) -> ContentPair:
     return ordered(match.a, match.b)
 
 
-def _pairs_to_look_at(now: Judged, groups: Iterable[Group]) -> list[Pair]:
+def _pairs_to_look_at(now: Judged, groups: Iterable[Group]) -> list[ContentPair]:
     """Members with their keepers; where those lack something, with other files that stay."""
     content_of = {facts.file: each.id for each in now.contents for facts in each.files}
     facts_of = {facts.file: facts for each in now.contents for facts in each.files}
-    wanted: dict[Pair, None] = {}
+    wanted: dict[ContentPair, None] = {}
 
     def want(one: int, other: int) -> None:
         a, b = content_of[one], content_of[other]
@@ -435,11 +430,11 @@ def _pairs_to_look_at(now: Judged, groups: Iterable[Group]) -> list[Pair]:
 
 def _look(
     context: ScanContext, matches: Sequence[Match], executor: Executor
-) -> dict[Pair, Look | None]:
+) -> dict[ContentPair, Look | None]:
     """Look at the pairs of ``matches`` and store what is seen; unreadable ones are missing."""
     store = context.store
     ids = {hash: id for id, hash in store.contents.hashes(_ids(matches)).items()}
-    found: dict[Pair, Look | None] = {}
+    found: dict[ContentPair, Look | None] = {}
 
     def run(tasks: Sequence[LookTask]) -> None:
         with closing(executor.look(tasks, context.settings.limits)) as answers:
@@ -476,13 +471,15 @@ def _look_batches(answers: Iterator[LookAnswer]) -> Iterator[list[Looked]]:
     yield batch
 
 
-def _stored(store: Store, looked: Looked, ids: Mapping[bytes, int]) -> dict[Pair, Look | None]:
+def _stored(
+    store: Store, looked: Looked, ids: Mapping[bytes, int]
+) -> dict[ContentPair, Look | None]:
     """Store what a look found; returned by pairs."""
     for content, seen in looked.seen.items():
         data = bytes((seen.alpha_used, seen.colourful, seen.bits))
         store.contents.put_fingerprints(ids[content], [Fingerprint(*SEEN, data)])
     hub = ids[looked.content]
-    looks: dict[Pair, Look | None] = {}
+    looks: dict[ContentPair, Look | None] = {}
     for content, look in looked.looks.items():
         other = ids[content]
         looks[ordered(hub, other)] = look if look is None or hub < other else look.reversed()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from image_duplicate_finder.model import (
     Box,
+    ContentPair,
     Difference,
     Look,
     Match,
@@ -269,8 +270,6 @@ def _match(row: tuple[Any, ...]) -> Match:
     )
 
 
-Pair = tuple[int, int]
-
 _FIGURES = (
     *("worst", "tone", "chroma", "detail", "coherence", "rest_a", "rest_b"),
     *("border_a", "border_b", "differing", "recoloured", "sharpened"),
@@ -334,17 +333,17 @@ class LookStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(self, version: int, looks: Mapping[Pair, Look | None]) -> None:
+    def put(self, version: int, looks: Mapping[ContentPair, Look | None]) -> None:
         """Store looks from the first to the second content of each pair."""
         self._database.connection.executemany(
             "INSERT OR REPLACE INTO look (a, b, version, data) VALUES (?,?,?,?)",
             [(a, b, version, pack(look)) for (a, b), look in looks.items()],
         )
 
-    def known(self, version: int, contents: Iterable[int]) -> dict[Pair, Look | None]:
+    def known(self, version: int, contents: Iterable[int]) -> dict[ContentPair, Look | None]:
         """All looks of this version among ``contents``."""
         wanted = set(contents)
-        found: dict[Pair, Look | None] = {}
+        found: dict[ContentPair, Look | None] = {}
         for part in slices(sorted(wanted)):
             rows = self._database.connection.execute(
                 f"SELECT a, b, data FROM look WHERE version = ? AND a IN ({marks(part)})",
