@@ -44,16 +44,16 @@ def test_what_lies_in_a_folder_is_told_from_what_only_begins_like_it(folder: str
 
 @pytest.mark.parametrize("root", [FOLDER, SHARE + "\\2024", LONG])
 def test_every_folder_above_is_found_with_the_drive_or_share(root: str) -> None:
-    above = set(walk._above(root))
+    above = set(walk.folders_above(root))
     wanted = {str(parent) for parent in PureWindowsPath(root).parents}
     assert {place.rstrip("\\") for place in wanted} <= {place.rstrip("\\") for place in above}
     assert root not in above
 
 
 def test_a_drive_holds_its_folders_and_no_others() -> None:
-    assert DRIVE in walk._above(FOLDER)
-    assert DRIVE not in walk._above("D:\\Pictures")
-    assert SHARE + "\\" in walk._above(SHARE + "\\2024")
+    assert DRIVE in walk.folders_above(FOLDER)
+    assert DRIVE not in walk.folders_above("D:\\Pictures")
+    assert SHARE + "\\" in walk.folders_above(SHARE + "\\2024")
 
 
 @pytest.mark.parametrize("archive", ["C:\\trip.zip", SHARE + "\\trip.ZIP", LONG + "\\trip.cbz"])

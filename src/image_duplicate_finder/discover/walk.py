@@ -117,11 +117,11 @@ def _holders(path: str) -> Iterator[str]:
     member = split_member(path)
     if member is not None:
         return iter(member[:1])
-    return iter(()) if is_archive(path) or is_manifest(path) else _above(path)
+    return iter(()) if is_archive(path) or is_manifest(path) else folders_above(path)
 
 
-def _above(path: str) -> Iterator[str]:
-    """The folders that contain a root, innermost first."""
+def folders_above(path: str) -> Iterator[str]:
+    """The folders that contain ``path``, the innermost first."""
     separator = "/" if is_url(path) else os.sep
     while (cut := path.rstrip(separator).rfind(separator)) >= 0:
         # The root folder keeps its separator: "/", "C:\\".
