@@ -41,7 +41,6 @@ class ScanRecord:
     files: int = 0
     decoded: int = 0
     failures: int = 0
-    message: str = ""
 
     @property
     def seconds(self) -> float:

@@ -13,6 +13,7 @@ from image_duplicate_finder.discover import one_picture
 from image_duplicate_finder.discover.walk import as_paths
 from image_duplicate_finder.errors import NothingReadable, UsageError
 from image_duplicate_finder.library import Library
+from image_duplicate_finder.messages import Plain
 from image_duplicate_finder.progress import CancelToken, Progress, silent
 from image_duplicate_finder.settings import Mode, ScanSettings
 from image_duplicate_finder.splits import Places, find_leaks, find_leaks_listed
@@ -84,7 +85,7 @@ def scan_of_two(first: str, second: str, mode: Mode) -> ScanResult:
         scan = opened.scan([first, second], ScanSettings(mode=mode))
         result = ScanResult.of(opened, scan.id)
     for failure in result.failures:
-        raise NothingReadable(f"{failure.path}: {failure.message}")
+        raise NothingReadable(Plain.ABOUT(path=failure.path, text=failure.reason))
     return result
 
 

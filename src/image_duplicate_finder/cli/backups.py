@@ -19,6 +19,7 @@ from image_duplicate_finder.cli.output import counted, shown, size
 from image_duplicate_finder.cli.progress import reporting
 from image_duplicate_finder.discover import is_inside
 from image_duplicate_finder.errors import NotFound
+from image_duplicate_finder.messages import Problem
 
 if TYPE_CHECKING:
     from image_duplicate_finder.removal import Offer, Run
@@ -236,7 +237,7 @@ def purge_command(
     with open_library(context) as library:
         found = next((each for each in library.history() if each.id == run), None)
         if found is None:
-            raise NotFound(f"There is no run {run}. See: idf history")
+            raise NotFound(Problem.NO_RUN(run=run))
         question = f"Permanently delete the backup of run {run} ({size(found.held)})?"
         if not confirmed(question, yes):
             click.echo("Nothing was deleted.", err=True)

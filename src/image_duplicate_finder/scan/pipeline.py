@@ -51,8 +51,8 @@ def run_scan(context: ScanContext, roots: Sequence[str]) -> None:
     except Interrupted:
         scans.finish(context.scan, ScanState.STOPPED)
         raise
-    except BaseException as error:
-        scans.finish(context.scan, ScanState.FAILED, message=str(error))
+    except BaseException:
+        scans.finish(context.scan, ScanState.FAILED)
         raise
 
 

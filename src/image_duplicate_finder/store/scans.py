@@ -18,7 +18,7 @@ from image_duplicate_finder.sources import is_read_only
 from image_duplicate_finder.store.database import Database
 from image_duplicate_finder.store.files import INFO_COLUMNS, info_from_row
 
-_COLUMNS = "id, roots, settings, state, started, finished, files, decoded, failures, message"
+_COLUMNS = "id, roots, settings, state, started, finished, files, decoded, failures"
 
 ScanFile = tuple[int, bytes, int, int, int, int]
 """A file that a scan covers: id, path, content, mtime_ns, removable, protected (0 or 1)."""
@@ -59,13 +59,11 @@ class ScanStore:
             (files, decoded, failures, scan),
         )
 
-    def finish(
-        self, scan: int, state: ScanState, *, message: str = "", inputs: bytes | None = None
-    ) -> None:
+    def finish(self, scan: int, state: ScanState, *, inputs: bytes | None = None) -> None:
         """Record how a scan ended. ``inputs`` is the digest of what its groups depend on."""
         self._database.connection.execute(
-            "UPDATE scan SET state = ?, finished = ?, message = ?, inputs = ? WHERE id = ?",
-            (state.value, time.time(), message, inputs, scan),
+            "UPDATE scan SET state = ?, finished = ?, inputs = ? WHERE id = ?",
+            (state.value, time.time(), inputs, scan),
         )
 
     def reuse(self, scan: int, earlier: int) -> None:
@@ -278,5 +276,4 @@ def _record(row: Sequence[object]) -> ScanRecord:
         files=int(str(row[6])),
         decoded=int(str(row[7])),
         failures=int(str(row[8])),
-        message=str(row[9]),
     )
