@@ -179,10 +179,10 @@ def _regions(differs: NDArray[np.bool_]) -> tuple[tuple[float, float, float, flo
     )
 
 
-def fit(pixels: Pixels, side: int) -> Pixels:
-    """The picture shrunk so that its long side is at most ``side``; never enlarged."""
+def fit(pixels: Pixels, long_side: int) -> Pixels:
+    """The picture shrunk so that its long side is at most ``long_side``; never enlarged."""
     height, width = pixels.shape[:2]
-    scale = side / max(height, width)
+    scale = long_side / max(height, width)
     if scale >= 1.0:
         return pixels
     size = (max(1, round(width * scale)), max(1, round(height * scale)))

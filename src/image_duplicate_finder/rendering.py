@@ -44,10 +44,10 @@ def encode_jpeg(pixels: Pixels, quality: int) -> bytes:
     return _encoded(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), parameters)
 
 
-def render_thumbnail(data: bytes, side: int, limits: DecodeLimits) -> bytes:
-    """A JPEG of the upright picture in sRGB, at most ``side`` pixels a side. Raises DecodeError."""
-    pixels = decode_small(data, side=side, colour=True, limits=limits).pixels
-    return encode_jpeg(fit(pixels, side), _THUMBNAIL_QUALITY)
+def render_thumbnail(data: bytes, long_side: int, limits: DecodeLimits) -> bytes:
+    """A JPEG of the upright picture in sRGB, at most ``long_side`` pixels. Raises DecodeError."""
+    pixels = decode_small(data, long_side=long_side, colour=True, limits=limits).pixels
+    return encode_jpeg(fit(pixels, long_side), _THUMBNAIL_QUALITY)
 
 
 def render_full(data: bytes, limits: DecodeLimits) -> Rendered:

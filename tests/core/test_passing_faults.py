@@ -333,7 +333,7 @@ def test_decoders_tell_of_too_little_memory_in_many_words(
     Image.new("RGB", (20, 20)).save(held, "TIFF")
     monkeypatch.setattr("PIL.TiffImagePlugin.TiffImageFile.load", fails)
     with pytest.raises(DecodeError) as raised:
-        decode_small(held.getvalue(), side=64, colour=True, limits=DecodeLimits())
+        decode_small(held.getvalue(), long_side=64, colour=True, limits=DecodeLimits())
     assert raised.value.stage == "memory"
 
 

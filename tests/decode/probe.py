@@ -22,7 +22,7 @@ def probe(data: bytes, side: int) -> dict[str, object]:
     start = time.perf_counter()
     try:
         read_info(data, limits=limits)
-        picture = decode_small(data, side=side, colour=False, limits=limits)
+        picture = decode_small(data, long_side=side, colour=False, limits=limits)
         info = picture.info
         result: dict[str, object] = {
             "outcome": "decoded",

@@ -100,7 +100,7 @@ def test_wide_colours_become_srgb(name: str) -> None:
     pixels = decode_full(data, limits=LIMITS).pixels
     assert np.abs(pixels.astype(int) - np.asarray(PHOTO)).mean() < 2
     assert read_info(data, limits=LIMITS).metadata.profile == "Wide painter"
-    small = decode_small(data, side=240, colour=False, limits=LIMITS).pixels
+    small = decode_small(data, long_side=240, colour=False, limits=LIMITS).pixels
     expected = cv2.cvtColor(np.asarray(PHOTO), cv2.COLOR_RGB2GRAY)
     assert np.abs(small.astype(int) - expected).mean() < 2
 
@@ -233,7 +233,7 @@ def test_jpeg_xl_that_states_wide_colours_by_numbers_is_converted(shared_data: P
     data = (shared_data / "formats/immich/jxl/16bit-HDR-P3-nclx.jxl").read_bytes()
     plugin = JpegXLImagePlugin.JXLImageFile(io.BytesIO(data))
     wanted = np.asarray(to_srgb(plugin.reduce(8), plugin.info["icc_profile"]).convert("RGB"))
-    found = decode_small(data, side=700, colour=True, limits=LIMITS).pixels
+    found = decode_small(data, long_side=700, colour=True, limits=LIMITS).pixels
     assert np.abs(found.astype(int) - wanted).mean() < 1
     taken_for_srgb = np.asarray(plugin.reduce(8).convert("RGB"))
     assert np.abs(found.astype(int) - taken_for_srgb).mean() > 2

@@ -90,7 +90,7 @@ def test_any_mode_in_any_format_is_the_same_picture(mode: str, name: str) -> Non
     data = encode(in_mode(mode), name)
     original = hash_bits(grey_of(np.asarray(photo())))
 
-    small = decode_small(data, side=200, colour=False, limits=LIMITS)
+    small = decode_small(data, long_side=200, colour=False, limits=LIMITS)
     full = decode_full(data, limits=LIMITS)
 
     assert small.info == full.info == read_info(data, limits=LIMITS)
@@ -177,7 +177,7 @@ def test_twelve_bit_jpeg_is_told_plainly() -> None:
     data[frame + 1] = 0xC1
     data[frame + 4] = 12
     with pytest.raises(DecodeError, match="12 bits per sample"):
-        decode_small(bytes(data), side=200, colour=False, limits=LIMITS)
+        decode_small(bytes(data), long_side=200, colour=False, limits=LIMITS)
     with pytest.raises(DecodeError, match="12 bits per sample"):
         decode_full(bytes(data), limits=LIMITS)
 
@@ -200,7 +200,7 @@ def test_camera_raw(layout: str, orientation: int) -> None:
     preview = encode(Image.fromarray(painted).resize(scale), "JPEG") if scale else None
     data = dng_file(mosaic_of(painted), orientation=orientation, preview=preview)
 
-    small = decode_small(data, side=200, colour=False, limits=LIMITS)
+    small = decode_small(data, long_side=200, colour=False, limits=LIMITS)
     full = decode_full(data, limits=LIMITS)
 
     turned = np.rot90(painted, {1: 0, 3: 2, 6: 3, 8: 1}[orientation])
@@ -238,7 +238,7 @@ def test_cut_off_jpeg_is_a_failure_with_a_reason() -> None:
     data = encode(photo(), "JPEG")
     for decode in (
         decode_full,
-        lambda d, limits: decode_small(d, side=64, colour=True, limits=limits),
+        lambda d, limits: decode_small(d, long_side=64, colour=True, limits=limits),
     ):
         with pytest.raises(DecodeError, match="cut off"):
             decode(data[: len(data) // 2], limits=LIMITS)

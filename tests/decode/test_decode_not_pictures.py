@@ -28,7 +28,7 @@ FILES = {
 def test_reason_names_what_it_is(word: str) -> None:
     for use in (
         lambda data: read_info(data, limits=LIMITS),
-        lambda data: decode_small(data, side=64, colour=False, limits=LIMITS),
+        lambda data: decode_small(data, long_side=64, colour=False, limits=LIMITS),
         lambda data: decode_full(data, limits=LIMITS),
         lambda data: pixel_hash(data, LIMITS),
     ):

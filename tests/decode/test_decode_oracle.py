@@ -63,7 +63,9 @@ def test_what_pillow_decodes_we_decode(shared_data: Path, folder: str) -> None:
             full = decode_full(data, limits=LIMITS)
             info = read_info(data, limits=LIMITS)
             if len(data) < _QUICK_TO_DECODE:
-                assert decode_small(data, side=64, colour=True, limits=LIMITS).info == full.info
+                assert (
+                    decode_small(data, long_side=64, colour=True, limits=LIMITS).info == full.info
+                )
         except DecodeError as error:
             assert len(str(error)) > 10 and str(error).endswith("."), path
             if expected is not None:
@@ -96,7 +98,7 @@ _PHOTOS = frozenset({".jpg", ".png", ".webp"})
 def quick_distance(path: Path, side: int = 200) -> int:
     """Hamming distance of 256 bits between the hashes of the quick and the full decode."""
     data = path.read_bytes()
-    small = decode_small(data, side=side, colour=False, limits=LIMITS).pixels
+    small = decode_small(data, long_side=side, colour=False, limits=LIMITS).pixels
     full = cv2.cvtColor(decode_full(data, limits=LIMITS).pixels, cv2.COLOR_RGB2GRAY)
     encoded = perceptual.encode(small), perceptual.encode(full)
     quick, slow = (np.unpackbits(perceptual.decode(data)[0][0]) for data in encoded)

@@ -50,7 +50,7 @@ def test_every_orientation_in_every_format(name: str, orientation: int) -> None:
     assert (info.width, info.height) == (320, 200)
     assert picture.pixels.shape == UPRIGHT.shape
     assert np.abs(picture.pixels.astype(int) - UPRIGHT).mean() < 6
-    small = decode_small(data, side=100, colour=False, limits=LIMITS)
+    small = decode_small(data, long_side=100, colour=False, limits=LIMITS)
     assert small.pixels.shape == (100, 160)
 
 
@@ -72,7 +72,7 @@ def test_photos_in_all_orientations(shared_data: Path, kind: str) -> None:
     hashes, sizes = [], set()
     for orientation in range(1, 9):
         data = (shared_data / "pairs/exif-orientation" / f"{kind}_{orientation}.jpg").read_bytes()
-        picture = decode_small(data, side=200, colour=False, limits=LIMITS)
+        picture = decode_small(data, long_side=200, colour=False, limits=LIMITS)
         assert picture.info.orientation == orientation
         sizes.add((picture.info.width, picture.info.height))
         upright, *_ = perceptual.decode(perceptual.encode(picture.pixels))[0]

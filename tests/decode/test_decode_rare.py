@@ -26,7 +26,7 @@ def test_rare_formats_look_as_pillow_shows_them(name: str) -> None:
     full = decode_full(data, limits=LIMITS)
     assert np.abs(full.pixels.astype(int) - expected).max() <= 1
     assert read_info(data, limits=LIMITS) == full.info
-    assert decode_small(data, side=24, colour=False, limits=LIMITS).pixels.ndim == 2
+    assert decode_small(data, long_side=24, colour=False, limits=LIMITS).pixels.ndim == 2
 
 
 def test_pam_in_all_its_kinds() -> None:
@@ -44,7 +44,11 @@ def test_pam_in_all_its_kinds() -> None:
         full = decode_full(data, limits=LIMITS)
         assert np.array_equal(full.pixels, expected) and full.alpha is None
         assert full.info == read_info(data, limits=LIMITS) and full.info.format == "PAM"
-        assert decode_small(data, side=24, colour=True, limits=LIMITS).pixels.shape == (16, 24, 3)
+        assert decode_small(data, long_side=24, colour=True, limits=LIMITS).pixels.shape == (
+            16,
+            24,
+            3,
+        )
     transparent = np.dstack([painted, np.full((HEIGHT, WIDTH), 100, np.uint8)])
     full = decode_full(pam(4, "RGB_ALPHA", transparent.tobytes()), limits=LIMITS)
     as_png = BytesIO()

@@ -164,7 +164,7 @@ def test_no_odd_file_is_lost(shared_data: Path, library_dir: Path, folder: str) 
     undecodable: dict[str, str] = {}
     for path in paths:
         try:
-            decode_small(path.read_bytes(), side=256, colour=False, limits=DecodeLimits())
+            decode_small(path.read_bytes(), long_side=256, colour=False, limits=DecodeLimits())
         except DecodeError as error:
             undecodable[str(path)] = str(error)
     found = find_duplicates([root], QUICK, library=library_dir)

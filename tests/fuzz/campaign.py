@@ -52,7 +52,7 @@ def try_one(seed: int) -> Outcome:
     kind, detail = "decoded", ""
     try:
         info = read_info(data, limits=LIMITS)
-        small = decode_small(data, side=64, colour=seed % 2 == 0, limits=LIMITS)
+        small = decode_small(data, long_side=64, colour=seed % 2 == 0, limits=LIMITS)
         full = decode_full(data, limits=LIMITS)
         pixel_hash(data, LIMITS)
         sides = {info.width, info.height}

@@ -78,14 +78,14 @@ def check_memory(width: int, height: int, bytes_per_pixel: int, limits: DecodeLi
         raise DecodeError(message, stage=FailureStage.LIMITS)
 
 
-def reduction(width: int, height: int, side: int) -> int:
-    """The largest power of two by which the long side can be divided and still reach ``side``.
+def reduction(width: int, height: int, long_side: int) -> int:
+    """The largest power of two by which the long side can be divided and still reach ``long_side``.
 
     Powers of two are what JPEG decoders offer (ITU-T T.81 blocks of 8 x 8); other formats use
     the same ones, so that a picture's fingerprint hardly depends on its format.
     """
     longest, factor = max(width, height), 1
-    while -(-longest // (factor * 2)) >= side and min(width, height) >= factor * 2:
+    while -(-longest // (factor * 2)) >= long_side and min(width, height) >= factor * 2:
         factor *= 2
     return factor
 

@@ -47,15 +47,15 @@ from image_duplicate_finder.model import ImageInfo
 from image_duplicate_finder.settings import DecodeLimits
 
 
-def decode_small(data: bytes, *, side: int, colour: bool, limits: DecodeLimits) -> Picture:
-    """Decode at the smallest scale whose long side is at least ``side`` pixels.
+def decode_small(data: bytes, *, long_side: int, colour: bool, limits: DecodeLimits) -> Picture:
+    """Decode at the smallest scale whose long side is at least ``long_side`` pixels.
 
-    The long side of ``pixels`` is then less than twice ``side``, or that of the whole picture
+    The long side of ``pixels`` is then less than twice ``long_side``, or that of the whole picture
     where it is smaller. ``pixels`` is (H, W, 3) RGB if ``colour``, else (H, W) grey; alpha is
     flattened on white. Raises DecodeError.
     """
     with _one_kind_of_error(FailureStage.DECODE):
-        return _decode(data, limits, side=side, colour=colour)
+        return _decode(data, limits, long_side=long_side, colour=colour)
 
 
 def decode_full(data: bytes, *, limits: DecodeLimits) -> Picture:
@@ -64,7 +64,7 @@ def decode_full(data: bytes, *, limits: DecodeLimits) -> Picture:
     Camera RAW gives its large preview or a half-size development. Raises DecodeError.
     """
     with _one_kind_of_error(FailureStage.DECODE):
-        return _decode(data, limits, side=None, colour=True)
+        return _decode(data, limits, long_side=None, colour=True)
 
 
 def read_info(data: bytes, *, limits: DecodeLimits) -> ImageInfo:
@@ -127,26 +127,28 @@ def decode_stored(data: bytes, *, limits: DecodeLimits) -> StoredPicture | None:
             raise
 
 
-def _decode(data: bytes, limits: DecodeLimits, *, side: int | None, colour: bool) -> Picture:
+def _decode(data: bytes, limits: DecodeLimits, *, long_side: int | None, colour: bool) -> Picture:
     name = _recognised(data, limits)
     if name == "JPEG":
         header, info = read_jpeg(data, limits)
-        picture = decode_jpeg(data, header, info, side=side, colour=colour)
+        picture = decode_jpeg(data, header, info, long_side=long_side, colour=colour)
         if picture is not None:
             return picture
-        second = decode_with_pillow(data, name, limits, side=side, colour=colour)
+        second = decode_with_pillow(data, name, limits, long_side=long_side, colour=colour)
         return replace(second, info=info)
     if name in RAW_FORMATS:
-        return _reduced(decode_raw(data, name, limits, side=side), side, colour=colour)
+        return _reduced(
+            decode_raw(data, name, limits, long_side=long_side), long_side, colour=colour
+        )
     if name in NETPBM_FORMATS:
-        return _reduced(decode_netpbm(data, name, limits), side, colour=colour)
+        return _reduced(decode_netpbm(data, name, limits), long_side, colour=colour)
     try:
-        return decode_with_pillow(data, name, limits, side=side, colour=colour)
+        return decode_with_pillow(data, name, limits, long_side=long_side, colour=colour)
     except DecodeError:
         wide = decode_float_tiff(data, limits) if name == "TIFF" else None
         if wide is None:
             raise
-        return _reduced(wide, side, colour=colour)
+        return _reduced(wide, long_side, colour=colour)
 
 
 def _recognised(data: bytes, limits: DecodeLimits) -> str | None:
@@ -156,11 +158,11 @@ def _recognised(data: bytes, limits: DecodeLimits) -> str | None:
     return sniff(data)
 
 
-def _reduced(picture: Picture, side: int | None, *, colour: bool) -> Picture:
+def _reduced(picture: Picture, long_side: int | None, *, colour: bool) -> Picture:
     """Shrink a picture that is larger than needed, and drop colours that are not needed."""
     pixels = picture.pixels
-    if side is not None:
-        pixels = shrink(pixels, reduction(pixels.shape[1], pixels.shape[0], side))
+    if long_side is not None:
+        pixels = shrink(pixels, reduction(pixels.shape[1], pixels.shape[0], long_side))
     if not colour:
         pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
     return replace(picture, pixels=pixels)

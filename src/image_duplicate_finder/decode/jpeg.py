@@ -66,16 +66,16 @@ def read_jpeg(data: bytes, limits: DecodeLimits) -> tuple[JpegHeader, ImageInfo]
 
 
 def decode_jpeg(
-    data: bytes, header: JpegHeader, info: ImageInfo, *, side: int | None, colour: bool
+    data: bytes, header: JpegHeader, info: ImageInfo, *, long_side: int | None, colour: bool
 ) -> Picture | None:
     """Decode upright sRGB pixels, or None where OpenCV cannot and Pillow should try.
 
-    ``side`` None decodes at full size, else at the smallest scale whose long side is at least
-    ``side``.
+    ``long_side`` None decodes at full size, else at the smallest scale whose long side is at least
+    ``long_side``.
     """
     if not _ordinary(data, header):
         return None
-    factor = 1 if side is None else reduction(header.width, header.height, side)
+    factor = 1 if long_side is None else reduction(header.width, header.height, long_side)
     convert = bool(header.icc) and changes_look(header.icc)
     pixels = _decode(data, min(factor, 8), colour=colour or convert)
     if pixels is None:

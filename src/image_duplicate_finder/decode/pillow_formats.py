@@ -90,23 +90,23 @@ def decode_with_pillow(
     name: str | None,
     limits: DecodeLimits,
     *,
-    side: int | None,
+    long_side: int | None,
     colour: bool,
 ) -> Picture:
-    """Decode upright sRGB pixels; ``side`` None means full size and keeps alpha apart."""
+    """Decode upright sRGB pixels; ``long_side`` None means full size and keeps alpha apart."""
     with own_limits(limits):
         image, info = _opened(data, name, limits)
         factor = 1
-        if side is not None:
+        if long_side is not None:
             if info.format == "HEIF":
-                _take_thumbnail(image, side)
-            factor = reduction(*image.size, side)
+                _take_thumbnail(image, long_side)
+            factor = reduction(*image.size, long_side)
             if info.format == "JPEG2000":
                 factor = _take_resolution(image, data, factor)
         colours = _colours(image, data)
         pixels, alpha = _samples(_loaded(image, data), factor, info, colours)
     pixels = upright(pixels, info.orientation)
-    if side is None:
+    if long_side is None:
         alpha = upright(alpha, info.orientation) if alpha is not None else None
         return Picture(pixels, info, alpha)
     if not colour:
@@ -188,13 +188,13 @@ def _turned_by_decoder(image: Image) -> bool:
     return image.format in _TURNED_BY_DECODER and not repacked_jpeg
 
 
-def _take_thumbnail(image: Image, side: int) -> None:
+def _take_thumbnail(image: Image, long_side: int) -> None:
     """Use an embedded thumbnail if it is a scaled copy and large enough.
 
     Which it is the HEIF plugin decides, by shape, turn, crop and colour profile.
     """
     width, height = image.size
-    scale = side / max(width, height)
+    scale = long_side / max(width, height)
     if scale < 1:
         image.draft(None, (ceil(width * scale), ceil(height * scale)))
 

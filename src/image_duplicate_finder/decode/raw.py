@@ -33,15 +33,15 @@ def read_raw(data: bytes, name: str, limits: DecodeLimits) -> ImageInfo:
         return _info(raw, data, name, limits)
 
 
-def decode_raw(data: bytes, name: str, limits: DecodeLimits, *, side: int | None) -> Picture:
-    """The camera's preview if its long side reaches ``side``, else a half-size development.
+def decode_raw(data: bytes, name: str, limits: DecodeLimits, *, long_side: int | None) -> Picture:
+    """The camera's preview if its long side reaches ``long_side``, else a half-size development.
 
-    ``side`` None asks for a preview of at least half the sensor's long side. Pixels are RGB.
+    ``long_side`` None asks for a preview of at least half the sensor's long side. Pixels are RGB.
     """
     with _opened(data) as raw:
         info = _info(raw, data, name, limits)
-        wanted = side if side is not None else max(info.width, info.height) // 2
-        preview = _preview(raw, info, wanted, limits, scaled=side is not None)
+        wanted = long_side if long_side is not None else max(info.width, info.height) // 2
+        preview = _preview(raw, info, wanted, limits, scaled=long_side is not None)
         if preview is not None:
             return preview
         developed = raw.postprocess(half_size=True, use_camera_wb=True, output_bps=8)
@@ -118,7 +118,9 @@ def _preview(
             return None
         if inner.orientation == 1 and _same_shape(header.width, header.height, info):
             inner = replace(inner, orientation=info.orientation)
-        picture = decode_jpeg(data, header, inner, side=wanted if scaled else None, colour=True)
+        picture = decode_jpeg(
+            data, header, inner, long_side=wanted if scaled else None, colour=True
+        )
     except DecodeError:
         return None
     return replace(picture, info=info) if picture is not None else None

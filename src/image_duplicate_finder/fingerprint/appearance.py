@@ -87,10 +87,10 @@ def squeezed(image: Image, width: int, height: int) -> Image:
     return _resized(twice, width, height, cv2.INTER_AREA)
 
 
-def fitted(grey: Image, side: int) -> Image:
-    """A picture (H, W) with its longer side scaled to ``side`` pixels, its shape kept."""
+def fitted(grey: Image, long_side: int) -> Image:
+    """A picture (H, W) with its long side scaled to ``long_side`` pixels, its shape kept."""
     height, width = grey.shape
-    factor = side / max(height, width)
+    factor = long_side / max(height, width)
     if factor == 1:
         return grey
     size = max(1, round(width * factor)), max(1, round(height * factor))

@@ -66,8 +66,8 @@ def fingerprint(data: bytes, specs: Specs) -> tuple[ImageInfo, tuple[Fingerprint
         info = read_info(data, limits=limits)
         return info, (Fingerprint(*PIXELS, digest),)
     full = specs.mode is not Mode.QUICK
-    side = _SIDE_THOROUGH if specs.mode is Mode.THOROUGH else _SIDE
-    picture = decode_small(data, side=side, colour=full, limits=limits)
+    long_side = _SIDE_THOROUGH if specs.mode is Mode.THOROUGH else _SIDE
+    picture = decode_small(data, long_side=long_side, colour=full, limits=limits)
     grey = _to_grey(picture.pixels)
     found = [
         Fingerprint(*FACTS, coded_digest(data, picture.info)),

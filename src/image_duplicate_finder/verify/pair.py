@@ -73,7 +73,7 @@ class EncodedVerifyInput:
     proof: bytes
 
     def decoded(self) -> VerifyInput:
-        """The side itself. Raises ``ValueError`` if what is stored is damaged."""
+        """The input itself. Raises ``ValueError`` if what is stored is damaged."""
         return VerifyInput(
             content=self.content,
             width=self.width,
@@ -145,12 +145,12 @@ def _plain_copy(a: VerifyInput, b: VerifyInput) -> Match | None:
     """
     if abs(a.width * b.height / (a.height * b.width) - 1) > _SAME_SHAPE:
         return None
-    if max(perceptual.decode(side.perceptual)[1] for side in (a, b)) > _PLAIN:
+    if max(perceptual.decode(each.perceptual)[1] for each in (a, b)) > _PLAIN:
         return None
     height, width = (
         min(one, other) for one, other in zip(a.proof.shape, b.proof.shape, strict=True)
     )
-    one, other = (_fine(side.proof, width, height) for side in (a, b))
+    one, other = (_fine(each.proof, width, height) for each in (a, b))
     contrast = float(min(one.std(), other.std()))
     if contrast < _LEAST_FINE:
         return None
@@ -225,11 +225,11 @@ class _Frame:
     whole: bool
 
 
-def _frames(side: VerifyInput) -> list[_Frame]:
-    frames = [_Frame(perceptual.decode(side.perceptual)[0], _unit_to(side.proof.shape), True)]
-    inner = perceptual.decode_inner(side.perceptual)
+def _frames(picture: VerifyInput) -> list[_Frame]:
+    frames = [_Frame(perceptual.decode(picture.perceptual)[0], _unit_to(picture.proof.shape), True)]
+    inner = perceptual.decode_inner(picture.perceptual)
     if inner is not None:
-        height, width = side.proof.shape
+        height, width = picture.proof.shape
         places = (inner.corners * (width, height) - 0.5).astype(np.float32)
         unit = cv2.getPerspectiveTransform(_UNIT_SQUARE, places)
         frames.append(_Frame(inner.hashes, np.asarray(unit, np.float64), False))

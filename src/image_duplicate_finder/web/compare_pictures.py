@@ -129,9 +129,9 @@ def _decoded(file: FileView) -> Pixels:
         return decode_full(data, limits=LIMITS).pixels
 
 
-def _frame(keeper: Pixels, side: int) -> tuple[int, int]:
+def _frame(keeper: Pixels, long_side: int) -> tuple[int, int]:
     height, width = keeper.shape[:2]
-    scale = min(1.0, side / max(height, width))
+    scale = min(1.0, long_side / max(height, width))
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
