@@ -168,6 +168,7 @@ def test_what_a_third_file_linked_leaves_and_groups_by_its_own_matches(
 
 
 def test_nothing_is_left_where_nothing_matches(library: Library, photos: Path) -> None:
+    (photos / "sheet.jpg").unlink()
     shutil.copy(photos / "photo0.jpg", photos / "photo0 again.jpg")
     scan = library.scan([photos], QUICK).id
     group = pair(library, scan, "photo1", "photo2")
@@ -251,6 +252,7 @@ def test_a_selection_of_copies_does_not_count_where_they_turned_out_to_be_none(
 
 
 def test_a_pair_that_a_person_dismissed_is_no_copy(library: Library, photos: Path) -> None:
+    (photos / "sheet.jpg").unlink()
     with Image.open(photos / "photo0.jpg") as picture:
         picture.resize((240, 180)).save(photos / "small.jpg")
     scan = library.scan([photos], QUICK).id
