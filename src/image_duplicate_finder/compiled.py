@@ -71,12 +71,12 @@ def wait_for(part: str) -> None:
 
 def _missing() -> list[str]:
     try:
-        return [part for part in PARTS if not _stamp(part).exists()]
+        return [part for part in PARTS if not stamp_of(part).exists()]
     except (OSError, metadata.PackageNotFoundError):
         return []
 
 
-def _stamp(part: str) -> Path:
+def stamp_of(part: str) -> Path:
     """The file that is there once a part is compiled, named for what the result depends on."""
     sources = sorted(Path(__file__).parent.glob("*/*kernels.py"))
     made_from = [
@@ -101,7 +101,7 @@ def _folder() -> Path:
 
 def _compile(part: str) -> None:
     """In a process of its own: compile one part, unless another process did so meanwhile."""
-    stamp = _stamp(part)
+    stamp = stamp_of(part)
     make_folder(stamp.parent)
     with locked(stamp.parent / f"compiling-{part}.lock"):
         if not stamp.exists():

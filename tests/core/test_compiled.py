@@ -46,7 +46,7 @@ def test_after_preparing_a_scan_compiles_nothing(tmp_path: Path) -> None:
 
 
 def test_preparing_again_starts_nothing(tmp_path: Path) -> None:
-    stamps = "from image_duplicate_finder import compiled as c; print(*map(c._stamp, c.PARTS))"
+    stamps = "from image_duplicate_finder import compiled as c; print(*map(c.stamp_of, c.PARTS))"
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     found = subprocess.run(
         [sys.executable, "-c", stamps], env=environment, capture_output=True, text=True, check=True

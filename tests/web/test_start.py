@@ -192,4 +192,4 @@ def test_completions_are_folders_that_begin_so(visitor: FlaskClient, tmp_path: P
 
 
 def test_mounts_are_read_as_they_are_written() -> None:
-    assert folders._unescaped(rb"/media/me/My\040Card\134x") == "/media/me/My Card\\x"
+    assert folders.unescaped(rb"/media/me/My\040Card\134x") == "/media/me/My Card\\x"

@@ -167,11 +167,11 @@ _ROWS_BALANCE, _COLUMNS_BALANCE = 0.13, 0.12
 def extract(grey: NDArray[np.uint8], *, thorough: bool = False) -> Keypoints:
     """Keypoints of a grey picture (H, W) uint8, spread over it, the clearest first.
 
-    The picture is scaled to 200 pixels (320 if ``thorough``) on its longer side; it should not
+    The picture is scaled to 200 pixels (320 if ``thorough``) on its long side; it should not
     be smaller than that, but may. At most 200 (600) keypoints are kept.
     """
-    side, limit = (_SIDE_THOROUGH, _LIMIT_THOROUGH) if thorough else (_SIDE, _LIMIT)
-    small = fitted(grey, side)
+    long_side, limit = (_SIDE_THOROUGH, _LIMIT_THOROUGH) if thorough else (_SIDE, _LIMIT)
+    small = fitted(grey, long_side)
     height, width = small.shape
     table, descriptors = _detect(small, limit)
     codes, flags = _encode(descriptors)

@@ -132,7 +132,7 @@ def _mounted() -> list[str]:
         lines = Path("/proc/mounts").read_bytes().splitlines()
         mounts = (line.split()[:2] for line in lines)
         # Of devices only: a network drive that does not answer would keep the page waiting.
-        paths = (_unescaped(path) for device, path in mounts if device.startswith(b"/dev/"))
+        paths = (unescaped(path) for device, path in mounts if device.startswith(b"/dev/"))
         found = [path for path in paths if path.startswith(_MOUNT_PLACES)]
     else:
         volumes = (os.path.join("/Volumes", name) for name in os.listdir("/Volumes"))
@@ -140,7 +140,7 @@ def _mounted() -> list[str]:
     return sorted(set(found))[:_MOST_DRIVES]
 
 
-def _unescaped(path: bytes) -> str:
+def unescaped(path: bytes) -> str:
     """A path of /proc/mounts, in which spaces and the like are octal numbers."""
     return os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda code: bytes([int(code[1], 8)]), path))
 
