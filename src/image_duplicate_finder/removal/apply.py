@@ -243,21 +243,11 @@ class Application:
         link_target = None
         if self._plan.action == RemovalAction.SYMLINK:
             link_target = link_target_of(path, evidence.keeper.path)
-        return Item(
-            id=0,
-            run=self._run,
-            unit=planned.unit,
-            state=State.INTENT,
-            action=self._plan.action,
-            path=path,
-            stored=self._backups.of(path).place_for(path),
-            content=evidence.file.content,
-            size=evidence.file.stat.size,
-            metadata=fs.metadata(path),
+        return replace(
+            self._item(planned, path, evidence.file.content, evidence.file.stat.size),
             keeper=evidence.keeper.path,
             keeper_content=evidence.keeper.content,
             relation=evidence.relation,
-            group=evidence.group,
             link_target=link_target,
         )
 
@@ -266,6 +256,10 @@ class Application:
         content, stat = probe.read_content(path)
         if stat.size != companion.stat.size or stat.mtime_ns != companion.stat.mtime_ns:
             raise Refused(Reason.CHANGED, Stays.COMPANION_CHANGED(path=path))
+        return replace(self._item(planned, path, content, stat.size), kind=companion.kind)
+
+    def _item(self, planned: PlanItem, path: str, content: bytes, size: int) -> Item:
+        """The intent to remove a file, with a place in the backup."""
         return Item(
             id=0,
             run=self._run,
@@ -275,10 +269,9 @@ class Application:
             path=path,
             stored=self._backups.of(path).place_for(path),
             content=content,
-            size=stat.size,
+            size=size,
             metadata=fs.metadata(path),
             group=planned.evidence.group,
-            kind=companion.kind,
         )
 
     def _remove(self, entries: Sequence[Entry]) -> list[Item]:
