@@ -11,9 +11,9 @@ import click
 from image_duplicate_finder.cli.options import (
     Command,
     JsonTarget,
-    choice,
     json_option,
     open_library,
+    thorough_option,
 )
 from image_duplicate_finder.cli.output import check_writable, counted, shown, write_pieces
 from image_duplicate_finder.cli.progress import reporting, stoppable
@@ -48,13 +48,7 @@ def _split(name: str, words: str) -> Callable[[Command], Command]:
     metavar="FILE",
     help="A CSV or Parquet file with a column of paths and a column split, instead of the splits.",
 )
-@click.option(
-    "--mode",
-    type=choice(Mode),
-    default=Mode.THOROUGH.value,
-    show_default=True,
-    help="Scan depth, as in idf scan.",
-)
+@thorough_option
 @click.option("--look-alikes", is_flag=True, help="Also count other photographs that look alike.")
 @click.option("--fail", is_flag=True, help="Exit with status 1 if anything leaked.")
 @click.option("--csv", "csv_to", type=_file, metavar="FILE", help="Write the leaks as CSV.")

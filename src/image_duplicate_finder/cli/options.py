@@ -16,6 +16,7 @@ from image_duplicate_finder.cli.output import STANDARD_OUTPUT, check_writable, w
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.model import GroupKind, Relation
 from image_duplicate_finder.results import GroupQuery
+from image_duplicate_finder.settings import Mode
 
 if TYPE_CHECKING:
     from image_duplicate_finder.library import Library
@@ -68,6 +69,17 @@ def yes_option(command: Command) -> Command:
 def choice(kind: type[StrEnum]) -> click.Choice[str]:
     """A choice among the values of an enumeration."""
     return click.Choice([member.value for member in kind])
+
+
+def thorough_option(command: Command) -> Command:
+    """Add ``--mode`` to a command that looks as hard as it can unless told otherwise."""
+    return click.option(
+        "--mode",
+        type=choice(Mode),
+        default=Mode.THOROUGH.value,
+        show_default=True,
+        help="Scan depth, as in idf scan.",
+    )(command)
 
 
 def scan_option(command: Command) -> Command:

@@ -9,11 +9,11 @@ import click
 
 from image_duplicate_finder.cli.options import (
     JsonTarget,
-    choice,
     chosen_scan,
     json_option,
     open_library,
     scan_option,
+    thorough_option,
 )
 from image_duplicate_finder.cli.output import shown
 from image_duplicate_finder.settings import DecodeLimits, Mode
@@ -87,13 +87,7 @@ def find_command(
 @click.command()
 @click.argument("first", type=_picture, metavar="A")
 @click.argument("second", type=_picture, metavar="B")
-@click.option(
-    "--mode",
-    type=choice(Mode),
-    default=Mode.THOROUGH.value,
-    show_default=True,
-    help="Scan depth, as in idf scan.",
-)
+@thorough_option
 @click.option(
     "--picture",
     "picture_path",
