@@ -240,7 +240,7 @@ class Stays(Code):
     SYSTEM = "stays.system", "The system refused: %(what)s. Nothing was changed."
     BACKUP_NO_FOLDER = (
         "stays.backup_no_folder",
-        "%(path)s, where backups go, is no folder. Rename it, or name another place with "
+        "%(path)s, where backups go, is not a folder. Rename it, or name another place with "
         "--backup-dir.",
     )
     BACKUP_PROTECTED = (
@@ -647,8 +647,8 @@ class Problem(Code):
     ANOTHER_PROGRAM = "problem.another_program", "another program"
     NO_LOCKS = (
         "problem.no_locks",
-        "The library's folder lies on a drive that knows no locks (%(reason)s). Name a folder on "
-        "another drive with --library.",
+        "The library's folder is on a drive that does not support file locks (%(reason)s). Name a "
+        "folder on another drive with --library.",
     )
     RUNNING = "problem.running", "Another scan or removal is running. Wait for it, or stop it."
     NO_ROOTS = "problem.no_roots", "Name at least one folder to search."
@@ -721,7 +721,7 @@ class Problem(Code):
     CHANGED = "problem.changed", "The file has changed since the scan. Scan again to see it."
     NO_BACKUP = (
         "problem.no_backup",
-        "%(folder)s is no backup, or nothing is in it any more.",
+        "%(folder)s is not a backup, or it is empty.",
     )
     NOT_CONFIRMED = (
         "problem.not_confirmed",
@@ -749,7 +749,7 @@ class Problem(Code):
     )
     STRANGE_PLAN = (
         "problem.strange_plan",
-        "The plan is for %(root)s, which is no scanned folder of this library. Make a new plan "
+        "The plan is for %(root)s, which is not a scanned folder of this library. Make a new plan "
         "with: idf plan",
     )
     STOPPED = "problem.stopped", "Stopped. What was finished until then is kept."

@@ -119,7 +119,7 @@ def test_an_item_says_nothing_that_the_library_does_not(
 
 def test_a_plan_for_other_folders_is_refused(library: Library, document: Document) -> None:
     forged = document | {"roots": [{"path": "/"}]}
-    with pytest.raises(UsageError, match="no scanned folder"):
+    with pytest.raises(UsageError, match="not a scanned folder"):
         library.apply(plan_from_dict(forged))
 
 
