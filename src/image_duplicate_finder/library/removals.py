@@ -75,7 +75,7 @@ class Removals:
             evidence,
             roots=record.roots,
             action=action,
-            protected=(*record.settings.protected, *record.settings.compare_only),
+            protected=record.settings.guarded,
             only_from=clean_roots(only_from) if (only_from := tuple(only_from)) else (),
             surroundings=look_around(evidence, record.roots),
             refused=refused,
@@ -174,11 +174,7 @@ class Removals:
         # what was protected: then every folder that ever was is protected.
         records = self._store.scans.all() if scan is None else [self._store.scans.get(scan)]
         self._refuse_strange_roots(plan, records)
-        protected = {
-            folder
-            for record in records
-            for folder in (*record.settings.protected, *record.settings.compare_only)
-        }
+        protected = {folder for record in records for folder in record.settings.guarded}
         scanned = () if scan is None else self._to_preserve(plan, scan, mode)
         place = None if backup_dir is None else os.path.abspath(backup_dir)
         self._note_place(place)

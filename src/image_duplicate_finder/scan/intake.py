@@ -51,7 +51,7 @@ class Intake:
         self._scan = context.scan
         self._found = discovery
         self._limits = repr(settings.limits)
-        self._guarded = (*settings.protected, *settings.compare_only)
+        self._guarded = settings.guarded
         self._fixed = frozenset(file.path for file in discovery.files if not file.removable)
         self._unchanged: list[ScanFile] = []
         self._specs = Specs.of(settings)

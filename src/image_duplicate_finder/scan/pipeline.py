@@ -80,7 +80,7 @@ def _discover(context: ScanContext, roots: Sequence[str]) -> Discovery:
         return True
 
     # Protected and compare-only folders are searched like the others.
-    everywhere = tuple(dict.fromkeys((*roots, *settings.protected, *settings.compare_only)))
+    everywhere = tuple(dict.fromkeys((*roots, *settings.guarded)))
     discovery = discover(
         everywhere,
         recursive=settings.recursive,
