@@ -47,7 +47,7 @@ from image_duplicate_finder.removal.journal import (
     State,
 )
 from image_duplicate_finder.removal.links import TRACE
-from image_duplicate_finder.removal.plan import COMPANION_KINDS
+from image_duplicate_finder.removal.plan import COMPANION_KINDS, content_from_hex
 from image_duplicate_finder.removal.plan_file import path_from_dict
 from image_duplicate_finder.removal.probe import recorded_for, same_drive, volume_of, volumes_below
 from image_duplicate_finder.settings import BackupMode, RemovalAction
@@ -358,11 +358,11 @@ def _item(line: dict[str, Any], folder: str) -> Item | None:
             action=RemovalAction(line.get("action", RemovalAction.BACKUP)),
             path=_absolute(line, "path"),
             stored=stored_in(line, folder),
-            content=_hash(line["blake3"]),
+            content=content_from_hex(line["blake3"]),
             size=_number(line["bytes"]),
             metadata=_harmless(line["metadata"]),
             keeper=keeper,
-            keeper_content=None if keeper is None else _hash(line["keeper_blake3"]),
+            keeper_content=None if keeper is None else content_from_hex(line["keeper_blake3"]),
             relation=None if keeper is None else Relation(line["relation"]),
             group=_number(line.get("group", 0)),
             # Only this library's own journal may say that a file can be replaced.
@@ -388,13 +388,6 @@ def _number(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST:
         raise ValueError(f"{value!r} is no number that the journal can hold")
     return value
-
-
-def _hash(value: object) -> bytes:
-    content = bytes.fromhex(value) if isinstance(value, str) else b""
-    if len(content) != 32:
-        raise ValueError("a content hash has 64 hexadecimal digits")
-    return content
 
 
 def _harmless(values: dict[str, Any]) -> dict[str, Any]:

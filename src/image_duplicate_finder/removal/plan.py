@@ -90,6 +90,14 @@ class Evidence:
         return ENGLISH.listed(self.description)
 
 
+def content_from_hex(value: object) -> bytes:
+    """The hash of a content as a document has it. Raises ValueError."""
+    content = bytes.fromhex(value) if isinstance(value, str) else b""
+    if len(content) != 32:
+        raise ValueError("a content hash has 64 hexadecimal digits")
+    return content
+
+
 @dataclass(frozen=True, slots=True)
 class Companion:
     """A file that travels with a picture; ``kind`` is one of :data:`COMPANION_KINDS`."""

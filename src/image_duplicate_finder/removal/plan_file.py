@@ -21,6 +21,7 @@ from image_duplicate_finder.removal.plan import (
     PlanItem,
     Reason,
     Refusal,
+    content_from_hex,
     in_order,
 )
 from image_duplicate_finder.settings import RemovalAction
@@ -244,14 +245,11 @@ def _file_to_dict(file: PlanFile) -> dict[str, Any]:
 
 
 def _file_from_dict(values: dict[str, Any]) -> PlanFile:
-    content = bytes.fromhex(_text(values, "content"))
-    if len(content) != 32:
-        raise ValueError("a content hash has 64 hexadecimal digits")
     identifier = values["content_identifier"]
     return PlanFile(
         path_from_dict(values),
         _stat_from_dict(values["stat"]),
-        content,
+        content_from_hex(_text(values, "content")),
         None if identifier is None else _text(values, "content_identifier"),
     )
 
