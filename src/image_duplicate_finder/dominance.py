@@ -27,7 +27,7 @@ from image_duplicate_finder.model import (
     least_scale_of,
     scale_of,
 )
-from image_duplicate_finder.relations import ONE_FRAME, SAME_FRAME, SAME_PIXELS, is_duplicate
+from image_duplicate_finder.relations import SAME_FRAME, SAME_PIXELS, is_duplicate, shows_one_frame
 
 # Limits beyond which pictures differ: the strength of a place's difference, the departure of the
 # tone curve (grey levels), the ratio of colourfulness, and detail (decibels).
@@ -377,7 +377,7 @@ def standings(
             detail = _STEP * (lighter - heavier)
         near.setdefault(a, []).append((b, -detail))
         near.setdefault(b, []).append((a, detail))
-        if min(match.share_a, match.share_b) >= ONE_FRAME:
+        if shows_one_frame(match):
             scale = scale_of(look.transform)
             if abs(look.detail) <= _DETAIL and not 1 / _LARGER < scale < _LARGER:
                 enlarged.add(a if scale < 1 else b)

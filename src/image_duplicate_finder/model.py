@@ -537,6 +537,10 @@ class Match:
     brightness: float = 0.0
     same_photograph: bool = True
 
+    def seen_from(self, content: int) -> Match:
+        """The same match with ``content``, one of the two, as ``a``."""
+        return self if self.a == content else self.reversed()
+
     def reversed(self) -> Match:
         """The same match as seen from ``b``: shares swapped, transform inverted."""
         # Written out: dataclasses.replace takes three times as long, and a hundred thousand

@@ -162,6 +162,11 @@ def in_common(keeper_share: float, share: float) -> bool:
     return keeper_share >= _WHOLE or min(keeper_share, share) >= _MORE_THAN_HALF
 
 
+def shows_one_frame(match: Match) -> bool:
+    """Whether neither of the two pictures is a crop of the other."""
+    return min(match.share_a, match.share_b) >= ONE_FRAME
+
+
 def shows_more(match: Match) -> int:
     """The content of which the other shows only a part; NONE if both show the same frame."""
     if min(match.share_a, match.share_b) >= _WHOLE or match.share_a == match.share_b:

@@ -121,7 +121,7 @@ def _grouping(
 
     def match_of(one: int, other: int) -> Match:
         match = of_pair[min(one, other), max(one, other)]
-        return match if match.a == one else match.reversed()
+        return match.seen_from(one)
 
     links = Links.of(of_pair.values())
     evidence = Evidence(of_pair, looks)
@@ -236,7 +236,7 @@ class _Grouping:
         for star in cover_edges(near):
             centre, members = self._by_id(star)
             matches = [self._contains[min(centre, id), max(centre, id)] for id in members]
-            seen = [match if match.a == centre else match.reversed() for match in matches]
+            seen = [match.seen_from(centre) for match in matches]
             groups.append(self._builder.other(GroupKind.CONTAINS, centre, seen))
         return self._sorted(groups)
 

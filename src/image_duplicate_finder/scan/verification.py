@@ -54,7 +54,7 @@ from image_duplicate_finder.model import (
     ordered,
 )
 from image_duplicate_finder.progress import Stage
-from image_duplicate_finder.relations import ONE_FRAME, SAME_PIXELS, is_duplicate
+from image_duplicate_finder.relations import SAME_PIXELS, is_duplicate, shows_one_frame
 from image_duplicate_finder.scan.context import ScanContext
 from image_duplicate_finder.settings import Mode
 from image_duplicate_finder.sources import is_read_only
@@ -229,7 +229,7 @@ def _mark_recoloured(store: Store, matches: Sequence[Match]) -> list[Match]:
         and recoloured(
             colours[match.a],
             colours[match.b],
-            same_frame=min(match.share_a, match.share_b) >= ONE_FRAME,
+            same_frame=shows_one_frame(match),
         )
         else match
         for match in matches

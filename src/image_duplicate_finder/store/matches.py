@@ -128,7 +128,7 @@ class MatchStore:
         if row is None:
             raise KeyError((one, other))
         match = _match(row)
-        return match if match.a == one else match.reversed()
+        return match.seen_from(one)
 
     def of(self, verifier: str, content: int, others: Collection[int]) -> dict[int, Match]:
         """The stored matches of a content with some of ``others``, each from it to the other."""
@@ -142,7 +142,7 @@ class MatchStore:
                 (verifier, content),
             ):
                 match = _match(row)
-                seen = match if match.a == content else match.reversed()
+                seen = match.seen_from(content)
                 found[seen.b] = seen
         return found
 
