@@ -161,7 +161,7 @@ def adopt_command(
             agreed: list[str | Path] = [*roots, *_confirmed(offer, folders)]
             with reporting() as progress:
                 taken.add(library.adopt(folder, progress, roots=agreed, names=names))
-            _tell_left_out(offer, names)
+            _report_left_out(offer, names)
         known = [info for info in library.backups() if info.backup.run in taken]
     if json_to is not None:
         from image_duplicate_finder.documents import backups_document
@@ -190,7 +190,7 @@ def _confirmed(offer: Offer, folders: tuple[Path, ...]) -> list[str]:
     return [offer.root] if click.confirm(question, default=False, err=True) else []
 
 
-def _tell_left_out(offer: Offer, names: tuple[Path, ...]) -> None:
+def _report_left_out(offer: Offer, names: tuple[Path, ...]) -> None:
     """Say which files of a backup were not taken over, and why."""
     confirmed = {str(name.parent.resolve() / name.name) for name in names}
     left = [path for path in offer.delicate if path not in confirmed]

@@ -71,7 +71,7 @@ def doctor_command(context: click.Context, /, verify: bool, report: str | None) 
     click.echo(f"{platform.platform()}, {available_cores()} cores")
     with open_library(context) as library:
         click.echo(f"Library: {shown(str(library.folder))}")
-        checks = [*_told("Formats", check_formats()), *_told("Parts", check_parts())]
+        checks = [*_printed("Formats", check_formats()), *_printed("Parts", check_parts())]
         in_order = _backups_agree(library) if verify else True
         if report is not None:
             _write(report, _report(library, checks))
@@ -151,7 +151,7 @@ def _harmless(value: object) -> str:
     return "set"
 
 
-def _told(title: str, checks: Sequence[Check]) -> Sequence[Check]:
+def _printed(title: str, checks: Sequence[Check]) -> Sequence[Check]:
     click.echo(f"\n{title}")
     for check in checks:
         verdict = "works" if check.works else "left out" if check.left_out else "DOES NOT WORK"

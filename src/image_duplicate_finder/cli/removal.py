@@ -199,7 +199,7 @@ def apply_command(
                 progress=progress,
                 cancel=cancel,
             )
-        return tell_report(report, "removed", json_to, strict=strict, undo=True)
+        return write_report(report, "removed", json_to, strict=strict, undo=True)
 
 
 def read_plan(path: Path) -> Plan:
@@ -260,7 +260,7 @@ def undo_command(
         items = _items(library, run, files) if files else None
         with reporting() as progress:
             report = library.undo(run, items, rename=rename, progress=progress, cancel=cancel)
-        return tell_report(report, "restored", json_to, strict=strict)
+        return write_report(report, "restored", json_to, strict=strict)
 
 
 def _items(library: Library, run: int, files: tuple[Path, ...]) -> list[int]:
@@ -275,7 +275,7 @@ def _items(library: Library, run: int, files: tuple[Path, ...]) -> list[int]:
     return items
 
 
-def tell_report(
+def write_report(
     report: Report, done: str, json_to: JsonTarget | None, *, strict: bool, undo: bool = False
 ) -> int:
     """Write a report and return the exit status; ``done`` is the word for what was done.

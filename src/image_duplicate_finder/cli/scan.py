@@ -213,9 +213,9 @@ def scan_command(
                     roots, settings, progress=progress, cancel=cancel, on_start=started.append
                 )
         except NothingReadable:
-            _tell(library, library.scan_record(started[0]), json_to)
+            _show_result(library, library.scan_record(started[0]), json_to)
             raise
-        _tell(library, record, json_to)
+        _show_result(library, record, json_to)
         if timings:
             click.echo("\n".join(progress.lines(record.files)), err=True)
     return EXIT_SOME_FAILED if strict and record.failures else 0
@@ -233,7 +233,7 @@ def _settings(
     return ScanSettings(keep_rules=rules, limits=limits, **options)
 
 
-def _tell(library: Library, record: ScanRecord, json_to: JsonTarget | None) -> None:
+def _show_result(library: Library, record: ScanRecord, json_to: JsonTarget | None) -> None:
     """Write what was found: the document, and a summary where it does not get in its way."""
     failures = library.failures(record.id)
     if json_to is not None:

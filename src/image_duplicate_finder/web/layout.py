@@ -21,8 +21,8 @@ from image_duplicate_finder.web.i18n import lazy, translate
 from image_duplicate_finder.web.pictures import full_url, thumbnail_url
 from image_duplicate_finder.web.state import library, state
 
-THEMES = ("system", "light", "dark")
-THEME_PREFERENCE = "theme"
+_THEMES = ("system", "light", "dark")
+_THEME_PREFERENCE = "theme"
 _VISITED = "scan"
 
 
@@ -44,8 +44,16 @@ def install(app: Flask) -> None:
 
 def theme() -> str:
     """The chosen theme, ``system`` unless a person chose otherwise."""
-    chosen = library().preference(THEME_PREFERENCE)
-    return chosen if chosen in THEMES else "system"
+    return _known_theme(library().preference(_THEME_PREFERENCE))
+
+
+def store_theme(chosen: str) -> None:
+    """Remember a theme; what is none is ``system``."""
+    library().set_preference(_THEME_PREFERENCE, _known_theme(chosen))
+
+
+def _known_theme(text: str) -> str:
+    return text if text in _THEMES else "system"
 
 
 def is_partial() -> bool:

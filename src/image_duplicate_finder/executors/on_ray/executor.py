@@ -96,20 +96,20 @@ class RayExecutor:
 
     def read(self, tasks: Sequence[FileTask], specs: Specs) -> Generator[Answer, None, None]:
         """See :meth:`~image_duplicate_finder.executors.engine.Executor.read`."""
-        with self._failures_in_words():
+        with self._failures_as_errors():
             yield from read_on_cluster(tasks, specs, self._parts, self._cores)
 
     def look(
         self, tasks: Sequence[LookTask], limits: DecodeLimits
     ) -> Generator[LookAnswer, None, None]:
         """See :meth:`~image_duplicate_finder.executors.engine.Executor.look`."""
-        with self._failures_in_words():
+        with self._failures_as_errors():
             yield from look_on_cluster(tasks, limits, self._cores)
 
     def near_pairs(self, hashes: NDArray[np.uint8]) -> HammingPairs:
         """See :meth:`~image_duplicate_finder.executors.engine.Executor.near_pairs`."""
         step = max(_LEAST_ROWS, math.ceil(len(hashes) / (_TASKS_PER_CORE * self._cores)))
-        with self._failures_in_words():
+        with self._failures_as_errors():
             everywhere = self._ray.put(hashes)
             parts = self._ray.get(
                 [
@@ -126,19 +126,19 @@ class RayExecutor:
         self, pictures: Iterable[tuple[int, bytes]], *, thorough: bool, on_progress: OnProgress
     ) -> VisualWordPairs:
         """See :meth:`~image_duplicate_finder.executors.engine.Executor.visual_word_pairs`."""
-        with self._failures_in_words():
+        with self._failures_as_errors():
             return visual_word_pairs_on_cluster(
                 list(pictures), thorough=thorough, cores=self._cores, on_progress=on_progress
             )
 
     def verify(self, task: VerifyTask) -> list[Match]:
         """See :meth:`~image_duplicate_finder.executors.engine.Executor.verify`."""
-        with self._failures_in_words():
+        with self._failures_as_errors():
             waiting = [self._verify.remote(part) for part in task.parts(_PAIRS_OF_A_TASK)]
             return [match for matches in self._ray.get(waiting) for match in matches]
 
     @contextmanager
-    def _failures_in_words(self) -> Iterator[None]:
+    def _failures_as_errors(self) -> Iterator[None]:
         try:
             yield
         except self._ray.exceptions.RayError as error:

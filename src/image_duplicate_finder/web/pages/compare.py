@@ -111,14 +111,14 @@ def keep(scan: int, group: int, file: int) -> Response:
     """Keep the member instead, and show the file that was kept so far against it."""
     view, _member = _pair(scan, group, file)
     changed = library().choose_keeper(group, file)
-    if told := left_behind(library().latest_decision(scan)):
-        flash(told, "warn")
+    if warning := left_behind(library().latest_decision(scan)):
+        flash(warning, "warn")
     if not changed:
         return _go(url_for("review.page", scan=scan, **_listed()))
     members = [member.file.id for member in library().group(changed).members]
     other = view.keeper.id if view.keeper.id in members else members[0]
     address = url_for("compare.page", scan=scan, group=changed, file=other, **_listed())
-    return _go(address, anew=bool(told))
+    return _go(address, anew=bool(warning))
 
 
 @blueprint.post("/dismiss")

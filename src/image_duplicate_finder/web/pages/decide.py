@@ -100,7 +100,7 @@ def decide(scan: int, group: int, file: int) -> dict[str, Any]:
         "group": _group(scan, library().group(left[0])) if left and changed else None,
         "decision": None if latest is None else latest.id,
         "toast": "" if latest is None else decision_text(latest),
-        "told": left_behind(latest) if changed else "",
+        "warning": left_behind(latest) if changed else "",
         "selected": library().selection(scan).files,
     }
 

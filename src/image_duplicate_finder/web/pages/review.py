@@ -326,7 +326,7 @@ def _toast(scan: int, unselected: int = 0) -> str:
         "review/toast.html",
         decision=decision,
         unselected=unselected,
-        told=labels.left_behind(decision),
+        warning=labels.left_behind(decision),
     )
 
 
@@ -459,8 +459,10 @@ def stop(scan: int) -> Response:
 
 def _ended(scan: int, done: int, left: int) -> Response:
     decision = library().latest_decision(scan)
-    told = left_behind(decision) if decision and decision.kind is DecisionKind.RULE else ""
-    done_text = render_template("review/bulk_done.html", scan=scan, done=done, left=left, told=told)
+    warning = left_behind(decision) if decision and decision.kind is DecisionKind.RULE else ""
+    done_text = render_template(
+        "review/bulk_done.html", scan=scan, done=done, left=left, warning=warning
+    )
     response = make_response(done_text + overview(scan))
     response.headers["HX-Trigger"] = "groups-changed"
     return response

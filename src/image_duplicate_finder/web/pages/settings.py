@@ -25,7 +25,7 @@ from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule, ScanSe
 from image_duplicate_finder.web import forms, i18n
 from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.i18n import lazy, translate
-from image_duplicate_finder.web.layout import THEME_PREFERENCE, THEMES
+from image_duplicate_finder.web.layout import store_theme
 from image_duplicate_finder.web.security import admit
 from image_duplicate_finder.web.state import library, state
 
@@ -71,17 +71,16 @@ def page() -> str:
 @blueprint.post("/look")
 def look() -> BaseResponse:
     """Store language and theme."""
-    language, theme = request.form.get("language", ""), request.form.get("theme", "")
+    language = request.form.get("language", "")
     library().set_preference(i18n.PREFERENCE, language if language in i18n.LANGUAGES else "")
-    library().set_preference(THEME_PREFERENCE, theme if theme in THEMES else "system")
+    store_theme(request.form.get("theme", ""))
     return _saved()
 
 
 @blueprint.post("/theme")
 def theme() -> BaseResponse:
     """Store the theme alone; the switch in the bar calls this."""
-    chosen = request.form.get("theme", "")
-    library().set_preference(THEME_PREFERENCE, chosen if chosen in THEMES else "system")
+    store_theme(request.form.get("theme", ""))
     return make_response("", 204)
 
 

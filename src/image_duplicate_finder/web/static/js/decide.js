@@ -227,7 +227,7 @@ function decide(choice) {
     const answer = await postJson(address(`groups/${group.id}/${member.file}`), { choice });
     step.decision = answer.decision;
     if (answer.group) put(group, answer.group);
-    if (answer.told) toast(answer.told, { seconds: 8 });
+    if (answer.warning) toast(answer.warning, { seconds: 8 });
     if (answer.gone) group.left = [];
     group.loading = Promise.resolve(group);
   };
