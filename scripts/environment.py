@@ -183,7 +183,7 @@ def fill(folder: Path) -> None:
 def remove() -> None:
     """Remove the environment, and say what stays."""
     python = python_path()
-    where = "from image_duplicate_finder.library.opened import default_folder as f; print(f())"
+    where = "from image_duplicate_finder.library import default_folder as f; print(f())"
     library = ""
     if _works(python):
         done = subprocess.run([python, "-c", where], capture_output=True, text=True, check=False)

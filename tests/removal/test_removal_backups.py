@@ -86,7 +86,7 @@ def test_the_kept_picture_is_named_where_no_copy_is_whole(root: Path, remover: R
     report = apply(remover, plan_for([removal], root))
     rot(report.done[0].stored)
     (refusal,) = remover.undo(report.run).skipped
-    assert refusal.reason == "damaged" and f"whole: {root / 'keep.jpg'}" in refusal.message
+    assert refusal.reason == "damaged" and f"intact: {root / 'keep.jpg'}" in refusal.message
 
 
 def test_recovery_of_an_undo_puts_no_damaged_file_back(
