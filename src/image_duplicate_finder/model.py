@@ -537,6 +537,11 @@ class Match:
     brightness: float = 0.0
     same_photograph: bool = True
 
+    @property
+    def pair(self) -> ContentPair:
+        """The ids of the two contents, in order."""
+        return ordered(self.a, self.b)
+
     def seen_from(self, content: int) -> Match:
         """The same match with ``content``, one of the two, as ``a``."""
         return self if self.a == content else self.reversed()

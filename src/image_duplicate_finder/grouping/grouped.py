@@ -13,6 +13,7 @@ from image_duplicate_finder.grouping.stars import cover, cover_edges, neighbours
 from image_duplicate_finder.keeping import KeepFacts, RankKey, reasons_of
 from image_duplicate_finder.messages import Description, Message
 from image_duplicate_finder.model import (
+    ContentPair,
     Group,
     GroupKind,
     ImageInfo,
@@ -21,6 +22,7 @@ from image_duplicate_finder.model import (
     Match,
     Member,
     Relation,
+    ordered,
 )
 from image_duplicate_finder.relations import NONE, Composites, is_duplicate
 from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule
@@ -111,16 +113,16 @@ def _grouping(
 ) -> _Grouping:
     from image_duplicate_finder.grouping.links import Links
 
-    of_pair: dict[tuple[int, int], Match] = {}
+    of_pair: dict[ContentPair, Match] = {}
     others: list[Match] = []
     for match in matches:
         if is_duplicate(match):
-            of_pair[min(match.a, match.b), max(match.a, match.b)] = match
+            of_pair[match.pair] = match
         else:
             others.append(match)
 
     def match_of(one: int, other: int) -> Match:
-        match = of_pair[min(one, other), max(one, other)]
+        match = of_pair[ordered(one, other)]
         return match.seen_from(one)
 
     links = Links.of(of_pair.values())

@@ -239,11 +239,11 @@ class Families:
         matches = list(matches)
         self._composites.learn(matches)
         for match in matches:
-            self._tried.add(ordered(match.a, match.b))
+            self._tried.add(match.pair)
             if not is_duplicate(match) or self._composites.splits(match):
-                self._loose.add(ordered(match.a, match.b))
+                self._loose.add(match.pair)
                 if match.same_photograph:
-                    self._held.add(ordered(match.a, match.b))
+                    self._held.add(match.pair)
                 continue
             self._near.setdefault(match.a, set()).add(match.b)
             self._near.setdefault(match.b, set()).add(match.a)

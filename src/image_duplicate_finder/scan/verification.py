@@ -299,7 +299,7 @@ class Judge:
 
     def judge(self, matches: Sequence[Match]) -> Judged:
         """What follows from ``matches`` and the looks so far."""
-        of_pair = {ordered(each.a, each.b): each for each in matches if is_duplicate(each)}
+        of_pair = {each.pair: each for each in matches if is_duplicate(each)}
         matched = {id for pair in of_pair for id in pair}
         if new := matched - self._read:
             self._read |= new
@@ -357,7 +357,7 @@ def look_closer(context: ScanContext, matches: Sequence[Match], executor: Execut
     store = context.store
     verifier = Verifier(context, executor)
     judge = Judge(store, context.scan)
-    of_pair = {_pair(match): match for match in matches}
+    of_pair = {match.pair: match for match in matches}
     failed: set[ContentPair] = set()
     for _ in range(_MOST_ROUNDS):
         now = judge.judge(list(of_pair.values()))
@@ -371,7 +371,7 @@ def look_closer(context: ScanContext, matches: Sequence[Match], executor: Execut
         )
         wanted = _pairs_to_look_at(now, groups)
         missing = [pair for pair in wanted if pair not in of_pair]
-        of_pair.update((_pair(match), match) for match in verifier.verify(missing))
+        of_pair.update((match.pair, match) for match in verifier.verify(missing))
         todo = [
             of_pair[pair]
             for pair in wanted
@@ -383,7 +383,7 @@ def look_closer(context: ScanContext, matches: Sequence[Match], executor: Execut
         looks = _look(context, todo, executor)
         judge.read_again(_ids(todo))
         infos = store.contents.infos(_ids(todo))
-        failed.update(_pair(match) for match in todo if _pair(match) not in looks)
+        failed.update(match.pair for match in todo if match.pair not in looks)
         changed = {
             pair: after
             for pair, look in looks.items()
@@ -394,10 +394,6 @@ def look_closer(context: ScanContext, matches: Sequence[Match], executor: Execut
         with store.atomic():
             store.matches.put(context.verifier, changed.values())
     return judge.judge(list(of_pair.values()))
-
-
-def _pair(match: Match) -> ContentPair:
-    return ordered(match.a, match.b)
 
 
 def _pairs_to_look_at(now: Judged, groups: Iterable[Group]) -> list[ContentPair]:
@@ -452,7 +448,7 @@ def _look(
         for task in tasks
         if len(task.partners) > 1
         for partner in task.partners
-        if _pair(partner.match) not in found
+        if partner.match.pair not in found
     ]
     if left:
         # Some file among several stopped its worker: each pair by itself, once.

@@ -42,7 +42,7 @@ _TUNING = VectorTuning()
 
 
 @dataclass(frozen=True, slots=True)
-class SimilarPairs:
+class NearPairs:
     """Rows of the vectors that are close: ``a < b`` (int32), each pair once, and its cosine.
 
     The pairs are ordered by ``a``, then by ``b``; ``cosine`` is float32 and calibrated.
@@ -99,7 +99,7 @@ def pairs_within(
     most: int = MOST_NEIGHBOURS,
     calibration: Calibration = UNCALIBRATED,
     tuning: VectorTuning = _TUNING,
-) -> SimilarPairs:
+) -> NearPairs:
     """All pairs that are similar by the two thresholds, up to the ``most`` nearest per vector.
 
     The thresholds and the cosines returned are those that ``calibration`` makes of the
@@ -119,7 +119,7 @@ def pairs_within(
     key, first = np.unique(np.concatenate(keys), return_index=True)
     a, b = np.divmod(key, max(1, len(vectors)))
     cosine = calibrated(np.concatenate(kept)[first], calibration)
-    return SimilarPairs(a.astype(np.int32), b.astype(np.int32), cosine)
+    return NearPairs(a.astype(np.int32), b.astype(np.int32), cosine)
 
 
 _Block = tuple[NDArray[np.int64], NDArray[np.int64], Vectors]
