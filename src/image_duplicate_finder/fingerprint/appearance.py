@@ -38,7 +38,7 @@ def decode_proof(data: bytes) -> NDArray[np.uint8]:
 _COLOUR_FORMAT = struct.Struct("<fff")
 _COLOUR_SIDE = 64
 # Of pictures in the same frame, and of parts of one picture, whose colours differ by nature.
-_SAME_FRAME = (0.15, 2.0, 4.0)
+_WHOLE = (0.15, 2.0, 4.0)
 _PART = (0.4, 5.0, 12.0)
 
 
@@ -60,7 +60,7 @@ def recoloured(one: bytes, other: bytes, *, same_frame: bool) -> bool:
 
     ``same_frame`` is False where one of them is a crop of the other.
     """
-    fraction, floor, lean = _SAME_FRAME if same_frame else _PART
+    fraction, floor, lean = _WHOLE if same_frame else _PART
     chroma_one, *means_one = _COLOUR_FORMAT.unpack(one)
     chroma_other, *means_other = _COLOUR_FORMAT.unpack(other)
     if abs(chroma_one - chroma_other) > fraction * max(chroma_one, chroma_other) + floor:

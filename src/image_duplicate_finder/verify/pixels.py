@@ -37,16 +37,14 @@ _SETTLED = ((0.9, 0.95), (AGREES, 0.985))
 class Comparison:
     """What blocks of two aligned pictures say.
 
-    ``matrix`` maps pixel coordinates of a to those of b. Blocks are those of ``frame_of_b``'s
-    picture (b if true, else a: the one where the motif is smaller), each ``size`` pixels wide:
-    ``places`` (n, 2) are upper left corners, ``ncc`` (n,) correlations, ``textured`` (n,) says
-    which change their grey in at least one of the pictures, ``means`` (n, 2) the mean grey of a
-    and b. ``target`` is that picture, smoothed, ``warped`` the other one laid over it, ``mask``
-    where both are.
+    ``matrix`` maps pixel coordinates of a to those of b. Blocks are those of the picture in which
+    the motif is smaller, each ``size`` pixels wide: ``places`` (n, 2) are upper left corners,
+    ``ncc`` (n,) correlations, ``textured`` (n,) says which change their grey in at least one of the
+    pictures, ``means`` (n, 2) the mean grey of a and b. ``target`` is that picture, smoothed,
+    ``warped`` the other one laid over it, ``mask`` where both are.
     """
 
     matrix: Matrix
-    frame_of_b: bool
     size: int
     places: NDArray[np.float64]
     ncc: NDArray[np.float64]
@@ -110,7 +108,6 @@ def compare(
         return replace(
             found,
             matrix=geometry.inverse(found.matrix),
-            frame_of_b=False,
             means=found.means[:, ::-1],
         )
     return _compare(a, b, matrix, negative)
@@ -167,7 +164,6 @@ def _compared(
         means[:, 0] = 255 - means[:, 0]
     return Comparison(
         matrix,
-        True,
         size,
         rows[:, :2].copy(),
         rows[:, 2].copy(),

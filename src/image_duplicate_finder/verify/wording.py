@@ -20,7 +20,8 @@ _SIZES = {
     4: Description.FOUR_TIMES,
 }
 _NEAR = 0.03
-_SAME_FRAME = 0.95
+# From this share on, a picture shows the whole of the other.
+_WHOLE = 0.95
 _BRIGHTNESS = 12.0
 _QUARTER_TURNS = {
     90: Description.ROTATED_90,
@@ -53,7 +54,7 @@ def _relation(match: Match) -> Iterator[Message]:
             yield Description.SHARED_SCENE(share=_percent(share_a))
         case Relation.SIMILAR:
             yield Description.ANOTHER_SHOT()
-        case Relation.CONTAINS if min(share_a, share_b) >= _SAME_FRAME:
+        case Relation.CONTAINS if min(share_a, share_b) >= _WHOLE:
             yield Description.EDITED()  # much of it was painted over
         case Relation.CONTAINS if share_b > share_a:
             yield Description.PART(share=_percent(share_a))
