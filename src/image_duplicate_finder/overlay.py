@@ -221,7 +221,7 @@ def draw_sheet(keeper: Pixels, member: Pixels, matrix: Matrix | None) -> Pixels:
     """Panels side by side, RGB uint8 (H, W, 3), each at most 640 pixels a side.
 
     ``keeper`` and ``member`` are upright RGB pictures (h, w, 3) of any size. ``matrix`` maps the
-    keeper to the member in shares of their sizes (:func:`~.alignment.normalised`): with it each
+    keeper to the member in shares of their sizes (:func:`normalised`): with it each
     picture carries the other's outline, and a third panel shows in the keeper's frame where they
     differ, the hotter the more. Without it there are two plain panels.
     """

@@ -11,12 +11,11 @@ from collections.abc import Sequence
 import click
 
 from image_duplicate_finder.cli.app import ReaderGone, idf
-from image_duplicate_finder.errors import IdfError
+from image_duplicate_finder.errors import IdfError, Interrupted
 
 EXIT_BROKEN = 70
 """An error of the program itself (EX_SOFTWARE of sysexits.h); Python's own 1 means other things."""
 
-EXIT_INTERRUPTED = 130
 EXIT_READER_GONE = 141
 """What a shell reports when the reader of a pipe (``head``) has gone: 128 + SIGPIPE."""
 
@@ -60,7 +59,7 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         print("Interrupted.", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return Interrupted.exit_code
     except (ReaderGone, BrokenPipeError):
         # Python would flush again at exit and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
