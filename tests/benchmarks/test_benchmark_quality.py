@@ -18,12 +18,13 @@ from benchmarks.score import Score, score_groups
 from benchmarks.sets import make_a, make_b
 from benchmarks.tools import read_ours
 from benchmarks.truth import FILE_NAME, Truth
+from tests.patience import LONG
 
 Maker = Callable[[list[Photo], Path], Truth]
 
 MAKERS: dict[str, Maker] = {
-    "a": lambda photos, out: make_a(photos, out, 7, 40, "second"),
-    "b": lambda photos, out: make_b(photos, out, 7, 8, "second", 60),
+    "a": lambda photos, out: make_a(photos, out, 7, 40 if LONG else 20, "second"),
+    "b": lambda photos, out: make_b(photos, out, 7, 8 if LONG else 4, "second", 60),
     "c": lambda photos, out: make_c(photos, out, 7, 220, "second"),
 }
 
