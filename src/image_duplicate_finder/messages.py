@@ -449,7 +449,7 @@ class KeepReason(Code):
 
     PROTECTED = "keep.protected", "in a protected folder"
     WHOLE = "keep.whole", "shows the whole picture"
-    COMPLETE = "keep.complete", "contains everything the others do, and more"
+    COMPLETE = "keep.complete", "most complete"
     ORIGINAL = "keep.original", "camera original"
     DETAIL = "keep.detail", "shows finer detail"
     PIXELS = "keep.pixels", "largest picture"
