@@ -141,7 +141,7 @@ def test_a_walk_by_keyboard(server: Server, enter: Enter, scene: Scene, stored: 
     small = card.locator(".tile", has_text="small.jpg")
     page.keyboard.press("j")
     expect(card.locator(".pick").first).to_be_focused()
-    page.keyboard.press("x")
+    page.keyboard.press("X")  # as Caps Lock has it
     count(page, 0)
     page.keyboard.press("a")
     count(page, 3)

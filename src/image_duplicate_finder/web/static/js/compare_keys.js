@@ -34,7 +34,7 @@ export function installKeys({ mode, zoom, flip, press }) {
     if (event.shiftKey && event.key.startsWith("Arrow")) return;
     if (target.closest("a, button, summary, input[type=checkbox]") && event.key === " ") return;
     if (document.querySelector("details[data-menu][open]") && event.key === "Escape") return;
-    const action = keys[event.key];
+    const action = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (!action) return;
     event.preventDefault();
     action();

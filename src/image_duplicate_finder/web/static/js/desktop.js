@@ -43,7 +43,7 @@ document.addEventListener("click", (event) => {
 /* The keys are for the file that has the focus; on a page with one pair, for the one on the right. */
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.repeat) return;
-  const what = KEYS[event.key];
+  const what = KEYS[event.shiftKey ? event.key : event.key.toLowerCase()];
   if (!what || event.target.closest(TYPING)) return;
   const place = document.activeElement.closest("[data-file]") ?? document.querySelector("[data-file-in-view]");
   const button = place?.querySelector(`[data-desktop="${what}"]`);

@@ -95,8 +95,11 @@ export function installKeys(list, { inTurn, undo, setView, resize }) {
     if (event.key === " " && !event.target.matches(".pick")) return; // it scrolls the page
     // Without a place in the list the arrows, Home and End scroll the page.
     if (/^(ArrowUp|ArrowDown|Home|End)$/.test(event.key) && !list.root.contains(document.activeElement)) return;
-    const shifted = event.shiftKey && (event.key === " " || /^[A-Z]$/.test(event.key));
-    const action = keys[shifted ? `Shift+${event.key}` : event.key];
+    // Caps Lock changes no key.
+    const letter = /^[a-z]$/i.test(event.key);
+    const name = letter ? event.key[event.shiftKey ? "toUpperCase" : "toLowerCase"]() : event.key;
+    const shifted = event.shiftKey && (letter || name === " ");
+    const action = keys[shifted ? `Shift+${name}` : name];
     if (!action) return;
     event.preventDefault();
     inTurn(action);
