@@ -84,9 +84,15 @@ def difference(scan: int, group: int, file: int) -> Response:
 
 
 @blueprint.get("/difference/words")
-def difference_words(scan: int, group: int, file: int) -> str:
-    """How large the difference is, in words."""
-    view, member = _pair(scan, group, file)
+def difference_words(scan: int, group: int, file: int) -> str | Response:
+    """How large the difference is, in words.
+
+    The page asks in advance, so a decision may have ended the pair meanwhile: that is no error.
+    """
+    try:
+        view, member = _pair(scan, group, file)
+    except NotFound:
+        return Response(status=204)
     try:
         found = _difference(view, member)
     except DecodeError as error:
