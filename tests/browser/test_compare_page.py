@@ -210,7 +210,13 @@ def test_steps_and_decisions_stay_on_the_page(
     ready(page)
     assert len(stored.dismissed()) == 1
     assert page.evaluate("window.here") is True
+    # The pair before is none any more: Back leads to the groups.
     page.go_back()
+    expect(page.locator(".group").first).to_be_visible()
+    page.locator(".tile.member").first.hover()
+    page.locator(".tile.member").first.get_by_role("link", name="Compare").click()
+    page.wait_for_url("**/compare/**")
+    ready(page)
     page.keyboard.press("Escape")
     page.wait_for_url("**/scans/*/#group-*")
 

@@ -290,8 +290,11 @@ def test_files_that_do_not_belong_together_are_not_compared(
             f"/scans/{other.scan}/", f"/scans/{scene.scan}/"
         ),
     ):
-        for what in ("", "aligned", "difference"):
+        for what in ("aligned", "difference"):
             assert visitor.get(page + what).status_code == 404
+        assert visitor.get(page, headers={"HX-Request": "true"}).status_code == 404
+        led = visitor.get(page)
+        assert (led.status_code, led.location) == (302, f"/scans/{scene.scan}/")
 
 
 def test_a_file_that_is_gone_leaves_a_page_and_no_pictures(

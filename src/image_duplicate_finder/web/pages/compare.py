@@ -6,7 +6,17 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response, abort, flash, make_response, render_template, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
 
 from image_duplicate_finder.errors import DecodeError, NotFound
 from image_duplicate_finder.messages import Problem
@@ -34,11 +44,19 @@ class Steps:
 
 
 @blueprint.get("/")
-def page(scan: int, group: int, file: int) -> str:
-    """Both pictures with all ways to look at them; for htmx only the part that changes."""
+def page(scan: int, group: int, file: int) -> ResponseReturnValue:
+    """Both pictures with all ways to look at them; for htmx only the part that changes.
+
+    Who comes back to a pair that a decision has ended since is led to the groups.
+    """
     from image_duplicate_finder.web.compare_pictures import geometry
 
-    view, member = _pair(scan, group, file)
+    try:
+        view, member = _pair(scan, group, file)
+    except NotFound:
+        if is_partial():
+            raise
+        return redirect(url_for("review.page", scan=scan))
     wanted = current_listing()
     shape = geometry(view, member)
     values = {
