@@ -96,3 +96,16 @@ def test_facts_of_an_older_version_are_read_again(jpeg: Path, library_dir: Path)
     with sqlite3.connect(library_dir / "library.sqlite") as database:
         ((metadata,),) = database.execute("SELECT metadata FROM content").fetchall()
     assert '"motion"' in metadata
+
+
+@pytest.mark.parametrize("factor", [4, 6])
+def test_an_enlarged_thumbnail_saved_with_care_is_not_kept(
+    tmp_path: Path, painted: Painter, library_dir: Path, factor: int
+) -> None:
+    """It differs in places, so much detail is lost, and its JPEG quality is the higher one."""
+    photo = Image.fromarray(painted(4, 960, 720))
+    photo.save(tmp_path / "photo.jpg", quality=88)
+    small = photo.resize((960 // factor, 720 // factor), Image.Resampling.LANCZOS)
+    small.resize(photo.size, Image.Resampling.BICUBIC).save(tmp_path / "a.jpg", quality=97)
+    (group,) = find_duplicates([tmp_path], QUICK, library=library_dir).duplicates
+    assert Path(group.keeper.path).stem == "photo"
