@@ -20,8 +20,9 @@ from benchmarks.photos import Image, read, write
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.messages import english
 from image_duplicate_finder.settings import ScanSettings
+from tools.threshold_pictures import cell
 
-WIDTH, HEIGHT, CAPTION, GAP, COLUMNS = 252, 168, 46, 10, 4
+SIZE, COLUMNS = (252, 168), 4
 KEPT, PROPOSED, STAYS = (20, 110, 60), (180, 30, 25), (60, 60, 60)
 QUALITY = 92
 
@@ -113,16 +114,7 @@ COPIES: dict[str, Callable[[Image, Path], None]] = {
 
 
 def _cell(image: Image, first: str, second: str, colour: tuple[int, int, int]) -> Image:
-    cell = np.full((HEIGHT + CAPTION + GAP, WIDTH + GAP, 3), 255, np.uint8)
-    factor = min(WIDTH / image.shape[1], HEIGHT / image.shape[0])
-    size = round(image.shape[1] * factor), round(image.shape[0] * factor)
-    x, y = (WIDTH - size[0]) // 2, (HEIGHT - size[1]) // 2
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    cell[y : y + size[1], x : x + size[0]] = small
-    for text, line, ink in ((first, 17, (0, 0, 0)), (second, 36, colour)):
-        place = (2, HEIGHT + line)
-        cv2.putText(cell, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, ink, 1, cv2.LINE_AA)
-    return cell
+    return cell(image, first, second, colour, SIZE)
 
 
 if __name__ == "__main__":

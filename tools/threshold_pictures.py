@@ -60,10 +60,10 @@ def _row(name: str, photos: dict[str, Image], embedder: Embedder) -> Image:
     ]
     found.append((float(cosines[nearest]), "another photo", others[nearest - len(shots)]))
     found.sort(key=lambda entry: -entry[0])
-    cells = [_cell(photo, "the photo", "", (0, 0, 0))]
+    cells = [cell(photo, "the photo", "", (0, 0, 0))]
     for cosine, label, image in found:
         preset = _strictest(cosine)
-        cells.append(_cell(image, label, f"{cosine:.2f} {preset}", COLOURS[preset]))
+        cells.append(cell(image, label, f"{cosine:.2f} {preset}", COLOURS[preset]))
     return np.concatenate(cells, axis=1)
 
 
@@ -83,17 +83,25 @@ def _shot(image: Image, x: float, y: float, side: float, tilt: float) -> Image:
     return cv2.convertScaleAbs(turned, alpha=1.08, beta=-6)
 
 
-def _cell(image: Image, first: str, second: str, colour: tuple[int, int, int]) -> Image:
-    cell = np.full((HEIGHT + CAPTION + GAP, WIDTH + GAP, 3), 255, np.uint8)
-    factor = min(WIDTH / image.shape[1], HEIGHT / image.shape[0])
-    size = round(image.shape[1] * factor), round(image.shape[0] * factor)
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    x, y = (WIDTH - size[0]) // 2, (HEIGHT - size[1]) // 2
-    cell[y : y + size[1], x : x + size[0]] = small
+def cell(
+    image: Image,
+    first: str,
+    second: str,
+    colour: tuple[int, int, int],
+    size: tuple[int, int] = (WIDTH, HEIGHT),
+) -> Image:
+    """A picture fitted into ``size`` (width, height) with two lines below it."""
+    width, height = size
+    drawn = np.full((height + CAPTION + GAP, width + GAP, 3), 255, np.uint8)
+    factor = min(width / image.shape[1], height / image.shape[0])
+    fitted = round(image.shape[1] * factor), round(image.shape[0] * factor)
+    small = cv2.resize(image, fitted, interpolation=cv2.INTER_AREA)
+    x, y = (width - fitted[0]) // 2, (height - fitted[1]) // 2
+    drawn[y : y + fitted[1], x : x + fitted[0]] = small
     for text, line, ink in ((first, 13, (0, 0, 0)), (second, 28, colour)):
-        place = (2, HEIGHT + line)
-        cv2.putText(cell, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.42, ink, 1, cv2.LINE_AA)
-    return cell
+        place = (2, height + line)
+        cv2.putText(drawn, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.42, ink, 1, cv2.LINE_AA)
+    return drawn
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ What these miss is compiled when it is called, as ever.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import platform
@@ -78,6 +79,12 @@ def _missing() -> list[str]:
 
 def stamp_of(part: str) -> Path:
     """The file that is there once a part is compiled, named for what the result depends on."""
+    return _folder() / f"compiled-{_digest()}-{part}"
+
+
+@functools.cache
+def _digest() -> str:
+    """Of the loops' sources, the compiler and the machine; none changes while a process runs."""
     sources = sorted(Path(__file__).parent.glob("*/*kernels.py"))
     made_from = [
         *(f"{file} {(stat := file.stat()).st_size} {stat.st_mtime_ns}" for file in sources),
@@ -85,8 +92,7 @@ def stamp_of(part: str) -> Path:
         # A home folder may be shared by machines that have unlike processors.
         *(sys.version, platform.machine(), platform.node()),
     ]
-    digest = hashlib.blake2b("\n".join(made_from).encode(), digest_size=8).hexdigest()
-    return _folder() / f"compiled-{digest}-{part}"
+    return hashlib.blake2b("\n".join(made_from).encode(), digest_size=8).hexdigest()
 
 
 def _folder() -> Path:

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from tests.setup.checkouts import REPOSITORY, git
 
 sys.path.insert(0, str(REPOSITORY / "scripts"))
+
+
+@pytest.fixture(scope="session")
+def manifests() -> ModuleType:
+    """packaging/manifests.py; a package of another project has the name of its folder."""
+    spec = importlib.util.spec_from_file_location(
+        "manifests", REPOSITORY / "packaging" / "manifests.py"
+    )
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import os
 import re
@@ -15,20 +14,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.setup.checkouts import REPOSITORY
-
 ADDRESS = "https://example.org/releases/9.9"
-
-
-@pytest.fixture(scope="module")
-def manifests() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "manifests", REPOSITORY / "packaging" / "manifests.py"
-    )
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -187,16 +188,10 @@ def test_without_any_python_one_sentence_says_so(windows: Windows) -> None:
     assert "Press" not in done.stdout or "any key" in done.stdout
 
 
-def test_the_portable_program_starts_python_with_itself(windows: Windows) -> None:
+def test_the_portable_program_starts_python_with_itself(
+    windows: Windows, manifests: ModuleType
+) -> None:
     """``idf.exe`` of the folder that package managers install hands itself on, and the status."""
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location(
-        "manifests", REPOSITORY / "packaging" / "manifests.py"
-    )
-    assert spec and spec.loader
-    manifests = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(manifests)
     windows.python()
     program = windows.checkout / "idf.exe"
     program.write_bytes(manifests.launcher())

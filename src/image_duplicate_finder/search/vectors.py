@@ -183,10 +183,10 @@ def largest(
     values = np.full((len(products), k), -np.inf, np.float32)
     enough = (products >= limit) & (products > -np.inf)
     if np.count_nonzero(enough) > 4 * k * len(products):
-        few = np.argpartition(products, products.shape[1] - k, axis=1)[:, products.shape[1] - k :]
-        enough = np.zeros_like(enough)
-        np.put_along_axis(enough, few, True, axis=1)
-        enough &= products >= limit
+        first = products.shape[1] - k
+        among = np.zeros_like(enough)
+        np.put_along_axis(among, np.argpartition(products, first, axis=1)[:, first:], True, axis=1)
+        enough &= among
     row, column = np.nonzero(enough)
     value = products[row, column]
     best = np.lexsort((column, -value, row))
