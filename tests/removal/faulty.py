@@ -20,10 +20,11 @@ from image_duplicate_finder.removal import fs
 from image_duplicate_finder.removal.journal import Journal
 
 ERRORS = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.EXDEV)
+_PARTS_OF_RENAME = ("rename_exclusively", "rename_by_link")
 SEAM = tuple(
     name
     for name, found in inspect.getmembers(fs, inspect.isfunction)
-    if found.__module__ == fs.__name__ and not name.startswith("_")
+    if found.__module__ == fs.__name__ and not name.startswith("_") and name not in _PARTS_OF_RENAME
 )
 
 
@@ -81,7 +82,7 @@ class Interference(Faults):
 def faults(plan: Faults) -> Iterator[Faults]:
     """Let the faults happen within a ``with`` block."""
     originals = {name: getattr(fs, name) for name in SEAM}
-    commit = Journal._commit
+    commit = Journal.commit
     for name, function in originals.items():
 
         @functools.wraps(function)
@@ -90,21 +91,21 @@ def faults(plan: Faults) -> Iterator[Faults]:
 
         setattr(fs, name, wrapped)
     if plan.error is None:  # SQLite meets a failing disk by itself; being killed is ours to do
-        Journal._commit = lambda journal: plan.run("commit", commit, journal)  # type: ignore
+        Journal.commit = lambda journal: plan.run("commit", commit, journal)  # type: ignore
     try:
         yield plan
     finally:
         for name, function in originals.items():
             setattr(fs, name, function)
-        Journal._commit = commit  # type: ignore
+        Journal.commit = commit  # type: ignore
 
 
 @contextlib.contextmanager
 def two_step_renames() -> Iterator[None]:
     """A system without an exclusive rename: every rename is a link and an unlink."""
-    original = fs._rename_by
-    fs._rename_by = lambda source, target, _call: fs._rename_by_link(source, target)
+    original = fs.rename_exclusively
+    fs.rename_exclusively = lambda source, target, _call: fs.rename_by_link(source, target)
     try:
         yield
     finally:
-        fs._rename_by = original
+        fs.rename_exclusively = original

@@ -214,20 +214,20 @@ def recording(recorder: Recorder) -> Iterator[Recorder]:
     from tests.removal.faulty import SEAM
 
     originals = {name: getattr(fs, name) for name in SEAM}
-    commit = Journal._commit
+    commit = Journal.commit
     for name, function in originals.items():
 
         def wrapped(*values: Any, _name: str = name, _function: Any = function) -> Any:
             return recorder.call(_name, _function, *values)
 
         setattr(fs, name, wrapped)
-    Journal._commit = lambda journal: recorder.commit(journal, commit)  # type: ignore
+    Journal.commit = lambda journal: recorder.commit(journal, commit)  # type: ignore
     try:
         yield recorder
     finally:
         for name, function in originals.items():
             setattr(fs, name, function)
-        Journal._commit = commit  # type: ignore
+        Journal.commit = commit  # type: ignore
 
 
 def crash(recorder: Recorder, call: int, rng: random.Random, luck: float) -> None:

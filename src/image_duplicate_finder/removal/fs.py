@@ -146,20 +146,20 @@ def rename(source: str, target: str) -> None:
         os.rename(source, target)
         return
     if sys.platform == "darwin":
-        _rename_by(
+        rename_exclusively(
             source,
             target,
             lambda a, b: _libc.renamex_np(a, b, ctypes.c_uint(_RENAME_EXCL)),
         )
         return
-    _rename_by(
+    rename_exclusively(
         source,
         target,
         lambda a, b: _libc.renameat2(_AT_FDCWD, a, _AT_FDCWD, b, ctypes.c_uint(_RENAME_NOREPLACE)),
     )
 
 
-def _rename_by(source: str, target: str, call: Any) -> None:
+def rename_exclusively(source: str, target: str, call: Any) -> None:
     """Rename by the system's own exclusive call, or without it where it is not supported."""
     try:
         failed = call(os.fsencode(source), os.fsencode(target)) != 0
@@ -169,12 +169,12 @@ def _rename_by(source: str, target: str, call: Any) -> None:
     if not failed:
         return
     if number in _NOT_SUPPORTED:
-        _rename_by_link(source, target)
+        rename_by_link(source, target)
         return
     raise OSError(number, os.strerror(number), source, None, target)
 
 
-def _rename_by_link(source: str, target: str) -> None:
+def rename_by_link(source: str, target: str) -> None:
     """A rename in two steps that still cannot replace: a hard link fails where a name exists."""
     try:
         link(source, target)

@@ -279,9 +279,10 @@ class Journal:
         except BaseException:
             self._db.execute("ROLLBACK")
             raise
-        self._commit()
+        self.commit()
 
-    def _commit(self) -> None:
+    def commit(self) -> None:
+        """End :meth:`atomic`: what was written is durable, or this raises and nothing was."""
         try:
             self._db.execute("COMMIT")
         except sqlite3.Error:
