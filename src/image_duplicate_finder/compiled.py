@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from image_duplicate_finder.fingerprint.keypoints import Keypoints
 
 PARTS = ("keypoints", "search", "verify")
-"""What is compiled side by side; below, each has a function of its name."""
+"""What is compiled side by side."""
 
 _MODULE = "image_duplicate_finder.compiled"
 _running: dict[str, subprocess.Popen[bytes]] = {}
@@ -68,6 +68,18 @@ def wait_for(part: str) -> None:
     """Return once a part is compiled, if :func:`prepare` began it in this process."""
     if part in _running:
         _running[part].wait()
+
+
+def load(*parts: str) -> None:
+    """Load compiled parts into this process; those that are not compiled yet are left out.
+
+    As with :func:`prepare`, what is wrong is said where a loop is needed.
+    """
+    missing = _missing()
+    for part in parts:
+        if part not in missing:
+            with contextlib.suppress(Exception):
+                _PARTS[part]()
 
 
 def _missing() -> list[str]:
@@ -111,7 +123,7 @@ def _compile(part: str) -> None:
     make_folder(stamp.parent)
     with locked(stamp.parent / f"compiling-{part}.lock"):
         if not stamp.exists():
-            {"keypoints": _keypoints, "search": _search, "verify": _verify}[part]()
+            _PARTS[part]()
             stamp.touch()
 
 
@@ -182,6 +194,8 @@ def _random_points(seed: int) -> Keypoints:
     flags = random.integers(0, 16, count).astype(np.uint8)
     return Keypoints(200, 150, across, down, scale, angle, codes, flags)
 
+
+_PARTS = {"keypoints": _keypoints, "search": _search, "verify": _verify}
 
 if __name__ == "__main__":
     if sys.argv[1:]:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from image_duplicate_finder.executors.engine import LocalExecutor
 from image_duplicate_finder.executors.messages import FileTask, Recognised, TaskResult
-from image_duplicate_finder.executors.processes import ProcessExecutor
+from image_duplicate_finder.executors.processes import ProcessExecutor, early_worker
 from image_duplicate_finder.fingerprint.compute import content_hash
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.model import Failure, Fingerprinted
@@ -160,6 +160,35 @@ def test_one_worker_serves_all_steps_of_a_small_scan(tmp_path: Path, painted: Pa
         assert len(list(executor.read(few, QUICK))) == len(few)
         (left,) = running_workers()
         assert left.pid not in seen
+    assert not running_workers()
+
+
+def test_a_worker_that_came_early_is_used(tmp_path: Path, painted: Painter) -> None:
+    few = photos(tmp_path, painted, 3)
+    with early_worker(QUICK):
+        (early,) = running_workers()
+        with ProcessExecutor(Specs(Mode.QUICK, pixels=True), jobs=1) as other:
+            assert len(list(other.map(few))) == len(few)
+            assert early in running_workers(), "it was made for other fingerprints"
+        with LocalExecutor(jobs=1) as executor:
+            assert len(list(executor.read(few, QUICK))) == len(few)
+            assert running_workers() == [early]
+        assert not early.is_running()
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_worker_that_came_early_leaves_with_its_block(
+    tmp_path: Path, painted: Painter, dies: bool
+) -> None:
+    with early_worker(QUICK):
+        (early,) = running_workers()
+        with early_worker(QUICK):
+            assert running_workers() == [early]
+        assert running_workers() == [early], "the outer block still wants it"
+        if dies:
+            early.kill()
+            early.wait(PATIENCE)
+            assert len(run(photos(tmp_path, painted, 2))) == 2
     assert not running_workers()
 
 

@@ -16,7 +16,7 @@ from image_duplicate_finder.cli.options import (
     thorough_option,
 )
 from image_duplicate_finder.cli.output import shown
-from image_duplicate_finder.settings import DecodeLimits, Mode
+from image_duplicate_finder.settings import DecodeLimits, Mode, ScanSettings
 
 if TYPE_CHECKING:
     from image_duplicate_finder.api import ScanResult
@@ -111,15 +111,19 @@ def compare_command(
     Exit status:
       0 same or similar   1 different   3 one of them cannot be read
     """
-    from image_duplicate_finder.api.calls import scan_of_two
-    from image_duplicate_finder.discover import one_picture
+    from image_duplicate_finder.executors.processes import early_worker
+    from image_duplicate_finder.fingerprint.specs import Specs
 
     if first.samefile(second):
         raise click.UsageError("Both names refer to the same file.")
     if picture_path is not None:
         _check_new(picture_path)
-    first, second = Path(one_picture(first)), Path(one_picture(second))
-    result = scan_of_two(str(first), str(second), Mode(mode))
+    with early_worker(Specs.of(ScanSettings(mode=Mode(mode)))):
+        from image_duplicate_finder.api.calls import scan_of_two
+        from image_duplicate_finder.discover import one_picture
+
+        first, second = Path(one_picture(first)), Path(one_picture(second))
+        result = scan_of_two(str(first), str(second), Mode(mode))
     if json_to is not None:
         json_to.write(result.to_dict())
     if picture_path is not None:

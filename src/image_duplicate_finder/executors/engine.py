@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import queue
 import subprocess
+import threading
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -118,8 +119,10 @@ class LocalExecutor:
 
     def read(self, tasks: Sequence[FileTask], specs: Specs) -> Generator[Answer, None, None]:
         """See :meth:`Executor.read`."""
-        if specs.mode is not Mode.QUICK and not specs.pixels and len(tasks) > _FEW_FILES:
-            compiled.prepare("keypoints")
+        if specs.mode is not Mode.QUICK and not specs.pixels:
+            if len(tasks) > _FEW_FILES:
+                compiled.prepare("keypoints")
+            load_meanwhile()
         with self._workers(specs) as workers:
             yield from workers.map(tasks)
 
@@ -156,6 +159,14 @@ class LocalExecutor:
 
     def _workers(self, specs: Specs) -> ProcessExecutor:
         return ProcessExecutor(specs, jobs=self._jobs, spare=self._spare)
+
+
+def load_meanwhile() -> None:
+    """Load the loops that run in this process after pictures were read, in a thread.
+
+    That takes as long as a worker takes to come up, for which this process only waits.
+    """
+    threading.Thread(target=compiled.load, args=("search", "verify")).start()
 
 
 class Verifiers:

@@ -20,17 +20,19 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import psutil
 
+from image_duplicate_finder import compiled
 from image_duplicate_finder.errors import DecodeError, FailureStage, IdfError
 from image_duplicate_finder.executors import child
 from image_duplicate_finder.executors.messages import Answer, Task
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.messages import FailureReason
 from image_duplicate_finder.model import Failure, FileStat
-from image_duplicate_finder.settings import DecodeLimits
+from image_duplicate_finder.settings import DecodeLimits, Mode
 from image_duplicate_finder.sources import stat
 
 _BATCH_FILES = 16
@@ -53,6 +55,8 @@ class _Worker:
     """One child process, the file at hand, and what it has cost so far."""
 
     process: subprocess.Popen[bytes]
+    told: bool = False
+    """Whether it has specs that it has not answered yet."""
     task: Task | None = None
     """Set by the thread that serves the worker; None while the worker waits for this process."""
     computed: float = 0.0
@@ -134,6 +138,57 @@ class Spare:
     def close(self) -> None:
         """End the worker."""
         if (worker := self.take()) is not None:
+            child.end(worker.process)
+
+
+class _Early:
+    """The worker that :func:`early_worker` started, until somebody takes it."""
+
+    def __init__(self) -> None:
+        self._worker: _Worker | None = None
+        self._specs: Specs | None = None
+        self._lock = threading.Lock()
+
+    def start(self, specs: Specs) -> bool:
+        """Start it; False where one with these specs is there already."""
+        with self._lock:
+            if self._worker is not None and self._specs == specs:
+                return False
+            worker = _Worker(child.start(child.Work.FILES), told=True)
+            assert worker.process.stdin is not None
+            with suppress(OSError):  # whoever takes it will notice
+                pickle.dump(specs, worker.process.stdin, pickle.HIGHEST_PROTOCOL)
+                worker.process.stdin.flush()
+            before, self._worker, self._specs = self._worker, worker, specs
+        if before is not None:
+            child.end(before.process)
+        return True
+
+    def take(self, specs: Specs) -> _Worker | None:
+        """The worker, if there is one with these specs. It may have died by now."""
+        with self._lock:
+            if self._specs != specs:
+                return None
+            worker, self._worker, self._specs = self._worker, None, None
+        return worker
+
+
+_early = _Early()
+
+
+@contextmanager
+def early_worker(specs: Specs) -> Iterator[None]:
+    """Have a worker come up while this process still loads what the work itself needs.
+
+    The next executor with the same ``specs`` takes it; one that nobody took ends with the block.
+    """
+    # One that came up alone would have to compile.
+    wanted = specs.mode is Mode.QUICK or compiled.is_prepared()
+    started = wanted and _early.start(specs)
+    try:
+        yield
+    finally:
+        if started and (worker := _early.take(specs)) is not None:
             child.end(worker.process)
 
 
@@ -275,7 +330,7 @@ class ProcessExecutor:
                 return spare
             self._end(spare)
         while True:
-            worker = _Worker(child.start(child.Work.FILES))
+            worker = _early.take(self._specs) or _Worker(child.start(child.Work.FILES))
             self._add(worker)
             if self._prepare(worker):
                 self._failed_starts = 0
@@ -293,8 +348,10 @@ class ProcessExecutor:
         assert worker.process.stdin is not None
         assert worker.process.stdout is not None
         try:
-            pickle.dump(self._specs, worker.process.stdin, pickle.HIGHEST_PROTOCOL)
-            worker.process.stdin.flush()
+            if not worker.told:
+                pickle.dump(self._specs, worker.process.stdin, pickle.HIGHEST_PROTOCOL)
+                worker.process.stdin.flush()
+            worker.told = False
             said = pickle.load(worker.process.stdout)
         except (EOFError, OSError, pickle.UnpicklingError):
             return False

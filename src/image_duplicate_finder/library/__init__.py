@@ -300,8 +300,9 @@ class Library:
         ``folder`` only files below it count. Raises NotFound for the scan, UsageError for what is
         no file and DecodeError for what is no picture.
         """
+        from image_duplicate_finder.executors.processes import early_worker
+        from image_duplicate_finder.fingerprint.specs import Specs
         from image_duplicate_finder.scan import ScanContext
-        from image_duplicate_finder.scan.example import find_like
 
         record = self._store.scans.get(scan)
         within = None if folder is None else os.path.realpath(folder)
@@ -314,7 +315,10 @@ class Library:
             for content in self._store.scans.contents(scan)
         }
         context = ScanContext(self._store, scan, record.settings)
-        found = find_like(context, one_picture(path))
+        with early_worker(Specs.of(record.settings)):
+            from image_duplicate_finder.scan.example import find_like
+
+            found = find_like(context, one_picture(path))
         hits = [hit for hit in found if files[hit.content]][:limit]
         views = {
             view.id: view

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image_duplicate_finder.errors import DecodeError
+from image_duplicate_finder.executors.engine import load_meanwhile
 from image_duplicate_finder.executors.messages import FileTask
 from image_duplicate_finder.executors.processes import ProcessExecutor
 from image_duplicate_finder.fingerprint import embedding, perceptual
@@ -88,6 +89,8 @@ def find_like(context: ScanContext, path: str) -> list[Hit]:
 
 
 def _read(path: str, settings: ScanSettings) -> Fingerprinted:
+    if settings.mode is not Mode.QUICK:
+        load_meanwhile()
     with ProcessExecutor(Specs.of(settings), jobs=1) as executor:
         answers = [result for result, _ in executor.map([FileTask(path, 0)])]
     (result,) = answers

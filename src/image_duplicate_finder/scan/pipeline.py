@@ -7,10 +7,12 @@ next one finds its fingerprints and verified pairs in the library.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from image_duplicate_finder.discover import Discovery, discover
 from image_duplicate_finder.errors import Interrupted, UsageError
 from image_duplicate_finder.executors.messages import FileTask
+from image_duplicate_finder.executors.processes import ProcessExecutor, early_worker
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.grouping import rank_of
 from image_duplicate_finder.messages import Problem
@@ -18,7 +20,7 @@ from image_duplicate_finder.progress import Stage
 from image_duplicate_finder.results import ScanState
 from image_duplicate_finder.scan.context import ScanContext, inputs_digest
 from image_duplicate_finder.scan.intake import Intake, read_files
-from image_duplicate_finder.settings import Mode, ScanSettings
+from image_duplicate_finder.settings import Engine, Mode, ScanSettings
 
 
 def check_model(settings: ScanSettings) -> None:
@@ -28,8 +30,6 @@ def check_model(settings: ScanSettings) -> None:
     """
     if settings.model is None or settings.mode is Mode.QUICK:
         return
-    from image_duplicate_finder.executors.processes import ProcessExecutor
-
     specs = Specs.of(settings)
     specs.embedding()
     with ProcessExecutor(specs, jobs=1) as executor:
@@ -68,7 +68,9 @@ def _run(context: ScanContext, roots: Sequence[str]) -> None:
         if _reuse_earlier(context, inputs):
             return
     intake.cover_unchanged()
-    _read_and_compare(context, roots, intake, tasks, inputs)
+    reads_here = tasks and context.settings.engine is Engine.LOCAL
+    with early_worker(Specs.of(context.settings)) if reads_here else nullcontext():
+        _read_and_compare(context, roots, intake, tasks, inputs)
 
 
 def _discover(context: ScanContext, roots: Sequence[str]) -> Discovery:
