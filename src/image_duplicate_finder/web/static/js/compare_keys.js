@@ -1,5 +1,7 @@
 /** The keyboard on the compare page; the dialog "shortcuts" shows all of it. */
 
+import { keyName } from "./keys.js";
+
 const TYPING = "select, textarea, dialog, input[type=range], input[type=radio], input[type=text]";
 
 export function installKeys({ mode, zoom, flip, press }) {
@@ -34,7 +36,7 @@ export function installKeys({ mode, zoom, flip, press }) {
     if (event.shiftKey && event.key.startsWith("Arrow")) return;
     if (target.closest("a, button, summary, input[type=checkbox]") && event.key === " ") return;
     if (document.querySelector("details[data-menu][open]") && event.key === "Escape") return;
-    const action = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    const action = keys[keyName(event)];
     if (!action) return;
     event.preventDefault();
     action();

@@ -1,5 +1,6 @@
 /** Files out of the page: in the viewer, in their folder, their path for the clipboard. */
 
+import { keyName } from "./keys.js";
 import { toast } from "./toast.js";
 
 const KEYS = { w: "open", l: "show", c: "copy" };
@@ -43,7 +44,7 @@ document.addEventListener("click", (event) => {
 /* The keys are for the file that has the focus; on a page with one pair, for the one on the right. */
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.repeat) return;
-  const what = KEYS[event.shiftKey ? event.key : event.key.toLowerCase()];
+  const what = KEYS[keyName(event)];
   if (!what || event.target.closest(TYPING)) return;
   const place = document.activeElement.closest("[data-file]") ?? document.querySelector("[data-file-in-view]");
   const button = place?.querySelector(`[data-desktop="${what}"]`);

@@ -1,5 +1,7 @@
 /** The keyboard on the review page; the dialog "shortcuts" shows all of it. */
 
+import { isUndo, keyName } from "./keys.js";
+
 // A dialog that has just closed still holds the focus for a moment.
 const TYPING = "input:not(.pick, [type=radio], [type=range]), select, textarea, dialog[open]";
 const SIZE_STEP = 10;
@@ -65,7 +67,7 @@ export function installKeys(list, { inTurn, undo, setView, resize }) {
     p: () => inTile('[data-act="keep"]'),
     s: () => inCard('[data-act="split"]'),
     n: () => inCard('[data-act="dismiss"]'),
-    "Shift+N": () => inCard('[data-act="dismiss-all"]'),
+    "Shift+n": () => inCard('[data-act="dismiss-all"]'),
     1: () => setView("list"),
     2: () => setView("grid"),
     3: () => setView("large"),
@@ -82,7 +84,7 @@ export function installKeys(list, { inTurn, undo, setView, resize }) {
 
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.target.closest(TYPING)) return;
-    if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "z") {
+    if (isUndo(event)) {
       event.preventDefault();
       undo();
       return;
@@ -95,11 +97,7 @@ export function installKeys(list, { inTurn, undo, setView, resize }) {
     if (event.key === " " && !event.target.matches(".pick")) return; // it scrolls the page
     // Without a place in the list the arrows, Home and End scroll the page.
     if (/^(ArrowUp|ArrowDown|Home|End)$/.test(event.key) && !list.root.contains(document.activeElement)) return;
-    // Caps Lock changes no key.
-    const letter = /^[a-z]$/i.test(event.key);
-    const name = letter ? event.key[event.shiftKey ? "toUpperCase" : "toLowerCase"]() : event.key;
-    const shifted = event.shiftKey && (letter || name === " ");
-    const action = keys[shifted ? `Shift+${name}` : name];
+    const action = keys[keyName(event)];
     if (!action) return;
     event.preventDefault();
     inTurn(action);
