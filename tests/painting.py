@@ -32,3 +32,37 @@ def paint_photo(seed: int, width: int = 480, height: int = 360) -> NDArray[np.ui
     picture = cv2.GaussianBlur(picture, (0, 0), 0.8)
     picture += rng.normal(0.0, 3.0, (height, width, 1)).astype(np.float32)
     return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def paint_face(
+    picture: NDArray[np.uint8], x: int, y: int, radius: int, *, eyes_open: bool = True
+) -> NDArray[np.uint8]:
+    """The picture with a face in it."""
+    made = picture.copy()
+    hair, skin, shade, line = (70, 45, 30), (225, 175, 145), (185, 130, 105), max(2, radius // 20)
+
+    def ellipse(
+        place: tuple[float, float],
+        axes: tuple[float, float],
+        colour: tuple[int, int, int],
+        arc: tuple[int, int] = (0, 360),
+        thickness: int = -1,
+    ) -> None:
+        middle = round(x + place[0] * radius), round(y + place[1] * radius)
+        size = round(axes[0] * radius), round(axes[1] * radius)
+        cv2.ellipse(made, middle, size, 0, *arc, colour, thickness)
+
+    ellipse((0, -0.17), (0.95, 1.15), hair)
+    ellipse((0, 0), (0.75, 1), skin)
+    ellipse((0, -0.62), (0.8, 0.5), hair, (180, 360))
+    for side in (-0.32, 0.32):
+        ellipse((side, -0.35), (0.18, 0.05), hair, (180, 360), line)
+        if eyes_open:
+            ellipse((side, -0.15), (0.17, 0.09), (250, 250, 250))
+            ellipse((side, -0.15), (0.08, 0.08), (50, 35, 25))
+        else:
+            ellipse((side, -0.15), (0.17, 0.06), (90, 60, 50), (0, 180), line)
+    cv2.line(made, (x, round(y - 0.1 * radius)), (x, round(y + 0.22 * radius)), shade, line)
+    ellipse((0, 0.25), (0.13, 0.06), shade, (0, 180), line)
+    ellipse((0, 0.52), (0.28, 0.12), (190, 70, 70), (0, 180))
+    return np.asarray(cv2.GaussianBlur(made, (0, 0), 0.8), np.uint8)

@@ -24,7 +24,7 @@ from image_duplicate_finder.scan.context import verifier_name
 from image_duplicate_finder.settings import DecodeLimits, ScanSettings
 from image_duplicate_finder.store import Store
 from tests import stored
-from tests.painting import paint_photo
+from tests.painting import paint_face, paint_photo
 
 CROP = (60, 30, 300, 240)
 """Left, top, width, height of the crop in the 480 x 360 pixels of its original."""
@@ -55,12 +55,13 @@ def _encoded(pixels: NDArray[np.uint8], name: str) -> bytes:
 def _pictures(more: int, copies: int) -> dict[str, bytes]:
     """The files of a scene by name; painted once for all tests."""
     photo, shot, third = (paint_photo(seed) for seed in (1, 2, 3))
+    blink, shot = (paint_face(shot, 240, 190, 80, eyes_open=wide) for wide in (False, True))
     left, top, width, height = CROP
     painted = {
         "a/original.png": photo,
         "b/small.jpg": cv2.resize(photo, (240, 180), interpolation=cv2.INTER_AREA),
         "b/crop.png": photo[top : top + height, left : left + width],
-        "c/shot 1.jpg": cv2.GaussianBlur(shot, (0, 0), 4),
+        "c/shot 1.jpg": cv2.GaussianBlur(blink, (0, 0), 4),
         "c/shot 2.jpg": shot,
         "d/third.jpg": third,
         "safe/third.jpg": cv2.resize(third, (240, 180), interpolation=cv2.INTER_AREA),
@@ -91,7 +92,8 @@ def make_scene(library: Path, folder: Path, *, more: int = 0, copies: int = 0) -
     if ``copies``, a group of so many equal files.
 
     The first holds a copy under a hostile name, a small copy and a crop; the second two shots
-    of one scene, one of them blurred; the third a pair that a protected folder guards.
+    of one scene, one of them blurred and with closed eyes; the third a pair that a protected
+    folder guards.
     """
     for name, data in _pictures(more, copies).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

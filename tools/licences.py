@@ -126,7 +126,8 @@ read unless you install the extra `jxl-gpl`, whose reader is under the GPL-3.0-o
 
 _TAIL = """
 The package includes htmx (0BSD) and OpenSeadragon (BSD-3-Clause), which the web pages use, with
-their licences. The built-in model is EfficientNet-Lite0 (Apache-2.0).
+their licences. The built-in models are EfficientNet-Lite0 and, for the faces in a survey,
+MediaPipe's BlazeFace (both Apache-2.0).
 """
 
 
@@ -170,6 +171,8 @@ def written() -> dict[Path, str]:
         "The package contains:",
         "- EfficientNet-Lite0, Apache License 2.0, Copyright 2020 Google LLC",
         "  (src/image_duplicate_finder/fingerprint/models/NOTICE)",
+        "- BlazeFace, Apache License 2.0, Copyright 2019 to 2022 The MediaPipe Authors",
+        "  (src/image_duplicate_finder/web/models/NOTICE)",
         "- htmx, 0BSD (src/image_duplicate_finder/web/static/vendor/htmx.org/LICENSE)",
         "- OpenSeadragon, BSD-3-Clause, Copyright CodePlex Foundation and OpenSeadragon",
         "  contributors (src/image_duplicate_finder/web/static/vendor/openseadragon/LICENSE)",

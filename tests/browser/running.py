@@ -183,6 +183,19 @@ def wait_for_list(page: Page) -> None:
     )
 
 
+OUTSIDE = """(() => {
+  const parts = "header *, footer *, .toast, .toast *, dialog[open], dialog[open] button";
+  const open = "details[open][data-menu] > *, details[open][data-menu] > * *";
+  return [...document.querySelectorAll(`${parts}, ${open}`)].filter((each) => {
+    const box = each.getBoundingClientRect();
+    if (box.width <= 1 || !each.checkVisibility()) return false;
+    if (each.closest(".sr-only, .chips, .group-title")) return false;
+    return box.left < -1 || box.right > innerWidth + 1;
+  }).map((each) => `${each.tagName} ${each.className} ${each.textContent.trim().slice(0, 40)}`);
+})()"""
+"""What of the bars, messages, open menus and dialogs lies beside the window."""
+
+
 def wait_until(page: Page, expression: str, seconds: float = PATIENCE) -> None:
     """Wait for a JavaScript expression to be true.
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.results import GroupQuery
 from image_duplicate_finder.settings import Mode, ScanSettings
-from tests.browser.running import THEMES, WIDTHS, Server, Visit, wait_until
+from tests.browser.running import OUTSIDE, THEMES, WIDTHS, Server, Visit, wait_until
 from tests.painting import paint_photo
 from tests.patience import PATIENCE
 from tests.review_scene import CROP, Scene
@@ -237,25 +237,29 @@ def test_a_picture_that_does_not_come_leaves_the_rest_at_work(
     page.wait_for_timeout(300)
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("width", WIDTHS)
-def test_the_page_is_accessible(
-    server: Server,
-    enter: Enter,
-    axe: Axe,
-    scene: Scene,
-    stored: Library,
-    width: int,
-    theme: str,
+@pytest.mark.timeout(600)
+def test_the_page_is_accessible_and_fits(
+    server: Server, enter: Enter, axe: Axe, scene: Scene, stored: Library
 ) -> None:
-    page = compare(enter(server, width=width, theme=theme), stored, scene, "b/crop.png")
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    for mode in "1234":
-        page.keyboard.press(mode)
-        assert axe(page) == []
-    page.keyboard.press("?")
-    expect(page.locator("dialog[open]")).to_be_visible()
-    assert axe(page, "dialog[open]") == []
+    visit = enter(server)
+    page = visit.page
+    wrong: list[str] = []
+    for width, language in ((1440, "en"), (1024, "de"), (390, "de")):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.set_extra_http_headers({"Accept-Language": language})
+        compare(visit, stored, scene, "b/crop.png")
+        for mode in "1234":
+            page.keyboard.press(mode)
+            wrong += [f"{width}: beside the window: {each}" for each in page.evaluate(OUTSIDE)]
+            for theme in THEMES:
+                page.emulate_media(color_scheme=theme)
+                wrong += [f"{width}, {mode}, {theme}: {found}" for found in axe(page)]
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            wrong.append(f"wider than {width}")
+        page.keyboard.press("?")
+        expect(page.locator("dialog[open]")).to_be_visible()
+        wrong += axe(page, "dialog[open]")
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.fixture

@@ -120,7 +120,7 @@ def test_every_page_speaks_german(busy_server: Server, enter: Enter) -> None:
     headings = {
         "/": "Doppelte Bilder finden", "/history/": "Verlauf", "/backups/": "Sicherungen",
         "/not-duplicates/": "Keine Duplikate", "/find/": "Nach Beispiel suchen",
-        "/scans/1/failures/": "Dateien, die nicht lesbar waren", "/scans/1/export/": "Ausgeben",
+        "/scans/1/failures/": "Dateien, die nicht lesbar waren", "/scans/1/export/": "Exportieren",
     }  # fmt: skip
     for address, heading in headings.items():
         visit.open(address)

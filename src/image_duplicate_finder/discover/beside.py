@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import stat as stat_bits
 from collections.abc import Iterable
@@ -45,13 +46,42 @@ def beside(paths: Iterable[str]) -> dict[str, tuple[Beside, ...]]:
     for path in paths:
         folder, name = os.path.split(path)
         if folder not in folders:
-            labels = [os.path.join(each, n) for each in label_folders(folder) for n in _names(each)]
-            folders[folder] = Folder.of(_names(folder), beside=labels)
+            folders[folder] = _indexed(folder)
         companions = folders[folder].unit(name).companions
         read = [_read(os.path.join(folder, each)) for each in companions]
         if kept := tuple(each for each in read if each is not None):
             found[path] = kept
     return found
+
+
+def unit_of(path: str) -> tuple[str, ...]:
+    """The names of all files that belong to a picture, its RAW partner first.
+
+    Cheap to ask again and again: a folder is read once until something in it changes.
+    """
+    folder, name = os.path.split(path)
+    changed = tuple(_changed(each) for each in (folder, *label_folders(folder)))
+    if not any(changed):
+        return ()
+    unit = _known(folder, changed).unit(name)
+    return (*unit.partners, *map(os.path.basename, unit.companions))
+
+
+@functools.lru_cache(maxsize=8)
+def _known(folder: str, changed: tuple[int, ...]) -> Folder:  # noqa: ARG001  part of the key
+    return _indexed(folder)
+
+
+def _indexed(folder: str) -> Folder:
+    labels = [os.path.join(each, name) for each in label_folders(folder) for name in _names(each)]
+    return Folder.of(_names(folder), beside=labels)
+
+
+def _changed(folder: str) -> int:
+    try:
+        return os.stat(folder).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _names(folder: str) -> list[str]:

@@ -21,11 +21,19 @@ from numpy.typing import NDArray
 
 from image_duplicate_finder import overlay
 from image_duplicate_finder.decode import decode_full
+from image_duplicate_finder.errors import NotFound
+from image_duplicate_finder.messages import Problem
 from image_duplicate_finder.model import ImageInfo
 from image_duplicate_finder.overlay import Matrix, Pixels, fit
 from image_duplicate_finder.rendering import encode_jpeg
 from image_duplicate_finder.results import FileView, GroupView, MemberView
-from image_duplicate_finder.web.pictures import LIMITS, decoding_slot, read_scanned, view_cache
+from image_duplicate_finder.web.pictures import (
+    LIMITS,
+    decoding_slot,
+    read_scanned,
+    thumbnail_or_none,
+    view_cache,
+)
 
 _ALIGNED_SIDE = 6000
 _DIFFERENCE_SIDE = 2000
@@ -117,6 +125,98 @@ def regions(view: GroupView, member: MemberView) -> list[list[float]]:
         ]
     found = difference(view, member)
     return [] if found is None else found.regions
+
+
+_FACE_SIDE = 160
+_FACE_FRAME = 1600
+_FACES_VERSION = 1
+_SAME_SHAPE = 1.03
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """Squares around the faces in a group, as shares of the kept picture, and the files, by
+    their place in the group (the keeper is 0), that show that frame."""
+
+    squares: list[tuple[float, float, float, float]]
+    files: list[int]
+
+
+def faces(view: GroupView, most: int) -> Faces:
+    """Where the pictures of a group have faces; empty where none is found, or all are one content.
+
+    Of the first ``most`` files.
+    """
+    shown = {
+        place: matrix
+        for place in range(min(most, len(view.members) + 1))
+        if (matrix := _face_matrix(view, place)) is not None
+    }
+    contents = [_file_at(view, place).content for place in shown]
+    if len(set(contents)) < 2:
+        return Faces([], [])
+
+    def make() -> bytes:
+        from image_duplicate_finder.web.faces import people
+
+        frames, seen = [], set()
+        width, height = view.keeper.info.width, view.keeper.info.height
+        scale = min(1.0, _FACE_FRAME / max(width, height))
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        for place, matrix in shown.items():
+            file = _file_at(view, place)
+            if file.content in seen or (data := thumbnail_or_none(file, _FACE_FRAME)) is None:
+                continue
+            seen.add(file.content)
+            with decoding_slot():
+                pixels = decode_full(data, limits=LIMITS).pixels
+                frames.append(overlay.align(pixels, matrix, size)[0])
+        return json.dumps(people(frames)).encode()
+
+    rounded = b"".join(np.round(matrix, 4).tobytes() for matrix in shown.values())
+    digest = blake3(b"".join(contents) + rounded).hexdigest()[:40]
+    squares = json.loads(view_cache().get(f"{digest}_faces_{_FACES_VERSION}", make))
+    return Faces([tuple(square) for square in squares], list(shown) if squares else [])
+
+
+def face_strip(
+    view: GroupView, place: int, squares: list[tuple[float, float, float, float]]
+) -> bytes:
+    """The faces of one file of a group beside each other as JPEG.
+
+    Raises NotFound or DecodeError.
+    """
+    from image_duplicate_finder.web.faces import strip
+
+    found = _face_matrix(view, place)
+    if found is None:
+        raise NotFound(Problem.GROUP_CHANGED(group=view.id))
+    matrix, file = found, _file_at(view, place)
+
+    def make() -> bytes:
+        return encode_jpeg(strip(_decoded(file), matrix, squares, _FACE_SIDE), _QUALITY)
+
+    where = blake3(json.dumps([squares, np.round(matrix, 4).tolist()]).encode()).hexdigest()[:24]
+    return view_cache().get(f"{file.content.hex()[:24]}_{where}_strip_{_FACES_VERSION}", make)
+
+
+def _face_matrix(view: GroupView, place: int) -> Matrix | None:
+    """From the kept picture to a file; shots of one shape that nothing aligns are one frame."""
+    file = _file_at(view, place)
+    if file.gone:
+        return None
+    if place == 0:
+        return np.eye(3)
+    matrix = _matrix(view, view.members[place - 1])
+    if matrix is None:
+        shapes = [each.info.width / max(1, each.info.height) for each in (view.keeper, file)]
+        alike = max(shapes) < _SAME_SHAPE * min(shapes)
+        return np.eye(3) if alike else None
+    return matrix
+
+
+def _file_at(view: GroupView, place: int) -> FileView:
+    return view.members[place - 1].file if place else view.keeper
 
 
 def _matrix(view: GroupView, member: MemberView) -> Matrix | None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from babel.dates import format_date, format_timedelta
 from flask import Flask
 
+from image_duplicate_finder.companions import split
+from image_duplicate_finder.discover.beside import unit_of
 from image_duplicate_finder.keeping import Origin, origin_of
 from image_duplicate_finder.model import GroupKind, ImageInfo, Metadata, PartKind, Relation
 from image_duplicate_finder.results import (
@@ -175,6 +177,11 @@ def contrast(one: FileView, other: FileView) -> list[str]:
     return phrases
 
 
+def unit_words(unit: Iterable[str]) -> str:
+    """The files that belong to a picture, by their extensions."""
+    return "+ " + ", ".join(dict.fromkeys(split(each)[1].upper() for each in unit))
+
+
 def member_note(group: GroupView, member: MemberView) -> str:
     """Why a member is not proposed for removal, or which file but the keeper holds all of it."""
     if member.lacks:
@@ -299,6 +306,8 @@ def install(app: Flask) -> None:
     app.add_template_filter(decision_text)
     app.add_template_global(differences)
     app.add_template_global(member_note)
+    app.add_template_global(unit_of)
+    app.add_template_global(unit_words)
 
 
 def left_behind(decision: DecisionRecord | None) -> str:

@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Blueprint, abort, render_template, request, url_for
+from flask import Blueprint, Response, abort, render_template, request, url_for
 
-from image_duplicate_finder.errors import UsageError
+from image_duplicate_finder.discover.beside import unit_of
+from image_duplicate_finder.errors import DecodeError, NotFound, UsageError
 from image_duplicate_finder.messages import Problem
 from image_duplicate_finder.results import DecisionKind, FileView, GroupView, MemberView
 from image_duplicate_finder.web import i18n
 from image_duplicate_finder.web.i18n import translate
-from image_duplicate_finder.web.labels import contrast, day, decision_text, left_behind
+from image_duplicate_finder.web.labels import contrast, day, decision_text, left_behind, unit_words
 from image_duplicate_finder.web.listing import figures, group_of, listing
-from image_duplicate_finder.web.pictures import full_url, thumbnail_or_none, thumbnail_url
+from image_duplicate_finder.web.pictures import (
+    full_url,
+    missing,
+    picture_response,
+    thumbnail_or_none,
+    thumbnail_url,
+)
 from image_duplicate_finder.web.state import library
 
 blueprint = Blueprint("decide", __name__, url_prefix="/scans/<int:scan>/decide")
@@ -67,6 +74,46 @@ def sharpness(scan: int, group: int) -> dict[str, Any]:
         for (id, _data), share in zip(pictures, found, strict=True)
         if share is not None
     }
+
+
+@blueprint.get("/groups/<int:group>/faces")
+def faces(scan: int, group: int) -> dict[str, Any]:
+    """Where the files of a group have faces, as shares of the kept picture, and their strips."""
+    from image_duplicate_finder.web import compare_pictures
+
+    view = group_of(scan, group)
+    found = compare_pictures.faces(view, _MOST_DETAILS + 1)
+    files = [view.keeper, *(member.file for member in view.members)]
+    strips = {
+        str(files[place].id): url_for(
+            "decide.face_strip",
+            scan=scan,
+            group=group,
+            file=files[place].id,
+            v=files[place].content.hex()[:12],
+        )
+        for place in found.files
+    }
+    return {"squares": found.squares, "strips": strips}
+
+
+@blueprint.get("/groups/<int:group>/faces/<int:file>")
+def face_strip(scan: int, group: int, file: int) -> Response:
+    """The faces of one file beside each other."""
+    from image_duplicate_finder.web import compare_pictures
+
+    view = group_of(scan, group)
+    found = compare_pictures.faces(view, _MOST_DETAILS + 1)
+    files = [view.keeper.id, *(member.file.id for member in view.members)]
+    if file not in files or files.index(file) not in found.files:
+        abort(404)
+    place = files.index(file)
+    shown = view.members[place - 1].file if place else view.keeper
+    try:
+        data = compare_pictures.face_strip(view, place, found.squares)
+    except (NotFound, DecodeError):
+        return missing()
+    return picture_response(data, "image/jpeg", shown)
 
 
 @blueprint.post("/groups/<int:group>/<int:file>")
@@ -169,6 +216,7 @@ def _file(scan: int, file: FileView) -> dict[str, Any]:
                 file.info.format,
                 i18n.size(file.stat.size),
                 day(file.stat.mtime_ns / 1e9),
+                *([unit_words(unit)] if (unit := unit_of(file.path)) else ()),
             )
         ),
         "screen": thumbnail_url(scan, file, SCREEN_SIDE),

@@ -1,5 +1,6 @@
 /** Decide mode: pair after pair by single keys, the next one at hand before it is asked for. */
 
+import { isUndo, keyName } from "./keys.js";
 import { complain, getJson, Refused } from "./server.js";
 import { Panes, preload } from "./panes.js";
 import { toast } from "./toast.js";
@@ -27,6 +28,8 @@ const panes = new Panes();
 const surveyPanes = new Panes();
 const pairPanes = [...root.querySelectorAll("[data-pane]")];
 let surveying = false;
+let people = [];
+let person = -1;
 
 function address(path) {
   return new URL(path, base);
@@ -317,12 +320,46 @@ function showSurvey() {
   surveyPanes.panes = [];
   surveyPanes.show(group.data.keeper, items.map(({ pane, file }) => ({ element: pane, file, matrix: file.kept ? straight : file.matrix })));
   survey.querySelector("input")?.focus();
-  getJson(address(`groups/${group.id}/sharpness`)).then((found) => {
-    for (const [file, { words: share }] of Object.entries(found)) {
-      const place = survey.querySelector(`[data-sharp="${file}"]`);
-      if (place) place.textContent = words.sharp.replace("{share}", share);
-    }
-  }).catch(() => {});
+  measure(group).catch(() => {});
+}
+
+/** How sharp the files are, and then the faces in them: nobody waits for either. */
+async function measure(group) {
+  people = [];
+  const sharp = await getJson(address(`groups/${group.id}/sharpness`));
+  if (!surveying || shownPair?.group !== group) return;
+  for (const [file, { words: share }] of Object.entries(sharp)) {
+    const place = survey.querySelector(`[data-sharp="${file}"]`);
+    if (place) place.textContent = words.sharp.replace("{share}", share);
+  }
+  const found = await getJson(address(`groups/${group.id}/faces`));
+  if (!surveying || shownPair?.group !== group || !found.squares.length) return;
+  people = found.squares;
+  person = -1;
+  for (const [file, url] of Object.entries(found.strips)) {
+    const item = survey.querySelector(`[data-file="${file}"]`);
+    if (!item) continue;
+    const strip = document.createElement("div");
+    strip.className = "faces";
+    strip.style.setProperty("--people", String(people.length));
+    const image = new Image();
+    image.src = url;
+    image.alt = words.faces;
+    strip.title = words.facesKey;
+    strip.addEventListener("click", (event) => {
+      const box = strip.getBoundingClientRect();
+      toPerson(Math.floor(((event.clientX - box.left) / box.width) * people.length));
+    });
+    strip.append(image);
+    item.append(strip);
+  }
+  requestAnimationFrame(() => surveyPanes.draw());
+}
+
+function toPerson(number) {
+  if (!people.length) return;
+  person = (number + people.length) % people.length;
+  surveyPanes.goTo(people[person], 0.9);
 }
 
 function select(group, file, selected) {
@@ -371,6 +408,7 @@ const keys = {
   "+": () => active().zoom(1.5),
   "=": () => active().zoom(1.5),
   "-": () => active().zoom(1 / 1.5),
+  e: () => { if (surveying) toPerson(person + 1); },
   v: () => setSurvey(!surveying),
   u: () => undo().catch(complain),
   Enter: () => { if (shownPair) location.href = shownPair.member.compare; },
@@ -380,7 +418,7 @@ const keys = {
 
 document.addEventListener("keydown", (event) => {
   if (event.target.closest("dialog[open]") || event.defaultPrevented) return;
-  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") {
+  if (isUndo(event)) {
     event.preventDefault();
     undo().catch(complain);
     return;
@@ -394,7 +432,7 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (event.target.closest("a, button, input") && (event.key === "Enter" || event.key === " ")) return;
-  const action = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  const action = keys[keyName(event)];
   if (!action) return;
   event.preventDefault();
   action();
@@ -406,6 +444,7 @@ root.addEventListener("click", (event) => {
     decide(button.dataset.choice);
     button.blur(); // Space swaps the pictures again
   }
+  if (event.target.closest("#next-group")) nextGroup();
   if (event.target.closest("#undo")) undo().catch(complain);
   if (event.target.closest("#survey-toggle")) setSurvey(!surveying);
   if (event.target.closest("#again")) {

@@ -199,14 +199,19 @@ export class Panes {
 
   /** Go to the next region that differs. */
   jump() {
-    const element = this.panes[0]?.element;
-    if (!this.regions.length || !element) return;
+    if (!this.regions.length) return;
     this.region = (this.region + 1) % this.regions.length;
-    const [left, top, right, bottom] = this.regions[this.region];
+    this.goTo(this.regions[this.region]);
+  }
+
+  /** Bring a box, in shares of the kept picture, into the middle of all panes: that share of them. */
+  goTo([left, top, right, bottom], share = 0.4) {
+    const element = this.panes[0]?.element;
+    if (!element) return;
     const { scale, x, y } = this.#fit(element);
     const [w, h] = [element.clientWidth, element.clientHeight];
     const across = Math.max((right - left) * this.kept.width * scale / w, (bottom - top) * this.kept.height * scale / h);
-    const zoom = Math.max(1, Math.min(MOST_ZOOM / 2, 0.4 / Math.max(0.01, across)));
+    const zoom = Math.max(1, Math.min(MOST_ZOOM / 2, share / Math.max(0.01, across)));
     const middle = [
       (((left + right) / 2) * this.kept.width - this.frame.left) * scale + x,
       (((top + bottom) / 2) * this.kept.height - this.frame.top) * scale + y,
