@@ -23,7 +23,6 @@ NOTICE = ROOT / "NOTICE"
 TABLE = ROOT / "src" / "image_duplicate_finder" / "web" / "licences.json"
 
 _SAID_PLAINLY = {
-    "babel": "BSD-3-Clause",
     "blinker": "MIT",
     "coloredlogs": "MIT",
     "flatbuffers": "Apache-2.0",

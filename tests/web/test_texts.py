@@ -57,12 +57,23 @@ def test_the_browser_chooses_the_language(visitor: FlaskClient, library: Library
 
 def test_a_catalogue_is_all_that_a_language_needs(tmp_path: Path) -> None:
     assert i18n.LANGUAGES == {"en": "English", "de": "Deutsch"}
-    for code in ("fr", "de"):
-        (tmp_path / code).mkdir()
-        (tmp_path / code / "messages.po").touch()
+    (tmp_path / "fr").mkdir()
+    (tmp_path / "fr" / "messages.po").write_text(
+        'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n'
+        '"Plural-Forms: nplurals=2; plural=(n > 1);\\n"\n\n'
+        '#: i18n.py\nmsgid "English"\nmsgstr ""\n"fran"\n"çais"\n\n'
+        'msgid "%(num)s day"\nmsgid_plural "%(num)s days"\n'
+        'msgstr[0] "%(num)s jour"\nmsgstr[1] "%(num)s jours"\n\n'
+        '#, python-format\nmsgid "a \\"b\\"\\n"\nmsgstr "«\\t»"\n\nmsgid "none"\nmsgstr ""\n',
+        encoding="utf-8",
+    )
     (tmp_path / "es").mkdir()
-    found = i18n.languages_in(tmp_path)
-    assert found == {"en": "English", "de": "Deutsch", "fr": "français"}
+    assert i18n.languages_in(tmp_path) == {"en": "English", "fr": "français"}
+    french = i18n.catalogue("fr", tmp_path)
+    days = [french.ngettext("%(num)s day", "%(num)s days", count) for count in (0, 1, 2)]
+    assert days == ["%(num)s jour", "%(num)s jour", "%(num)s jours"]
+    assert french.gettext('a "b"\n') == "«\t»"
+    assert french.gettext("none") == "none"
 
 
 def test_english_figures(app: Flask) -> None:
@@ -73,11 +84,35 @@ def test_english_figures(app: Flask) -> None:
         assert i18n.number(12345) == "12,345"
         assert i18n.percent(0.999) == "99%"
         assert i18n.duration(7322) == "2 h 2 min"
+        assert i18n.percent(0.256) == "26%"
+        assert [i18n.figure(each) for each in (-1234567.0, 0.12345, 2)] == [
+            "-1,234,567",
+            "0.123",
+            "2",
+        ]
+        assert i18n.decimal(1234.5) == "1,234.50"
+        assert i18n.moment("2026-03-04T17:06:07") == "Mar 4, 2026, 05:06:07 PM"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        *((0.2, "1 second"), (59, "1 minute"), (3000, "50 minutes"), (2 * 86400, "2 days")),
+        *((20 * 86400, "3 weeks"), (300 * 86400, "10 months"), (320 * 86400, "1 year")),
+    ],
+)
+def test_spans_are_said_in_their_largest_unit(app: Flask, seconds: float, said: str) -> None:
+    with app.test_request_context():
+        assert i18n.span(seconds) == said
 
 
 def test_german_figures(german: None) -> None:
     assert i18n.size(1_500_000) == "1,5 MB"
     assert i18n.number(12345) == "12.345"
+    assert i18n.figure(1234.5) == "1.234,5"
+    assert i18n.percent(0.256) == "26\xa0%"
+    assert i18n.moment("2026-03-04T17:06:07") == "4. März 2026, 17:06:07"
+    assert i18n.span(3 * 365 * 86400) == "3 Jahre"
 
 
 def test_names_that_are_not_utf8_can_be_shown() -> None:

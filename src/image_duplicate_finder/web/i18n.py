@@ -1,8 +1,9 @@
 """Texts, messages and figures in the visitor's language.
 
-Texts are gettext catalogues: the ``.po`` files themselves, read by Babel (``tools/web_texts.py``
-keeps them in step with the sources), so there is nothing to compile and nothing that can be out
-of date. All that writes figures, times and paths is a Jinja filter.
+Texts are gettext catalogues: the ``.po`` files themselves (``tools/web_texts.py`` keeps them in
+step with the sources), so there is nothing to compile and nothing that can be out of date. How
+figures and dates are written is among the texts. All that writes them, and paths, is a Jinja
+filter.
 """
 
 from __future__ import annotations
@@ -10,16 +11,15 @@ from __future__ import annotations
 import datetime
 import functools
 import io
+import json
 import os
+import re
+import struct
 from collections.abc import Iterable
+from decimal import Decimal
+from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 
-from babel import Locale
-from babel.dates import format_datetime
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
-from babel.numbers import format_decimal, format_percent
-from babel.support import NullTranslations, Translations
 from flask import Flask, g, has_request_context, request
 
 from image_duplicate_finder.messages import Language, Message
@@ -32,27 +32,59 @@ PREFERENCE = "language"
 _FOLDER = Path(__file__).parent / "translations"
 
 
+@functools.cache
+def catalogue(language: str, folder: Path = _FOLDER) -> NullTranslations:
+    """The texts of a language; English is what the sources say."""
+    path = folder / language / "messages.po"
+    if not path.is_file():
+        return NullTranslations()
+    return GNUTranslations(io.BytesIO(_compiled(path.read_text(encoding="utf-8"))))
+
+
+_FIELD = re.compile(r'(msgid|msgid_plural|msgstr)(?:\[\d+\])? (".*")')
+
+
+def _compiled(catalogue: str) -> bytes:
+    """The text of a ``.po`` file as the bytes of a ``.mo`` file, which Python reads."""
+    entries: list[tuple[list[str], list[str]]] = []
+    for line in catalogue.splitlines():
+        if field := _FIELD.fullmatch(line):
+            if field[1] == "msgid":
+                entries.append(([], []))
+            forms = entries[-1][field[1] == "msgstr"]
+            forms.append(json.loads(field[2]))
+        elif line.startswith('"'):
+            forms[-1] += json.loads(line)
+    found = {"\0".join(ids): "\0".join(texts) for ids, texts in entries if all(texts)}
+    words = [text.encode() for text in (*sorted(found), *(found[id] for id in sorted(found)))]
+    count, place, table = len(found), 28 + 8 * len(words), b""
+    for word in words:
+        table += struct.pack("<2I", len(word), place)
+        place += len(word) + 1
+    head = struct.pack("<7I", 0x950412DE, 0, count, 28, 28 + 8 * count, 0, 0)
+    return head + table + b"".join(word + b"\0" for word in words)
+
+
 def languages_in(folder: Path) -> dict[str, str]:
     """English and the languages with a catalogue in ``folder``: their own names by code."""
     codes = sorted(path.parent.name for path in folder.glob("*/messages.po"))
-    return {code: str(Locale.parse(code).display_name) for code in ("en", *codes)}
+    return {code: catalogue(code, folder).gettext(_OWN_NAME) for code in ("en", *codes)}
 
 
+def lazy(message: str) -> str:
+    """Mark a text for translation; it is translated where it is shown."""
+    return message
+
+
+def lazy_plural(singular: str, plural: str) -> tuple[str, str]:
+    """Mark the two forms of a text; :func:`ngettext` translates them where they are shown."""
+    return singular, plural
+
+
+# i18n: The name of your language, in your language.
+_OWN_NAME = lazy("English")
 LANGUAGES = languages_in(_FOLDER)
 """Languages by their code, each named in itself. A catalogue is all that another one needs."""
-
-
-@functools.cache
-def catalogue(language: str) -> NullTranslations:
-    """The texts of a language; English is what the sources say."""
-    path = _FOLDER / language / "messages.po"
-    if not path.is_file():
-        return NullTranslations()
-    compiled = io.BytesIO()
-    with path.open("rb") as file:
-        write_mo(compiled, read_po(file, locale=language))
-    compiled.seek(0)
-    return Translations(compiled)
 
 
 def language() -> str:
@@ -73,61 +105,72 @@ def _preferred(codes: Iterable[str]) -> str:
     return next((code for code in plain if code in LANGUAGES), "en")
 
 
-def locale() -> Locale:
-    """How numbers and dates are written for the present request."""
-    return Locale.parse(language())
-
-
 def gettext(message: str, **values: object) -> str:
     """``message`` in the present language; ``%(name)s`` is filled with ``values``."""
-    text = str(catalogue(language()).ugettext(message))
+    text = catalogue(language()).gettext(message)
     return text % values if values else text
 
 
 def ngettext(singular: str, plural: str, count: int, **values: object) -> str:
     """The form that suits ``count``, filled with ``values`` and ``num``."""
-    text = str(catalogue(language()).ungettext(singular, plural, count))
+    text = catalogue(language()).ngettext(singular, plural, count)
     return text % ({"num": count} | values)
-
-
-def lazy(message: str) -> str:
-    """Mark a text for translation; it is translated where it is shown."""
-    return message
-
-
-def lazy_plural(singular: str, plural: str) -> tuple[str, str]:
-    """Mark the two forms of a text; :func:`ngettext` translates them where they are shown."""
-    return singular, plural
 
 
 def gettext_plain(message: str) -> str:
     """The translation alone; Jinja fills in the values and escapes them."""
-    return str(catalogue(language()).ugettext(message))
+    return catalogue(language()).gettext(message)
 
 
 def ngettext_plain(singular: str, plural: str, count: int) -> str:
     """The translated form that suits ``count``, not filled in."""
-    return str(catalogue(language()).ungettext(singular, plural, count))
+    return catalogue(language()).ngettext(singular, plural, count)
 
 
-def number(value: float) -> str:
-    """A whole number with the language's separators."""
-    return format_decimal(round(value), locale=locale())
+# i18n: This number, as your language separates thousands and decimals.
+_SAMPLE = lazy("1,234.5")
+# i18n: The time of day, in the words of C's strftime.
+_TIME = lazy("%I:%M:%S %p")
+_MONTHS = (
+    *(lazy("Jan"), lazy("Feb"), lazy("Mar"), lazy("Apr"), lazy("May"), lazy("Jun")),
+    *(lazy("Jul"), lazy("Aug"), lazy("Sep"), lazy("Oct"), lazy("Nov"), lazy("Dec")),
+)
+_SPANS = (
+    (365 * 86400, lazy_plural("%(num)s year", "%(num)s years")),
+    (30 * 86400, lazy_plural("%(num)s month", "%(num)s months")),
+    (7 * 86400, lazy_plural("%(num)s week", "%(num)s weeks")),
+    (86400, lazy_plural("%(num)s day", "%(num)s days")),
+    (3600, lazy_plural("%(num)s hour", "%(num)s hours")),
+    (60, lazy_plural("%(num)s minute", "%(num)s minutes")),
+    (1, lazy_plural("%(num)s second", "%(num)s seconds")),
+)
 
 
 def decimal(value: float, digits: int = 2) -> str:
-    """A number with exactly ``digits`` decimals."""
-    return format_decimal(value, format=f"#,##0.{'0' * digits}", locale=locale())
+    """A number with exactly ``digits`` decimals, and the language's separators."""
+    return _separated(f"{Decimal(str(value)):,.{digits}f}")
+
+
+def number(value: float) -> str:
+    """A whole number."""
+    return decimal(value, 0)
 
 
 def figure(value: float) -> str:
-    """A number with the decimals that it has."""
-    return format_decimal(value, locale=locale())
+    """A number with the decimals that it has, up to three."""
+    return _separated(f"{Decimal(str(value)):,.3f}".rstrip("0").rstrip("."))
+
+
+def _separated(text: str) -> str:
+    found = re.fullmatch(r"1(\D*)234(\D+)5", gettext_plain(_SAMPLE))
+    thousands, point = found.groups() if found else (",", ".")
+    return text.translate({ord(","): thousands, ord("."): point})
 
 
 def percent(value: float) -> str:
     """A share (0 to 1) as a whole percentage; never "100%" for less than all."""
-    return format_percent(min(value, 0.99) if value < 1 else value, locale=locale())
+    shown = Decimal(str(min(value, 0.99) if value < 1 else value))
+    return gettext("%(number)s%%", number=number(float(shown * 100)))
 
 
 def size(count: int) -> str:
@@ -140,8 +183,7 @@ def size(count: int) -> str:
         value /= 1000
         if value < 999.95:
             break
-    digits = "#,##0.0" if value < 99.95 else "#,##0"
-    return f"{format_decimal(value, format=digits, locale=locale())} {unit}"
+    return f"{decimal(value, 1 if value < 99.95 else 0)} {unit}"
 
 
 def duration(seconds: float) -> str:
@@ -156,13 +198,29 @@ def duration(seconds: float) -> str:
     return gettext("%(hours)s h %(minutes)s min", hours=number(hours), minutes=minutes)
 
 
+def span(seconds: float) -> str:
+    """A time span in its largest unit, rounded."""
+    for length, (one, many) in _SPANS:  # noqa: B007
+        if seconds >= 0.85 * length:
+            break
+    return ngettext(one, many, max(1, round(seconds / length)))
+
+
+def day(value: float | datetime.date) -> str:
+    """The date of a moment, which is a date or seconds since 1970."""
+    when = datetime.datetime.fromtimestamp(value) if isinstance(value, int | float) else value
+    month = gettext_plain(_MONTHS[when.month - 1])
+    return gettext("%(month)s %(day)s, %(year)s", month=month, day=when.day, year=when.year)
+
+
 def moment(value: float | str) -> str:
     """A date with its time, from seconds since 1970 or ISO 8601."""
     if isinstance(value, str):
         when = datetime.datetime.fromisoformat(value)
     else:
         when = datetime.datetime.fromtimestamp(value)
-    return format_datetime(when, format="medium", tzinfo=when.tzinfo, locale=locale())
+    time = when.strftime(gettext_plain(_TIME))
+    return gettext("%(date)s, %(time)s", date=day(when), time=time)
 
 
 def name(path: str) -> str:
@@ -192,6 +250,6 @@ _LANGUAGE = Language(
 
 def install(app: Flask) -> None:
     """Make the filters known to the templates of ``app``."""
-    figures = number, decimal, percent, size, duration, moment
+    figures = number, decimal, percent, size, duration, day, moment
     for function in (*figures, printable, name, folder, translate):
         app.add_template_filter(function)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from babel.dates import format_date, format_timedelta
 from flask import Flask
 
 from image_duplicate_finder.companions import split
@@ -27,11 +25,11 @@ from image_duplicate_finder.web.i18n import (
     gettext_plain,
     lazy,
     lazy_plural,
-    locale,
     moment,
     name,
     ngettext,
     number,
+    span,
 )
 from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.i18n import size as formats_size
@@ -170,7 +168,7 @@ def contrast(one: FileView, other: FileView) -> list[str]:
         phrases.append(_("%(frames)s frames", frames=one.info.frames))
     age = (other.stat.mtime_ns - one.stat.mtime_ns) / 1e9
     if age >= _NOTEWORTHY_SECONDS:
-        phrases.append(_("%(span)s older", span=format_timedelta(round(age), locale=locale())))
+        phrases.append(_("%(span)s older", span=span(age)))
     if (times := one.stat.size / max(1, other.stat.size)) >= _NOTEWORTHY:
         more = formats_size(one.stat.size - other.stat.size)
         phrases.append(_("%(size)s larger", size=more))
@@ -291,14 +289,8 @@ def _date(taken: str | None) -> str:
         return taken
 
 
-def day(seconds: float) -> str:
-    """The date of a moment given in seconds since 1970, in local time."""
-    return format_date(datetime.datetime.fromtimestamp(seconds), format="medium", locale=locale())
-
-
 def install(app: Flask) -> None:
     """Make the labels known to the templates of ``app``."""
-    app.add_template_filter(day)
     app.add_template_filter(lambda relation: _(RELATION_NAMES[relation]), "relation_name")
     app.add_template_filter(lambda kind: _(KINDS[kind]), "kind_name")
     app.add_template_filter(lambda sort: _(SORTS[sort]), "sort_name")

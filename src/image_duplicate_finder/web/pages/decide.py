@@ -13,7 +13,7 @@ from image_duplicate_finder.messages import Problem
 from image_duplicate_finder.results import DecisionKind, FileView, GroupView, MemberView
 from image_duplicate_finder.web import i18n
 from image_duplicate_finder.web.i18n import translate
-from image_duplicate_finder.web.labels import contrast, day, decision_text, left_behind, unit_words
+from image_duplicate_finder.web.labels import contrast, decision_text, left_behind, unit_words
 from image_duplicate_finder.web.listing import figures, group_of, listing
 from image_duplicate_finder.web.pictures import (
     full_url,
@@ -215,7 +215,7 @@ def _file(scan: int, file: FileView) -> dict[str, Any]:
                 f"{file.info.width} × {file.info.height}",
                 file.info.format,
                 i18n.size(file.stat.size),
-                day(file.stat.mtime_ns / 1e9),
+                i18n.day(file.stat.mtime_ns / 1e9),
                 *([unit_words(unit)] if (unit := unit_of(file.path)) else ()),
             )
         ),
