@@ -97,3 +97,12 @@ class Interrupted(IdfError):
     """The user stopped the work; what was finished until then is kept."""
 
     exit_code = 130
+
+
+# ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION of Windows: another program has the file open.
+_IN_USE = (32, 33)
+
+
+def lacks_permission(error: OSError) -> bool:
+    """Whether a person has to change permissions; Python says the same of a file in use."""
+    return isinstance(error, PermissionError) and getattr(error, "winerror", 0) not in _IN_USE

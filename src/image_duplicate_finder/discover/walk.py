@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from image_duplicate_finder.errors import DecodeError, FailureStage, UsageError
+from image_duplicate_finder.errors import DecodeError, FailureStage, UsageError, lacks_permission
 from image_duplicate_finder.messages import FailureReason, Message, Problem
 from image_duplicate_finder.model import Failure, FileStat, FoundFile
 from image_duplicate_finder.own_files import (
@@ -156,8 +156,9 @@ OTHER_EXTENSIONS = frozenset(
 _SHARD_FIELDS = frozenset(".cls .cls2 .id .inx .index .idx .ten .tb .pth .mp .msg .box".split())
 
 SYSTEM_FOLDERS = frozenset(
-    {"__MACOSX", "$RECYCLE.BIN", "System Volume Information", "@eaDir", "#recycle", "lost+found"}
+    {"__MACOSX", "$RECYCLE.BIN", "SYSTEM VOLUME INFORMATION", "@EADIR", "#RECYCLE", "LOST+FOUND"}
 )
+"""In capitals: Windows itself writes the name of its recycle bin in more than one way."""
 
 
 def may_be_image(name: str) -> bool:
@@ -177,7 +178,7 @@ class Choice:
         """Whether an entry is skipped; a folder's ``relative`` path ends with /."""
         if name.startswith(".") and not self.hidden:
             return True
-        if name in SYSTEM_FOLDERS or name.startswith(NAME_PREFIX):
+        if name.upper() in SYSTEM_FOLDERS or name.startswith(NAME_PREFIX):
             return True
         return self.patterns is not None and self.patterns.match_file(relative)
 
@@ -322,13 +323,27 @@ def _walk(root: str, choice: Choice) -> Found:
         waiting.extend(sorted(below, reverse=True, key=os.fsencode))
 
 
+_JUNCTION = 0xA0000003  # IO_REPARSE_TAG_MOUNT_POINT
+
+
 def _passed_over(entry: os.DirEntry[str], root: str, choice: Choice) -> bool:
+    if os.name == "nt" and _is_apart(entry, choice):
+        return True
     relative = ""
     if choice.patterns is not None:  # nothing else needs it, and it takes time
         relative = os.path.relpath(entry.path, root)
         if entry.is_dir(follow_symlinks=False):
             relative += "/"
     return choice.passes_over(entry.name, relative)
+
+
+def _is_apart(entry: os.DirEntry[str], choice: Choice) -> bool:
+    """Whether Windows marks an entry as hidden, or it is a junction: links are not followed."""
+    status = entry.stat(follow_symlinks=False)
+    if getattr(status, "st_reparse_tag", 0) == _JUNCTION:
+        return True
+    hidden = getattr(status, "st_file_attributes", 0) & stat_bits.FILE_ATTRIBUTE_HIDDEN
+    return bool(hidden) and not choice.hidden
 
 
 def _entry_stat(entry: os.DirEntry[str]) -> FileStat:
@@ -340,7 +355,7 @@ def _entry_stat(entry: os.DirEntry[str]) -> FileStat:
 
 def _reason(error: OSError, *, folder: bool = False) -> Message:
     """Why a file or folder cannot be read."""
-    if isinstance(error, PermissionError):
+    if lacks_permission(error):
         code = FailureReason.NO_PERMISSION_FOLDER if folder else FailureReason.NO_PERMISSION_FILE
         return code()
     if isinstance(error, FileNotFoundError):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from image_duplicate_finder.decode import decode_full
-from image_duplicate_finder.errors import DecodeError, FailureStage
+from image_duplicate_finder.errors import DecodeError, FailureStage, lacks_permission
 from image_duplicate_finder.executors.messages import (
     Answer,
     FileTask,
@@ -130,7 +130,7 @@ def _too_large(path: str, limits: DecodeLimits) -> Failure:
 
 
 def _reason(error: OSError) -> Message:
-    if isinstance(error, PermissionError):
+    if lacks_permission(error):
         return FailureReason.NO_PERMISSION_FILE()
     if isinstance(error, FileNotFoundError):
         return FailureReason.VANISHED()

@@ -30,6 +30,7 @@ from image_duplicate_finder.removal.backup import (
     FOLDER_NAME,
     MANIFEST_NAME,
     Origin,
+    check_names,
     named_in_manifest,
     not_in_manifest,
     origin_of,
@@ -379,6 +380,9 @@ def _absolute(line: dict[str, Any], key: str) -> str:
     path = path_from_dict(line, key)
     os.fsencode(path)
     plain = os.path.isabs(path) and os.path.normpath(path) == path and not path.startswith("//")
+    if os.name == "nt":
+        plain = plain and bool(os.path.splitdrive(path)[0])
+    check_names(path)
     if not plain or path == os.path.dirname(path):
         raise ValueError(f"{path!r} is no plain absolute path")
     return path

@@ -42,6 +42,7 @@ from image_duplicate_finder.removal.plan import Reason
 from image_duplicate_finder.removal.plan_file import path_from_dict, path_to_dict
 from image_duplicate_finder.removal.probe import Refused, Volume, volume_of, volumes_below
 from image_duplicate_finder.settings import BackupMode
+from image_duplicate_finder.sources.names import is_no_name_of_windows
 
 FOLDER_NAME = "ImageDuplicateFinder-backup"
 
@@ -56,6 +57,9 @@ PRESERVED = "preserved"
 
 
 _LONG = "long-paths"
+# Windows ends folders at 248 characters and files at 260, unless it was set up for more, and says
+# that there is no such folder.
+_LONGEST_ON_WINDOWS = 247
 
 
 UNFINISHED = ".idf-moving-unfinished"
@@ -177,6 +181,8 @@ class RunBackup:
         for number in itertools.count(1):
             name = tree if number == 1 else f"{tree}-{number}"
             place = os.path.join(self.backup.folder, name, relative)
+            if os.name == "nt" and len(place) > _LONGEST_ON_WINDOWS:
+                return self._short_place(path)
             if self._take(place):
                 try:
                     self._make_folders(os.path.dirname(place), os.path.dirname(path))
@@ -187,15 +193,15 @@ class RunBackup:
                 except OSError as error:
                     if error.errno != errno.ENAMETOOLONG:
                         raise
-                    place = os.path.join(
-                        self.backup.folder,
-                        _LONG,
-                        str(next(self._numbers)),
-                        os.path.basename(path),
-                    )
-                    self._make_folders(os.path.dirname(place), os.path.dirname(path))
-                    return place
+                    return self._short_place(path)
         raise AssertionError("counting never ends")
+
+    def _short_place(self, path: str) -> str:
+        """A place in a numbered folder, for a path that is too long to be repeated."""
+        number = str(next(self._numbers))
+        place = os.path.join(self.backup.folder, _LONG, number, os.path.basename(path))
+        self._make_folders(os.path.dirname(place), os.path.dirname(path))
+        return place
 
     def _take(self, place: str) -> bool:
         """Reserve a place against names that differ only in case or composition."""
@@ -316,9 +322,17 @@ def stored_in(line: dict[str, Any], folder: str) -> str:
     place = os.path.normpath(os.path.join(folder, path_from_dict(line, "stored")))
     if place == folder or not is_inside(place, folder):
         raise ValueError(f"{place!r} lies outside the backup")
+    check_names(place)
     if not is_inside(fs.realpath(os.path.dirname(place)), fs.realpath(folder)):
         raise ValueError(f"{place!r} leads out of the backup")
     return place
+
+
+def check_names(path: str) -> None:
+    """Raise ValueError for a path that Windows would take for something else than it says."""
+    parts = os.path.splitdrive(path)[1].split(os.sep) if os.name == "nt" else ()
+    if any(map(is_no_name_of_windows, parts)):
+        raise ValueError(f"{path!r} has a name that Windows does not know as a file's")
 
 
 def not_in_manifest(folder: str, items: Iterable[Item]) -> list[Item]:

@@ -48,11 +48,19 @@ _NO_TRACE_HERE = frozenset(
 
 
 def link_target_of(path: str, keeper: str) -> str:
-    """The target of a relative symbolic link at ``path`` that leads to ``keeper``."""
-    return os.path.relpath(
+    """The target of a symbolic link at ``path`` that leads to ``keeper``, relative if it can be."""
+    return _from(
         os.path.join(fs.realpath(os.path.dirname(keeper)), os.path.basename(keeper)),
         fs.realpath(os.path.dirname(path)),
     )
+
+
+def _from(path: str, folder: str) -> str:
+    """``path`` as seen from a folder; as it is, where that is on another drive of Windows."""
+    try:
+        return os.path.relpath(path, folder)
+    except ValueError:
+        return path
 
 
 class ToLink:
@@ -261,7 +269,7 @@ def _untrace(item: Item) -> None:
 def _traced(item: Item, link: str) -> bool:
     """Whether the file at the end of a symbolic link has the item's path on record."""
     target = fs.realpath(link)
-    ways = item.path, os.path.relpath(item.path, os.path.dirname(target))
+    ways = item.path, _from(item.path, os.path.dirname(target))
     entries = _entries(target)
     return any(os.fsencode(way) in entries for way in ways)
 
@@ -269,7 +277,7 @@ def _traced(item: Item, link: str) -> bool:
 def _ways(item: Item) -> tuple[bytes, bytes]:
     keeper = fs.realpath(os.path.dirname(item.keeper or ""))
     path = os.path.join(fs.realpath(os.path.dirname(item.path)), os.path.basename(item.path))
-    return os.fsencode(path), os.fsencode(os.path.relpath(path, keeper))
+    return os.fsencode(path), os.fsencode(_from(path, keeper))
 
 
 def _entries(path: str) -> list[bytes]:

@@ -18,12 +18,28 @@ _LIBRARY = re.compile(
     r"|lrdata|lrlibrary|lrcat-data|cocatalog|library)|.*?/(?:iPhoto|Aperture) Library)/",
     re.IGNORECASE | re.DOTALL,
 )
+# Names that Windows keeps for devices, with any extension.
+_DEVICES = frozenset(
+    ["con", "prn", "aux", "nul", "conin$", "conout$"]
+    + [f"{device}{number}" for device in ("com", "lpt") for number in "0123456789¹²³"]
+)
+_FORBIDDEN = re.compile(r'[<>:"|?*\x00-\x1f]')
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 def is_url(path: str) -> bool:
     """Whether ``path`` is a URL such as ``s3://bucket/a.jpg``."""
     return _URL.match(path) is not None
+
+
+def is_no_name_of_windows(name: str) -> bool:
+    """Whether Windows would take a file's name for a device, a stream, or another name.
+
+    >>> [is_no_name_of_windows(name) for name in ("nul.txt", "a.jpg:b", "a.", "null.txt")]
+    [True, True, True, False]
+    """
+    stem = name.partition(".")[0].rstrip(" ").lower()
+    return stem in _DEVICES or name[-1:] in (".", " ") or _FORBIDDEN.search(name) is not None
 
 
 def is_archive(path: str) -> bool:
