@@ -35,7 +35,7 @@ $pip $index --no-deps "$root"
 # The environment was made elsewhere than it will lie.
 rm -rf "$tree$home/share" "$tree$home/bin/activate"* "$tree$home/bin/Activate.ps1"
 find "$tree$home" -name __pycache__ -prune -exec rm -rf {} +
-find "$tree$home" -name tests -path '*/site-packages/numpy/*' -prune -exec rm -rf {} +
+find "$tree$home" -name tests -path '*/site-packages/num*/*' -prune -exec rm -rf {} +
 for script in "$tree$home"/bin/*; do
     case $script in */idf | */python | */python3 | */"python$series") ;; *) rm -f "$script" ;; esac
 done
@@ -81,5 +81,19 @@ Description: find duplicate images and remove them without losing a picture
  mirrored, framed or pasted into another picture, shows them side by side in
  the browser, and removes what is chosen into a backup that one click restores.
 EOF
+# Nobody but root may write below /opt: without these each start would compile every module.
+cat > "$tree/DEBIAN/postinst" <<EOF
+#!/bin/sh
+set -e
+if [ "\$1" = configure ]; then
+    $home/bin/python -m compileall -q -j 0 $home/lib || true
+fi
+EOF
+cat > "$tree/DEBIAN/prerm" <<EOF
+#!/bin/sh
+set -e
+find $home -name __pycache__ -type d -prune -exec rm -rf {} +
+EOF
+chmod 755 "$tree/DEBIAN/postinst" "$tree/DEBIAN/prerm"
 (cd "$tree" && find opt usr -type f -print0 | sort -z | xargs -0 md5sum > DEBIAN/md5sums)
 dpkg-deb --root-owner-group -Zxz -z2 --build "$tree" "$out/${name}_${version}_$architecture.deb"
