@@ -1,7 +1,7 @@
 /** The compare page: two zoomable pictures that move together, shown in four ways. */
 
 import { installKeys } from "./compare_keys.js";
-import { Stage } from "./compare_stage.js";
+import { drawAhead, Stage } from "./compare_stage.js";
 import { getHtml, getJson } from "./server.js";
 
 const BLINK_MS = 700;
@@ -9,7 +9,6 @@ const BLINK_MS = 700;
 let mode = "side";
 let stage = null;
 let blinking = 0;
-let atHand = [];
 
 const find = (selector) => document.getElementById("compare").querySelector(selector);
 
@@ -64,15 +63,7 @@ async function prepare(root, shown) {
   if (difference) htmx.trigger(difference, "shown");
   if (!root.dataset.following) return;
   const next = (await getHtml(root.dataset.following)).querySelector("#compare").dataset;
-  // Decoded pictures stay with the browser as long as something holds them.
-  atHand = [];
-  for (const url of [next.keeper, next.member, next.aligned]) {
-    if (!here()) return;
-    const image = new Image();
-    image.src = url;
-    atHand.push(image);
-    await image.decode().catch(() => {});
-  }
+  if (here()) await drawAhead([next.keeper, next.member, next.aligned]);
 }
 
 function start() {

@@ -49,11 +49,67 @@ function viewer(element) {
   return made;
 }
 
+/* Larger renditions are drawn when someone zooms in. */
+const MOST_AHEAD = 2200;
+const CLOSEST = 1100;
+
+/** A picture whose smaller renditions can be drawn before anyone asks for them. */
+class Picture extends OSD.ImageTileSource {
+  constructor(url) {
+    super({ url, buildPyramid: true, useCanvas: true });
+    this.drawn = new Map();
+    this.there = new Promise((resolve, reject) => {
+      this.addHandler("ready", resolve);
+      this.addHandler("open-failed", reject);
+    });
+    this.there.catch(() => {});
+  }
+
+  async draw() {
+    await this.there;
+    await this.image.decode();
+    for (const { width, height } of this.levels) {
+      if (Math.max(width, height) > MOST_AHEAD || this.drawn.has(width)) continue;
+      this.drawn.set(width, super._createContext2D(this.image, width, height));
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+  }
+
+  /** The level that is always there: not the largest, which takes longest and which few look at. */
+  getClosestLevel() {
+    const small = this.levels.findLastIndex(({ width, height }) => Math.max(width, height) <= CLOSEST);
+    return Math.max(this.minLevel, small);
+  }
+
+  _createContext2D(image, width, height) {
+    const made = this.drawn.get(width);
+    this.drawn.delete(width); // the viewer wipes what it was given
+    return made ?? super._createContext2D(image, width, height);
+  }
+}
+
+const ahead = new Map();
+
+/** Load and draw pictures that are likely to be shown next, and only these. */
+export async function drawAhead(urls) {
+  for (const url of ahead.keys()) if (!urls.includes(url)) ahead.delete(url);
+  for (const url of urls) {
+    if (!ahead.has(url)) ahead.set(url, new Picture(url));
+    await ahead.get(url).draw().catch(() => ahead.delete(url));
+  }
+}
+
+function pictureOf(url) {
+  const made = ahead.get(url) ?? new Picture(url);
+  ahead.delete(url);
+  return made;
+}
+
 /** Add a picture at the place of the first one; resolves with it. */
 function add(target, url, options = {}) {
   return new Promise((resolve, reject) => {
     target.addTiledImage({
-      tileSource: { type: "image", url, buildPyramid: true },
+      tileSource: pictureOf(url),
       width: 1,
       ...options,
       success: (event) => resolve(event.item),
