@@ -109,6 +109,39 @@ def lacking(member: KeepFacts, witness: KeepFacts, compared: Compared) -> tuple[
     return tuple(dict.fromkeys((*shown, *facts_lacking(member, witness))))
 
 
+# Where pictures look unlike. Not ``crop``: a part of the keeper may lie in a larger part of it.
+_SHOWN = frozenset({
+    Lack.DIFFERS, Lack.TONES, Lack.COLOURS, Lack.AREA, Lack.ORIENTATION, Lack.TRANSPARENCY,
+    Lack.DEPTH, Lack.SHARPNESS, Lack.SIZE, Lack.PROPORTIONS, Lack.DETAIL, Lack.RAW, Lack.LOSSLESS,
+})  # fmt: skip
+_CLEARLY_DIFFERS = 2 * DIFFERS
+
+
+@dataclass(frozen=True, slots=True)
+class Lacked:
+    """What a keeper lacks of a file, and which of that is clearly seen in the picture."""
+
+    all: frozenset[Lack]
+    clear: frozenset[Lack]
+
+    @classmethod
+    def of(cls, file: KeepFacts, keeper: KeepFacts, compared: Compared) -> Lacked:
+        """What ``keeper`` lacks of ``file``."""
+        lacks = frozenset(lacking(file, keeper, compared))
+        clear = lacks & _SHOWN
+        if compared.look is not None and compared.look.worst < _CLEARLY_DIFFERS:
+            clear -= {Lack.DIFFERS}
+        return cls(lacks, clear)
+
+    def may_hold(self, member: Lacked) -> bool:
+        """Whether this file may hold another member of the keeper's group.
+
+        If it does, it has what the keeper lacks of the member, so the keeper lacks that of this
+        file too. It saves looks at pairs of unlike edits; who passes is still looked at.
+        """
+        return member.clear <= self.all
+
+
 def facts_lacking(member: KeepFacts, witness: KeepFacts) -> Iterator[Lack]:
     """What the file of ``member`` holds beside its pixels and that of ``witness`` does not."""
     mine, theirs = member.info, witness.info

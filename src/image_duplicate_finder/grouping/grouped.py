@@ -321,7 +321,7 @@ class Builder:
         proposed = {member.file: member for member in members}
         for copy in sorted(facts, key=lambda each: self._ranked.keys[each.file]):
             content = content_of[copy.file]
-            best: tuple[tuple[int, bool], tuple[Lack, ...], KeepFacts, Compared] | None = None
+            best: tuple[tuple[bool, int, bool], tuple[Lack, ...], KeepFacts, Compared] | None = None
             for witness in staying[:_MOST_WITNESSES]:
                 compared = self._evidence.compared(content, content_of[witness.file])
                 if compared is None:
@@ -329,13 +329,13 @@ class Builder:
                 lacks = lacking(copy, witness, compared)
                 # What is behind a URL or in an archive cannot be checked just before a removal.
                 lasting = not is_read_only(witness.path)
-                worth = len(lacks), not lasting
+                worth = Lack.UNMEASURED in lacks, len(lacks), not lasting
                 if best is None or worth < best[0]:
                     best = worth, lacks, witness, compared
                 if not lacks and lasting:
                     break
             assert best is not None, "a member matches its keeper"
-            (_, fleeting), lacks, witness, compared = best
+            (_, _, fleeting), lacks, witness, compared = best
             fixed = copy.file in self._ranked.nodes[content].fixed or fleeting
             if lacks or fixed:
                 staying.append(copy)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from image_duplicate_finder.discover.beside import Beside, beside
 from image_duplicate_finder.dominance import (
     Evidence,
+    Lacked,
     facts_lacking,
     revised,
     standings,
@@ -400,6 +401,7 @@ def _pairs_to_look_at(now: Judged, groups: Iterable[Group]) -> list[ContentPair]
     """Members with their keepers; where those lack something, with other files that stay."""
     content_of = {facts.file: each.id for each in now.contents for facts in each.files}
     facts_of = {facts.file: facts for each in now.contents for facts in each.files}
+    evidence = Evidence({match.pair: match for match in now.matches}, now.looks)
     wanted: dict[ContentPair, None] = {}
 
     def want(one: int, other: int) -> None:
@@ -411,15 +413,28 @@ def _pairs_to_look_at(now: Judged, groups: Iterable[Group]) -> list[ContentPair]
         for member in group.members:
             want(group.keeper, member.file)
         staying = [member for member in group.members if not member.selected]
+        lacked: dict[int, Lacked | None] = {}
         for member in staying:
-            if not member.lacks:
-                continue  # a protected file: its facts do not matter
-            found = 0
-            for other in staying:
-                if other.file == member.file or found == _OTHER_WITNESSES:
+            pair = ordered(content_of[member.file], content_of[group.keeper])
+            compared = evidence.compared(content_of[member.file], content_of[group.keeper])
+            if compared is None:
+                continue
+            if compared.look is not None or compared.same_pixels:
+                facts = facts_of[member.file], facts_of[group.keeper]
+                lacked[member.file] = Lacked.of(*facts, compared)
+            elif pair in now.looks:  # the two cannot be aligned, which tells nothing
+                lacked[member.file] = None
+        for member in staying:
+            if not member.lacks or member.file not in lacked:
+                continue  # protected, so its facts do not matter; or its turn comes later
+            found, mine = 0, lacked[member.file]
+            for other, theirs in lacked.items():
+                if other == member.file or found == _OTHER_WITNESSES:
                     continue
-                if not any(facts_lacking(facts_of[member.file], facts_of[other.file])):
-                    want(member.file, other.file)
+                if mine and theirs and not theirs.may_hold(mine):
+                    continue
+                if not any(facts_lacking(facts_of[member.file], facts_of[other])):
+                    want(member.file, other)
                     found += 1
     return list(wanted)
 
