@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from image_duplicate_finder.fingerprint.keypoints import Keypoints
 
-PARTS = ("keypoints", "search", "verify")
-"""What is compiled side by side."""
+PARTS = ("keypoints", "words", "verify", "neighbours")
+"""What is compiled side by side. Only scans of many pictures need the last of them."""
 
 _MODULE = "image_duplicate_finder.compiled"
 _running: dict[str, subprocess.Popen[bytes]] = {}
@@ -119,6 +119,8 @@ def _folder() -> Path:
 
 def _compile(part: str) -> None:
     """In a process of its own: compile one part, unless another process did so meanwhile."""
+    if part == "neighbours" and hasattr(os, "nice"):
+        os.nice(10)
     stamp = stamp_of(part)
     make_folder(stamp.parent)
     with locked(stamp.parent / f"compiling-{part}.lock"):
@@ -133,18 +135,22 @@ def _keypoints() -> None:
     keypoints.warm_up()
 
 
-def _search() -> None:
-    import numpy as np
-
-    from image_duplicate_finder.search.hamming import near_pairs
-    from image_duplicate_finder.search.vectors import Cells
+def _words() -> None:
     from image_duplicate_finder.search.visual_words import VisualWordIndex
 
-    random = np.random.default_rng(0)
     index = VisualWordIndex()
     for content in range(4):
         index.add(content, _random_points(content // 2))
     index.candidates()
+
+
+def _neighbours() -> None:
+    import numpy as np
+
+    from image_duplicate_finder.search.hamming import near_pairs
+    from image_duplicate_finder.search.vectors import Cells
+
+    random = np.random.default_rng(0)
     near_pairs(random.integers(0, 256, (600, 8, 32), np.uint8))
     vectors = random.normal(size=(60, 16)).astype(np.float32)
     Cells(vectors, 30).nearest(np.arange(60), 3, -1.0)
@@ -195,7 +201,12 @@ def _random_points(seed: int) -> Keypoints:
     return Keypoints(200, 150, across, down, scale, angle, codes, flags)
 
 
-_PARTS = {"keypoints": _keypoints, "search": _search, "verify": _verify}
+_PARTS = {
+    "keypoints": _keypoints,
+    "words": _words,
+    "verify": _verify,
+    "neighbours": _neighbours,
+}
 
 if __name__ == "__main__":
     if sys.argv[1:]:

@@ -135,13 +135,15 @@ class LocalExecutor:
 
     def near_pairs(self, hashes: NDArray[np.uint8]) -> HammingPairs:
         """See :meth:`Executor.near_pairs`."""
+        if len(hashes) > hamming.FEW:
+            compiled.wait_for("neighbours")
         return hamming.near_pairs(hashes, jobs=self._jobs)
 
     def visual_word_pairs(
         self, pictures: Iterable[tuple[int, bytes]], *, thorough: bool, on_progress: OnProgress
     ) -> VisualWordPairs:
         """See :meth:`Executor.visual_word_pairs`."""
-        compiled.wait_for("search")
+        compiled.wait_for("words")
         tuning = tuning_for(thorough=thorough)
         index = VisualWordIndex(tuning, jobs=self._jobs, on_progress=on_progress)
         for content, data in pictures:
@@ -166,7 +168,7 @@ def load_meanwhile() -> None:
 
     That takes as long as a worker takes to come up, for which this process only waits.
     """
-    threading.Thread(target=compiled.load, args=("search", "verify")).start()
+    threading.Thread(target=compiled.load, args=("words", "verify")).start()
 
 
 class Verifiers:

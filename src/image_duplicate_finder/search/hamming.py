@@ -24,8 +24,8 @@ _KEYS = 1 << 16
 # first ones of its family, and groups grow from there.
 MAX_PAIRS_PER_PICTURE = 64
 _ROWS_AT_ONCE = 1 << 16
-# So few are compared all with all in less time than it takes to load the compiled search.
-_FEW = 512
+FEW = 512
+"""So few are compared all with all in less time than it takes to load the compiled search."""
 _COMPARED_AT_ONCE = 32
 
 
@@ -58,7 +58,7 @@ def near_pairs(
     max_distance: int = MAX_DISTANCE,
     rows: tuple[int, int] | None = None,
     jobs: int = 1,
-    compare_all_up_to: int = _FEW,
+    compare_all_up_to: int = FEW,
 ) -> HammingPairs:
     """All pairs of rows of ``hashes`` (N, 8, 32) uint8 within ``max_distance`` (0 to 31) bits.
 

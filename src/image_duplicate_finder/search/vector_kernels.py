@@ -64,7 +64,8 @@ def nearest(vectors, asked, probes, members, starts, limit, rows, cosines):
     for q in range(len(asked)):
         for cell in probes[q]:
             ends[cell + 1] += 1
-    ends = np.cumsum(ends)
+    for cell in range(cells):
+        ends[cell + 1] += ends[cell]
     lookers = np.empty(ends[cells], np.int32)
     for q in range(len(asked)):
         for cell in probes[q]:
@@ -79,7 +80,8 @@ def nearest(vectors, asked, probes, members, starts, limit, rows, cosines):
         # Columns up to a whole number of vector registers.
         across = np.zeros((vectors.shape[1], (len(here) + 7) // 8 * 8), np.float32)
         for j in range(len(here)):
-            across[:, j] = vectors[here[j]]
+            for k in range(vectors.shape[1]):
+                across[k, j] = vectors[here[j], k]
         of_x, of_y = np.empty(across.shape[1], np.float32), np.empty(across.shape[1], np.float32)
         for k in range(0, len(who), 2):
             x, y = who[k], who[min(k + 1, len(who) - 1)]

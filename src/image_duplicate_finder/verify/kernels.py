@@ -125,14 +125,14 @@ def _distinct(place_a, place_b, rows, count, spacing_a, spacing_b):
 
 
 @njit(cache=True, nogil=True)
-def hypotheses(place_a, place_b, found, count, most, tolerance, transforms, variants, votes):
+def hypotheses(place_a, place_b, found, order, tolerance, transforms, variants, votes):
     """The transforms that most pairs agree on, each taken from one pair alone.
 
     Method: Philbin, Chum, Isard, Sivic and Zisserman, "Object retrieval with large vocabularies
-    and fast spatial matching" (2007). The ``most`` closest pairs are tried. Fills up to
+    and fast spatial matching" (2007). The pairs in ``order`` are tried. Fills up to
     ``len(transforms)`` unlike transforms, the best first, and returns how many.
     """
-    order = np.argsort(found[:count, 2], kind="mergesort")
+    count = len(found)
     trial = np.empty(6)
     rows = np.empty((count, 2), np.int64)
     used = np.zeros(count, np.bool_)
@@ -140,8 +140,7 @@ def hypotheses(place_a, place_b, found, count, most, tolerance, transforms, vari
     while kept < len(transforms):
         best, best_at = 0, -1
         best_transform = np.empty(6)
-        for position in range(min(count, most)):
-            k = order[position]
+        for k in order:
             if used[k]:
                 continue
             i, j, variant = found[k, 0], found[k, 1], found[k, 3]
@@ -159,10 +158,12 @@ def hypotheses(place_a, place_b, found, count, most, tolerance, transforms, vari
             n = _distinct(place_a, place_b, rows, n, 3.0, 2.0)
             if n > best:
                 best, best_at = n, k
-                best_transform[:] = trial
+                for each in range(6):
+                    best_transform[each] = trial[each]
         if best_at < 0 or best < 3:
             break
-        transforms[kept] = best_transform
+        for each in range(6):
+            transforms[kept, each] = best_transform[each]
         variants[kept] = found[best_at, 3]
         votes[kept] = best
         for k in range(count):

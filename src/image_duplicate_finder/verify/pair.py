@@ -373,8 +373,10 @@ def alignments(
     most = _KEPT_THOROUGH if thorough else _KEPT
     transforms, variants = np.empty((most, 6)), np.empty(most, np.int64)
     votes = np.empty(most, np.int64)
+    found = found[:count]
+    closest = np.argsort(found[:, 2], kind="stable")[:_HYPOTHESES_TRIED]
     kept = kernels.hypotheses(
-        place_a, place_b, found, count, _HYPOTHESES_TRIED, _TOLERANCE, transforms, variants, votes
+        place_a, place_b, found, closest, _TOLERANCE, transforms, variants, votes
     )
     for k in range(kept):
         start = np.append(transforms[k], (0, 0, 1))
