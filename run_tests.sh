@@ -20,7 +20,7 @@ check "ruff check" $bin/ruff check .
 check "ruff format" $bin/ruff format --check .
 check "mypy" $bin/mypy
 check "import contracts" $bin/lint-imports --no-cache
-check "pytest" $bin/python -m pytest --numprocesses 3 --dist loadgroup "$@"
+check "pytest" $bin/python -m pytest --numprocesses 3 --dist loadfile "$@"
 
 if [ -n "$failed" ]; then
     echo "Failed:${failed%,}." >&2

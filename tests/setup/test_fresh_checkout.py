@@ -22,7 +22,6 @@ pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="the shell script is for Linux and macOS"),
     pytest.mark.slow,
     pytest.mark.timeout(600),
-    pytest.mark.xdist_group("fresh checkout"),  # installed once, by one worker
 ]
 
 

@@ -23,7 +23,6 @@ pytestmark = [
     pytest.mark.skipif(
         WINE is None or COMPILER is None, reason="needs Wine and mingw-w64 (wine64, gcc-mingw-w64)"
     ),
-    pytest.mark.xdist_group("wine"),
 ]
 
 
