@@ -18,6 +18,7 @@ from pathlib import Path
 from blake3 import blake3
 
 from image_duplicate_finder.decode import read_info
+from image_duplicate_finder.messages import Description, KeepReason
 from image_duplicate_finder.model import (
     FileStat,
     Group,
@@ -34,11 +35,11 @@ from tests.stored import put_content, put_file
 
 FILES_PER_GROUP = 4
 _RELATIONS = (
-    (GroupKind.DUPLICATES, Relation.BYTE_IDENTICAL, "identical file"),
-    (GroupKind.DUPLICATES, Relation.RESIZED, "half the size"),
-    (GroupKind.DUPLICATES, Relation.REENCODED, "saved again as JPEG"),
-    (GroupKind.DUPLICATES, Relation.CROPPED, "cropped to 62%"),
-    (GroupKind.SIMILAR, Relation.SIMILAR, "another shot of the scene"),
+    (GroupKind.DUPLICATES, Relation.BYTE_IDENTICAL, Description.IDENTICAL_FILE()),
+    (GroupKind.DUPLICATES, Relation.RESIZED, Description.HALF()),
+    (GroupKind.DUPLICATES, Relation.REENCODED, Description.SAVED_AGAIN()),
+    (GroupKind.DUPLICATES, Relation.CROPPED, Description.CROPPED(share=0.62)),
+    (GroupKind.SIMILAR, Relation.SIMILAR, Description.ANOTHER_SHOT()),
 )
 _FOLDERS = ("Holiday", "Birthday", "Garden", "Export", "From phone", "Scans", "Shared")
 
@@ -61,10 +62,10 @@ def fill(folder: Path, groups: int, photos: Path | None = None, seed: int = 1) -
                 )
             chosen = kind is GroupKind.DUPLICATES and relation is not Relation.CROPPED
             members = tuple(
-                Member(file, relation, words, score=rng.uniform(0.9, 1.0), selected=chosen)
+                Member(file, relation, (words,), score=rng.uniform(0.9, 1.0), selected=chosen)
                 for file in files[1:]
             )
-            made.append(Group(kind, files[0], ("largest picture",), members))
+            made.append(Group(kind, files[0], (KeepReason.PIXELS(),), members))
             store.scans.add_files(scan, [(file, True, False) for file in files])
         store.groups.replace(scan, made)
         store.scans.update(scan, files=groups * FILES_PER_GROUP, decoded=0, failures=0)

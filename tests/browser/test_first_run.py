@@ -107,5 +107,5 @@ def test_the_whole_path(
     # Undo: every byte, name and time is back.
     page.locator("#undo-all").click()
     page.wait_for_url(re.compile(r"/history/\d+\?job="))
-    page.get_by_text(f"{len(gone)} files are done.").wait_for()
+    page.get_by_text(f"{len(gone)} files restored.").wait_for()
     assert _tree(collection.folder) == before

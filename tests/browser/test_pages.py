@@ -455,7 +455,7 @@ def test_a_removal_goes_on_without_its_tab(server: Server, enter: Enter, photos:
     tab.locator("input[name=item]").first.check()
     tab.get_by_role("button", name="Restore selected").click()
     tab.wait_for_url(re.compile(r"job="))
-    expect(tab.get_by_text("1 file is done.")).to_be_visible()
+    expect(tab.get_by_text("1 file restored.")).to_be_visible()
     tab.get_by_text("Delete this backup to free its space").click()
     delete = tab.get_by_role("button", name="Permanently delete")
     delete.click()
@@ -504,7 +504,7 @@ def test_metadata_are_copied_to_what_is_kept(
     assert kept.metadata.rating == 4
     page.locator("#undo-all").click()
     page.wait_for_url(re.compile(r"/history/\d+\?job="))
-    expect(page.get_by_text("2 files are done.")).to_be_visible()
+    expect(page.get_by_text("2 files restored.")).to_be_visible()
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
