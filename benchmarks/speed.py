@@ -2,7 +2,8 @@
 
 Parts: limit (quick mode against only decoding), peers, again (a second scan against find),
 growth (1,000 to 100,000 files; memory and disk with it), start,
-million (generated fingerprints), all.
+million (generated fingerprints), few (whole commands on few files), installed (an installation of
+the start script; asks the package index), all.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -197,9 +199,80 @@ def million(options: Options) -> None:
     _save("6-million", f"A library of {options.library:,} pictures", about, columns, rows)
 
 
+def few(options: Options) -> None:
+    """Whole commands on few files, and the first scan where no loops are compiled yet."""
+    idf = Path(sys.executable).parent / "idf"
+    photos = [photo.path for photo in options.list_photos()]
+    rows = []
+
+    def add(what: str, limit: str, *command: object, times: int = options.repeat) -> None:
+        runs = []
+        for _ in range(times):
+            with tempfile.TemporaryDirectory(dir=WORK) as fresh:
+                words = [str(word).replace("FRESH", fresh) for word in command]
+                runs.append(_ok(measured(words)).wall)
+        rows.append([what, report.spread(runs), limit])
+
+    with tempfile.TemporaryDirectory(dir=WORK) as place:
+        for count in (10, 40):
+            folder = Path(place) / str(count)
+            folder.mkdir()
+            for photo in photos[:: len(photos) // count][:count]:
+                shutil.copy(photo, folder)
+        ten, forty, known = Path(place) / "10", Path(place) / "40", Path(place) / "library"
+        _ok(measured([str(idf), "--library", str(known), "scan", str(forty)]))
+        scan = (idf, "--library", "FRESH/library", "scan")
+        one, other = sorted(ten.iterdir())[:2]
+        # `compare` says by its status that the two are different pictures.
+        add("`idf compare`", "1", "sh", "-c", f"'{idf}' compare '{one}' '{other}' || [ $? = 1 ]")
+        add("`idf find`, among 40 pictures", "1", idf, "--library", known, "find", one)
+        add("`idf scan`, 10 pictures", "1", *scan, ten)
+        add("`idf scan`, 40 pictures", "", *scan, forty)
+        fresh_loops = ("env", "NUMBA_CACHE_DIR=FRESH", *scan, forty)
+        add("the same, loops not compiled yet", "", *fresh_loops, times=1)
+    _save(
+        "7-few",
+        "Few files",
+        "Whole commands, warm page cache.",
+        ["what", "seconds", "wanted at most"],
+        rows,
+    )
+
+
+def installed(_options: Options) -> None:
+    """What the start script installs, in MB (1,000,000 bytes) on the disk, by package."""
+    with tempfile.TemporaryDirectory(dir=WORK) as place:
+        _ok(measured(["git", "clone", "--quiet", str(HERE.parent), f"{place}/clone"]))
+        command = [sys.executable, f"{place}/clone/scripts/environment.py", "run"]
+        _ok(measured(command, timeout=3600))
+        (packages,) = (Path(place) / "clone" / ".venv").glob("[Ll]ib/**/site-packages")
+        sizes: Counter[str] = Counter()
+        for folder in packages.iterdir():
+            name = folder.name.split(".")[0].split("-")[0].lower()
+            sizes[_OWNERS.get(name, name)] += _on_disk(folder)
+        whole = _on_disk(Path(place) / "clone" / ".venv")
+    named = [(name, size) for name, size in sizes.most_common() if size >= 5_000_000]
+    rows = [["the environment", f"{whole / 1e6:.0f}"]]
+    rows += [[name, f"{size / 1e6:.0f}"] for name, size in named]
+    rows.append(["all others", f"{(whole - sum(size for _, size in named)) / 1e6:.0f}"])
+    _save("8-installed", "Installation", "Python 3.11, after compiling.", ["what", "MB"], rows)
+
+
+_OWNERS = {
+    "cv2": "opencv-python-headless",
+    "opencv_python_headless": "opencv-python-headless",
+    "pil": "pillow",
+}
+
+
+def _on_disk(place: Path) -> int:
+    files = [place, *place.rglob("*")]
+    return sum(file.lstat().st_blocks * 512 for file in files)
+
+
 PARTS: dict[str, Callable[[Options], None]] = {
     "limit": limit, "peers": peers, "again": again, "growth": growth, "start": start,
-    "million": million,
+    "million": million, "few": few, "installed": installed,
 }  # fmt: skip
 
 

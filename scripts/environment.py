@@ -25,6 +25,11 @@ KINDS = ("run", "dev")
 """What an environment is for; each kind holds all of the one before it."""
 
 
+_KEEP_NO_MODULES = "PYTHONDONTWRITEBYTECODE"
+_ALL_PARTS = (
+    "import image_duplicate_finder.cli.scan, image_duplicate_finder.cli.progress; "
+    "import image_duplicate_finder.web, image_duplicate_finder.web.server"
+)
 _LINES_OF_A_FAILURE = 15
 _NO_CONNECTION = ("connection broken", "NewConnectionError", "NameResolutionError", "ProxyError")
 
@@ -112,8 +117,10 @@ def _install(python: Path, kind: str) -> None:
     _pip(python, ["--no-deps", "--editable", str(ROOT)])
     _say("Preparing it for this computer ...")
     # Whatever this cannot do now is done when it is needed.
-    prepare = [str(python), "-m", "image_duplicate_finder.compiled"]
-    subprocess.run(prepare, capture_output=True, check=False)
+    # Modules are compiled as they are imported, even if someone forbids it for all of Python.
+    keeping = {name: value for name, value in os.environ.items() if name != _KEEP_NO_MODULES}
+    for step in (["-m", "image_duplicate_finder.compiled"], ["-c", _ALL_PARTS]):
+        subprocess.run([str(python), *step], env=keeping, capture_output=True, check=False)
     for included in KINDS[: KINDS.index(kind) + 1]:
         _stamp(included).write_bytes(_made_from(included))
 

@@ -9,13 +9,14 @@ import re
 import socket
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 import yaml
 
-from tests.setup.checkouts import REPOSITORY
+from tests.setup.checkouts import REPOSITORY, git
 
 
 def test_the_linter_finds_nothing_in_the_dockerfile() -> None:
@@ -31,12 +32,20 @@ def test_the_container_runs_as_nobody_special_and_keeps_its_data_outside() -> No
     assert [rest for step, rest in steps if step == "ENTRYPOINT"] == ['["entrypoint"]']
     assert [rest for step, rest in steps if step == "VOLUME"] == ['["/library", "/photos"]']
     assert any(step == "HEALTHCHECK" for step, _ in steps)
-    copied = (REPOSITORY / "Dockerfile").read_text().split("COPY ")[1:]
-    ignored = (REPOSITORY / ".dockerignore").read_text()
-    entry = "packaging/container/entrypoint.sh"
-    for name in ("requirements/run.txt", entry, "pyproject.toml", "README.md", "NOTICE", "src"):
-        assert any(name in line for line in copied)
-        assert f"!{name}" in ignored
+
+
+def test_all_that_the_dockerfile_copies_is_there_and_given_to_docker() -> None:
+    copies = re.findall(r"^COPY (?!--from)(.*) \S+$", (REPOSITORY / "Dockerfile").read_text(), re.M)
+    copied = {name for names in copies for name in names.split()}
+    given = (REPOSITORY / ".dockerignore").read_text().splitlines()
+    assert given[0] == "*"
+    kept = {line[1:].removesuffix("/**") for line in given if line.startswith("!")}
+    assert copied == kept
+    for name in copied:
+        assert git(REPOSITORY, "ls-files", name), name
+    # Whoever installs the package from these files needs all that pyproject.toml names.
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    assert {project["readme"], *project["license-files"], "src"} <= copied
 
 
 def test_the_health_check_tells_a_running_app_from_none(tmp_path: Path) -> None:
