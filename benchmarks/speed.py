@@ -1,6 +1,6 @@
 """The speed figures: ``python -m benchmarks.speed PART... --photos DIR...``
 
-Parts: limit (quick mode against only decoding), peers, again (a second scan against find),
+Parts: limit (scans against only decoding), peers, again (a second scan against find),
 growth (1,000 to 100,000 files; memory and disk with it), start,
 million (generated fingerprints), few (whole commands on few files), installed (an installation of
 the start script; asks the package index), all.
@@ -25,7 +25,7 @@ from benchmarks.machine import describe
 from benchmarks.measure import Run, measured
 from benchmarks.photos import Photo, list_photos
 from benchmarks.run import RESULTS, SetSpec
-from benchmarks.speed_data import make_large, make_many
+from benchmarks.speed_data import make_camera, make_many
 from benchmarks.tools import HERE, NOT_RUNNABLE, TOOLS, WORK, scan_command
 
 Row = list[str]
@@ -45,6 +45,7 @@ class Options:
     sizes: list[int]
     library: int
     tools: list[str]
+    originals: int
     seed: int = 1
 
     def list_photos(self) -> list[Photo]:
@@ -53,61 +54,62 @@ class Options:
 
 
 def limit(options: Options) -> None:
-    """Quick mode against a bare loop that only reads and decodes, in turns."""
-    spec = SetSpec("a", options.seed, None, 834, 0)
-    small, _ = spec.make(options.photos)
-    large = _folder("large-200", lambda out: make_large(options.list_photos(), out, options.seed))
+    """Scans against a bare loop that only reads and decodes, in turns."""
     rows = []
-    for name, folder, bound in (("set A, 500x375", small, 1.5), ("12 megapixels", large, 1.2)):
-        ours: list[float] = []
-        bare: list[float] = []
+    for name, folder in (("like a camera's, 13.5 megapixels", _camera(options)), _set_a(options)):
+        walls: dict[str, list[float]] = {"loop": [], "quick": [], "standard": []}
         for _ in range(options.repeat):
             command = [sys.executable, "-m", "benchmarks.decode_loop", folder]
-            bare.append(_ok(measured(command, cwd=HERE.parent)).wall)
-            ours.append(_scan(folder, "quick").wall)
-        ratio = median(a / b for a, b in zip(ours, bare, strict=True))
+            walls["loop"].append(_ok(measured(command, cwd=HERE.parent)).wall)
+            for mode in ("quick", "standard"):
+                walls[mode].append(_scan(folder, mode).wall)
         files = sum(1 for _ in folder.rglob("*.jpg"))
-        rows.append(
-            [name, str(files), report.spread(ours), report.spread(bare), f"{ratio:.2f}", str(bound)]
-        )
+        for mode in ("quick", "standard"):
+            ratio = median(a / b for a, b in zip(walls[mode], walls["loop"], strict=True))
+            spread = report.spread(walls[mode]), report.spread(walls["loop"])
+            rows.append([name, str(files), mode, *spread, f"{ratio:.2f}"])
     _save(
         "1-limit",
-        "Quick mode against only reading and decoding",
+        "Scans against only reading and decoding",
         f"Whole processes in turns, {options.repeat} rounds, cold library, warm page cache.",
-        ["files", "count", "scan s", "decode loop s", "ratio (median)", "wanted at most"],
+        ["files", "count", "mode", "scan s", "decode loop s", "ratio (median)"],
         rows,
     )
 
 
 def peers(options: Options) -> None:
-    """Wall time against peers on set A, whole processes in turns."""
-    folder, truth = SetSpec("a", options.seed, None, 834, 0).make(options.photos)
-    names = options.tools
-    walls: dict[str, list[float]] = {name: [] for name in names}
-    cpus: dict[str, list[float]] = {name: [] for name in names}
-    for name in names:
-        TOOLS[name].install()
-    for _ in range(options.repeat):
-        for name in names:
-            run, _reported = TOOLS[name].scan(folder, 3600, 0)
-            walls[name].append(_ok(run).wall)
-            cpus[name].append(run.cpu)
+    """Wall time against peers on photos like a camera's and on set A, in turns."""
+    for tool in options.tools:
+        TOOLS[tool].install()
     rows = []
-    for name in names:
-        row = [name, report.spread(walls[name])]
-        row.append(f"{1000 * median(cpus[name]) / len(truth.files):.1f}")
-        row += [
-            f"{median(walls[name]) / median(walls[ours]):.2f}"
-            for ours in ("ours-quick", "ours-standard")
-        ]
-        rows.append(row)
+    for name, folder in (("camera", _camera(options)), _set_a(options)):
+        walls: dict[str, list[float]] = {tool: [] for tool in options.tools}
+        cpus: dict[str, list[float]] = {tool: [] for tool in options.tools}
+        for _ in range(options.repeat):
+            for tool in options.tools:
+                run, _reported = TOOLS[tool].scan(folder, 3600, 0)
+                walls[tool].append(_ok(run).wall)
+                cpus[tool].append(run.cpu)
+        files = sum(1 for _ in folder.rglob("*.jpg"))
+        for tool in options.tools:
+            cost = f"{1000 * median(cpus[tool]) / files:.1f}"
+            rows.append([name, str(files), tool, report.spread(walls[tool]), cost])
     _save(
         "2-peers",
-        "Whole processes on set A",
-        f"{len(truth.files)} files, {options.repeat} rounds in turns, cold library.",
-        ["tool", "wall s", "CPU ms/file", "wall / quick", "wall / standard"],
+        "Whole processes",
+        f"{options.repeat} rounds in turns, cold library.",
+        ["files", "count", "tool", "wall s", "CPU ms/file"],
         rows,
     )
+
+
+def _camera(options: Options) -> Path:
+    return _folder("camera-160", lambda out: make_camera(options.list_photos(), out, options.seed))
+
+
+def _set_a(options: Options) -> tuple[str, Path]:
+    folder, _ = SetSpec("a", options.seed, None, options.originals, 0).make(options.photos)
+    return "set A, 500x375", folder
 
 
 def again(options: Options) -> None:
@@ -345,10 +347,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--library", type=int, default=1_000_000, help="pictures of 'million'")
     parser.add_argument("--tools", default=",".join(_PEERS), help="tools of 'peers'")
+    parser.add_argument("--originals", type=int, default=834, help="photos of set A")
     parser.add_argument("--out", type=Path, default=HERE / "RESULTS.md")
     given = parser.parse_args(arguments)
     options = Options(
-        given.photos, given.repeat, given.sizes, given.library, given.tools.split(",")
+        given.photos,
+        given.repeat,
+        given.sizes,
+        given.library,
+        given.tools.split(","),
+        given.originals,
     )
     for name in PARTS if "all" in given.parts else given.parts:
         print(f"== {name}", flush=True)

@@ -1,4 +1,4 @@
-"""Folders for the speed benchmarks: large photos, and as many small ones as are asked for."""
+"""Folders for the speed benchmarks: photos like those of a camera, and any number of small ones."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import ExifTags
+from PIL import Image as Pil
 
 from benchmarks.edits import crop, gamma, jpeg, noise
 from benchmarks.photos import (
@@ -27,13 +29,50 @@ COPIES = 10
 """Files of one tile in :func:`make_many`: growth must not come from growing families."""
 
 
-def make_large(photos: list[Photo], out: Path, seed: int, count: int = 200) -> None:
-    """``count`` JPEGs of 4000 x 3000 pixels at quality 90 from the largest photos."""
+def make_camera(photos: list[Photo], out: Path, seed: int, count: int = 160) -> None:
+    """``count`` JPEGs like those of a camera: 4240 x 3180 pixels, grain, EXIF, a half progressive.
+
+    One file in five is a copy of an earlier one: saved again, half the size, or cropped.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    by_size = sorted(ranked(photos, seed, "large"), key=lambda p: -read(p.path).size)
-    for photo in by_size[:count]:
-        image = filled(read(photo.path), 4000, 3000)
-        write(out / random_name(seed, "large", photo.name), image, 90)
+    chosen = sorted(ranked(photos, seed, "camera"), key=lambda p: -read(p.path).size)
+    earlier: list[Image] = []
+    for number in range(count):
+        name = random_name(seed, "camera", number)
+        rng = generator(seed, "camera", number)
+        if number % 5 == 4:
+            image = earlier.pop(0)
+            kind = number // 5 % 3
+            copy = (
+                image
+                if kind == 0
+                else scaled(image, 2120, 1590)
+                if kind == 1
+                else crop(image, rng, 0.8)
+            )
+            _save_as_camera(copy, out / name, quality=80, progressive=True, exif=kind != 1)
+            continue
+        photo = chosen[number % len(chosen)]
+        image = grainy(filled(read(photo.path), 4240, 3180), rng)
+        earlier = [*earlier[-2:], image]
+        _save_as_camera(image, out / name, quality=92, progressive=number % 2 == 1, exif=True)
+
+
+def grainy(image: Image, rng: np.random.Generator) -> Image:
+    """With the grain of a sensor: an enlarged photo without it is faster to decode than a real one."""
+    grain = rng.normal(0, 5, (image.shape[0] // 4, image.shape[1])).astype(np.float32)
+    grey = np.tile(grain, (5, 1))[: image.shape[0], :, None]
+    return (image + grey).clip(0, 255).astype(np.uint8)
+
+
+def _save_as_camera(
+    image: Image, path: Path, quality: int, *, progressive: bool, exif: bool
+) -> None:
+    facts = Pil.Exif()
+    if exif:
+        facts[ExifTags.Base.Make], facts[ExifTags.Base.Model] = "Maker", "Model 7"
+        facts.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2024:05:01 12:00:00"
+    Pil.fromarray(image).save(path, "JPEG", quality=quality, progressive=progressive, exif=facts)
 
 
 def make_many(photos: list[Photo], out: Path, seed: int, count: int) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import ExifTags, Image
 
-from benchmarks.photos import Photo, list_photos, read, write
-from benchmarks.speed_data import COPIES, make_large, make_many
+from benchmarks.photos import Photo, list_photos, write
+from benchmarks.speed_data import COPIES, make_camera, make_many
 from benchmarks.tools import chosen, find_python
 
 Painter = Callable[..., NDArray[np.uint8]]
@@ -42,10 +43,12 @@ def test_too_few_photos_are_an_error(photos: list[Photo], tmp_path: Path) -> Non
         make_many(photos, tmp_path / "more", 1, tiles * COPIES + 1)
 
 
-def test_large_photos_come_from_the_largest(photos: list[Photo], tmp_path: Path) -> None:
-    make_large(photos, tmp_path, 1, count=1)
-    (path,) = tmp_path.iterdir()
-    assert read(path).shape == (3000, 4000, 3)
+def test_photos_like_a_cameras_have_facts_and_copies(photos: list[Photo], tmp_path: Path) -> None:
+    make_camera(photos, tmp_path, 1, count=5)
+    files = [Image.open(path) for path in tmp_path.iterdir()]
+    assert [file.size for file in files] == [(4240, 3180)] * 5
+    assert sum("progressive" in file.info for file in files) == 3
+    assert all(file.getexif().get(ExifTags.Base.Make) == "Maker" for file in files)
 
 
 def test_the_decode_loop_reads_every_file_and_minds_bad_ones(
