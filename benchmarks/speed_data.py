@@ -59,7 +59,7 @@ def make_camera(photos: list[Photo], out: Path, seed: int, count: int = 160) -> 
 
 
 def grainy(image: Image, rng: np.random.Generator) -> Image:
-    """With the grain of a sensor: an enlarged photo without it is faster to decode than a real one."""
+    """With the grain of a sensor: without it an enlarged photo decodes faster than a real one."""
     grain = rng.normal(0, 5, (image.shape[0] // 4, image.shape[1])).astype(np.float32)
     grey = np.tile(grain, (5, 1))[: image.shape[0], :, None]
     return (image + grey).clip(0, 255).astype(np.uint8)
