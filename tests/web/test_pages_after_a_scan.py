@@ -152,6 +152,26 @@ def test_remove_report_undo(app: Flask, visitor: FlaskClient, scan: int, photos:
     assert "Undo: restore" not in visitor.get(f"/history/{now.run}").text
 
 
+def test_files_that_belong_to_a_picture_are_shown_counted_and_removed_with_it(
+    app: Flask, visitor: FlaskClient, library: Library, photos: Path
+) -> None:
+    for name in ("0.xmp", "0 (1).xmp", "1.txt", "1 (1).txt", "2.CR2"):
+        (photos / name).write_text("the same" if "xmp" in name else "a caption")
+    scan = library.scan([photos], ScanSettings(mode=Mode.QUICK, jobs=1)).id
+    review = visitor.get(f"/scans/{scan}/").text
+    assert review.count("+ XMP</span>") == 2 and review.count("+ TXT</span>") == 2
+    assert "+ CR2</span>" in review and " + 1.txt" in review
+    page = visitor.get(f"/scans/{scan}/remove/").text
+    assert "Remove 3 files?" in page and "2 companion files go with them." in page
+    now = _finish(app, visitor.post(f"/scans/{scan}/remove/", data={"plan": _plan_id(page)}))
+    report = visitor.get(f"/history/{now.run}?job={now.id}").text
+    assert "5 files moved to the backup." in report and "2 of them are companion files." in report
+    assert report.count("belongs to a picture") == 2
+    now = _finish(app, visitor.post(f"/history/{now.run}/undo"))
+    assert "5 files restored." in visitor.get(f"/history/{now.run}?job={now.id}").text
+    assert (photos / "0 (1).xmp").exists() and (photos / "1 (1).txt").exists()
+
+
 def test_a_backup_of_a_lost_library_is_taken_over(
     app: Flask, visitor: FlaskClient, scan: int, photos: Path, library: Library, tmp_path: Path
 ) -> None:
@@ -393,5 +413,7 @@ def test_metadata_are_taken_over_before_files_go(
     assert sorted(path.name for path in folder.iterdir()) == ["large.png"]
     kept = read_info((folder / "large.png").read_bytes(), limits=DecodeLimits())
     assert (kept.metadata.rating, kept.metadata.keywords) == (4, ("sea <1>",))
+    report = visitor.get(f"/history/{now.run}").text
+    assert "metadata added" in report and "the backup has the file as it was" in report
     _finish(app, visitor.post(f"/history/{now.run}/undo"))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
