@@ -232,10 +232,10 @@ def _orientations(grey, x, y, scale, histogram, peaks):
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def _descriptor(
-    grey, x, y, scale, angle, cells, weights, window, patch, sizes, directions, sums, out
-):
+def _descriptor(grey, x, y, scale, angle, sampling, scratch, out):
     """The 128 values of one keypoint, 0 to 255, from a patch that is turned and scaled with it."""
+    cells, weights, window = sampling
+    patch, sizes, directions, sums = scratch
     height, width = grey.shape
     spacing = scale * np.float32(3 * (CELLS + 1) / SAMPLES)
     cosine = np.float32(math.cos(angle)) * spacing
@@ -319,34 +319,32 @@ def _normalise(sums, out):
 
 
 @njit(cache=True, nogil=True)
-def describe(grey, starts, shapes, chosen, sigma, layers, cells, weights, window, table, out):
+def describe(pyramid, chosen, sampling, table, out):
     """Directions and descriptors of chosen extrema, the first ones first, until ``out`` is full.
 
-    ``grey``: the Gaussian levels of all octaves, one behind the other, float32; those of octave
-    o begin at ``starts[o]`` and are pictures of ``shapes[o]`` (h, w). ``chosen``: rows of
+    ``pyramid`` and ``sampling``: see the types of these names in ``keypoints``. ``chosen``: rows of
     :func:`extrema`. Fills ``table`` (n, 4) with x, y, scale in pixels of the octave's finest
     frame and angle, and ``out`` (n, 128); returns how many.
     """
     histogram, peaks = np.empty(_BINS + 1, np.float32), np.empty(2 * _BINS, np.float32)
-    patch = np.empty((SAMPLES + 2, SAMPLES + 2), np.float32)
-    sizes = np.empty((SAMPLES, SAMPLES), np.float32)
-    directions = np.empty((SAMPLES, SAMPLES), np.float32)
-    sums = np.empty((CELLS + 2) * (CELLS + 2) * DIRECTIONS, np.float32)
+    scratch = (
+        np.empty((SAMPLES + 2, SAMPLES + 2), np.float32),
+        np.empty((SAMPLES, SAMPLES), np.float32),
+        np.empty((SAMPLES, SAMPLES), np.float32),
+        np.empty((CELLS + 2) * (CELLS + 2) * DIRECTIONS, np.float32),
+    )
     count = 0
     for k in range(len(chosen)):
         octave = int(chosen[k, 4])
-        height, width = shapes[octave, 0], shapes[octave, 1]
-        start = starts[octave] + int(np.rint(chosen[k, 2])) * height * width
-        level = grey[start : start + height * width].reshape(height, width)
+        height, width = pyramid.shapes[octave, 0], pyramid.shapes[octave, 1]
+        start = pyramid.starts[octave] + int(np.rint(chosen[k, 2])) * height * width
+        level = pyramid.levels[start : start + height * width].reshape(height, width)
         x, y = np.float32(chosen[k, 0]), np.float32(chosen[k, 1])
-        scale = np.float32(sigma * 2 ** (chosen[k, 2] / layers))
+        scale = np.float32(pyramid.sigma * 2 ** (chosen[k, 2] / pyramid.layers))
         for peak in range(_orientations(level, x, y, scale, histogram, peaks)):
             if count == len(out):
                 return count
-            _descriptor(
-                level, x, y, scale, peaks[peak], cells, weights, window,
-                patch, sizes, directions, sums, out[count],
-            )  # fmt: skip
+            _descriptor(level, x, y, scale, peaks[peak], sampling, scratch, out[count])
             factor = 2.0**octave
             table[count, 0], table[count, 1] = x * factor, y * factor
             table[count, 2], table[count, 3] = scale * factor, peaks[peak]

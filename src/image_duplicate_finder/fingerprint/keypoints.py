@@ -19,6 +19,7 @@ import math
 import struct
 import threading
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -209,14 +210,12 @@ def _detect(small: NDArray[np.uint8], limit: int) -> tuple[NDArray[np.float32], 
     from image_duplicate_finder.fingerprint import kernels
 
     height, width = 2 * small.shape[0], 2 * small.shape[1]
-    greys, starts, shapes, found = _scale_space(small)
+    pyramid, found = _scale_space(small)
     octaves = np.exp2(found[:, 4])
     places = np.stack([found[:, 0] * octaves, found[:, 1] * octaves, found[:, 3]], axis=1)
     chosen = found[_spread(places.astype(np.float32), width, height)]
     table, descriptors = np.empty((limit, 4)), np.empty((limit, 128), np.uint8)
-    count = kernels.describe(
-        greys, starts, shapes, chosen, _SIGMA, _LAYERS, *_sampling(), table, descriptors
-    )
+    count = kernels.describe(pyramid, chosen, _sampling(), table, descriptors)
     keypoints = table[:count]
     # From the doubled frame back.
     keypoints[:, :2] = (keypoints[:, :2] + 0.5) / 2 - 0.5
@@ -241,10 +240,22 @@ def _spread(table: NDArray[np.float32], width: int, height: int) -> NDArray[np.i
     return order[np.lexsort((-table[order, 2], rank))]
 
 
-def _scale_space(
-    small: NDArray[np.uint8],
-) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Gaussian levels of all octaves (flat, starts, shapes) and the extrema of their steps."""
+class _Pyramid(NamedTuple):
+    """The Gaussian levels of all octaves, one behind the other.
+
+    Those of octave o begin at ``starts[o]`` and are pictures of ``shapes[o]`` (h, w). The finest
+    level of an octave has a blur of ``sigma``, and after ``layers`` more it is doubled.
+    """
+
+    levels: NDArray[np.float32]
+    starts: NDArray[np.int64]
+    shapes: NDArray[np.int64]
+    sigma: float
+    layers: int
+
+
+def _scale_space(small: NDArray[np.uint8]) -> tuple[_Pyramid, NDArray[np.float64]]:
+    """The pyramid of a picture and the extrema of the steps between its levels."""
     from image_duplicate_finder.fingerprint import kernels
 
     shapes = _octave_shapes(2 * small.shape[0], 2 * small.shape[1])
@@ -266,7 +277,8 @@ def _scale_space(
         np.subtract(levels[1:], levels[:-1], out=differences)
         count = kernels.extrema(differences, _CONTRAST, _EDGE, octave, found, count)
         base = levels[_LAYERS, ::2, ::2]
-    return greys, starts, np.array(shapes, np.int64), found[:count]
+    pyramid = _Pyramid(greys, starts, np.array(shapes, np.int64), _SIGMA, _LAYERS)
+    return pyramid, found[:count]
 
 
 # What takes one level to the next: together they double the blur in _LAYERS steps.
@@ -303,10 +315,17 @@ def _scratch(levels: int, steps: int) -> tuple[NDArray[np.float32], NDArray[np.f
     return held
 
 
-def _sampling() -> tuple[NDArray[np.uintp], NDArray[np.float32], NDArray[np.float32]]:
-    """For each row (or column) of a descriptor's samples the cell before it in the ringed grid
-    and the weight of the next one, and the window that fades samples out.
+class _Sampling(NamedTuple):
+    """For each row (or column) of a descriptor's samples the cell before it in the ringed grid and
+    the weight of the next one, and the window that fades samples out.
     """
+
+    cells: NDArray[np.uintp]
+    weights: NDArray[np.float32]
+    window: NDArray[np.float32]
+
+
+def _sampling() -> _Sampling:
     from image_duplicate_finder.fingerprint.kernels import CELLS, SAMPLES
 
     if not hasattr(_local, "sampling"):
@@ -314,12 +333,12 @@ def _sampling() -> tuple[NDArray[np.uintp], NDArray[np.float32], NDArray[np.floa
         cells = places + (CELLS - 1) / 2 + 1
         before = np.floor(cells)
         window = np.exp(-(places[:, None] ** 2 + places[None] ** 2) / (2 * (CELLS / 2) ** 2))
-        _local.sampling = (
+        _local.sampling = _Sampling(
             before.astype(np.uintp),
             (cells - before).astype(np.float32),
             window.astype(np.float32),
         )
-    sampling: tuple[NDArray[np.uintp], NDArray[np.float32], NDArray[np.float32]] = _local.sampling
+    sampling: _Sampling = _local.sampling
     return sampling
 
 
