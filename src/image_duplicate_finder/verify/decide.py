@@ -6,8 +6,10 @@ chosen.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -17,10 +19,8 @@ from image_duplicate_finder.model import Relation
 from image_duplicate_finder.relations import ONE_FRAME
 from image_duplicate_finder.verify import geometry
 from image_duplicate_finder.verify.geometry import Matrix
-from image_duplicate_finder.verify.pixels import AGREES, Comparison
+from image_duplicate_finder.verify.pixels import Comparison, Grey, Smooth
 
-# A block that agrees this well is evidence; unlike pictures have few such blocks.
-_STRONG = 0.85
 _LEAST_STRONG, _LEAST_STRONG_SHARE = 14, 0.2
 _SAME_PHOTOGRAPH = 0.88
 # One picture lies within the other if so much of it does.
@@ -51,9 +51,7 @@ _UNIQUE, _UNIQUE_IF_STRICT, _UNIQUE_BY_FAR = 1.0, 0.6, 8.0
 
 # See _worst_difference.
 _NOTHING_DIFFERS, _SPOTLESS = 0.2, 0.5
-_SPOT, _LEAST_CONTRAST = 8, 3.0
-
-Grey = NDArray[np.uint8]
+_LEAST_CONTRAST = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +73,16 @@ def decide(found: Comparison, a: Grey, b: Grey, shares: tuple[float, float]) -> 
 
     None if it does not prove that both pictures show the same.
     """
-    ncc = found.ncc[found.textured]
-    strong = found.textured & (found.ncc >= _STRONG)
-    if strong.sum() < _LEAST_STRONG_SHARE * len(ncc) or not found.has_structured(
-        strong, _LEAST_STRONG
+    blocks = found.agreement
+    if blocks.strong < _LEAST_STRONG_SHARE * blocks.textured or not found.has_structured(
+        _LEAST_STRONG
     ):
         return None
-    agreement = float((ncc >= AGREES).mean())
-    score = _median(ncc[ncc >= AGREES])
+    agreement, score = blocks.share, blocks.score
     worst = _worst_difference(found)
     if not _is_proof(found, agreement, score, min(shares), worst):
         return None
-    difference = _largest_difference(found)
+    difference = found.largest_difference()
     if min(shares) >= _NEARLY_ALL and (
         agreement < _HALF
         or (agreement < _MOST and difference >= _FIFTH)
@@ -110,12 +106,6 @@ def decide(found: Comparison, a: Grey, b: Grey, shares: tuple[float, float]) -> 
     return Verdict(relation, score, agreement, True, clean)
 
 
-def _median(values: NDArray[np.float64]) -> float:
-    """As np.median, which takes five times as long on a few hundred values."""
-    ordered = np.sort(values)
-    return float(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
-
-
 def _is_proof(
     found: Comparison, agreement: float, score: float, share: float, worst: float
 ) -> bool:
@@ -131,7 +121,7 @@ def _is_proof(
             return True
         if strict and unique >= max(_UNIQUE, _UNIQUE_BY_FAR * worst):
             return True
-    one, other = tones(found.target, found.mask), tones(found.warped, found.mask)
+    one, other = (tones(each, found.mask) for each in (found.target, found.warped))
     page = min(one[0], other[0]) >= _PAGE_TONE
     plain = (min(sum(one), sum(other)) - _PHOTO_TONES) / (_DRAWING_TONES - _PHOTO_TONES)
     needed = _PLAIN_AGREEMENT + (1 - _PLAIN_AGREEMENT) * plain**2
@@ -150,14 +140,8 @@ def _worst_difference(found: Comparison) -> float:
     encodings of photos, plain ones too, stay below 0.2 (0.3 in one of a hundred); pages that
     differ in a word, maps, icons and tiles lie above 0.5, hardly one below 0.25.
     """
-    from image_duplicate_finder.verify import kernels
-
-    left = np.empty_like(found.target)
-    deviation = float(kernels.residual(found.target, found.warped, found.mask, left))
-    # At the rim of the common area the warped picture is made of half pixels.
-    inner = cv2.erode(found.mask, np.ones((5, 5), np.uint8), borderValue=0)
-    worst = cv2.blur(left * inner, (_SPOT, _SPOT)).max()
-    return float(worst) / max(_LEAST_CONTRAST, deviation)
+    worst, deviation = found.worst_difference()
+    return worst / max(_LEAST_CONTRAST, deviation)
 
 
 def _framing(found: Comparison, a: Grey, b: Grey, shares: tuple[float, float]) -> Relation:
@@ -175,17 +159,6 @@ def _framing(found: Comparison, a: Grey, b: Grey, shares: tuple[float, float]) -
     if is_pasted(container, matrix, size):
         return Relation.CONTAINS
     return Relation.CROPPED
-
-
-def _largest_difference(found: Comparison) -> float:
-    """The share of the compared area that the largest connected piece of difference takes."""
-    step = found.size // 2
-    places = (found.places / step).astype(np.intp)
-    grid = np.zeros(places.max(axis=0)[::-1] + 1, np.uint8)
-    grid[places[:, 1], places[:, 0]] = found.textured & (found.ncc < AGREES)
-    _, _, sizes, _ = cv2.connectedComponentsWithStats(grid, connectivity=4)
-    pieces = sizes[1:, cv2.CC_STAT_AREA]
-    return float(pieces.max(initial=0)) / len(places)
 
 
 # The outline of one picture within another: a seam, or flat ground around it.
@@ -215,14 +188,14 @@ def flat_outside(container: NDArray[np.uint8], matrix: Matrix, inner: tuple[floa
     covered = np.zeros((height, width), np.uint8)
     cv2.fillConvexPoly(covered, np.rint(outline).astype(np.int32), 1)
     outside = cv2.erode(1 - covered, np.ones((7, 7), np.uint8), borderValue=1)
-    if outside.sum() < 0.01 * outside.size:
+    count = np.count_nonzero(outside)
+    if count < 0.01 * outside.size:
         return True
-    grey = container.astype(np.float32)
     size = (_FLAT_BLOCK, _FLAT_BLOCK)
-    mean = cv2.blur(grey, size)
-    deviation = np.sqrt(np.maximum(cv2.blur(grey * grey, size) - mean * mean, 0))
-    flat = deviation[outside > 0] < _FLAT_DEVIATION
-    return float(np.count_nonzero(flat)) >= _FLAT_SHARE * flat.size
+    mean = np.asarray(cv2.boxFilter(container, cv2.CV_32F, size), np.float32)
+    square = np.asarray(cv2.sqrBoxFilter(container, cv2.CV_32F, size), np.float32)
+    flat = np.count_nonzero((square - mean * mean < _FLAT_DEVIATION**2) & (outside > 0))
+    return bool(flat >= _FLAT_SHARE * count)
 
 
 def is_pasted(container: NDArray[np.uint8], matrix: Matrix, inner: tuple[float, float]) -> bool:
@@ -230,19 +203,30 @@ def is_pasted(container: NDArray[np.uint8], matrix: Matrix, inner: tuple[float, 
 
     Arguments as for :func:`flat_outside`.
     """
+    from image_duplicate_finder.verify import pixel_kernels
+
     scale = geometry.scale_of(matrix)
     across, down = max(8, round(inner[0] * scale)), max(8, round(inner[1] * scale))
     to_canvas = np.array([[1, 0, _MARGIN], [0, 1, _MARGIN], [0, 0, 1.0]]) @ geometry.frame_change(
         *inner, across, down
     )
-    size = (across + 2 * _MARGIN, down + 2 * _MARGIN)
-    back = to_canvas @ geometry.inverse(matrix)
-    canvas = cv2.warpPerspective(container.astype(np.float32), back, size, flags=cv2.INTER_LINEAR)
-    inside = np.zeros(container.shape, np.uint8)
-    inside[_FROM_FRAME:-_FROM_FRAME, _FROM_FRAME:-_FROM_FRAME] = 1
-    known = cv2.warpPerspective(inside, back, size, flags=cv2.INTER_NEAREST) > 0
+    framed = container[_FROM_FRAME:-_FROM_FRAME, _FROM_FRAME:-_FROM_FRAME]
+    if not framed.size:
+        return False
+    from_frame = np.array([[1, 0, _FROM_FRAME], [0, 1, _FROM_FRAME], [0, 0, 1.0]])
+    canvas = np.empty((down + 2 * _MARGIN, across + 2 * _MARGIN), np.float32)
+    known = np.empty(canvas.shape, np.uint8)
+    pixel_kernels.lay_over(
+        framed.astype(np.float32), to_canvas @ geometry.inverse(matrix) @ from_frame, canvas, known
+    )
     # Turned so that the side in question is the upper one.
-    measured = (_seam(np.rot90(canvas, turned), np.rot90(known, turned)) for turned in range(4))
+    measured = (
+        _seam(
+            np.ascontiguousarray(np.rot90(canvas, turned)),
+            np.ascontiguousarray(np.rot90(known, turned)),
+        )
+        for turned in range(4)
+    )
     seams = [seam for seam in measured if seam is not None]
     share = across * down / container.size
     if share >= _FILLS:
@@ -255,30 +239,18 @@ def is_pasted(container: NDArray[np.uint8], matrix: Matrix, inner: tuple[float, 
     return bool(seams) and sum(seams) / len(seams) >= _SEAM
 
 
-def _seam(canvas: NDArray[np.float32], known: NDArray[np.bool_]) -> float | None:
+def _seam(canvas: NDArray[np.float32], known: NDArray[np.uint8]) -> float | None:
     """How often grey steps more across the upper side of the outline than beside it, 0 to 1.
 
-    Each column is compared with itself, so that a busy part beside a calm one hides no seam.
-    0 for hardly any step at all; None if that side is not inside the picture.
+    None if that side is not inside the picture.
     """
-    columns = slice(_MARGIN + 3, canvas.shape[1] - _MARGIN - 3)
-    least = max(6, 0.3 * (canvas.shape[1] - 2 * _MARGIN - 6))
+    from image_duplicate_finder.verify import pixel_kernels
+
     for margin in _MARGINS:
-        band = slice(_MARGIN - margin, _MARGIN + margin)
-        usable = np.nonzero(known[band, columns].all(axis=0))[0]
-        if len(usable) >= least:
-            break
-    else:
-        return None
-    strip = canvas[band, columns][:, usable]
-    jumps = np.abs(strip[2:] - strip[:-2])
-    # jumps[k] is centred on row k + 1; the outline runs between rows margin - 1 and margin.
-    distance = np.abs(np.arange(len(jumps)) - (margin - 1.5))
-    near = jumps[distance <= _REACH]
-    across = near[near.mean(axis=1).argmax()]
-    if across.mean() < _LEAST_STEP:
-        return 0.0
-    return float((across > jumps[distance >= _REACH + 2]).mean())
+        seam = pixel_kernels.seam(canvas, known, _MARGIN, margin, _REACH, _LEAST_STEP)
+        if seam >= 0:
+            return float(seam)
+    return None
 
 
 # Traits that make agreement cheap: few tones, repetition. Drawings, forms
@@ -291,16 +263,16 @@ _SHIFTS = 3
 _PEAK = 3
 # What differs so much, in units of the contrast, is no period, whatever half a pixel changes.
 _FAR_OFF = 1.8
-_SUBPIXEL = ((0.0, 0.0), (0.5, 0.0), (-0.5, 0.0), (0.0, 0.5), (0.0, -0.5))
+_HALF_STEPS = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
 
 
-def tones(grey: NDArray[np.float32], mask: NDArray[np.uint8]) -> tuple[float, float]:
+def tones(grey: Smooth, mask: Grey) -> tuple[float, float]:
     """The shares of pixels within 4 grey levels of the most common tone, and of the second.
 
-    ``grey`` (h, w), 0 to 255, counts where ``mask`` is not 0.
+    ``grey`` (h, w), relative to middle grey, counts where ``mask`` is not 0.
     """
-    values = grey[mask > 0]
-    counts = np.bincount(values.astype(np.uint8), minlength=256) / max(1, len(values))
+    counted = cv2.calcHist([grey], [0], mask, [256], [-128, 128])
+    counts = np.ravel(counted).astype(np.float64) / (np.count_nonzero(mask) or 1)
     window = np.ones(2 * _TONE_WIDTH + 1)
     shares = np.convolve(counts, window, "same")
     tone = int(shares.argmax())
@@ -308,16 +280,16 @@ def tones(grey: NDArray[np.float32], mask: NDArray[np.uint8]) -> tuple[float, fl
     return float(shares[tone]), float(np.convolve(counts, window, "same").max())
 
 
-def repetition(grey: NDArray[np.float32], mask: NDArray[np.uint8]) -> float:
+def repetition(grey: Smooth, mask: Grey) -> float:
     """How well the part of ``grey`` in ``mask`` agrees with itself after the best shift, 0 to 1.
 
     Shifts of at least 8 pixels count: the highest peak of the autocorrelation there.
     """
-    correlation = _self_correlation(_box(grey, mask))
-    return 0.0 if correlation is None else max(0.0, float(correlation.max()))
+    found = _likeliest_shifts(_box(grey, mask), 1)
+    return max(0.0, found[0][0]) if found else 0.0
 
 
-def self_difference(grey: NDArray[np.float32], mask: NDArray[np.uint8]) -> float:
+def self_difference(grey: Smooth, mask: Grey) -> float:
     """How much the part of ``grey`` in ``mask`` differs from itself after the likeliest shifts.
 
     Of the shifts at which it agrees best with itself, the one that leaves the smallest
@@ -325,94 +297,101 @@ def self_difference(grey: NDArray[np.float32], mask: NDArray[np.uint8]) -> float
     fit anywhere, and 0 for what is too flat or too small to tell.
     """
     part = _box(grey, mask)
-    correlation = _self_correlation(part)
-    if correlation is None:
+    found = _likeliest_shifts(part, _SHIFTS)
+    if not found:
         return 0.0
     contrast = max(_LEAST_CONTRAST, float(part.std()))
     smooth = np.asarray(cv2.GaussianBlur(part, (0, 0), 1), np.float32)
-    least = np.inf
-    for _ in range(_SHIFTS):
-        down, across = np.unravel_index(int(correlation.argmax()), correlation.shape)
-        apart = _shifted_difference(smooth, int(down), int(across), _FAR_OFF * contrast)
-        least = min(least, apart / contrast)
-        _forget(correlation, int(down), int(across))
-    return least
+    far_off = _FAR_OFF * contrast
+    least = min(_shifted_difference(smooth, down, across, far_off) for _, down, across in found)
+    return least / contrast
 
 
-def _box(grey: NDArray[np.float32], mask: NDArray[np.uint8]) -> NDArray[np.float32]:
-    rows, columns = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
-    return grey[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-
-
-def _self_correlation(part: NDArray[np.float32]) -> NDArray[np.float64] | None:
-    """The autocorrelation at every (circular) shift that counts, -1 at the others."""
-    height, width = part.shape
-    if min(height, width) < 4 * _NEAREST:
-        return None
-    window, overlap, away = _windows(height, width)
-    detail = (part - cv2.GaussianBlur(part, (0, 0), 8)) * window
-    spectrum = cv2.dft(detail)
-    correlation = cv2.idft(cv2.mulSpectrums(spectrum, spectrum, 0, conjB=True), flags=cv2.DFT_SCALE)
-    if correlation[0, 0] < 1e-3:
-        return None
-    return np.where(away, correlation / correlation[0, 0] / overlap, -1.0)
-
-
-def _shifted_difference(
-    smooth: NDArray[np.float32], down: int, across: int, far_off: float
-) -> float:
+def _shifted_difference(smooth: Smooth, down: int, across: int, far_off: float) -> float:
     """The largest difference, over 8 x 8 pixels, to the same part shifted by about that much.
 
     A period need not be a whole number of pixels: half a pixel to each side is tried too, where
     the difference is not above ``far_off`` anyway.
     """
     height, width = smooth.shape
-    down, across = (
-        (down if down <= height // 2 else down - height),
-        (across if across <= width // 2 else across - width),
-    )
-    least = np.inf
-    for step in _SUBPIXEL:
-        matrix = np.array([[1, 0, across + step[0]], [0, 1, down + step[1]]], np.float32)
-        moved = cv2.warpAffine(smooth, matrix, (width, height), flags=cv2.INTER_LINEAR)
-        top, bottom = max(0, down) + 1, height + min(0, down) - 1
-        left, right = max(0, across) + 1, width + min(0, across) - 1
-        apart = cv2.absdiff(smooth, moved)[top:bottom, left:right]
+    rows = slice(max(0, down) + 1, height + min(0, down) - 1)
+    columns = slice(max(0, across) + 1, width + min(0, across) - 1)
+
+    def moved(down: int, across: int) -> Smooth:
+        return smooth[
+            rows.start - down : rows.stop - down, columns.start - across : columns.stop - across
+        ]
+
+    least = math.inf
+    for half_down, half_across in _HALF_STEPS:
+        other = moved(down, across)
+        if half_down or half_across:
+            other = (other + moved(down + half_down, across + half_across)) * np.float32(0.5)
+        apart = cv2.absdiff(smooth[rows, columns], other)
         least = min(least, float(cv2.blur(apart, (_NEAREST, _NEAREST)).max()))
         if least > far_off:
             break
     return least
 
 
-def _forget(correlation: NDArray[np.float64], down: int, across: int) -> None:
-    """Take a peak and its mirror image out, so that the next one is found."""
-    height, width = correlation.shape
-    rows, columns = np.arange(-_PEAK, _PEAK + 1), np.arange(-_PEAK, _PEAK + 1)
-    for sign in (1, -1):
-        near = np.ix_((sign * down + rows) % height, (sign * across + columns) % width)
-        correlation[near] = -1.0
+def _box(grey: Smooth, mask: Grey) -> Smooth:
+    rows, columns = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
+    return grey[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-@lru_cache(maxsize=32)
-def _windows(
-    height: int, width: int
-) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_]]:
-    """A window, its own autocorrelation, and which shifts count."""
-    window = np.outer(_hann(height), _hann(width))
-    overlap = np.outer(_overlap(height), _overlap(width))
-    down = np.minimum(np.arange(height), height - np.arange(height))[:, None]
-    across = np.minimum(np.arange(width), width - np.arange(width))[None, :]
-    away = (down < _FARTHEST_SHARE * height) & (across < _FARTHEST_SHARE * width)
-    away &= np.hypot(down, across) > _NEAREST
-    return window.astype(np.float32), np.maximum(overlap, 1e-9), away
+def _likeliest_shifts(part: Smooth, count: int) -> list[tuple[float, int, int]]:
+    """The shifts after which a picture agrees best with itself: (autocorrelation, down, across).
+
+    ``count`` of them; a shift and its opposite are one. None for what is too flat or too small.
+    """
+    height, width = part.shape
+    if min(height, width) < 4 * _NEAREST:
+        return []
+    down, across = _window(height), _window(width)
+    detail = part - _shading(part)
+    detail *= down.weights[:, None]
+    detail *= across.weights
+    spectrum = cv2.dft(detail)
+    correlation = cv2.idft(cv2.mulSpectrums(spectrum, spectrum, 0, conjB=True), flags=cv2.DFT_SCALE)
+    if correlation[0, 0] < 1e-3:
+        return []
+    # Down from 0, across from left to right.
+    farthest = int(_FARTHEST_SHARE * height), int(_FARTHEST_SHARE * width)
+    order = np.arange(-farthest[1], farthest[1] + 1)
+    heights = correlation[: farthest[0] + 1, order] / correlation[0, 0]
+    heights /= down.overlap[: farthest[0] + 1, None] * across.overlap[order]
+    near = np.arange(_NEAREST + 1)[:, None] ** 2 + order**2 <= _NEAREST**2
+    heights[: _NEAREST + 1][near] = -1.0
+    found = []
+    for _ in range(count):
+        y, x = divmod(int(heights.argmax()), len(order))
+        found.append((float(heights[y, x]), y, x - farthest[1]))
+        # Take the peak and its opposite out, so that the next one is found.
+        for at_y, at_x in ((y, x), (-y, len(order) - 1 - x)):
+            rows = slice(max(at_y - _PEAK, 0), max(at_y + _PEAK + 1, 0))
+            heights[rows, max(at_x - _PEAK, 0) : at_x + _PEAK + 1] = -1.0
+    return found
 
 
-def _hann(length: int) -> NDArray[np.float64]:
-    return np.asarray(np.hanning(length + 2)[1:-1])
+def _shading(part: Smooth) -> Smooth:
+    """The picture without detail: nearly a blur by 8 pixels, in a quarter of its time."""
+    height, width = part.shape
+    half = cv2.resize(part, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    # Scaling down and up again blurs a little too.
+    blurred = cv2.GaussianBlur(half, (0, 0), 3.97)
+    return np.asarray(cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
-def _overlap(length: int) -> NDArray[np.float64]:
-    """The circular autocorrelation of a window of this length, 1 without a shift."""
-    window = _hann(length)
-    correlation = np.fft.irfft(np.abs(np.fft.rfft(window)) ** 2, n=length)
-    return np.asarray(correlation / correlation[0])
+class _Window(NamedTuple):
+    """Weights that fade a picture out towards its sides, and their circular autocorrelation."""
+
+    weights: NDArray[np.float32]
+    overlap: NDArray[np.float32]
+
+
+@lru_cache(maxsize=512)
+def _window(length: int) -> _Window:
+    weights = np.hanning(length + 2)[1:-1]
+    correlation = np.fft.irfft(np.abs(np.fft.rfft(weights)) ** 2, n=length)
+    overlap = np.maximum(correlation / correlation[0], 1e-9)
+    return _Window(weights.astype(np.float32), overlap.astype(np.float32))

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from image_duplicate_finder.model import Transform, homogeneous, invert
+from image_duplicate_finder.model import Transform, homogeneous
 
 Matrix = NDArray[np.float64]
 Points = NDArray[np.float64]
@@ -42,9 +42,17 @@ def transform_of(matrix: Matrix) -> Transform:
 
 def inverse(matrix: Matrix) -> Matrix:
     """The transform back, scaled so that its last entry is 1. ``matrix`` is not singular."""
-    # For three rows linalg's way in takes longer than plain arithmetic.
-    back = np.array(invert(matrix.tolist()))
-    return np.asarray(back / back[2, 2])
+    # Entry by entry: compiled as it is, and faster than linalg where it is not.
+    a, b, c = matrix[0, 0], matrix[0, 1], matrix[0, 2]
+    d, e, f = matrix[1, 0], matrix[1, 1], matrix[1, 2]
+    g, h, i = matrix[2, 0], matrix[2, 1], matrix[2, 2]
+    last = a * e - b * d
+    back = np.empty((3, 3))
+    back[0, 0], back[0, 1], back[0, 2] = e * i - f * h, c * h - b * i, b * f - c * e
+    back[1, 0], back[1, 1], back[1, 2] = f * g - d * i, a * i - c * g, c * d - a * f
+    back[2, 0], back[2, 1], back[2, 2] = d * h - e * g, b * g - a * h, last
+    back /= last
+    return back
 
 
 def area_scale(matrix: Matrix) -> float:
@@ -70,84 +78,46 @@ def corners(width: float, height: float) -> Points:
     return np.array([[-0.5, -0.5], [right, -0.5], [right, bottom], [-0.5, bottom]])
 
 
-def fit_affine(source: Points, target: Points, weights: NDArray[np.float64]) -> Matrix | None:
-    """The affine transform of least weighted squares; None if the points do not fix it."""
-    design = np.column_stack([source, np.ones(len(source))]) * weights[:, None]
-    solution, _, rank, _ = np.linalg.lstsq(design, target * weights[:, None], rcond=1e-6)
-    if rank < 3:
-        return None
-    return np.vstack([solution.T, [0, 0, 1]])
-
-
-def fit_similarity(source: Points, target: Points, mirrored: bool) -> Matrix | None:
-    """The similarity of least squares (with a mirror if ``mirrored``); None if undetermined."""
-    sign = -1.0 if mirrored else 1.0
-    x, y = source[:, 0] * sign, source[:, 1]
-    zeros, ones = np.zeros(len(x)), np.ones(len(x))
-    design = np.array([np.r_[x, y], np.r_[-y, x], np.r_[ones, zeros], np.r_[zeros, ones]]).T
-    solution, _, rank, _ = np.linalg.lstsq(design, target.T.ravel(), rcond=1e-6)
-    if rank < 4:
-        return None
-    a, b, tx, ty = solution
-    return np.array([[a * sign, -b, tx], [b * sign, a, ty], [0, 0, 1.0]])
-
-
-def fit_homography(source: Points, target: Points, weights: NDArray[np.float64]) -> Matrix | None:
-    """The projective transform of least weighted squares (normalised DLT); None if undetermined."""
-    if len(source) < 6:
-        return None
-    from_source, from_target = _normaliser(source), _normaliser(target)
-    s, t = apply(from_source, source), apply(from_target, target)
-    x, y = s[:, 0], s[:, 1]
-    u, v = t[:, 0], t[:, 1]
-    # With the last entry fixed to 1 (the normalised origin never maps to infinity here).
-    n = len(source)
-    design = np.zeros((2 * n, 8))
-    design[:n, 0], design[:n, 1], design[:n, 2] = x, y, 1
-    design[n:, 3], design[n:, 4], design[n:, 5] = x, y, 1
-    design[:n, 6], design[:n, 7] = -u * x, -u * y
-    design[n:, 6], design[n:, 7] = -v * x, -v * y
-    doubled = np.concatenate([weights, weights])
-    # Normal equations: well-conditioned after the normalisation, and fast.
-    weighted = design * doubled[:, None]
-    square = weighted.T @ weighted
-    try:
-        solution = np.linalg.solve(square, weighted.T @ (np.concatenate([u, v]) * doubled))
-    except np.linalg.LinAlgError:
-        return None
-    matrix = np.linalg.inv(from_target) @ np.append(solution, 1).reshape(3, 3) @ from_source
-    if abs(matrix[2, 2]) < 1e-9:
-        return None
-    return np.asarray(matrix / matrix[2, 2])
-
-
-def _normaliser(points: Points) -> Matrix:
-    middle = points.mean(axis=0)
-    spread = max(float(np.abs(points - middle).mean()), 1e-6)
-    return np.array(
-        [[1 / spread, 0, -middle[0] / spread], [0, 1 / spread, -middle[1] / spread], [0, 0, 1]]
-    )
-
-
 def is_sound(matrix: Matrix, width: float, height: float) -> bool:
     """Whether the transform could be a copy's: no collapse, no wild stretch, no fold.
 
     ``width`` and ``height`` are of the picture that it maps.
     """
-    if not np.isfinite(matrix).all():
+    first, second, third = matrix.tolist()
+    return rows_are_sound((tuple(first), tuple(second), tuple(third)), float(width), float(height))
+
+
+Row = tuple[float, float, float]
+
+
+def rows_are_sound(rows: tuple[Row, Row, Row], width: float, height: float) -> bool:
+    """:func:`is_sound` of a matrix's rows, in plain numbers: compiled loops use it as it is."""
+    (a, b, e), (c, d, f), (g, h, i) = rows
+    area = abs(a * d - b * c)
+    if not (
+        _MIN_SCALE**2 < area < _MAX_SCALE**2 and math.isfinite(a + b + c + d + e + f + g + h + i)
+    ):
         return False
-    scale = scale_of(matrix)
-    if not _MIN_SCALE < scale < _MAX_SCALE:
+    # The singular values s and t: their squares add up to that of the entries, and st is the area.
+    if (a * a + b * b + c * c + d * d) / area > _MAX_STRETCH + 1 / _MAX_STRETCH:
         return False
-    # The singular values s and t: their squares add up to that of the entries, and st is scale^2.
-    (a, b, _), (c, d, _), _ = matrix.tolist()
-    if (a * a + b * b + c * c + d * d) / scale**2 > _MAX_STRETCH + 1 / _MAX_STRETCH:
-        return False
-    depth = corners(width, height) @ matrix[2, :2] + matrix[2, 2]
-    if depth.min() <= 0 or depth.max() / depth.min() > 1 / (1 - _MAX_PERSPECTIVE):
-        return False
-    mapped = apply(matrix, corners(width, height)).astype(np.float32)
-    return bool(cv2.isContourConvex(mapped.reshape(-1, 1, 2)))
+    nearest, farthest = math.inf, 0.0
+    # Two corners come twice: a turn of the outline is between three.
+    x1, y1, x2, y2 = 0.0, 0.0, 0.0, 0.0
+    clockwise = 0
+    for corner in range(6):
+        x = width - 0.5 if corner % 4 < 2 else -0.5
+        y = height - 0.5 if (corner + 1) % 4 < 2 else -0.5
+        depth = g * x + h * y + i
+        if depth <= 0:
+            return False
+        nearest, farthest = min(nearest, depth), max(farthest, depth)
+        u, v = (a * x + b * y + e) / depth, (c * x + d * y + f) / depth
+        if corner >= 2 and (x1 - x2) * (v - y1) > (y1 - y2) * (u - x1):
+            clockwise += 1
+        x2, y2, x1, y1 = x1, y1, u, v
+    is_convex = clockwise == 0 or clockwise == 4
+    return is_convex and farthest / nearest <= 1 / (1 - _MAX_PERSPECTIVE)
 
 
 def is_close(one: Matrix, other: Matrix, shape: tuple[int, ...], pixels: float = 2.5) -> bool:

@@ -1,4 +1,7 @@
-"""Compiled loops of verification. Imported only when the first pair is verified."""
+"""Compiled loops of verification: plane transforms and keypoints.
+
+Imported only when the first pair is verified.
+"""
 
 from __future__ import annotations
 
@@ -6,187 +9,393 @@ import numpy as np
 from numba import njit
 
 from image_duplicate_finder.fingerprint.kernels import popcount
+from image_duplicate_finder.verify import geometry
 
-# mypy: disable-error-code="no-untyped-def,untyped-decorator,call-arg,unreachable"
+# mypy: disable-error-code="no-untyped-def,untyped-decorator,call-arg,unreachable,assignment"
+
+# Counters that are passed on begin as ``np.int64(0)``: for a plain 0 numba compiles what takes them
+# a second time.
+
+# These have one home, in Python. What is compiled of them is kept with the loops that call them:
+# whoever changes them changes this file too.
+inverse = njit(nogil=True, error_model="numpy")(geometry.inverse)
+_rows_are_sound = njit(nogil=True, error_model="numpy")(geometry.rows_are_sound)
 
 
-# A block that agrees so well without any shift needs none.
-_SETTLED = np.float32(0.98)
+@njit(cache=True, nogil=True, error_model="numpy")
+def is_sound(matrix, shape):
+    """Whether the transform of a picture (h, w) could be a copy's."""
+    m = matrix
+    rows = (
+        (m[0, 0], m[0, 1], m[0, 2]),
+        (m[1, 0], m[1, 1], m[1, 2]),
+        (m[2, 0], m[2, 1], m[2, 2]),
+    )
+    return _rows_are_sound(rows, float(shape[1]), float(shape[0]))
 
 
-@njit(cache=True, nogil=True)
-def tentative(codes_a, codes_b, flags_a, flags_b, limit, found):
-    """Pairs of keypoints whose codes (n, 2) uint64 in canonical form are alike.
+@njit(cache=True, nogil=True, error_model="numpy")
+def copy(matrix, divisor, out):
+    """Write the entries of a transform (3 x 3), all divided alike, to ``out``."""
+    for row in range(3):
+        for column in range(3):
+            out[row, column] = matrix[row, column] / divisor
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def product(one, other):
+    """The transform (3 x 3) that applies ``other`` and then ``one``."""
+    out = np.empty((3, 3))
+    for row in range(3):
+        for column in range(3):
+            out[row, column] = (
+                one[row, 0] * other[0, column]
+                + one[row, 1] * other[1, column]
+                + one[row, 2] * other[2, column]
+            )
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _normaliser(points, count):
+    """The middle of the first points (n, 2), and what brings their mean distance from it to 1."""
+    x, y, away = 0.0, 0.0, 0.0
+    for k in range(count):
+        x += points[k, 0]
+        y += points[k, 1]
+    x, y = x / count, y / count
+    for k in range(count):
+        away += abs(points[k, 0] - x) + abs(points[k, 1] - y)
+    return x, y, 1 / max(away / (2 * count), 1e-6)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _solve(square, right, n):
+    """Solve the first ``n`` equations in place (Gauss, pivots by rows); False if singular."""
+    least = 0.0
+    for k in range(n):
+        least = max(least, 1e-13 * abs(square[k, k]))
+    for k in range(n):
+        pivot = k
+        for row in range(k + 1, n):
+            if abs(square[row, k]) > abs(square[pivot, k]):
+                pivot = row
+        if not abs(square[pivot, k]) > least:
+            return False
+        for column in range(n):
+            held = square[k, column]
+            square[k, column] = square[pivot, column]
+            square[pivot, column] = held
+        held = right[k]
+        right[k] = right[pivot]
+        right[pivot] = held
+        for row in range(k + 1, n):
+            factor = square[row, k] / square[k, k]
+            for column in range(k, n):
+                square[row, column] -= factor * square[k, column]
+            right[row] -= factor * right[k]
+    for row in range(n - 1, -1, -1):
+        for k in range(row + 1, n):
+            right[row] -= square[row, k] * right[k]
+        right[row] /= square[row, row]
+    return True
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def fit(source, target, weights, count, projective, out):
+    """The transform of least weighted squares (normalised DLT), to ``out``; False if there is none.
+
+    The first ``count`` rows of ``source`` and ``target`` are points; weights multiply their
+    distances. It is affine unless ``projective``. The last entry is fixed to 1: the normalised
+    origin never maps to infinity here.
+    """
+    if projective and count < 6:
+        return False
+    sx, sy, shrink = _normaliser(source, count)
+    tx, ty, grow = _normaliser(target, count)
+    square, right, point = np.zeros((8, 8)), np.zeros(8), np.ones(3)
+    for k in range(count):
+        weight = weights[k] ** 2
+        point[0], point[1] = (source[k, 0] - sx) * shrink, (source[k, 1] - sy) * shrink
+        u, v = (target[k, 0] - tx) * grow, (target[k, 1] - ty) * grow
+        for row in range(3):
+            for column in range(3):
+                term = weight * point[row] * point[column]
+                square[row, column] += term
+                if column < 2:
+                    square[row, 6 + column] -= term * u
+                    square[3 + row, 6 + column] -= term * v
+                    if row < 2:
+                        square[6 + row, 6 + column] += term * (u * u + v * v)
+            right[row] += weight * point[row] * u
+            right[3 + row] += weight * point[row] * v
+            if row < 2:
+                right[6 + row] -= weight * point[row] * (u * u + v * v)
+    for row in range(3):
+        for column in range(3):
+            square[3 + row, 3 + column] = square[row, column]
+        for column in range(2):
+            square[6 + column, row] = square[row, 6 + column]
+            square[6 + column, 3 + row] = square[3 + row, 6 + column]
+    if not projective:
+        right[6], right[7] = 0, 0
+    if not _solve(square, right, 8 if projective else 6):
+        return False
+    # From the normalised frames back.
+    for row in range(3):
+        across, down = right[3 * row] * shrink, right[3 * row + 1] * shrink
+        rest = right[3 * row + 2] if row < 2 else 1.0
+        out[row, 0], out[row, 1], out[row, 2] = across, down, rest - across * sx - down * sy
+    for column in range(3):
+        out[0, column] = out[0, column] / grow + tx * out[2, column]
+        out[1, column] = out[1, column] / grow + ty * out[2, column]
+    last = out[2, 2]
+    if abs(last) < 1e-9:
+        return False
+    copy(out, last, out)
+    return True
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fit_similarity(source, target, count, mirrored, out):
+    """The similarity of least squares (with a mirror if ``mirrored``); False if undetermined."""
+    sign = -1.0 if mirrored else 1.0
+    middle_x, middle_y, _ = _normaliser(source, count)
+    middle_u, middle_v, _ = _normaliser(target, count)
+    a, b, spread = 0.0, 0.0, 0.0
+    for k in range(count):
+        x, y = (source[k, 0] - middle_x) * sign, source[k, 1] - middle_y
+        u, v = target[k, 0] - middle_u, target[k, 1] - middle_v
+        a += x * u + y * v
+        b += x * v - y * u
+        spread += x * x + y * y
+    if spread < 1e-9:
+        return False
+    a, b = a / spread, b / spread
+    out[0, 0], out[0, 1], out[1, 0], out[1, 1] = a * sign, -b, b * sign, a
+    out[0, 2] = middle_u - out[0, 0] * middle_x - out[0, 1] * middle_y
+    out[1, 2] = middle_v - out[1, 0] * middle_x - out[1, 1] * middle_y
+    out[2, 0], out[2, 1], out[2, 2] = 0, 0, 1
+    return True
+
+
+# The columns of the places of keypoints: x, y, size, direction, its cosine and its sine.
+_X, _Y, _SIZE, _ANGLE, _COSINE, _SINE = range(6)
+# Nearer keypoints, in pixels, are at one place.
+_SPACING_A, _SPACING_B = 3.0, 2.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def tentative(a, b, limit, found):
+    """Pairs of keypoints whose codes in canonical form are alike.
 
     For every keypoint of one side its nearest on the other, both ways, within ``limit`` bits.
     Writes rows (index a, index b, distance, variant) and returns how many. The variant is 1 for
     rows flipped plus 2 for columns flipped.
     """
-    n, m = len(codes_a), len(codes_b)
-    best_b = np.full(m, 999, np.int64)
-    from_b = np.full(m, -1, np.int64)
+    n, m = len(a.flags), len(b.flags)
+    best_b, from_b = np.empty(m, np.int64), np.zeros(m, np.int64)
+    best_b[:] = 999
+    codes_b = np.empty((2, m), np.uint64)
+    for j in range(m):
+        form = b.forms[b.flags[j] & 3]
+        codes_b[0, j], codes_b[1, j] = form[j, 0], form[j, 1]
+    distances = np.empty(m, np.int64)
     count = 0
     for i in range(n):
-        best, at = 999, -1
-        a0, a1 = codes_a[i, 0], codes_a[i, 1]
+        form = a.forms[a.flags[i] & 3]
+        _distances(form[i, 0], form[i, 1], codes_b, distances)
+        best, at = np.int64(999), np.int64(-1)
         for j in range(m):
-            distance = np.int64(popcount(a0 ^ codes_b[j, 0]) + popcount(a1 ^ codes_b[j, 1]))
+            distance = distances[j]
             if distance < best:
                 best, at = distance, j
             if distance < best_b[j]:
                 best_b[j] = distance
                 from_b[j] = i
         if best <= limit and count < len(found):
-            found[count, 0] = i
-            found[count, 1] = at
-            found[count, 2] = best
-            found[count, 3] = (flags_a[i] ^ flags_b[at]) & 3
+            _write(a, b, i, at, best, found[count])
             count += 1
     one_way = count
     for j in range(m):
         if best_b[j] <= limit and count < len(found):
-            i = from_b[j]
             known = False
             for k in range(one_way):
-                if found[k, 0] == i and found[k, 1] == j:
+                if found[k, 0] == from_b[j] and found[k, 1] == j:
                     known = True
                     break
             if not known:
-                found[count, 0] = i
-                found[count, 1] = j
-                found[count, 2] = best_b[j]
-                found[count, 3] = (flags_a[i] ^ flags_b[j]) & 3
+                _write(a, b, from_b[j], j, best_b[j], found[count])
                 count += 1
     return count
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
+def _distances(first, second, codes, out):
+    """The bits in which a code differs from others (2, m)."""
+    for j in range(np.uintp(len(out))):
+        out[j] = np.int64(popcount(first ^ codes[0, j]) + popcount(second ^ codes[1, j]))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _write(a, b, i, j, distance, row):
+    row[0], row[1], row[2], row[3] = i, j, distance, (a.flags[i] ^ b.flags[j]) & 3
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _similarity(place_a, place_b, i, j, variant, out):
     """The 2 x 3 transform that takes keypoint i of a, size and direction too, onto j of b."""
     mirrored = variant == 1 or variant == 2
-    negative = variant >= 2
-    angle = place_a[i, 3]
+    angle = place_a[i, _ANGLE]
     if mirrored:
         angle = np.pi - angle
-    if negative:
+    if variant >= 2:
         angle += np.pi
-    scale = place_b[j, 2] / place_a[i, 2]
-    turn = place_b[j, 3] - angle
+    scale = place_b[j, _SIZE] / place_a[i, _SIZE]
+    turn = place_b[j, _ANGLE] - angle
     c, s = scale * np.cos(turn), scale * np.sin(turn)
     x_sign = -1.0 if mirrored else 1.0
     out[0], out[1], out[3], out[4] = c * x_sign, -s, s * x_sign, c
-    out[2] = place_b[j, 0] - out[0] * place_a[i, 0] - out[1] * place_a[i, 1]
-    out[5] = place_b[j, 1] - out[3] * place_a[i, 0] - out[4] * place_a[i, 1]
+    out[2] = place_b[j, _X] - out[0] * place_a[i, _X] - out[1] * place_a[i, _Y]
+    out[5] = place_b[j, _Y] - out[3] * place_a[i, _X] - out[4] * place_a[i, _Y]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _agrees(place_a, place_b, i, j, variant, t, tolerance):
     """Whether keypoint i of a falls on j of b under the affine ``t``, in size and direction too."""
-    x, y = place_a[i, 0], place_a[i, 1]
-    dx = t[0] * x + t[1] * y + t[2] - place_b[j, 0]
-    dy = t[3] * x + t[4] * y + t[5] - place_b[j, 1]
-    allowed = tolerance + 0.2 * place_b[j, 2]
+    x, y = place_a[i, _X], place_a[i, _Y]
+    dx = t[0] * x + t[1] * y + t[2] - place_b[j, _X]
+    dy = t[3] * x + t[4] * y + t[5] - place_b[j, _Y]
+    allowed = tolerance + 0.2 * place_b[j, _SIZE]
     if dx * dx + dy * dy > allowed * allowed:
         return False
-    determinant = t[0] * t[4] - t[1] * t[3]
-    ratio = place_b[j, 2] / (place_a[i, 2] * np.sqrt(abs(determinant)))
-    if ratio > 1.7 or ratio < 1 / 1.7:
+    grown = place_a[i, _SIZE] * np.sqrt(abs(t[0] * t[4] - t[1] * t[3]))
+    if place_b[j, _SIZE] > 1.7 * grown or 1.7 * place_b[j, _SIZE] < grown:
         return False
-    ux, uy = np.cos(place_a[i, 3]), np.sin(place_a[i, 3])
-    vx, vy = t[0] * ux + t[1] * uy, t[3] * ux + t[4] * uy
+    u = t[0] * place_a[i, _COSINE] + t[1] * place_a[i, _SINE]
+    v = t[3] * place_a[i, _COSINE] + t[4] * place_a[i, _SINE]
+    cosine = u * place_b[j, _COSINE] + v * place_b[j, _SINE]
     if variant >= 2:
-        vx, vy = -vx, -vy
-    length = np.sqrt(vx * vx + vy * vy) + 1e-9
-    cosine = (vx * np.cos(place_b[j, 3]) + vy * np.sin(place_b[j, 3])) / length
-    return cosine > 0.8
+        cosine = -cosine
+    return cosine > 0.8 * (np.sqrt(u * u + v * v) + 1e-9)
 
 
-@njit(cache=True, nogil=True)
-def _distinct(place_a, place_b, rows, count, spacing_a, spacing_b):
+@njit(cache=True, nogil=True, error_model="numpy")
+def _distinct(place_a, place_b, rows, count):
     """How many of the pairs are at distinct places in both pictures."""
-    kept = np.empty(count, np.int64)
+    kept = np.empty((4, count))
     n = 0
     for k in range(count):
-        i, j = rows[k, 0], rows[k, 1]
-        free = True
-        for other in range(n):
-            p, q = rows[kept[other], 0], rows[kept[other], 1]
-            if (
-                abs(place_a[i, 0] - place_a[p, 0]) + abs(place_a[i, 1] - place_a[p, 1]) < spacing_a
-                or abs(place_b[j, 0] - place_b[q, 0]) + abs(place_b[j, 1] - place_b[q, 1])
-                < spacing_b
-            ):
-                free = False
-                break
-        if free:
-            kept[n] = k
+        x, y = place_a[rows[k, 0], _X], place_a[rows[k, 0], _Y]
+        u, v = place_b[rows[k, 1], _X], place_b[rows[k, 1], _Y]
+        # All are compared: with an early end the loop would not become vector instructions.
+        taken = np.int64(0)
+        for other in range(np.uintp(n)):
+            near_a = abs(x - kept[0, other]) + abs(y - kept[1, other]) < _SPACING_A
+            near_b = abs(u - kept[2, other]) + abs(v - kept[3, other]) < _SPACING_B
+            taken |= np.int64(near_a | near_b)
+        if taken == 0:
+            kept[0, n], kept[1, n], kept[2, n], kept[3, n] = x, y, u, v
             n += 1
     return n
 
 
-@njit(cache=True, nogil=True)
-def hypotheses(place_a, place_b, found, order, tolerance, transforms, variants, votes):
-    """The transforms that most pairs agree on, each taken from one pair alone.
+@njit(cache=True, nogil=True, error_model="numpy")
+def hypotheses(a, b, found, order, tolerance, transforms, variants):
+    """The transforms that most pairs of keypoints agree on, each taken from one pair alone.
 
     Method: Philbin, Chum, Isard, Sivic and Zisserman, "Object retrieval with large vocabularies
-    and fast spatial matching" (2007). The pairs in ``order`` are tried. Fills up to
-    ``len(transforms)`` unlike transforms, the best first, and returns how many.
+    and fast spatial matching" (2007). ``found``: pairs of :func:`tentative`; those in ``order`` are
+    tried. Fills up to ``len(transforms)`` unlike transforms, the best first, and returns how many.
     """
-    count = len(found)
-    trial = np.empty(6)
+    count, tried = len(found), len(order)
+    trials = np.empty((tried, 6))
+    # How many agree on each trial, and at how many distinct places; -1 if not counted yet.
+    agreeing, distinct = np.empty(tried, np.int64), np.empty(tried, np.int64)
+    agreeing[:] = -1
+    distinct[:] = -1
     rows = np.empty((count, 2), np.int64)
-    used = np.zeros(count, np.bool_)
+    used, near = np.zeros(count, np.bool_), np.empty(count, np.bool_)
+    place_a, place_b = a.places, b.places
+    places = _side_by_side(place_a, place_b, found, tolerance)
     kept = 0
     while kept < len(transforms):
         best, best_at = 0, -1
-        best_transform = np.empty(6)
-        for k in order:
-            if used[k]:
+        for position in range(tried):
+            k = order[position]
+            if used[k] or 0 <= agreeing[position] <= best:
                 continue
-            i, j, variant = found[k, 0], found[k, 1], found[k, 3]
-            _similarity(place_a, place_b, i, j, variant, trial)
-            n = 0
-            for other in range(count):
-                if found[other, 3] == variant and _agrees(
-                    place_a, place_b, found[other, 0], found[other, 1], variant, trial, tolerance
-                ):
-                    rows[n, 0] = found[other, 0]
-                    rows[n, 1] = found[other, 1]
-                    n += 1
-            if n <= best:
-                continue
-            n = _distinct(place_a, place_b, rows, n, 3.0, 2.0)
-            if n > best:
-                best, best_at = n, k
-                for each in range(6):
-                    best_transform[each] = trial[each]
+            if distinct[position] < 0:
+                trial, variant = trials[position], found[k, 3]
+                _similarity(place_a, place_b, found[k, 0], found[k, 1], variant, trial)
+                _mark_near(places, trial, near)
+                n = np.int64(0)
+                for other in range(count):
+                    i, j = found[other, 0], found[other, 1]
+                    if (
+                        near[other]
+                        and found[other, 3] == variant
+                        and _agrees(place_a, place_b, i, j, variant, trial, tolerance)
+                    ):
+                        rows[n, 0], rows[n, 1] = i, j
+                        n += 1
+                agreeing[position] = n
+                if n <= best:
+                    continue
+                distinct[position] = _distinct(place_a, place_b, rows, n)
+            if distinct[position] > best:
+                best, best_at = distinct[position], position
         if best_at < 0 or best < 3:
             break
-        for each in range(6):
-            transforms[kept, each] = best_transform[each]
-        variants[kept] = found[best_at, 3]
-        votes[kept] = best
-        for k in range(count):
-            if found[k, 3] == found[best_at, 3] and _agrees(
-                place_a, place_b, found[k, 0], found[k, 1], found[k, 3], best_transform, tolerance
+        k, transform = order[best_at], trials[best_at]
+        variants[kept] = found[k, 3]
+        for entry in range(6):
+            transforms[kept, entry] = transform[entry]
+        for other in range(count):
+            i, j = found[other, 0], found[other, 1]
+            if found[other, 3] == found[k, 3] and _agrees(
+                place_a, place_b, i, j, found[k, 3], transform, tolerance
             ):
-                used[k] = True
-        used[best_at] = True
+                used[other] = True
+        used[k] = True
         kept += 1
     return kept
 
 
-@njit(cache=True, nogil=True)
-def guided(codes_a, codes_b, place_a, place_b, variant, matrix, tolerance, limit, rows):
+@njit(cache=True, nogil=True, error_model="numpy")
+def _side_by_side(place_a, place_b, found, tolerance):
+    """Of pairs of keypoints x and y in a, x and y in b, and the squared distance allowed (5, n)."""
+    places = np.empty((5, len(found)))
+    for k in range(len(found)):
+        i, j = found[k, 0], found[k, 1]
+        places[0, k], places[1, k] = place_a[i, _X], place_a[i, _Y]
+        places[2, k], places[3, k] = place_b[j, _X], place_b[j, _Y]
+        places[4, k] = (tolerance + 0.2 * place_b[j, _SIZE]) ** 2
+    return places
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _mark_near(places, t, near):
+    """Which pairs the affine ``t`` brings near each other: most others are ruled out by that."""
+    for k in range(np.uintp(len(near))):
+        dx = t[0] * places[0, k] + t[1] * places[1, k] + t[2] - places[2, k]
+        dy = t[3] * places[0, k] + t[4] * places[1, k] + t[5] - places[3, k]
+        near[k] = dx * dx + dy * dy <= places[4, k]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _guided(a, b, widest, variant, matrix, tuning, rows):
     """For every keypoint of a the most alike one of b near where ``matrix`` (3 x 3) puts it.
 
-    Codes of a must be in the form that ``variant`` asks for. Writes (index a, index b) to
-    ``rows``; returns (number of pairs, number of pairs at places of their own).
+    ``widest`` is the farthest that one may lie off. Writes (index a, index b) to ``rows``; returns
+    how many there are, and how many at distinct places.
     """
-    count = 0
+    count = np.int64(0)
     t = np.empty(6)
+    codes_a, codes_b, place_a, place_b = a.forms[variant], b.forms[0], a.places, b.places
+    order, starts, last = b.order, b.starts, len(b.starts) - 2
     for i in range(len(codes_a)):
-        xa, ya = place_a[i, 0], place_a[i, 1]
+        xa, ya = place_a[i, _X], place_a[i, _Y]
         depth = matrix[2, 0] * xa + matrix[2, 1] * ya + matrix[2, 2]
         if depth <= 1e-9:
             continue
@@ -199,196 +408,83 @@ def guided(codes_a, codes_b, place_a, place_b, variant, matrix, tolerance, limit
         t[4] = (matrix[1, 1] - matrix[2, 1] * y) / depth
         t[2] = x - t[0] * xa - t[1] * ya
         t[5] = y - t[3] * xa - t[4] * ya
-        best, at = limit + 1, -1
-        for j in range(len(codes_b)):
-            allowed = tolerance + 0.2 * place_b[j, 2]
-            if abs(place_b[j, 0] - x) > allowed or abs(place_b[j, 1] - y) > allowed:
+        best, at = tuning.alike_in_place + 1, -1
+        if not -widest <= x <= last + 1 + widest:
+            continue
+        begin, end = max(int(x - widest), 0), min(int(x + widest), last) + 1
+        for k in range(starts[min(begin, last)], starts[end]):
+            j = order[k]
+            allowed = tuning.tolerance + 0.2 * place_b[j, _SIZE]
+            if abs(place_b[j, _X] - x) > allowed or abs(place_b[j, _Y] - y) > allowed:
                 continue
             distance = np.int64(
                 popcount(codes_a[i, 0] ^ codes_b[j, 0]) + popcount(codes_a[i, 1] ^ codes_b[j, 1])
             )
-            if distance < best and _agrees(place_a, place_b, i, j, variant, t, tolerance):
-                best, at = distance, j
-        if at >= 0 and count < len(rows):
-            rows[count, 0] = i
-            rows[count, 1] = at
-            count += 1
-    return count, _distinct(place_a, place_b, rows, count, 3.0, 2.0)
-
-
-@njit(cache=True, nogil=True, fastmath=True)
-def _block_correlation(target, source, top, left, dy, dx, size):
-    """Correlation of a block of target with one of source, shifted by (dx, dy).
-
-    Returns it with the means and variances of both. Greys are taken relative to one of the
-    block's pixels, so that float32 holds the sums; indices are unsigned, or the loops would not
-    become vector instructions.
-    """
-    t, tt = np.float32(0), np.float32(0)
-    s, ss, st = np.float32(0), np.float32(0), np.float32(0)
-    zero = target[top, left]
-    for y in range(np.uintp(size)):
-        target_y, source_y = np.uintp(top) + y, np.uintp(top + dy) + y
-        for x in range(np.uintp(size)):
-            one = target[target_y, np.uintp(left) + x] - zero
-            other = source[source_y, np.uintp(left + dx) + x] - zero
-            t += one
-            tt += one * one
-            s += other
-            ss += other * other
-            st += one * other
-    area = np.float32(size * size)
-    t, s = t / area, s / area
-    variance = max(tt / area - t * t, np.float32(0))
-    other_variance = max(ss / area - s * s, np.float32(0))
-    # One grey level of noise keeps flat blocks from a correlation of chance.
-    bottom = np.sqrt((variance + np.float32(1)) * (other_variance + np.float32(1)))
-    return (st / area - t * s) / bottom, t + zero, variance, s + zero, other_variance
-
-
-@njit(cache=True, nogil=True)
-def correlate(target, source, mask, size, step, radius, flat, out):
-    """Compare blocks of two aligned float32 pictures (h, w).
-
-    Blocks of ``size`` pixels every ``step`` pixels, where all of the block lies in ``mask``
-    (uint8, not 0 in a convex area: the block's corners tell). Blocks whose standard deviation is
-    below ``flat`` in both are compared only where they are. Each row of ``out`` (n, 9):
-    block's upper left x, y; the best normalised cross-correlation within ``radius`` pixels and
-    the shift (dx, dy) of the source that gives it; standard deviations of target and source;
-    means of target and source. Returns how many.
-    """
-    height, width = target.shape
-    last = size - 1
-    count = 0
-    for top in range(0, height - size + 1, step):
-        for left in range(0, width - size + 1, step):
-            if (
-                mask[top, left] == 0
-                or mask[top, left + last] == 0
-                or mask[top + last, left] == 0
-                or mask[top + last, left + last] == 0
+            if (distance < best or (distance == best and j < at)) and _agrees(
+                place_a, place_b, i, j, variant, t, tuning.tolerance
             ):
-                continue
-            # Copies agree where they are; only what does not is looked for around.
-            best, mean, variance, best_mean, best_variance = _block_correlation(
-                target, source, top, left, 0, 0, size
-            )
-            best_dx, best_dy = 0, 0
-            is_flat = max(variance, best_variance) < flat * flat
-            reach = 0 if is_flat or best >= _SETTLED else radius
-            for dy in range(-reach, reach + 1):
-                if top + dy < 0 or top + dy + size > height:
-                    continue
-                for dx in range(-reach, reach + 1):
-                    if left + dx < 0 or left + dx + size > width:
-                        continue
-                    if (
-                        mask[top + dy, left + dx] == 0
-                        or mask[top + dy + last, left + dx + last] == 0
-                    ):
-                        continue
-                    value, _, _, other_mean, other_variance = _block_correlation(
-                        target, source, top, left, dy, dx, size
-                    )
-                    # A nearer shift wins a tie.
-                    near = np.float32(1e-4) * (dx * dx + dy * dy)
-                    if value - near > best:
-                        best, best_dx, best_dy = value - near, dx, dy
-                        best_mean, best_variance = other_mean, other_variance
-            out[count, 0] = left
-            out[count, 1] = top
-            out[count, 2] = best
-            out[count, 3] = best_dx
-            out[count, 4] = best_dy
-            out[count, 5] = np.sqrt(variance)
-            out[count, 6] = np.sqrt(best_variance)
-            out[count, 7] = mean
-            out[count, 8] = best_mean
+                best, at = distance, j
+        if at >= 0:
+            rows[count, 0], rows[count, 1] = i, at
             count += 1
-    return count
+    return count, _distinct(place_a, place_b, rows, count)
 
 
-@njit(cache=True, nogil=True)
-def _structure(grey, top, left, size):
-    """The standard deviation of a block without the even slope of grey across it."""
-    total, squares, down, across, ramp = 0.0, 0.0, 0.0, 0.0, 0.0
-    middle = (size - 1) / 2
-    for y in range(size):
-        ramp += (y - middle) * (y - middle)
-        for x in range(size):
-            value = grey[top + y, left + x]
-            total += value
-            squares += value * value
-            down += value * (y - middle)
-            across += value * (x - middle)
-    area = size * size
-    left_over = squares / area - (total / area) ** 2
-    left_over -= (down * down + across * across) / (ramp * size * area)
-    return np.sqrt(max(left_over, 0.0))
+@njit(cache=True, nogil=True, error_model="numpy")
+def align(a, b, transform, variant, shape, tuning, matrix):
+    """Make a hypothesis finer by all keypoints that agree on it, to ``matrix`` (3 x 3).
 
-
-@njit(cache=True, nogil=True)
-def has_structured(target, source, places, chosen, size, least, enough):
-    """Whether ``enough`` of the chosen blocks are structured by ``least`` in both pictures.
-
-    Any two slopes of grey correlate; they say nothing of what the pictures show.
+    ``shape`` is the frame (h, w) of a's keypoints. Returns how many keypoints agree at places of
+    their own in both pictures; 0 if the transform is not sound.
     """
-    count = 0
-    for k in range(len(places)):
-        if not chosen[k]:
-            continue
-        left, top = int(places[k, 0]), int(places[k, 1])
-        if (
-            _structure(target, top, left, size) >= least
-            and _structure(source, top, left, size) >= least
+    for axis in range(3):
+        matrix[0, axis], matrix[1, axis] = transform[axis], transform[3 + axis]
+        matrix[2, axis] = axis == 2
+    widest = 0.0
+    for j in range(len(b.flags)):
+        widest = max(widest, b.places[j, _SIZE])
+    widest = tuning.tolerance + 0.2 * widest
+    rows = np.empty((len(a.flags), 2), np.int64)
+    source, target = np.empty((len(a.flags), 2)), np.empty((len(a.flags), 2))
+    better = np.empty((3, 3))
+    count, support = np.int64(0), np.int64(0)
+    for _ in range(tuning.rounds):
+        before = count, support
+        count, support = _guided(a, b, widest, variant, matrix, tuning, rows)
+        if count < 2:
+            return 0
+        if (count, support) == before:
+            break
+        if support < 3:
+            return 0
+        for k in range(count):
+            for axis in range(2):
+                source[k, axis] = a.places[rows[k, 0], axis]
+                target[k, axis] = b.places[rows[k, 1], axis]
+        mirrored = variant == 1 or variant == 2
+        if not (
+            _fit_supported(source, target, count, support, mirrored, tuning, better)
+            and is_sound(better, shape)
         ):
-            count += 1
-            if count >= enough:
-                return True
-    return False
+            break
+        copy(better, 1.0, matrix)
+    return support if is_sound(matrix, shape) else 0
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def residual(target, warped, mask, left):
-    """What one change of brightness and contrast leaves of the difference of two pictures.
-
-    ``target`` and ``warped`` float32, ``mask`` uint8, 0 or 1 (all (h, w)). Fills ``left`` with
-    the absolute differences where ``mask`` is 1, 0 elsewhere; returns the standard deviation of
-    ``target`` there.
-    """
-    height, width = target.shape
-    count, t, tt, w, ww, tw = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    middle = np.float32(128)
-    for y in range(height):
-        # Sums of a row fit into float32; indices are unsigned for vector instructions.
-        n, a, aa = np.float32(0), np.float32(0), np.float32(0)
-        b, bb, ab = np.float32(0), np.float32(0), np.float32(0)
-        row = np.uintp(y)
-        for x in range(np.uintp(width)):
-            inside = np.float32(mask[row, x])
-            one = (target[row, x] - middle) * inside
-            other = (warped[row, x] - middle) * inside
-            n += inside
-            a += one
-            aa += one * one
-            b += other
-            bb += other * other
-            ab += one * other
-        count += float(n)
-        t += float(a)
-        tt += float(aa)
-        w += float(b)
-        ww += float(bb)
-        tw += float(ab)
-    count = max(count, 1.0)
-    t, w = t / count, w / count
-    variance = max(tt / count - t * t, 0.0)
-    gain = (tw / count - t * w) / max(ww / count - w * w, 1e-6)
-    slope = np.float32(gain)
-    offset = np.float32(gain * w - t)
-    for y in range(height):
-        row = np.uintp(y)
-        for x in range(np.uintp(width)):
-            apart = (target[row, x] - middle) - slope * (warped[row, x] - middle) + offset
-            left[row, x] = abs(apart) * np.float32(mask[row, x])
-    return np.sqrt(variance)
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fit_supported(source, target, count, support, mirrored, tuning, out):
+    """The transform with as many parameters as the support can bear; False if there is none."""
+    if support < tuning.for_affine:
+        return _fit_similarity(source, target, count, mirrored, out)
+    weights, better = np.ones(count), np.empty((3, 3))
+    for projective in (False, True):
+        if projective and support < tuning.for_homography:
+            break
+        if not fit(source, target, weights, count, projective, better):
+            return projective
+        copy(better, 1.0, out)
+        for k in range(count):
+            dx = out[0, 0] * source[k, 0] + out[0, 1] * source[k, 1] + out[0, 2] - target[k, 0]
+            dy = out[1, 0] * source[k, 0] + out[1, 1] * source[k, 1] + out[1, 2] - target[k, 1]
+            weights[k] = 1 / (1 + dx * dx + dy * dy)
+    return True

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -13,10 +15,7 @@ from numpy.typing import NDArray
 from image_duplicate_finder.fingerprint import perceptual
 from image_duplicate_finder.fingerprint.appearance import decode_proof
 from image_duplicate_finder.fingerprint.keypoints import (
-    COLUMNS_FLIPPED,
-    ROWS_FLIPPED,
     Keypoints,
-    canonical,
     flip_columns,
     flip_rows,
     in_words,
@@ -25,7 +24,7 @@ from image_duplicate_finder.model import Match, Relation
 from image_duplicate_finder.verify import geometry
 from image_duplicate_finder.verify.decide import Verdict, decide
 from image_duplicate_finder.verify.geometry import Matrix
-from image_duplicate_finder.verify.pixels import Comparison, compare
+from image_duplicate_finder.verify.pixels import Comparison, Proof, compare
 
 _LEAST_SUPPORT = 5
 _LEAST_SUPPORT_THOROUGH = 4
@@ -44,9 +43,24 @@ _SHEARED = 0.1
 _TURNED_WHOLE = 0.75
 
 
-@dataclass(frozen=True, slots=True)
+class Points(NamedTuple):
+    """Keypoints as compiled loops read them.
+
+    ``forms`` (4, n, 2) uint64: their codes as they are, and flipped by rows, columns and both;
+    ``flags`` (n,); ``places`` (n, 6) float64: x, y, size, direction, its cosine and its sine.
+    ``order`` (n,) sorts them by columns of a pixel; those of column c begin at ``starts[c]``.
+    """
+
+    forms: NDArray[np.uint64]
+    flags: NDArray[np.uint8]
+    places: NDArray[np.float64]
+    order: NDArray[np.int64]
+    starts: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class VerifyInput:
-    """What verification needs to know of one picture.
+    """What verification needs to know of one picture, and what it makes of that once.
 
     ``width``, ``height``: the upright picture at full size. ``perceptual``: the stored
     perceptual hashes. ``keypoints`` are None in quick mode.
@@ -59,6 +73,36 @@ class VerifyInput:
     perceptual: bytes
     keypoints: Keypoints | None
     proof: NDArray[np.uint8]
+
+    @cached_property
+    def shown(self) -> Proof:
+        """The proof as pixels are compared."""
+        return Proof(self.proof)
+
+    @cached_property
+    def points(self) -> Points:
+        """The keypoints, which are not None, as they are compared."""
+        found = self.keypoints
+        assert found is not None
+        by_rows = flip_rows(found.codes)
+        forms = (found.codes, by_rows, flip_columns(found.codes), flip_columns(by_rows))
+        columns = (found.x, found.y, found.scale, found.angle)
+        angle = found.angle.astype(np.float64)
+        column = found.x.astype(np.int64)
+        order = np.argsort(column, kind="stable")
+        starts = np.searchsorted(column[order], np.arange(column.max(initial=0) + 2))
+        return Points(
+            np.stack([in_words(form) for form in forms]),
+            found.flags,
+            np.stack([*columns, np.cos(angle), np.sin(angle)], axis=1).astype(np.float64),
+            order,
+            starts,
+        )
+
+    @cached_property
+    def frames(self) -> tuple[_Frame, ...]:
+        """The whole picture, and what lies within flat ground in it, if there is any."""
+        return tuple(_frames(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +237,8 @@ def _starts(a: VerifyInput, b: VerifyInput, thorough: bool) -> Iterator[_Start]:
     least = _LEAST_SUPPORT_THOROUGH if thorough else _LEAST_SUPPORT
     to_a = _between(a.proof.shape, (a.keypoints.height, a.keypoints.width))
     to_b = _between((b.keypoints.height, b.keypoints.width), b.proof.shape)
-    for found in alignments(a.keypoints, b.keypoints, least=least, thorough=thorough):
-        yield _Start(to_b @ found.matrix @ to_a, found.negative)
+    for matrix, negative in _alignments(a, b, least, thorough):
+        yield _Start(to_b @ matrix @ to_a, negative)
 
 
 def _by_hash(a: VerifyInput, b: VerifyInput) -> list[_Start]:
@@ -202,10 +246,10 @@ def _by_hash(a: VerifyInput, b: VerifyInput) -> list[_Start]:
     pictures first, then of what lies within flat ground in one of them or both.
     """
     starts = []
-    for one in _frames(a):
-        for other in _frames(b):
-            bits = np.bitwise_count(one.hashes ^ other.hashes[0]).sum(axis=1)
-            best = int(bits.argmin())
+    for one in a.frames:
+        for other in b.frames:
+            bits = [(hash ^ other.hashes[0]).bit_count() for hash in one.hashes]
+            best = bits.index(min(bits))
             if bits[best] > _BITS_OF_A_COPY:
                 continue
             matrix = other.unit @ _ORIENTATIONS[best] @ geometry.inverse(one.unit)
@@ -216,24 +260,30 @@ def _by_hash(a: VerifyInput, b: VerifyInput) -> list[_Start]:
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """A picture or what lies within flat ground in it: its hashes (8, 32), and the transform from
-    the unit square to its place in the proof.
+    """A picture or what lies within flat ground in it: its hashes in all 8 orientations, and the
+    transform from the unit square to its place in the proof.
     """
 
-    hashes: NDArray[np.uint8]
+    hashes: tuple[int, ...]
     unit: Matrix
     whole: bool
 
 
 def _frames(picture: VerifyInput) -> list[_Frame]:
-    frames = [_Frame(perceptual.decode(picture.perceptual)[0], _unit_to(picture.proof.shape), True)]
+    hashes, _ = perceptual.decode(picture.perceptual)
+    frames = [_Frame(_numbers(hashes), _unit_to(picture.proof.shape), True)]
     inner = perceptual.decode_inner(picture.perceptual)
     if inner is not None:
         height, width = picture.proof.shape
         places = (inner.corners * (width, height) - 0.5).astype(np.float32)
         unit = cv2.getPerspectiveTransform(_UNIT_SQUARE, places)
-        frames.append(_Frame(inner.hashes, np.asarray(unit, np.float64), False))
+        frames.append(_Frame(_numbers(inner.hashes), np.asarray(unit, np.float64), False))
     return frames
+
+
+def _numbers(hashes: NDArray[np.uint8]) -> tuple[int, ...]:
+    """Hashes (8, 32) as whole numbers, whose differing bits are counted fastest one by one."""
+    return tuple(int.from_bytes(hash.tobytes()) for hash in hashes)
 
 
 _UNIT_SQUARE = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
@@ -265,7 +315,7 @@ def _between(old: tuple[int, ...], new: tuple[int, ...]) -> Matrix:
 
 def _judge(a: VerifyInput, b: VerifyInput, start: _Start) -> _Judged | None:
     comparison = compare(
-        a.proof, b.proof, start.matrix, negative=start.negative, orientation=start.orientation
+        a.shown, b.shown, start.matrix, negative=start.negative, orientation=start.orientation
     )
     if comparison is None:
         return None
@@ -282,8 +332,7 @@ def _match(a: VerifyInput, b: VerifyInput, found: _Judged) -> Match:
         _between(b.proof.shape, size_b) @ found.comparison.matrix @ _between(size_a, a.proof.shape)
     )
     matrix = matrix / matrix[2, 2]
-    verdict, agreeing = found.verdict, found.comparison.agreeing
-    means = found.comparison.means[agreeing]
+    verdict = found.verdict
     return Match(
         a=a.content,
         b=b.content,
@@ -295,7 +344,7 @@ def _match(a: VerifyInput, b: VerifyInput, found: _Judged) -> Match:
         share_b=found.shares[1],
         score=verdict.score,
         agreement=verdict.agreement,
-        brightness=float((means[:, 1] - means[:, 0]).mean()) if len(means) else 0.0,
+        brightness=found.comparison.brightness,
         same_photograph=verdict.same_photograph,
     )
 
@@ -324,123 +373,53 @@ def _named(
     return Relation.REENCODED if size_a == size_b else Relation.RESIZED
 
 
-# Alignments by keypoints.
-# Bits of 128. Codes of the same spot differ by 6 in the median and by 19 in one case of ten,
-# codes of unlike spots by 57; one in a thousand of the latter by 27 or less.
-_ALIKE = 26
-_ALIKE_IN_PLACE = 38
-_HYPOTHESES_TRIED = 80
-_KEPT, _KEPT_THOROUGH = 3, 6
-_TOLERANCE = 3.5
-_ROUNDS = 3
-_FOR_AFFINE = 5
-_FOR_HOMOGRAPHY = 12
+class _Tuning(NamedTuple):
+    """How keypoints are aligned: one value for all compiled loops.
 
-
-@dataclass(frozen=True, slots=True)
-class Alignment:
-    """``matrix`` maps the frame of a's keypoints to that of b's.
-
-    ``support`` counts keypoints that agree on it at places of their own in both pictures.
+    Codes have 128 bits. Those of the same spot differ by 6 in the median and by 19 in one case of
+    ten, those of unlike spots by 57; one in a thousand of the latter by 27 or less.
     """
 
-    matrix: Matrix
-    mirrored: bool
-    negative: bool
-    support: int
+    alike: int = 26
+    alike_in_place: int = 38
+    tried: int = 80
+    tolerance: float = 3.5
+    rounds: int = 3
+    for_affine: int = 5
+    for_homography: int = 12
 
 
-def alignments(
-    a: Keypoints, b: Keypoints, *, least: int, thorough: bool = False
-) -> Iterator[Alignment]:
-    """Sound alignments with a support of at least ``least``, the most promising first."""
-    if len(a) < least or len(b) < least:
-        return
+_TUNING = _Tuning()
+_KEPT, _KEPT_THOROUGH = 3, 6
+
+
+def _alignments(
+    a: VerifyInput, b: VerifyInput, least: int, thorough: bool
+) -> Iterator[tuple[Matrix, bool]]:
+    """Sound alignments by keypoints, the most promising first, and whether one is a negative.
+
+    They map the frame of a's keypoints to that of b's. ``least``: how many keypoints must agree
+    on one, at places of their own in both pictures.
+    """
     from image_duplicate_finder.verify import kernels
 
-    place_a, place_b = _places(a), _places(b)
-    found = np.empty((len(a) + len(b), 4), np.int64)
-    count = kernels.tentative(
-        in_words(canonical(a.codes, a.flags)),
-        in_words(canonical(b.codes, b.flags)),
-        a.flags,
-        b.flags,
-        _ALIKE,
-        found,
-    )
-    if count < 2:
+    points, others, frame = a.points, b.points, a.keypoints
+    assert frame is not None
+    if min(len(points.flags), len(others.flags)) < least:
         return
+    found = np.empty((len(points.flags) + len(others.flags), 4), np.int64)
+    found = found[: kernels.tentative(points, others, _TUNING.alike, found)]
+    if len(found) < 2:
+        return
+    closest = np.argsort(found[:, 2], kind="stable")[: _TUNING.tried]
     most = _KEPT_THOROUGH if thorough else _KEPT
     transforms, variants = np.empty((most, 6)), np.empty(most, np.int64)
-    votes = np.empty(most, np.int64)
-    found = found[:count]
-    closest = np.argsort(found[:, 2], kind="stable")[:_HYPOTHESES_TRIED]
-    kept = kernels.hypotheses(
-        place_a, place_b, found, closest, _TOLERANCE, transforms, variants, votes
+    count = kernels.hypotheses(
+        points, others, found, closest, _TUNING.tolerance, transforms, variants
     )
-    for k in range(kept):
-        start = np.append(transforms[k], (0, 0, 1))
-        aligned = _refined(a, b, place_a, place_b, start, int(variants[k]))
-        if aligned is not None and aligned.support >= least:
-            yield aligned
-
-
-def _refined(
-    a: Keypoints,
-    b: Keypoints,
-    place_a: NDArray[np.float64],
-    place_b: NDArray[np.float64],
-    start: NDArray[np.float64],
-    variant: int,
-) -> Alignment | None:
-    from image_duplicate_finder.verify import kernels
-
-    codes_a = in_words(_in_form(a, variant))
-    codes_b = in_words(b.codes)
-    mirrored, negative = variant in (1, 2), variant >= 2
-    matrix: Matrix = start.reshape(3, 3)
-    rows = np.empty((len(a), 2), np.int64)
-    count, support = 0, 0
-    for _ in range(_ROUNDS):
-        before = count, support
-        count, support = kernels.guided(
-            codes_a, codes_b, place_a, place_b, variant, matrix, _TOLERANCE, _ALIKE_IN_PLACE, rows
-        )
-        if count < 2:
-            return None
-        if (count, support) == before:
-            break
-        source, target = place_a[rows[:count, 0], :2], place_b[rows[:count, 1], :2]
-        better = _fitted(source, target, support, mirrored)
-        if support < 3:
-            return None
-        if better is None or not geometry.is_sound(better, a.width, a.height):
-            break
-        matrix = better
-    if not geometry.is_sound(matrix, a.width, a.height):
-        return None
-    return Alignment(matrix, mirrored, negative, int(support))
-
-
-def _fitted(
-    source: NDArray[np.float64], target: NDArray[np.float64], support: int, mirrored: bool
-) -> Matrix | None:
-    """The transform with as many parameters as the support can bear."""
-    if support < _FOR_AFFINE:
-        return geometry.fit_similarity(source, target, mirrored)
-    weights = np.ones(len(source))
-    matrix = geometry.fit_affine(source, target, weights)
-    if support < _FOR_HOMOGRAPHY or matrix is None:
-        return matrix
-    error = np.linalg.norm(geometry.apply(matrix, source) - target, axis=1)
-    projective = geometry.fit_homography(source, target, 1 / (1 + error**2))
-    return matrix if projective is None else projective
-
-
-def _in_form(points: Keypoints, variant: int) -> NDArray[np.uint8]:
-    codes = flip_rows(points.codes) if variant & ROWS_FLIPPED else points.codes
-    return flip_columns(codes) if variant & COLUMNS_FLIPPED else codes
-
-
-def _places(points: Keypoints) -> NDArray[np.float64]:
-    return np.stack([points.x, points.y, points.scale, points.angle], axis=1).astype(np.float64)
+    for k in range(count):
+        matrix: Matrix = np.empty((3, 3))
+        variant, shape = int(variants[k]), (frame.height, frame.width)
+        support = kernels.align(points, others, transforms[k], variant, shape, _TUNING, matrix)
+        if support >= least:
+            yield matrix, variant >= 2

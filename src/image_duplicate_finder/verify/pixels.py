@@ -7,7 +7,9 @@ made finer: blocks are matched within a few pixels and the transform is fitted t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,19 +20,71 @@ from image_duplicate_finder.verify import geometry
 from image_duplicate_finder.verify.geometry import Matrix
 
 Grey = NDArray[np.uint8]
+Smooth = NDArray[np.float32]
 
-_SMALLEST_BLOCK, _LARGEST_BLOCK = 8, 14
-_TEXTURED = 4.0
-_STRUCTURED = 3.0
-AGREES = 0.6
-_RADII = ((3, 6), (2, 3))
-# Fewer keypoints lie on a small part, and they align it less exactly: look farther there.
-_SMALL_AREA = 8000
-# Pixels that blocks had to be shifted by on average: nothing is left to correct.
-_CLOSE_ENOUGH = 0.6
-_FOR_HOMOGRAPHY = 16
-# Blocks that agree so well, and the least share of them, where nothing is left to align.
-_SETTLED = ((0.9, 0.95), (AGREES, 0.985))
+
+class Tuning(NamedTuple):
+    """How blocks are compared: one value for all compiled loops."""
+
+    smallest: int = 8
+    largest: int = 14
+    textured: float = 4.0
+    """A block whose standard deviation is below this in both pictures is flat."""
+    structured: float = 3.0
+    agrees: float = 0.6
+    strong: float = 0.85
+    """A block that agrees this well is evidence; unlike pictures have few such blocks."""
+    settled_well: float = 0.9
+    share_well: float = 0.95
+    """Nothing is left to align where so large a share of blocks agrees so well..."""
+    share_agreeing: float = 0.985
+    """... and this share of them agrees at all."""
+    smallest_moved: int = 10
+    largest_moved: int = 18
+    near: tuple[int, int] = (3, 2)
+    """How far blocks are looked for, the first time and the second."""
+    far: tuple[int, int] = (6, 3)
+    small_area: int = 8000
+    """Fewer keypoints lie on a smaller part and align it less exactly: look farther there."""
+    close_enough: float = 0.6
+    """Pixels that blocks had to be shifted by on average: nothing is left to correct."""
+    for_homography: int = 16
+
+
+TUNING = Tuning()
+_MIDDLE = 128
+_SPOT = 8
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A small grey picture (h, w) and what comparisons make of it, once for all of them."""
+
+    grey: Grey
+
+    @cached_property
+    def smooth(self) -> Smooth:
+        """The picture without the noise of single pixels, relative to middle grey."""
+        return _smooth(self.grey)
+
+
+class Agreement(NamedTuple):
+    """What the textured blocks of two pictures say.
+
+    How many there are, how many of them agree strongly and at all; the median correlation of
+    agreeing ones, and by how many grey levels the source is brighter there.
+    """
+
+    textured: int
+    strong: int
+    agreeing: int
+    score: float
+    brighter: float
+
+    @property
+    def share(self) -> float:
+        """The share of blocks that agree."""
+        return self.agreeing / max(1, self.textured)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,230 +92,166 @@ class Comparison:
     """What blocks of two aligned pictures say.
 
     ``matrix`` maps pixel coordinates of a to those of b. Blocks are those of the picture in which
-    the motif is smaller, each ``size`` pixels wide: ``places`` (n, 2) are upper left corners,
-    ``ncc`` (n,) correlations, ``textured`` (n,) says which change their grey in at least one of the
-    pictures, ``means`` (n, 2) the mean grey of a and b. ``target`` is that picture, smoothed,
-    ``warped`` the other one laid over it, ``mask`` where both are.
+    the motif is smaller, each ``size`` pixels wide: rows of ``blocks`` have the columns that
+    ``pixel_kernels`` names. ``brightness`` is how much brighter b is. ``target`` is that picture,
+    smoothed, ``warped`` the other one laid over it, ``mask`` where both are.
     """
 
     matrix: Matrix
     size: int
-    places: NDArray[np.float64]
-    ncc: NDArray[np.float64]
-    textured: NDArray[np.bool_]
-    means: NDArray[np.float64]
-    target: NDArray[np.float32]
-    warped: NDArray[np.float32]
+    blocks: NDArray[np.float64]
+    agreement: Agreement
+    brightness: float
+    target: Smooth
+    warped: Smooth
     mask: NDArray[np.uint8]
 
-    @property
-    def agreeing(self) -> NDArray[np.bool_]:
-        """Which textured blocks show the same in both pictures."""
-        return self.textured & (self.ncc >= AGREES)
-
-    @property
-    def settled(self) -> bool:
-        """Whether nothing is left to align: nearly all blocks agree where they are."""
-        ncc = self.ncc[self.textured]
-        return len(ncc) >= _FOR_HOMOGRAPHY and all(
-            np.count_nonzero(ncc >= least) >= share * len(ncc) for least, share in _SETTLED
-        )
-
-    def has_structured(self, chosen: NDArray[np.bool_], enough: int) -> bool:
-        """Whether ``enough`` of the chosen blocks change their grey in both pictures not only
-        slowly across the block.
+    def has_structured(self, enough: int) -> bool:
+        """Whether ``enough`` of the strongly agreeing blocks change their grey in both pictures
+        not only slowly across the block.
         """
-        from image_duplicate_finder.verify import kernels
+        from image_duplicate_finder.verify import pixel_kernels
 
         return bool(
-            kernels.has_structured(
-                self.target, self.warped, self.places, chosen, self.size, _STRUCTURED, enough
+            pixel_kernels.has_structured(
+                self.target, self.warped, self.blocks, self.size, TUNING, enough
             )
         )
 
+    def worst_difference(self) -> tuple[float, float]:
+        """How far the common area differs where it differs most, but for one change of brightness
+        and contrast, in grey levels; and the standard deviation of that area.
+        """
+        from image_duplicate_finder.verify import pixel_kernels
+
+        left = np.empty_like(self.target)
+        deviation = pixel_kernels.residual(self.target, self.warped, self.mask, left)
+        return float(cv2.blur(left, (_SPOT, _SPOT)).max()), float(deviation)
+
+    def largest_difference(self) -> float:
+        """The share of the compared area that the largest connected piece of difference takes."""
+        from image_duplicate_finder.verify import pixel_kernels
+
+        largest = pixel_kernels.largest_difference(
+            self.blocks, self.size // 2, TUNING.textured, TUNING.agrees
+        )
+        return int(largest) / len(self.blocks)
+
 
 def compare(
-    a: Grey,
-    b: Grey,
+    a: Proof,
+    b: Proof,
     matrix: Matrix,
     *,
     negative: bool = False,
     orientation: int | None = None,
 ) -> Comparison | None:
-    """Compare grey pictures (h, w) uint8 under ``matrix`` (a to b), made finer on the way.
+    """Compare two pictures under ``matrix`` (a to b), made finer on the way.
 
     ``orientation`` is the EXIF orientation, 1 to 8, where ``matrix`` is just that: pictures of one
     size are then laid pixel on pixel, and most copies need nothing more. None where they hardly
     overlap, or the alignment falls apart when it is made finer.
     """
-    height, width = a.shape
+    height, width = a.grey.shape
     if orientation is not None:
         turned = (width, height) if swaps_sides(orientation) else (height, width)
-        if turned == b.shape:
-            return _compare(a, b, matrix, negative, orientation)
+        if turned == b.grey.shape:
+            return _compare(a, b, matrix, negative, orientation=orientation)
     if not geometry.is_sound(matrix, width, height):
         return None
     if geometry.scale_of(matrix) > 1:
-        found = _compare(b, a, geometry.inverse(matrix), negative)
-        if found is None:
-            return None
-        return replace(
-            found,
-            matrix=geometry.inverse(found.matrix),
-            means=found.means[:, ::-1],
-        )
+        return _compare(b, a, geometry.inverse(matrix), negative, swapped=True)
     return _compare(a, b, matrix, negative)
 
 
 def _compare(
-    source: Grey, target: Grey, matrix: Matrix, negative: bool, orientation: int | None = None
+    source: Proof,
+    target: Proof,
+    matrix: Matrix,
+    negative: bool,
+    *,
+    orientation: int | None = None,
+    swapped: bool = False,
 ) -> Comparison | None:
     """Compare in the frame of ``target``, where the motif is not larger than in ``source``.
 
-    ``orientation`` makes ``source`` cover ``target`` exactly, if it is given.
+    ``orientation`` makes ``source`` cover ``target`` exactly, if it is given. ``swapped``: the
+    target is a.
     """
-    smooth_target = _smooth(target)
-    small, to_small = _shrunk(source, matrix)
-    smooth_source = _smooth(255 - small if negative else small)
-    back = geometry.inverse(to_small)
-    out: NDArray[np.float64] = np.empty((target.size // 16 + 64, 9))
+    from image_duplicate_finder.verify import pixel_kernels
 
-    def laid_over(matrix: Matrix, radius: int) -> Comparison:
-        warped, mask = _warped(smooth_source, matrix @ back, target.shape)
-        return _compared(smooth_target, warped, mask, matrix, negative, radius, out)
-
-    if orientation is None:
-        found = laid_over(matrix, 0)
-    else:
-        turned, whole = upright(smooth_source, orientation), np.ones(target.shape, np.uint8)
-        found = _compared(smooth_target, turned, whole, matrix, negative, 0, out)
-    if found.settled:
-        return found
-    finer = _finer(smooth_target, smooth_source, found, back, source.shape, out)
-    if finer is None:
-        return None
-    found = laid_over(finer, 1)
-    return found if len(found.ncc) else None
-
-
-def _compared(
-    target: NDArray[np.float32],
-    warped: NDArray[np.float32],
-    mask: NDArray[np.uint8],
-    matrix: Matrix,
-    negative: bool,
-    radius: int,
-    out: NDArray[np.float64],
-) -> Comparison:
-    """What overlapping blocks say of two pictures in one frame."""
-    from image_duplicate_finder.verify import kernels
-
-    size = _block_size(int(np.count_nonzero(mask)), _SMALLEST_BLOCK, _LARGEST_BLOCK)
-    count = kernels.correlate(target, warped, mask, size, size // 2, radius, _TEXTURED, out)
-    rows = out[:count]
-    means = rows[:, [8, 7]]
+    smooth, back = _at_scale(source, geometry.scale_of(matrix))
     if negative:
-        means[:, 0] = 255 - means[:, 0]
-    return Comparison(
+        smooth = np.float32(255 - 2 * _MIDDLE) - smooth
+    shape = target.grey.shape
+    mask: NDArray[np.uint8]
+    if orientation is None:
+        warped, mask = np.empty(shape, np.float32), np.empty(shape, np.uint8)
+    else:
+        warped, mask = upright(smooth, orientation), np.ones(shape, np.uint8)
+        warped = warped.copy() if warped is smooth else warped
+    blocks = np.empty((target.grey.size // 16 + 64, 9))
+    matrix = matrix.copy()
+    count, size = pixel_kernels.compare(
+        target.smooth,
+        smooth,
+        back,
         matrix,
+        source.grey.shape,
+        orientation is not None,
+        TUNING,
+        warped,
+        mask,
+        blocks,
+    )
+    if count <= 0:
+        return None
+    blocks = blocks[:count].copy()
+    agreement = _agreement(blocks, negative)
+    return Comparison(
+        geometry.inverse(matrix) if swapped else matrix,
         size,
-        rows[:, :2].copy(),
-        rows[:, 2].copy(),
-        np.maximum(rows[:, 5], rows[:, 6]) >= _TEXTURED,
-        means,
-        target,
+        blocks,
+        agreement,
+        agreement.brighter if swapped else -agreement.brighter,
+        target.smooth,
         warped,
         mask,
     )
 
 
-def _finer(
-    smooth_target: NDArray[np.float32],
-    smooth_source: NDArray[np.float32],
-    found: Comparison,
-    back: Matrix,
-    shape: tuple[int, ...],
-    out: NDArray[np.float64],
-) -> Matrix | None:
-    """The alignment of ``found``, made finer by the shifts of blocks; None if it falls apart."""
-    from image_duplicate_finder.verify import kernels
+def _agreement(blocks: NDArray[np.float64], negative: bool) -> Agreement:
+    from image_duplicate_finder.verify import pixel_kernels as columns
 
-    matrix, warped, mask = found.matrix, found.warped, found.mask
-    for near, far in _RADII:
-        area = int(np.count_nonzero(mask))
-        radius = far if area < _SMALL_AREA else near
-        size = _block_size(area, 10, 18)
-        count = kernels.correlate(smooth_target, warped, mask, size, size, radius, _TEXTURED, out)
-        good = _for_correction(out[:count], radius)
-        correction = _correction(good, size)
-        if correction is None:
-            return None
-        better = correction @ matrix
-        if geometry.is_sound(better, shape[1], shape[0]):
-            matrix = better / better[2, 2]
-        if np.hypot(good[:, 3], good[:, 4]).mean() < _CLOSE_ENOUGH:
-            break
-        warped, mask = _warped(smooth_source, matrix @ back, smooth_target.shape)
-    return matrix
+    one, other = blocks[:, columns.TARGET_DEVIATION], blocks[:, columns.SOURCE_DEVIATION]
+    blocks = blocks[np.maximum(one, other) >= TUNING.textured]
+    ncc = blocks[:, columns.NCC]
+    agrees = ncc >= TUNING.agrees
+    # As np.median, which takes five times as long on a few hundred values.
+    values = np.sort(ncc[agrees])
+    if not len(values):
+        return Agreement(len(blocks), 0, 0, 0.0, 0.0)
+    median = float(values[(len(values) - 1) // 2] + values[len(values) // 2]) / 2
+    target, source = blocks[agrees, columns.TARGET_MEAN], blocks[agrees, columns.SOURCE_MEAN]
+    sign, added = (-1, 255 - 2 * _MIDDLE) if negative else (1, 0)
+    brighter = sign * float(source.mean()) + added - float(target.mean())
+    strong = len(values) - int(values.searchsorted(TUNING.strong))
+    return Agreement(len(blocks), strong, len(values), median, brighter)
 
 
-def _smooth(grey: Grey) -> NDArray[np.float32]:
-    return np.asarray(cv2.GaussianBlur(grey.astype(np.float32), (0, 0), 0.8), np.float32)
+def _smooth(grey: Grey) -> Smooth:
+    smooth = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), 0.8)
+    return np.asarray(smooth - np.float32(_MIDDLE), np.float32)
 
 
-def _shrunk(source: Grey, matrix: Matrix) -> tuple[Grey, Matrix]:
-    """The source at about the size that ``matrix`` gives it, and the change of frame to that.
+def _at_scale(proof: Proof, scale: float) -> tuple[Smooth, Matrix]:
+    """The smoothed picture at about ``scale``, and the change of frame from there to the proof.
 
     Sampling a large picture at few places would show noise instead of what a smaller copy shows.
     """
-    scale = geometry.scale_of(matrix)
-    height, width = source.shape
-    new = max(8, round(width * scale)), max(8, round(height * scale))
     if scale > 0.8:
-        return source, np.eye(3)
-    small = cv2.resize(source, new, interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.uint8), geometry.frame_change(width, height, *new)
-
-
-def _warped(
-    source: NDArray[np.float32], matrix: Matrix, shape: tuple[int, ...]
-) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """The source in the target's frame, and where it is (uint8, 0 or 1)."""
-    size = shape[1], shape[0]
-    warped = cv2.warpPerspective(
-        source, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    inside = np.ones(source.shape, np.uint8)
-    mask = cv2.warpPerspective(inside, matrix, size, flags=cv2.INTER_NEAREST)
-    return np.asarray(warped, np.float32), np.asarray(mask, np.uint8)
-
-
-def _block_size(area: int, smallest: int, largest: int) -> int:
-    return int(np.clip(round(np.sqrt(area) / 10), smallest, largest))
-
-
-def _for_correction(rows: NDArray[np.float64], radius: int) -> NDArray[np.float64]:
-    """The blocks that were found again within less than ``radius`` pixels."""
-    good = (rows[:, 2] > AGREES) & (np.minimum(rows[:, 5], rows[:, 6]) >= _TEXTURED)
-    good &= np.maximum(np.abs(rows[:, 3]), np.abs(rows[:, 4])) < radius
-    return rows[good]
-
-
-def _correction(rows: NDArray[np.float64], size: int) -> Matrix | None:
-    """The transform of the target's frame that the blocks' shifts ask for."""
-    if len(rows) < 4:
-        return None
-    centres = rows[:, :2] + (size - 1) / 2
-    shifted = centres + rows[:, 3:5]
-    weights = rows[:, 2] ** 2
-    matrix: Matrix | None = None
-    for _ in range(2):
-        if len(rows) >= _FOR_HOMOGRAPHY:
-            matrix = geometry.fit_homography(shifted, centres, weights)
-        else:
-            matrix = geometry.fit_affine(shifted, centres, weights)
-        if matrix is None:
-            return None
-        error = np.linalg.norm(geometry.apply(matrix, shifted) - centres, axis=1)
-        weights = rows[:, 2] ** 2 / (1 + error**2)
-    return matrix
+        return proof.smooth, np.eye(3)
+    height, width = proof.grey.shape
+    new = max(8, round(width * scale)), max(8, round(height * scale))
+    small = cv2.resize(proof.grey, new, interpolation=cv2.INTER_AREA)
+    return _smooth(np.asarray(small, np.uint8)), geometry.frame_change(*new, width, height)
