@@ -73,7 +73,7 @@ def groups_command(
 ) -> None:
     """Show the groups that a scan found: which file is kept, why, and what the others are.
 
-    ``remove`` marks the files selected for removal, the ones that ``idf plan`` plans.
+    The word remove marks files selected for removal: those that idf plan puts into a plan.
 
     \b
     Examples:

@@ -160,7 +160,7 @@ _RULES = ",".join(rule.value for rule in DEFAULT_KEEP_RULES)
     default=0,
     show_default=True,
     metavar="N",
-    help="Lower the priority, from 0 to 19 (only time that no other program wants).",
+    help="Lower the priority, from 0 to 19 (runs only when no other program wants the processor).",
 )
 @click.option("--timings", is_flag=True, help="Show how long each stage took.")
 @click.option("--strict", is_flag=True, help="Exit with status 1 if any file could not be read.")
