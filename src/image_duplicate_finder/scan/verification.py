@@ -48,6 +48,7 @@ from image_duplicate_finder.model import (
     Fingerprint,
     Fingerprinted,
     Group,
+    ImageInfo,
     Look,
     Match,
     Relation,
@@ -133,8 +134,7 @@ class Verifier:
             if match.relation is Relation.REENCODED and match.score > _NEARLY_EQUAL
         ]
         infos = self._store.contents.infos(_ids(near))
-        sizes = {id: (info.width, info.height) for id, info in infos.items()}
-        maybe = [match for match in near if sizes[match.a] == sizes[match.b]]
+        maybe = [m for m in near if _may_have_equal_pixels(infos[m.a], infos[m.b])]
         coded = self._store.contents.fingerprints(*FACTS, sorted(infos))
         equal = [match for match in maybe if coded.get(match.a) and _agree(match, coded)]
         equal_ids = {(match.a, match.b) for match in equal}
@@ -183,6 +183,17 @@ class Verifier:
                     contents.put_fingerprints(id, result.fingerprints)
                     known[id] = result.fingerprints[0].data
         return known
+
+
+def _may_have_equal_pixels(a: ImageInfo, b: ImageInfo) -> bool:
+    """Whether it is worth decoding two pictures to see.
+
+    JPEGs of unlike qualities are rounded on unlike grids: equal pixels would be chance.
+    """
+    qualities = a.metadata.jpeg_quality, b.metadata.jpeg_quality
+    if None not in qualities and qualities[0] != qualities[1]:
+        return False
+    return (a.width, a.height) == (b.width, b.height)
 
 
 def verify_now(context: ScanContext, content: int, others: Collection[int]) -> set[int]:

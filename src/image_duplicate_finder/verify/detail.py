@@ -8,6 +8,7 @@ how many fine terms compression has set to zero: what is gone never comes back.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -25,6 +26,7 @@ _WINDOW, _SMALL_WINDOW, _LEAST_WINDOW = 32, 16, 8
 _SMALL_PICTURE, _TINY_PICTURE = 160, 48
 # In each ninth of the scene: those of most texture, and some of little for the noise.
 _PARTS = 3
+_MOST_WINDOWS = 2048
 _BUSY, _CALM = 10, 3
 # In cycles per pixel of the coarser picture: 0.5 to 0.9 of its Nyquist frequency, what lies
 # beyond that, and a band well below.
@@ -221,7 +223,11 @@ def _windows(finer: Bytes, coarser: Bytes, matrix: Matrix) -> _Windows | None:
     if side < _SMALL_PICTURE:
         n = _SMALL_WINDOW if side >= _TINY_PICTURE else _LEAST_WINDOW
     wide, high = max(4, round(n / across)), max(4, round(n / down))
-    rows, columns = np.mgrid[0 : coarser.shape[0] - n + 1 : n, 0 : coarser.shape[1] - n + 1 : n]
+    # Of a large picture every second or third in each direction are enough to choose from.
+    step = n * max(1, math.ceil(math.sqrt(coarser.size / (_MOST_WINDOWS * n * n))))
+    rows, columns = np.mgrid[
+        0 : coarser.shape[0] - n + 1 : step, 0 : coarser.shape[1] - n + 1 : step
+    ]
     places = np.stack([columns.ravel(), rows.ravel()], axis=1)
     if not len(places):
         return None
@@ -252,14 +258,10 @@ def _windows(finer: Bytes, coarser: Bytes, matrix: Matrix) -> _Windows | None:
         new = max(1, round(finer.shape[1] * across)), max(1, round(finer.shape[0] * down))
         small = np.asarray(cv2.resize(finer, new, interpolation=cv2.INTER_AREA), np.uint8)
         to_small = geometry.frame_change(finer.shape[1], finer.shape[0], *new)
-    warped = cv2.warpPerspective(
-        small, matrix @ geometry.inverse(to_small), coarser.shape[::-1], flags=cv2.INTER_CUBIC
-    )
-    moved = np.asarray(warped, np.uint8)
     return _Windows(
         _cut(finer, lefts, high, wide),
         _cut(coarser, places, n, n),
-        _cut(moved, places, n, n),
+        _moved(small, matrix @ geometry.inverse(to_small), places, n),
         places,
         region,
         is_calm,
@@ -275,6 +277,17 @@ def _texture(picture: Bytes, places: NDArray[np.intp], high: int, wide: int) -> 
 
 def _cut(picture: Bytes, places: NDArray[np.intp], high: int, wide: int) -> Planes:
     return np.stack([picture[y : y + high, x : x + wide] for x, y in places]).astype(np.float32)
+
+
+def _moved(picture: Bytes, matrix: Matrix, places: NDArray[np.intp], n: int) -> Planes:
+    """The windows of n x n pixels at ``places`` of what ``matrix`` makes of the picture."""
+    windows = []
+    for x, y in places.tolist():
+        to_window = np.array([[1, 0, -x], [0, 1, -y], [0, 0, 1.0]])
+        windows.append(
+            cv2.warpPerspective(picture, to_window @ matrix, (n, n), flags=cv2.INTER_CUBIC)
+        )
+    return np.stack(windows).astype(np.float32)
 
 
 def _tapered(windows: Planes) -> Planes:
