@@ -17,7 +17,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,9 @@ from tests.browser.conftest import ARGUMENTS
 from tests.browser.running import start_server, wait_for_list, wait_until
 from tests.painting import paint_photo
 from tests.review_scene import make_scene
+
+Figures = Iterator[tuple[str, dict[str, Any]]]
+"""Names with what was measured, as it is measured."""
 
 GROUPS = 200
 SIZE = {"width": 1440, "height": 900}
@@ -98,10 +101,9 @@ def quiet(page: Page, asked: Sequence[str], seconds: float = 1.0) -> None:
             seen, since = len(asked), time.monotonic()
 
 
-def deciding(folder: Path) -> dict[str, Any]:
+def deciding(folder: Path) -> Figures:
     """200 groups of a picture with a small copy: every copy is selected, in each mode."""
     scene = make_scene(folder / "library", folder / "photos", more=GROUPS)
-    found: dict[str, Any] = {}
     with Library.open(folder / "library") as stored, visited(folder / "library") as (page, base):
         for key, mode in (("1", "list"), ("2", "grid"), ("3", "large"), ("", "decide")):
             stored.select_groups(scene.scan, GroupQuery(), False)
@@ -112,8 +114,7 @@ def deciding(folder: Path) -> dict[str, Any]:
             end = time.monotonic() + 60
             while stored.selection(scene.scan).files < GROUPS and time.monotonic() < end:
                 time.sleep(0.05)
-            found[mode] = _times(times) | {"selected": stored.selection(scene.scan).files}
-    return found
+            yield mode, _times(times) | {"selected": stored.selection(scene.scan).files}
 
 
 def _in_list(page: Page, address: str, view: str) -> list[float]:
@@ -148,7 +149,7 @@ def _in_decide(page: Page, address: str) -> list[float]:
     return times
 
 
-def pictures(folder: Path) -> dict[str, Any]:
+def pictures(folder: Path) -> Figures:
     """Photos of 12 megapixels with a smaller copy each, after what comes next was fetched."""
     photos = folder / "photos"
     photos.mkdir()
@@ -160,7 +161,6 @@ def pictures(folder: Path) -> dict[str, Any]:
     with Library.open(folder / "library") as library:
         scan = library.scan([photos], ScanSettings(mode=Mode.QUICK, jobs=1)).id
         first = library.groups(scan, GroupQuery(open_only=True)).groups[0]
-    found: dict[str, Any] = {}
     with visited(folder / "library") as (page, base):
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
@@ -171,7 +171,7 @@ def pictures(folder: Path) -> dict[str, Any]:
             before = page.evaluate("document.getElementById('decide').dataset.pair")
             changed = f"document.getElementById('decide').dataset.pair !== '{before}'"
             times.append(press(page, "ArrowDown", f"{changed} && {_PAIR}"))
-        found["decide: next pair"] = _times(times)
+        yield "decide: next pair", _times(times)
         address = f"{base}/scans/{scan}/compare/{first.id}/{first.members[0].file.id}/"
         page.goto(address)
         wait_until(page, _STAGE, 120)
@@ -179,7 +179,7 @@ def pictures(folder: Path) -> dict[str, Any]:
         started = time.monotonic()
         page.goto(address)
         wait_until(page, _STAGE, 120)
-        found["compare: open again"] = _times([(time.monotonic() - started) * 1000])
+        yield "compare: open again", _times([(time.monotonic() - started) * 1000])
         modes: dict[str, list[float]] = {}
         following = []
         for _ in range(4):
@@ -189,9 +189,9 @@ def pictures(folder: Path) -> dict[str, Any]:
                 modes.setdefault(mode, []).append(press(page, key, shown))
             before = page.url
             following.append(press(page, "ArrowRight", f"location.href !== '{before}' && {_STAGE}"))
-        found |= {f"compare: {mode}": _times(each) for mode, each in modes.items()}
-        found["compare: next pair"] = _times(following)
-    return found
+        for mode, each in modes.items():
+            yield f"compare: {mode}", _times(each)
+        yield "compare: next pair", _times(following)
 
 
 _IN_VIEW = """[...document.querySelectorAll(".group")].filter((group) => {
@@ -203,14 +203,13 @@ _IN_VIEW = """[...document.querySelectorAll(".group")].filter((group) => {
 }).map((group) => group.querySelectorAll(".tile").length)"""
 
 
-def scrolling(library: Path) -> dict[str, Any]:
+def scrolling(library: Path) -> Figures:
     """The first page and jumps through a very long list, in each view."""
     with Library.open(library) as stored:
         scan = stored.latest_scan().id
-    found: dict[str, Any] = {}
     with visited(library) as (page, base):
         address = f"{base}/scans/{scan}/"
-        page.goto(address)
+        page.goto(address, wait_until="domcontentloaded")
         wait_for_list(page)
         for key, view in (("1", "list"), ("2", "grid"), ("3", "large")):
             page.keyboard.press(key)
@@ -219,7 +218,7 @@ def scrolling(library: Path) -> dict[str, Any]:
             first, jumps = [], []
             for _ in range(3):
                 started = time.monotonic()
-                page.goto(address)
+                page.goto(address, wait_until="domcontentloaded")
                 wait_for_list(page)
                 first.append((time.monotonic() - started) * 1000)
             height = page.evaluate("document.documentElement.scrollHeight")
@@ -230,14 +229,14 @@ def scrolling(library: Path) -> dict[str, Any]:
                 page.evaluate("(y) => scrollTo(0, y)", at)
                 wait_for_list(page)
                 jumps.append((time.monotonic() - started) * 1000)
-            found[view] = {
+            figures = {
                 "first page, ms": round(min(first)),
                 "jump, ms, median": round(statistics.median(jumps)),
                 "jump, ms, slowest": round(max(jumps)),
                 "groups on a screen": len(shown),
                 "files on a screen": sum(shown),
             }
-    return found
+            yield view, figures
 
 
 def _times(times: Sequence[float]) -> dict[str, float]:
@@ -259,18 +258,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("library", type=Path, nargs="?", help="for scroll")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args(arguments)
-    if given.what == "scroll":
-        if given.library is None:
-            parser.error("scroll needs a library made by benchmarks.large_library")
-        found = scrolling(given.library)
-    else:
-        measure: Callable[[Path], dict[str, Any]] = deciding if given.what == "decide" else pictures
-        with tempfile.TemporaryDirectory() as folder:
-            found = measure(Path(folder))
+    if given.what == "scroll" and given.library is None:
+        parser.error("scroll needs a library made by benchmarks.large_library")
     machine = describe()
     print(f"{machine['processor']}, {machine['cores']} cores, load {machine['load_1min']}")
-    for name, figures in found.items():
-        print(f"{name:24}", "  ".join(f"{word} {value}" for word, value in figures.items()))
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        measure = {"decide": deciding, "pictures": pictures, "scroll": scrolling}[given.what]
+        for name, figures in measure(given.library or Path(folder)):
+            found[name] = figures
+            words = "  ".join(f"{word} {value}" for word, value in figures.items())
+            print(f"{name:24} {words}", flush=True)
     if given.json is not None:
         given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 

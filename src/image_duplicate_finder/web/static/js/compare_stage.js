@@ -217,8 +217,10 @@ export class Stage {
   async layAll() {
     for (const name of this.geometry.matrix ? ["aligned", "difference"] : ["aligned"]) {
       this.#lay(name, false);
-      await this.over[name].catch(() => {});
+      await this.over[name].then((item) => item.source.draw()).catch(() => {});
     }
+    // The other modes show the kept picture larger.
+    await this.keeper.then((item) => item.source.draw()).catch(() => {});
   }
 
   /** Outline regions, boxes as shares of the kept picture, in both pictures. */
