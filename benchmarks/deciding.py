@@ -25,7 +25,7 @@ from PIL import Image as Pil
 from PIL import ImageDraw
 
 from benchmarks.drawing import font
-from benchmarks.drawings import DRAWN, EACH
+from benchmarks.drawn import DRAWN, EACH
 from benchmarks.photos import Half, Image, digest, generator, list_photos
 from image_duplicate_finder.decode import Picture, decode_full
 from image_duplicate_finder.model import ImageInfo, Look, Match, Metadata, Relation
@@ -389,6 +389,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=30)
     parser.add_argument("--half", choices=("first", "second"), default="second")
     parser.add_argument("--only", nargs="*", default=["one", "copies", "detail"])
+    parser.add_argument("--strengths", nargs="+", choices=STRENGTHS, default=list(STRENGTHS))
     options = parser.parse_args()
     cv2.setNumThreads(1)
     photos = list(photos_of(options.photos, options.half, options.limit))
@@ -400,12 +401,12 @@ def main() -> None:
     if "one" in options.only:
         print("| one thing differs | 5% | median | 95% | max | taken for a copy |")
         for kind, make in ONE_THING.items():
-            for strength, save in STRENGTHS.items():
+            for strength in options.strengths:
                 values = []
                 for k, (name, image) in enumerate(photos):
                     rng = generator("deciding", kind, name)
                     one, two = make(image, rng, photos[k - 1][1])
-                    found = look_at(whole(one, save(two)), rng)
+                    found = look_at(whole(one, STRENGTHS[strength](two)), rng)
                     values.append(99.0 if found is None else found.worst)
                     looks += 1
                 print(

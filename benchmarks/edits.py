@@ -216,3 +216,29 @@ def _chain(names: tuple[str, ...]) -> Edit:
 
 SET_B: dict[str, Edit] = SINGLE | {name: _chain(parts) for name, parts in _MIXES.items()}
 """The 36 edits of set B."""
+
+PLAIN: dict[str, tuple[Edit, int]] = {
+    **{
+        f"saved at {quality}": (lambda image, rng, others: image, quality)
+        for quality in (95, 85, 75, 60, 50, 40)
+    },
+    "half size": (lambda image, rng, others: smaller(image, 0.5), 85),
+    "half size, 60": (lambda image, rng, others: smaller(image, 0.5), 60),
+    "mirrored": (lambda image, rng, others: cv2.flip(image, 1), 85),
+    "cropped": (lambda image, rng, others: crop(image, rng, rng.uniform(0.6, 0.95)), 85),
+    "cropped, half size": (
+        lambda image, rng, others: smaller(crop(image, rng, rng.uniform(0.6, 0.95)), 0.5),
+        85,
+    ),
+    "upside down": (lambda image, rng, others: cv2.rotate(image, cv2.ROTATE_180), 85),
+    "turned left": (lambda image, rng, others: cv2.rotate(image, 2), 85),
+    "turned right": (lambda image, rng, others: cv2.rotate(image, 0), 85),
+}
+"""What people make of a photo without changing it, and the JPEG quality that it is saved at."""
+
+STRETCHED = {
+    "1.5 times as wide": (1.5, 1.0),
+    "1.2 times as high": (1.0, 1.2),
+    "0.7 times as wide": (0.7, 1.0),
+}
+"""How far each side is stretched."""

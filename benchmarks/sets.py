@@ -1,4 +1,4 @@
-"""Sets A, B and extra: photos, their edited copies, and what is true of them."""
+"""Sets of photos with their edited or plain copies, and what is true of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.edits import SET_A, SET_B, Edit
+from benchmarks.edits import PLAIN, SET_A, SET_B, STRETCHED, Edit
 from benchmarks.edits_extra import EXTRA
 from benchmarks.photos import (
     Half,
@@ -21,6 +21,7 @@ from benchmarks.photos import (
     ranked,
     read,
     resized,
+    scaled,
     write,
 )
 from benchmarks.truth import TruePair, Truth
@@ -60,6 +61,50 @@ def make_extra(
 ) -> Truth:
     """Like set B with the edits of :mod:`benchmarks.edits_extra`."""
     return _make_edited("extra", EXTRA, photos, out, seed, limit, half, distractors)
+
+
+def make_copies(photos: list[Photo], out: Path, seed: int, limit: int, half: Half | None) -> Truth:
+    """Photos as they are, each with plain copies that nobody needs beside it."""
+    truth = Truth("copies", seed, half)
+    out.mkdir(parents=True, exist_ok=True)
+    for photo in ranked(_of_half(photos, half), seed, "copies")[:limit]:
+        image = read(photo.path)
+        suffix = photo.path.suffix.lower()
+        first = random_name(seed, "copies", photo.name, "original", suffix=suffix)
+        again = random_name(seed, "copies", photo.name, "same bytes", suffix=suffix)
+        for name, kind in ((first, "original"), (again, "same bytes")):
+            (out / name).write_bytes(photo.path.read_bytes())
+            truth.add(name, photo.name, kind)
+        truth.pairs.append(TruePair(first, again, "same bytes"))
+        for kind, (make, quality) in PLAIN.items():
+            name = random_name(seed, "copies", photo.name, kind)
+            rng = generator(seed, "copies", photo.name, kind)
+            write(out / name, make(image, rng, iter(())), quality)
+            truth.add(name, photo.name, kind)
+            truth.pairs.append(TruePair(first, name, kind))
+    truth.save(out)
+    return truth
+
+
+def make_stretched(
+    photos: list[Photo], out: Path, seed: int, limit: int, half: Half | None
+) -> Truth:
+    """Photos, each with copies that were stretched along one side."""
+    truth = Truth("stretched", seed, half)
+    out.mkdir(parents=True, exist_ok=True)
+    for photo in ranked(_of_half(photos, half), seed, "stretched")[:limit]:
+        image = read(photo.path)
+        height, width = image.shape[:2]
+        first = random_name(seed, "stretched", photo.name, "original")
+        write(out / first, image)
+        truth.add(first, photo.name, "original")
+        for kind, size in STRETCHED.items():
+            name = random_name(seed, "stretched", photo.name, kind)
+            write(out / name, scaled(image, round(width * size[0]), round(height * size[1])))
+            truth.add(name, photo.name, kind)
+            truth.pairs.append(TruePair(first, name, kind))
+    truth.save(out)
+    return truth
 
 
 def _make_edited(
