@@ -13,6 +13,7 @@ from image_duplicate_finder.decode.dispatch import (
     decode_stored,
     read_info,
 )
+from image_duplicate_finder.decode.headers import luminance_steps
 from image_duplicate_finder.decode.jpeg import capture_decoder_warnings
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "decode_full",
     "decode_small",
     "decode_stored",
+    "luminance_steps",
     "read_info",
 ]

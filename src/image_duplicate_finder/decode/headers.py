@@ -175,12 +175,14 @@ def _quality(luminance_sum: int | None) -> int | None:
 @lru_cache(maxsize=1)
 def _sums_by_quality() -> tuple[int, ...]:
     """Minus the sum of the luminance table at qualities 1 to 100, so that it rises."""
-    sums = []
-    for quality in range(1, 101):
-        scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-        table = ((value * scale + 50) // 100 for value in _STANDARD_LUMINANCE)
-        sums.append(-sum(min(max(value, 1), 255) for value in table))
-    return tuple(sums)
+    return tuple(-sum(luminance_steps(quality)) for quality in range(1, 101))
+
+
+def luminance_steps(quality: int) -> tuple[int, ...]:
+    """What libjpeg rounds the 64 luminance terms of a block to at a quality, row by row."""
+    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
+    table = ((value * scale + 50) // 100 for value in _STANDARD_LUMINANCE)
+    return tuple(min(max(value, 1), 255) for value in table)
 
 
 _MOST_ENTRIES = 1000

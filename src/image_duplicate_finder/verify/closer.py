@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from image_duplicate_finder.decode import Picture
+from image_duplicate_finder.decode import Picture, luminance_steps
 from image_duplicate_finder.model import Box, Difference, Look, Match
 from image_duplicate_finder.verify import geometry
 from image_duplicate_finder.verify.detail import compare_detail
@@ -55,7 +55,8 @@ class Prepared:
     ``small``; None if everything is opaque. ``colourful``: colour can be seen in it.
     ``drawing``: flat areas in few colours; ``few`` is the share of the most common ones.
     ``lossless``: nothing was lost in the file. ``bits_used``: the bits per channel that its
-    values need.
+    values need. ``quality``: of a JPEG, whose blocks start at the corner that ``orientation``, the
+    EXIF value that was applied, took the first pixel to.
     """
 
     width: int
@@ -69,6 +70,8 @@ class Prepared:
     few_colours: bool = False
     lossless: bool = False
     bits_used: int = 8
+    quality: int | None = None
+    orientation: int = 1
 
     @property
     def alpha_used(self) -> bool:
@@ -108,6 +111,8 @@ def prepare(picture: Picture) -> Prepared:
         few_colours=info.metadata.few_colours,
         lossless=info.lossless,
         bits_used=info.bit_depth,
+        quality=info.metadata.jpeg_quality,
+        orientation=info.orientation,
     )
 
 
@@ -157,7 +162,7 @@ class _Aligned:
 
     ``target`` and ``source``: YCrCb (h, w, 3) float32; ``mask`` is 1 where both show the scene.
     ``matrix`` maps the source's small frame to the target's. ``pixel_on_pixel``: nothing had to be
-    resampled for that.
+    resampled for that. ``rounding`` is what compression did to the target, if it is known.
     """
 
     target: Plane
@@ -166,6 +171,36 @@ class _Aligned:
     matrix: Matrix
     alphas: tuple[Plane, Plane] | None
     pixel_on_pixel: bool
+    rounding: _Rounding | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Rounding:
+    """How far JPEG compression moved each of the 64 terms of a block at most.
+
+    ``left`` and ``top``: where the first whole block starts.
+    """
+
+    most: Plane
+    left: int
+    top: int
+
+    @classmethod
+    def of(cls, picture: Prepared) -> _Rounding | None:
+        """None unless the picture is a JPEG at full size."""
+        if picture.quality is None or picture.small.shape[:2] != (picture.height, picture.width):
+            return None
+        steps = np.array(luminance_steps(picture.quality), np.float32).reshape(8, 8)
+        if picture.orientation >= _ON_ITS_SIDE:
+            steps = steps.T
+        left = picture.width % 8 if picture.orientation in _FROM_THE_RIGHT else 0
+        top = picture.height % 8 if picture.orientation in _FROM_BELOW else 0
+        return cls(np.ascontiguousarray(steps / 2 + _ROUNDED_PIXELS), left, top)
+
+
+_ON_ITS_SIDE, _FROM_THE_RIGHT, _FROM_BELOW = 5, (2, 3, 6, 7), (3, 4, 7, 8)
+# Pixels are rounded to whole levels after that, which moves each term by about so much.
+_ROUNDED_PIXELS = 0.5
 
 
 def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
@@ -181,7 +216,11 @@ def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
     start = b_small @ to_b @ geometry.inverse(a_small)
     if not geometry.is_sound(start, a.small.shape[1], a.small.shape[0]):
         return None
-    swapped = geometry.scale_of(start) > 1
+    scale = geometry.scale_of(start)
+    swapped = scale > 1
+    if _CLOSE_SCALE <= scale <= 1 / _CLOSE_SCALE:
+        # Of two about equally large ones, what the stronger compression did to one is known.
+        swapped = (a.quality or 101) < (b.quality or 101)
     if swapped:
         aligned = _aligned(a, b, geometry.inverse(start), match.negative)
     else:
@@ -280,7 +319,7 @@ def _aligned(target: Prepared, source: Prepared, matrix: Matrix, negative: bool)
     exact = other.shape[:2] == source.luma.shape and _keeps_pixels(found)
     if target.small.shape[:2] == target.luma.shape:
         moved = _picked(one, source, moved, mask, matrix, negative)
-    return _Aligned(one, moved, mask, matrix, alphas, exact)
+    return _Aligned(one, moved, mask, matrix, alphas, exact, _Rounding.of(target))
 
 
 def _picked(
@@ -382,13 +421,14 @@ def _warped(source: Plane, matrix: Matrix, size: tuple[int, int]) -> tuple[Plane
 class _Noise:
     """What may part two copies at a place, in grey levels, by the activity around it.
 
-    ``least`` and ``most`` bound what is fitted: offset and slope. ``scale`` says how many
-    deviations of that a strength of 1 stands for.
+    ``least`` and ``most`` bound what is fitted: offset and slope. ``scale`` says how many times
+    the difference that ``part`` of all places stay below a strength of 1 stands for.
     """
 
     least: tuple[float, float]
     most: tuple[float, float]
     scale: float
+    part: float = 0.9
 
 
 _NOISE_OF = {
@@ -398,10 +438,13 @@ _NOISE_OF = {
     # One of the two in 256 colours: whatever its dithering, it is parted by more.
     "few colours": (_Noise((5.0, 0.2), (8.0, 0.4), 2.0), _Noise((8.0, 0.3), (10.0, 0.6), 2.0)),
 }
+# Beyond what JPEG explains, smoothed less: other ways of scaling leave more of fine lines.
+_FINE = _Noise((2.4, 0.016), (4.0, 0.24), 1.1, part=0.97)
+_FINE_SMOOTH = 0.8
 _ALPHA = _Noise((3.0, 0.06), (6.0, 0.3), 1.9)
-# By activity: the bins in which noise is measured, and at which of ten parts.
+# By activity: the bins in which noise is measured.
 _BINS = np.array([0, 1, 2, 3, 4.5, 6.5, 9, 13, 18, 26, 37, 52, 90], np.float32)
-_PART, _LEAST_IN_BIN, _SAMPLES = 0.9, 60, 60_000
+_LEAST_IN_BIN, _SAMPLES = 60, 60_000
 _STEPS = 4
 _BLOCK, _SPREAD = 13, 0.3
 _LEAST_WEIGHT = 0.2
@@ -418,11 +461,16 @@ def _differences(aligned: _Aligned, drawing: bool, kind: str) -> tuple[Plane, Pl
     activity = _least(_activity(target[0]), _activity(source[0]))
     toned, tone = _toned(target[0], source[0], inner, drawing)
     noise, colour_noise = _NOISE_OF[kind]
-    weight: Plane = np.asarray(
-        cv2.GaussianBlur(inner.astype(np.float32), (0, 0), _SMOOTH), np.float32
-    )
-    np.maximum(weight, _LEAST_WEIGHT, out=weight)
-    luma = _strength(target[0] - toned, activity, inner, weight, noise)
+    weight = _weight(inner, _SMOOTH)
+    difference = target[0] - toned
+    if aligned.rounding is not None and kind == "usual":
+        difference = _unexplained(difference, inner, aligned.rounding)
+        fine = _strength(
+            difference, activity, inner, _weight(inner, _FINE_SMOOTH), _FINE, _FINE_SMOOTH
+        )
+        luma = np.maximum(_strength(difference, activity, inner, weight, noise), fine)
+    else:
+        luma = _strength(difference, activity, inner, weight, noise)
     strongest = luma
     for one, other in zip(target[1:], source[1:], strict=True):
         toned, _ = _toned(one, other, inner, drawing)
@@ -436,6 +484,37 @@ def _differences(aligned: _Aligned, drawing: bool, kind: str) -> tuple[Plane, Pl
         around = _least(_activity(one), _activity(other))
         strongest = np.maximum(strongest, _strength(one - other, around, inner, weight, _ALPHA))
     return strongest, luma, tone
+
+
+def _weight(mask: Bytes, smooth: float) -> Plane:
+    weight = np.asarray(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), smooth), np.float32)
+    return np.asarray(np.maximum(weight, _LEAST_WEIGHT, out=weight), np.float32)
+
+
+def _unexplained(difference: Plane, mask: Bytes, rounding: _Rounding) -> Plane:
+    """What remains of a difference when each term of a block gives way as far as it was rounded."""
+    height, width = difference.shape
+    above, before = -rounding.top % 8, -rounding.left % 8
+    below, behind = -(height + above) % 8, -(width + before) % 8
+    padded = cv2.copyMakeBorder(
+        cv2.multiply(difference, mask, dtype=cv2.CV_32F),
+        above, below, before, behind, cv2.BORDER_REPLICATE,
+    )  # fmt: skip
+    high, wide = padded.shape
+    blocks = padded.reshape(high // 8, 8, wide // 8, 8).transpose(0, 2, 1, 3)
+    terms = _COSINES @ blocks @ _COSINES.T
+    terms -= np.clip(terms, -rounding.most, rounding.most)
+    left = (_COSINES.T @ terms @ _COSINES).transpose(0, 2, 1, 3).reshape(high, wide)
+    return np.ascontiguousarray(left[above : above + height, before : before + width], np.float32)
+
+
+_COSINES: Plane = np.array(
+    [
+        [np.cos((2 * n + 1) * k * np.pi / 16) / (2 if k else 8**0.5) for n in range(8)]
+        for k in range(8)
+    ],
+    np.float32,
+)
 
 
 def _planes(picture: Plane) -> list[Plane]:
@@ -461,7 +540,12 @@ def _least(one: Plane, other: Plane) -> Plane:
 
 
 def _strength(
-    difference: Plane, activity: Plane, mask: Bytes, weight: Plane, noise: _Noise
+    difference: Plane,
+    activity: Plane,
+    mask: Bytes,
+    weight: Plane,
+    noise: _Noise,
+    smoothing: float = _SMOOTH,
 ) -> Plane:
     """How far a smoothed difference exceeds what parts these two pictures in general.
 
@@ -470,7 +554,7 @@ def _strength(
     is how much of what is smoothed lies within ``mask``.
     """
     masked = cv2.multiply(difference, mask, dtype=cv2.CV_32F)
-    smooth = np.asarray(cv2.GaussianBlur(masked, (0, 0), _SMOOTH), np.float32)
+    smooth = np.asarray(cv2.GaussianBlur(masked, (0, 0), smoothing), np.float32)
     np.abs(smooth, out=smooth)
     smooth /= weight
     step = max(1, mask.size // _SAMPLES)
@@ -482,7 +566,7 @@ def _strength(
         among = bins == k
         if np.count_nonzero(among) >= _LEAST_IN_BIN:
             centres.append(float(np.median(levels[among])))
-            values.append(noise.scale * float(np.quantile(sizes[among], _PART)))
+            values.append(noise.scale * float(np.quantile(sizes[among], noise.part)))
     ladder = np.arange(256 * _STEPS // 2, dtype=np.float32) / _STEPS
     expected = np.zeros(len(ladder))
     if centres:
