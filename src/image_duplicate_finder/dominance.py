@@ -228,13 +228,14 @@ def _picture(member: KeepFacts, witness: KeepFacts, compared: Compared) -> Itera
     if look is None:
         yield Lack.UNMEASURED
         return
-    if look.worst >= DIFFERS:
+    greyed = member.colourful and not witness.colourful
+    only_colours = (greyed or _recoloured(look)) and look.differing <= look.recoloured
+    if look.worst >= DIFFERS and not only_colours:
         yield Lack.DIFFERS
     if look.tone > _TONES or match.negative:
         yield Lack.TONES
     few = [each.info.metadata.few_colours for each in (member, witness)]
     fewer = few[1] and not few[0] and not look.drawing
-    greyed = member.colourful and not witness.colourful
     if _recoloured(look) or greyed or fewer:
         yield Lack.COLOURS
     if look.rest_a > _REST:
@@ -266,6 +267,8 @@ def _finer(member: KeepFacts, witness: KeepFacts, look: Look) -> Iterator[Lack]:
         yield Lack.SHARPNESS
     if scale_of(look.transform) < 1 / _LARGER:
         yield Lack.SIZE
+    if look.enlarged and not is_camera_original(witness):
+        yield Lack.NOT_ENLARGED
     if _stretched(look) and look.detail > -_DETAIL:
         # Squeezing takes detail away; stretching adds pixels and nothing else.
         yield Lack.PROPORTIONS
@@ -389,6 +392,7 @@ def standings(
     near: dict[int, list[tuple[int, float]]] = {}
     bordered: set[int] = set()
     enlarged: set[int] = set()
+    made_up: set[int] = set()
     for a, b in pairs:
         compared = evidence.compared(a, b)
         if compared is None or (compared.look is None and not compared.same_pixels):
@@ -401,6 +405,9 @@ def standings(
         if a_is_held != b_is_held:
             dominated.add(a if a_is_held else b)
         look, match = compared.look, compared.match
+        if look is not None:
+            pair = [a] * look.reversed().enlarged + [b] * look.enlarged
+            made_up.update(id for id in pair if not is_camera_original(best[id]))
         if look is None or match is None:
             near.setdefault(a, []).append((b, 0.0))
             near.setdefault(b, []).append((a, 0.0))
@@ -428,7 +435,8 @@ def standings(
         id: Standing(
             measured=id in levels,
             dominated=id in dominated,
-            holds=count,
+            # What it holds, so does the picture that it was enlarged from.
+            holds=0 if id in made_up else count,
             level=round(levels.get(id, 0.0) / _STEP),
             enlarged=id in enlarged,
             bordered=id in bordered,

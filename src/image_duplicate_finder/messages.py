@@ -496,6 +496,15 @@ class Description(Code):
     LARGER = "is.larger", "%(factor)s times the size"
     LIGHTER = "is.lighter", "brighter"
     DARKER = "is.darker", "darker"
+    TONED = "is.toned", "other contrast"
+    BLACK_AND_WHITE = "is.black_and_white", "black and white"
+    PALER = "is.paler", "paler colours"
+    STRONGER = "is.stronger", "stronger colours"
+    RECOLOURED = "is.recoloured", "other colours"
+    SOFTER = "is.softer", "less detail"
+    SHARPENED = "is.sharpened", "sharpened or grain added"
+    ENLARGED = "is.enlarged", "enlarged"
+    BORDERED = "is.bordered", "with a border"
 
 
 class FailureReason(Code):

@@ -110,9 +110,9 @@ class Lack(Code):
 
     Its template is short enough for a label beside the file. ``unmeasured``: no closer look was
     possible. The others name what would be lost: a place that differs, other tones or colours,
-    finer detail, more pixels, whatever is outside the shared picture, a deliberate crop or
-    orientation, a fact of the metadata, a frame, layer or second picture in the file, or a file
-    that belongs to the picture.
+    finer detail, more pixels, the size before it was enlarged, whatever is outside the shared
+    picture, a deliberate crop or orientation, a fact of the metadata, a frame, layer or second
+    picture in the file, or a file that belongs to the picture.
     """
 
     UNMEASURED = "unmeasured", "could not be compared closely"
@@ -122,6 +122,7 @@ class Lack(Code):
     DETAIL = "detail", "finer detail"
     SHARPNESS = "sharpness", "sharpened, smoothed or grain added"
     SIZE = "size", "more pixels"
+    NOT_ENLARGED = "not_enlarged", "original size, while the other is enlarged"
     AREA = "area", "shows more of the scene"
     CROP = "crop", "cropped to less than half"
     ORIENTATION = "orientation", "rotated or mirrored"
@@ -431,6 +432,11 @@ class Difference:
     strength: float
 
 
+# Below this scale, enlarging and shrinking leave the same bands to compare. Enlarging adds less
+# than this many decibels (see verify/detail.py).
+_ENLARGED, _FINER = 1.4, 0.4
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """What a closer look at two pictures measured, in colour and at up to 1,024 pixels.
@@ -471,6 +477,11 @@ class Look:
     recoloured: float = 0.0
     drawing: bool = False
     sharpened: float = 0.0
+
+    @property
+    def enlarged(self) -> bool:
+        """Whether b has clearly more pixels than a and shows no more: it was enlarged from it."""
+        return scale_of(self.transform) >= _ENLARGED and self.detail > -_FINER
 
     def reversed(self) -> Look:
         """The same look as seen from b. Raises ZeroDivisionError for a singular transform."""

@@ -40,7 +40,9 @@ def look_at(match: Match, contents: Mapping[int, Content]) -> Look:
     one, other = (contents[id].files[0].info.width for id in (match.a, match.b))
     scale = other / one
     transform = match.transform or ((scale, 0.0, 0.0), (0.0, scale, 0.0))
-    return Look(transform, worst=9.0 if match.relation is Relation.EDITED else 1.0)
+    finer = 0.0 if scale == 1 else 3.0 if scale < 1 else -3.0
+    worst = 9.0 if match.relation is Relation.EDITED else 1.0
+    return Look(transform, worst=worst, detail=finer)
 
 
 def grouped(
@@ -53,7 +55,9 @@ def grouped(
         if match.a in of_id and match.b in of_id
     }
     options = {"looks": looks, **options}
-    return group(contents, matches, describe=lambda match, _k, _m: match.relation.value, **options)  # type: ignore[arg-type]
+    return group(
+        contents, matches, describe=lambda match, _k, _m, _l: match.relation.value, **options
+    )  # type: ignore[arg-type]
 
 
 def files_of(found: Group) -> list[int]:

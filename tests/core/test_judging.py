@@ -1,10 +1,13 @@
-"""What groups are formed of is read once, and read again only where a look has added to it."""
+"""What follows from closer looks: which file is kept, what is proposed, and what is said of it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from PIL import Image
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageEnhance, ImageFilter
 
 from image_duplicate_finder import Library, Mode, ScanSettings
 from image_duplicate_finder.model import Lack
@@ -86,3 +89,64 @@ def test_unlike_edits_are_not_looked_at_beside_each_other(
     # Of 21 pairs, those of a grey picture and one of other tones are not looked at.
     assert len(store.looks.known(LOOK_VERSION, ids)) <= 13
     store.close()
+
+
+def textured(image: NDArray[np.uint8]) -> Image.Image:
+    """With fine structure of every size, as photographs have."""
+    noise = np.random.default_rng(1).normal(0, 1, image.shape[:2])
+    for sigma in (0.7, 1.4, 2.8, 5.6):
+        texture = cv2.GaussianBlur(noise, (0, 0), sigma)
+        image = np.clip(image + 9 * (texture / texture.std())[..., None], 0, 255).astype(np.uint8)
+    return Image.fromarray(image)
+
+
+def test_an_enlargement_is_not_kept_and_its_source_stays(
+    tmp_path: Path, library_dir: Path, painted: Painter
+) -> None:
+    """Pixels that a program made up are worth nothing, but they are not thrown away either."""
+    photo = textured(painted(3, 640, 480))
+    photo.save(tmp_path / "photo.jpg", quality=92)
+    photo.resize((1280, 960), Image.Resampling.BICUBIC).save(tmp_path / "large.jpg", quality=92)
+    photo.resize((320, 240)).save(tmp_path / "small.jpg", quality=85)
+    with Library.open(library_dir) as library:
+        scan = library.scan([tmp_path], ScanSettings(mode=Mode.QUICK, jobs=1)).id
+        (group,) = library.groups(scan).groups
+    assert Path(group.keeper.path).name == "photo.jpg"
+    members = {Path(each.file.path).name: each for each in group.members}
+    assert members["small.jpg"].selected
+    assert not members["large.jpg"].selected
+    assert members["large.jpg"].words == "twice the size, enlarged"
+    assert Lack.SIZE in members["large.jpg"].lacks
+
+
+def test_copies_say_how_they_were_edited(
+    tmp_path: Path, library_dir: Path, painted: Painter
+) -> None:
+    photo = Image.fromarray(painted(4, 640, 480))
+    framed = Image.new("RGB", (700, 540), "white")
+    framed.paste(photo, (30, 30))
+    edited = {
+        "grey": photo.convert("L").convert("RGB"),
+        "pale": ImageEnhance.Color(photo).enhance(0.5),
+        "vivid": ImageEnhance.Color(photo).enhance(1.8),
+        "soft": photo.filter(ImageFilter.GaussianBlur(1.5)),
+        "flat": ImageEnhance.Contrast(photo).enhance(0.7),
+        "framed": framed,
+    }
+    photo.save(tmp_path / "photo.png")
+    for name, picture in edited.items():
+        picture.save(tmp_path / f"{name}.jpg", quality=90)
+    with Library.open(library_dir) as library:
+        scan = library.scan([tmp_path], ScanSettings(mode=Mode.QUICK, jobs=1)).id
+        (group,) = library.groups(scan).groups
+    assert Path(group.keeper.path).name == "photo.png"
+    members = {Path(each.file.path).stem: each for each in group.members}
+    assert "black and white" in members["grey"].words
+    assert "paler colours" in members["pale"].words
+    assert "stronger colours" in members["vivid"].words
+    assert "less detail" in members["soft"].words
+    assert "other contrast" in members["flat"].words
+    assert "with a border" in members["framed"].words
+    # Only its colours differ, so no places are outlined.
+    assert members["grey"].lacks == (Lack.COLOURS,)
+    assert not members["grey"].differences

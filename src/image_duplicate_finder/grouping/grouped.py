@@ -33,8 +33,8 @@ if TYPE_CHECKING:  # the web app starts without numpy
     from image_duplicate_finder.grouping.projection import MatchOf
 
 
-Describe = Callable[[Match, ImageInfo, ImageInfo], tuple[Message, ...]]
-"""Describes a match as seen from the keeper: (match from keeper to member, keeper, member)."""
+Describe = Callable[[Match, ImageInfo, ImageInfo, Look | None], tuple[Message, ...]]
+"""Describes a match as seen from the keeper: (match, keeper, member, look at the two)."""
 
 # In a group of hundreds that all stay, a file is compared with only so many of the best.
 _MOST_WITNESSES = 64
@@ -367,10 +367,12 @@ class Builder:
         return Group(kind, keeper.file, why, tuple(members))
 
     def _member(self, match: Match, keeper: KeepFacts, copy: KeepFacts) -> Member:
+        compared = self._evidence.compared(match.a, match.b)
+        look = None if compared is None else compared.look
         return Member(
             file=copy.file,
             relation=match.relation,
-            description=self._describe(match, keeper.info, copy.info),
+            description=self._describe(match, keeper.info, copy.info, look),
             transform=match.transform,
             mirrored=match.mirrored,
             overlap=match.share_a,

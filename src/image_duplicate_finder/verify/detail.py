@@ -37,8 +37,9 @@ _FINEST = 2.5
 _FLOOR = 0.06
 # Scales at which there is a band beyond, and at which compression can be compared.
 _HAS_BEYOND, _SAME_SCALE = 0.71, 0.97
-# Enlarging leaves up to 0.13 of the band's energy beyond it, real pixels 0.2 and more.
-_LEAK, _REAL, _WORTH, _NOT_EMPTY = 0.1, 0.2, 3.0, 0.3
+# Enlarging leaves up to 0.13 of the band's energy beyond it (0.4 decibels), real pixels mostly 0.2
+# and more (1.1 decibels).
+_LEAK, _WORTH, _NOT_EMPTY = 0.1, 3.0, 0.3
 # Differences of energy below this are less sure than what compression has set to zero.
 _ENERGY_DECIDES, _LEAST_ENERGY, _AGREE = 2.2, 1.0, 0.8
 _ZERO, _ZEROED = 1.5, 0.3
@@ -160,7 +161,7 @@ def _decibels(one: float, other: float) -> float:
 def _resolved(one: float, other: float, beyond: float) -> float:
     """Detail of the finer over the coarser where it has a band that the coarser cannot hold."""
     share = beyond / (one + _FLOOR)
-    if share >= _REAL and one >= _NOT_EMPTY * other:
+    if share >= _LEAK and one >= _NOT_EMPTY * other:
         return float(10 * np.log10(1 + _WORTH * (share - _LEAK)))
     # Enlarged: sharpening what was enlarged makes no detail.
     return min(0.0, _decibels(one, other))

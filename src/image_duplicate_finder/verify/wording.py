@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from image_duplicate_finder.messages import Description, Message
-from image_duplicate_finder.model import ImageInfo, Match, Relation, scale_of
+from image_duplicate_finder.model import ImageInfo, Look, Match, Relation, scale_of
 
 _SIZES = {
     1 / 8: Description.EIGHTH,
@@ -30,8 +30,15 @@ _QUARTER_TURNS = {
 }
 
 
-def describe(match: Match, keeper: ImageInfo, copy: ImageInfo) -> tuple[Message, ...]:
-    """What the copy (b of the match) is to the keeper (a)."""
+# Of what a closer look measures, what a person can see.
+_ANY_COLOUR, _COLOURS, _IN_PLACES = 0.2, 1.35, 0.2
+_TONES, _SOFTER, _SHARPENED, _BORDER = 10.0, 3.0, 2.0, 0.015
+
+
+def describe(
+    match: Match, keeper: ImageInfo, copy: ImageInfo, look: Look | None = None
+) -> tuple[Message, ...]:
+    """What the copy (b of the match) is to the keeper (a); ``look`` leads from a to b too."""
     if match.relation is Relation.BYTE_IDENTICAL:
         return (Description.IDENTICAL_FILE(),)
     if match.relation is Relation.PIXEL_IDENTICAL:
@@ -42,9 +49,34 @@ def describe(match: Match, keeper: ImageInfo, copy: ImageInfo) -> tuple[Message,
     parts += _size(match, keeper, copy)
     if abs(match.brightness) >= _BRIGHTNESS and not match.negative:
         parts.append(Description.LIGHTER() if match.brightness > 0 else Description.DARKER())
+    if look is not None and not match.negative:
+        parts += _seen(look, parts)
     if keeper.format != copy.format:
         parts.append(Description.SAVED_AS(format=copy.format))
     return tuple(parts) or (Description.SAVED_AGAIN(),)
+
+
+def _seen(look: Look, known: Sequence[Message]) -> Iterator[Message]:
+    """What only the closer look can tell: how a copy was edited."""
+    lighter = Description.LIGHTER() in known or Description.DARKER() in known
+    if look.tone >= _TONES and not lighter:
+        yield Description.TONED()
+    if look.chroma < _ANY_COLOUR:
+        yield Description.BLACK_AND_WHITE()
+    elif look.chroma < 1 / _COLOURS:
+        yield Description.PALER()
+    elif look.chroma > _COLOURS:
+        yield Description.STRONGER()
+    elif look.recoloured > _IN_PLACES:
+        yield Description.RECOLOURED()
+    if look.enlarged:
+        yield Description.ENLARGED()
+    elif scale_of(look.transform) >= _WHOLE and look.detail >= _SOFTER:
+        yield Description.SOFTER()
+    elif look.sharpened <= -_SHARPENED:
+        yield Description.SHARPENED()
+    if look.border_b > _BORDER and look.rest_b <= _BORDER:
+        yield Description.BORDERED()
 
 
 def _relation(match: Match) -> Iterator[Message]:
