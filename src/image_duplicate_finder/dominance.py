@@ -12,6 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from image_duplicate_finder.companions import CompanionKind
 from image_duplicate_finder.keeping import KeepFacts, Standing, format_class, is_camera_original
@@ -267,7 +268,7 @@ def _finer(member: KeepFacts, witness: KeepFacts, look: Look) -> Iterator[Lack]:
         yield Lack.SHARPNESS
     if scale_of(look.transform) < 1 / _LARGER:
         yield Lack.SIZE
-    if look.enlarged and not is_camera_original(witness):
+    if _was_enlarged(member, witness, look):
         yield Lack.NOT_ENLARGED
     if _stretched(look) and look.detail > -_DETAIL:
         # Squeezing takes detail away; stretching adds pixels and nothing else.
@@ -278,6 +279,15 @@ def _finer(member: KeepFacts, witness: KeepFacts, look: Look) -> Iterator[Lack]:
         yield Lack.RAW
     if kind == 2 and other < 2 and as_large and not mine.metadata.few_colours:
         yield Lack.LOSSLESS
+
+
+def _was_enlarged(member: KeepFacts, witness: KeepFacts, look: Look) -> bool:
+    """Whether the witness seems to have been enlarged from the member.
+
+    A soft picture and a smaller copy of it look the same, but that copy is mostly compressed more
+    strongly.
+    """
+    return look.enlarged and not _compressed(member, witness) and not is_camera_original(witness)
 
 
 def _compressed(member: KeepFacts, witness: KeepFacts) -> bool:
@@ -348,6 +358,7 @@ def revised(match: Match, look: Look | None, a: ImageInfo, b: ImageInfo) -> Matc
 
 
 _VISIBLE = 0.002
+_ZONES, _WITH_SECONDS = timedelta(minutes=15), len("2024-05-01T12:30:00")
 # Two exposures of one scene are about equally sharp; if one is much softer, it was edited.
 _AS_SHARP = 3.0
 
@@ -355,13 +366,34 @@ _AS_SHARP = 3.0
 def _another_shot(look: Look, a: ImageInfo, b: ImageInfo) -> bool:
     """Whether the two are separate exposures; the times that cameras wrote have the last word.
 
+    Of one camera, other times are other exposures, unless a person set its clock or zone right.
+
     Strong compression by another codec leaves noise of its own too, so without times only files
     of the same format count.
     """
-    taken = [(each.metadata.taken, each.metadata.subsecond) for each in (a, b)]
-    if None not in (taken[0][0], taken[1][0]):
-        return look.another_shot and taken[0] != taken[1]
+    one, other = a.metadata, b.metadata
+    if one.taken is not None and other.taken is not None:
+        if look.another_shot:
+            return (one.taken, one.subsecond) != (other.taken, other.subsecond)
+        as_taken = not one.edited and not other.edited and one.camera is not None
+        return as_taken and one.camera == other.camera and _apart(one, other)
     return look.another_shot and a.format == b.format and abs(look.detail) < _AS_SHARP
+
+
+def _apart(one: Metadata, other: Metadata) -> bool:
+    """Whether the times of exposure differ by anything but what zones differ by."""
+    times = [each.taken or "" for each in (one, other)]
+    try:
+        first, second = map(datetime.fromisoformat, times)
+    except ValueError:
+        return False
+    if min(map(len, times)) < _WITH_SECONDS:
+        return False
+    away = abs(first.replace(tzinfo=None) - second.replace(tzinfo=None))
+    if away:
+        return away % _ZONES != timedelta(0)
+    parts = [(each.subsecond or "").rstrip("0") for each in (one, other)]
+    return None not in (one.subsecond, other.subsecond) and parts[0] != parts[1]
 
 
 def _changed(look: Look) -> bool:
@@ -406,8 +438,8 @@ def standings(
             dominated.add(a if a_is_held else b)
         look, match = compared.look, compared.match
         if look is not None:
-            pair = [a] * look.reversed().enlarged + [b] * look.enlarged
-            made_up.update(id for id in pair if not is_camera_original(best[id]))
+            made_up.update([b] * _was_enlarged(best[a], best[b], look))
+            made_up.update([a] * _was_enlarged(best[b], best[a], look.reversed()))
         if look is None or match is None:
             near.setdefault(a, []).append((b, 0.0))
             near.setdefault(b, []).append((a, 0.0))

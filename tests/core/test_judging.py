@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageFilter
 
 from image_duplicate_finder import Library, Mode, ScanSettings
-from image_duplicate_finder.model import Lack
+from image_duplicate_finder.model import GroupKind, Lack
 from image_duplicate_finder.scan import ScanContext
 from image_duplicate_finder.scan.verification import Judge, judged
 from image_duplicate_finder.store import Store
 from image_duplicate_finder.verify import LOOK_VERSION
 from tests.conftest import Painter
+
+_MAKE, _MODEL, _EXIF_IFD, _TAKEN, _FRACTION = 0x10F, 0x110, 0x8769, 0x9003, 0x9291
 
 
 def test_a_judge_reads_again_only_what_looks_have_added(
@@ -150,3 +152,27 @@ def test_copies_say_how_they_were_edited(
     # Only its colours differ, so no places are outlined.
     assert members["grey"].lacks == (Lack.COLOURS,)
     assert not members["grey"].differences
+
+
+def test_frames_of_a_burst_are_other_shots_and_copies_of_one_are_not(
+    tmp_path: Path, library_dir: Path, painted: Painter
+) -> None:
+    def shot(name: str, taken: str, fraction: str = "10", quality: int = 92) -> None:
+        exif = Image.Exif()
+        exif[_MAKE], exif[_MODEL] = "Maker", "Model 1"
+        exif.get_ifd(_EXIF_IFD).update({_TAKEN: taken, _FRACTION: fraction})
+        photo.save(tmp_path / f"{name}.jpg", quality=quality, exif=exif)
+
+    photo = textured(painted(6, 640, 480))
+    shot("first", "2024:05:01 12:30:00")
+    shot("a third of a second later", "2024:05:01 12:30:00", "43", quality=90)
+    shot("two seconds later", "2024:05:01 12:30:02", quality=91)
+    shot("in another zone", "2024:05:01 14:30:00", quality=75)
+    shot("saved again", "2024:05:01 12:30:00", quality=70)
+    with Library.open(library_dir) as library:
+        scan = library.scan([tmp_path], ScanSettings(mode=Mode.QUICK, jobs=1)).id
+        groups = library.groups(scan).groups
+    (copies,) = (group for group in groups if group.kind is GroupKind.DUPLICATES)
+    files = {Path(each.path).stem for each in (copies.keeper, *(m.file for m in copies.members))}
+    assert files >= {"first", "in another zone", "saved again"}
+    assert not files & {"a third of a second later", "two seconds later"}

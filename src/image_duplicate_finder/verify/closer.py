@@ -439,7 +439,7 @@ _NOISE_OF = {
     "few colours": (_Noise((5.0, 0.2), (8.0, 0.4), 2.0), _Noise((8.0, 0.3), (10.0, 0.6), 2.0)),
 }
 # Beyond what JPEG explains, smoothed less: other ways of scaling leave more of fine lines.
-_FINE = _Noise((2.4, 0.016), (4.0, 0.24), 1.1, part=0.97)
+_FINE = _Noise((2.7, 0.018), (4.5, 0.27), 1.25, part=0.97)
 _FINE_SMOOTH = 0.8
 _ALPHA = _Noise((3.0, 0.06), (6.0, 0.3), 1.9)
 # By activity: the bins in which noise is measured.
