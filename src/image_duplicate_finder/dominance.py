@@ -48,6 +48,8 @@ _AS_LARGE = 0.95
 _LARGER = 1.1
 # If the fine detail of two files of one resolution agrees no better, at least one was changed.
 _COHERENT = 0.9
+# At the least so well does a picture agree with itself saved again in lighter compression.
+_SAME_FINE = 0.986
 _QUALITY = 4
 # A file softer than its witness by this many decibels at the same size was smoothed. Compression
 # explains some of that, strong compression any amount.
@@ -230,8 +232,7 @@ def _picture(member: KeepFacts, witness: KeepFacts, compared: Compared) -> Itera
         yield Lack.UNMEASURED
         return
     greyed = member.colourful and not witness.colourful
-    only_colours = (greyed or _recoloured(look)) and look.differing <= look.recoloured
-    if look.worst >= DIFFERS and not only_colours:
+    if look.worst >= DIFFERS:
         yield Lack.DIFFERS
     if look.tone > _TONES or match.negative:
         yield Lack.TONES
@@ -288,6 +289,24 @@ def _was_enlarged(member: KeepFacts, witness: KeepFacts, look: Look) -> bool:
     strongly.
     """
     return look.enlarged and not _compressed(member, witness) and not is_camera_original(witness)
+
+
+def _was_made_from(source: KeepFacts, copy: KeepFacts, look: Look) -> bool:
+    """Whether the copy is surely no original: enlarged, or saved again with lighter compression.
+
+    Lighter compression of a better picture would show more, and not agree with the source so well.
+    """
+    mine, theirs = source.info.metadata.jpeg_quality, copy.info.metadata.jpeg_quality
+    saved_again = (
+        mine is not None
+        and theirs is not None
+        and theirs > mine + _QUALITY
+        and look.coherence >= _SAME_FINE
+        and abs(look.detail) < _DETAIL
+        and look.worst < DIFFERS
+        and 1 / _STRETCHED < scale_of(look.transform) < _STRETCHED
+    )
+    return saved_again or _was_enlarged(source, copy, look)
 
 
 def _compressed(member: KeepFacts, witness: KeepFacts) -> bool:
@@ -433,13 +452,16 @@ def standings(
         assert back is not None
         a_is_held = not lacking(best[a], best[b], compared)
         b_is_held = not lacking(best[b], best[a], back)
-        holds.update({a: b_is_held, b: a_is_held})
+        # A copy that was turned or mirrored holds others that were not, and says nothing by that.
+        shown = compared.look
+        upright = shown is None or not (_turned(shown) or shown.mirrored)
+        holds.update({a: b_is_held and upright, b: a_is_held and upright})
         if a_is_held != b_is_held:
             dominated.add(a if a_is_held else b)
         look, match = compared.look, compared.match
         if look is not None:
-            made_up.update([b] * _was_enlarged(best[a], best[b], look))
-            made_up.update([a] * _was_enlarged(best[b], best[a], look.reversed()))
+            made_up.update([b] * _was_made_from(best[a], best[b], look))
+            made_up.update([a] * _was_made_from(best[b], best[a], look.reversed()))
         if look is None or match is None:
             near.setdefault(a, []).append((b, 0.0))
             near.setdefault(b, []).append((a, 0.0))
@@ -467,7 +489,7 @@ def standings(
         id: Standing(
             measured=id in levels,
             dominated=id in dominated,
-            # What it holds, so does the picture that it was enlarged from.
+            # What it holds, so does the picture that it was made from.
             holds=0 if id in made_up else count,
             level=round(levels.get(id, 0.0) / _STEP),
             enlarged=id in enlarged,

@@ -41,7 +41,7 @@ from image_duplicate_finder.fingerprint.specs import (
     keypoint_kind,
 )
 from image_duplicate_finder.grouping import Content, duplicate_groups
-from image_duplicate_finder.keeping import NO_STANDING, KeepFacts
+from image_duplicate_finder.keeping import NO_STANDING, KeepFacts, ranking
 from image_duplicate_finder.model import (
     IDENTITY,
     ContentPair,
@@ -58,7 +58,7 @@ from image_duplicate_finder.model import (
 from image_duplicate_finder.progress import Stage
 from image_duplicate_finder.relations import SAME_PIXELS, is_duplicate, shows_one_frame
 from image_duplicate_finder.scan.context import ScanContext
-from image_duplicate_finder.settings import Mode
+from image_duplicate_finder.settings import KeepRule, Mode
 from image_duplicate_finder.sources import is_read_only
 from image_duplicate_finder.store import Store
 from image_duplicate_finder.verify import LOOK_VERSION
@@ -381,7 +381,7 @@ def look_closer(context: ScanContext, matches: Sequence[Match], executor: Execut
             dismissed=store.decisions.dismissed_ids(),
             looks=now.looks,
         )
-        wanted = _pairs_to_look_at(now, groups)
+        wanted = _pairs_to_look_at(now, groups, context.settings.keep_rules)
         missing = [pair for pair in wanted if pair not in of_pair]
         of_pair.update((match.pair, match) for match in verifier.verify(missing))
         todo = [
@@ -408,8 +408,14 @@ def look_closer(context: ScanContext, matches: Sequence[Match], executor: Execut
     return judge.judge(list(of_pair.values()))
 
 
-def _pairs_to_look_at(now: Judged, groups: Iterable[Group]) -> list[ContentPair]:
-    """Members with their keepers; where those lack something, with other files that stay."""
+def _pairs_to_look_at(
+    now: Judged, groups: Iterable[Group], rules: Sequence[KeepRule]
+) -> list[ContentPair]:
+    """Members with their keepers; where those lack something, with other files that stay.
+
+    And with the best file by the rules: it becomes the keeper once it is known to match them.
+    """
+    rank = ranking(rules)
     content_of = {facts.file: each.id for each in now.contents for facts in each.files}
     facts_of = {facts.file: facts for each in now.contents for facts in each.files}
     evidence = Evidence({match.pair: match for match in now.matches}, now.looks)
@@ -424,6 +430,11 @@ def _pairs_to_look_at(now: Judged, groups: Iterable[Group]) -> list[ContentPair]
         for member in group.members:
             want(group.keeper, member.file)
         staying = [member for member in group.members if not member.selected]
+        files = [group.keeper, *(member.file for member in staying)]
+        best = min(files, key=lambda file: rank(_uncounted(facts_of[file])))
+        if best != group.keeper:
+            for member in group.members:
+                want(best, member.file)
         lacked: dict[int, Lacked | None] = {}
         for member in staying:
             pair = ordered(content_of[member.file], content_of[group.keeper])
@@ -448,6 +459,11 @@ def _pairs_to_look_at(now: Judged, groups: Iterable[Group]) -> list[ContentPair]
                     want(member.file, other)
                     found += 1
     return list(wanted)
+
+
+def _uncounted(facts: KeepFacts) -> KeepFacts:
+    """Without the number of files that it holds: who was compared with more holds more."""
+    return replace(facts, standing=replace(facts.standing, holds=0))
 
 
 def _look(
