@@ -100,6 +100,26 @@ def test_the_original_of_an_enlarged_blurred_or_ruined_copy_shows_more_detail(
     assert look(ruined, image).detail < -1
 
 
+def test_a_crop_that_was_saved_again_shows_no_more_than_its_source(painted: Painter) -> None:
+    """Its zeros lie in other blocks than those of the source; a crop of a better one shows more."""
+    image = textured(painted(6, 640, 480))
+    source = jpeg(image, 75)
+    cut: Transform = ((1.0, 0.0, -37.0), (0.0, 1.0, -21.0))
+    again = look(source, jpeg(np.ascontiguousarray(source[21:-40, 37:-60]), 92), cut)
+    assert abs(again.detail) < 1
+    better = look(jpeg(image, 30), jpeg(np.ascontiguousarray(image[21:-40, 37:-60]), 90), cut)
+    assert better.detail < -1
+
+
+def textured(image: Image) -> Image:
+    """With fine structure of every size, as photographs have."""
+    noise = np.random.default_rng(1).normal(0, 1, image.shape[:2])
+    for sigma in (0.7, 1.4, 2.8, 5.6):
+        texture = cv2.GaussianBlur(noise, (0, 0), sigma)
+        image = np.clip(image + 9 * (texture / texture.std())[..., None], 0, 255).astype(np.uint8)
+    return image
+
+
 def test_an_enlargement_has_no_more_detail_than_its_source(painted: Painter) -> None:
     image = painted(7, 480, 360)
     enlarged = resized(image, 2, cv2.INTER_CUBIC)
