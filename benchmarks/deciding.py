@@ -278,8 +278,11 @@ def _cut_progressive(image: Image, share: float) -> Side:
         ".jpg", image[..., ::-1],
         [cv2.IMWRITE_JPEG_QUALITY, 92, cv2.IMWRITE_JPEG_PROGRESSIVE, 1],
     )[1].tobytes()  # fmt: skip
-    cut = packed[: int(len(packed) * share)] + b"\xff\xd9"
-    found = cv2.imdecode(np.frombuffer(cut, np.uint8), 1)
+    found = None
+    while found is None:  # a small first scan may lie behind a long header
+        cut = packed[: int(len(packed) * share)] + b"\xff\xd9"
+        found = cv2.imdecode(np.frombuffer(cut, np.uint8), 1)
+        share += 0.05
     return Side(np.ascontiguousarray(found[..., ::-1]))
 
 
