@@ -48,8 +48,9 @@ _AS_LARGE = 0.95
 _LARGER = 1.1
 # If the fine detail of two files of one resolution agrees no better, at least one was changed.
 _COHERENT = 0.9
-# At the least so well does a picture agree with itself saved again in lighter compression.
-_SAME_FINE = 0.986
+# So well does a picture agree with itself saved again in much lighter compression; saved again in
+# stronger compression, 0.99 at most.
+_SAME_FINE, _SAME_DETAIL = 0.998, 0.5
 _QUALITY = 4
 # A file softer than its witness by this many decibels at the same size was smoothed. Compression
 # explains some of that, strong compression any amount.
@@ -302,7 +303,7 @@ def _was_made_from(source: KeepFacts, copy: KeepFacts, look: Look) -> bool:
         and theirs is not None
         and theirs > mine + _QUALITY
         and look.coherence >= _SAME_FINE
-        and abs(look.detail) < _DETAIL
+        and abs(look.detail) < _SAME_DETAIL
         and look.worst < DIFFERS
         and 1 / _STRETCHED < scale_of(look.transform) < _STRETCHED
     )
