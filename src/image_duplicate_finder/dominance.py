@@ -48,9 +48,6 @@ _AS_LARGE = 0.95
 _LARGER = 1.1
 # If the fine detail of two files of one resolution agrees no better, at least one was changed.
 _COHERENT = 0.9
-# So well does a picture agree with itself saved again in much lighter compression; saved again in
-# stronger compression, 0.99 at most.
-_SAME_FINE, _SAME_DETAIL = 0.998, 0.5
 _QUALITY = 4
 # A file softer than its witness by this many decibels at the same size was smoothed. Compression
 # explains some of that, strong compression any amount.
@@ -275,7 +272,9 @@ def _finer(member: KeepFacts, witness: KeepFacts, look: Look) -> Iterator[Lack]:
     if _stretched(look) and look.detail > -_DETAIL:
         # Squeezing takes detail away; stretching adds pixels and nothing else.
         yield Lack.PROPORTIONS
-    if look.detail > _DETAIL or (as_large and _lighter(mine, theirs, look)):
+    # What strong compression adds to edges looks like a little detail.
+    added = compressed and look.detail < _SOFTENED and look.coherence >= _COHERENT
+    if (look.detail > _DETAIL and not added) or (as_large and _lighter(mine, theirs, look)):
         yield Lack.DETAIL
     if kind == 3 > other:
         yield Lack.RAW
@@ -290,24 +289,6 @@ def _was_enlarged(member: KeepFacts, witness: KeepFacts, look: Look) -> bool:
     strongly.
     """
     return look.enlarged and not _compressed(member, witness) and not is_camera_original(witness)
-
-
-def _was_made_from(source: KeepFacts, copy: KeepFacts, look: Look) -> bool:
-    """Whether the copy is surely no original: enlarged, or saved again with lighter compression.
-
-    Lighter compression of a better picture would show more, and not agree with the source so well.
-    """
-    mine, theirs = source.info.metadata.jpeg_quality, copy.info.metadata.jpeg_quality
-    saved_again = (
-        mine is not None
-        and theirs is not None
-        and theirs > mine + _QUALITY
-        and look.coherence >= _SAME_FINE
-        and abs(look.detail) < _SAME_DETAIL
-        and look.worst < DIFFERS
-        and 1 / _STRETCHED < scale_of(look.transform) < _STRETCHED
-    )
-    return saved_again or _was_enlarged(source, copy, look)
 
 
 def _compressed(member: KeepFacts, witness: KeepFacts) -> bool:
@@ -461,8 +442,8 @@ def standings(
             dominated.add(a if a_is_held else b)
         look, match = compared.look, compared.match
         if look is not None:
-            made_up.update([b] * _was_made_from(best[a], best[b], look))
-            made_up.update([a] * _was_made_from(best[b], best[a], look.reversed()))
+            made_up.update([b] * _was_enlarged(best[a], best[b], look))
+            made_up.update([a] * _was_enlarged(best[b], best[a], look.reversed()))
         if look is None or match is None:
             near.setdefault(a, []).append((b, 0.0))
             near.setdefault(b, []).append((a, 0.0))
@@ -490,7 +471,7 @@ def standings(
         id: Standing(
             measured=id in levels,
             dominated=id in dominated,
-            # What it holds, so does the picture that it was made from.
+            # What it holds, so does the picture that it was enlarged from.
             holds=0 if id in made_up else count,
             level=round(levels.get(id, 0.0) / _STEP),
             enlarged=id in enlarged,
