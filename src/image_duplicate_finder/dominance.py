@@ -251,6 +251,8 @@ def _picture(member: KeepFacts, witness: KeepFacts, compared: Compared) -> Itera
         yield Lack.DEPTH
     if is_camera_original(member) and not is_camera_original(witness):
         yield Lack.ORIGINAL
+    if look.resaved < 0:
+        yield Lack.SOURCE
     yield from _finer(member, witness, look)
 
 
@@ -274,6 +276,7 @@ def _finer(member: KeepFacts, witness: KeepFacts, look: Look) -> Iterator[Lack]:
         yield Lack.PROPORTIONS
     # What strong compression adds to edges looks like a little detail.
     added = compressed and look.detail < _SOFTENED and look.coherence >= _COHERENT
+    added = added or look.resaved > 0
     if (look.detail > _DETAIL and not added) or (as_large and _lighter(mine, theirs, look)):
         yield Lack.DETAIL
     if kind == 3 > other:
@@ -310,7 +313,8 @@ def _lighter(mine: ImageInfo, theirs: ImageInfo, look: Look) -> bool:
     A JPEG that was saved again with lighter compression agrees with its source in all fine detail.
     """
     a, b = mine.metadata.jpeg_quality, theirs.metadata.jpeg_quality
-    return a is not None and b is not None and a > b + _QUALITY and look.coherence < _COHERENT
+    lighter = a is not None and b is not None and a > b + _QUALITY
+    return lighter and look.coherence < _COHERENT and look.resaved <= 0
 
 
 def _derived(member: KeepFacts, witness: KeepFacts, look: Look) -> bool:
@@ -456,7 +460,7 @@ def standings(
         detail = look.detail
         if abs(detail) <= _DETAIL:
             lighter = _lighter(best[a].info, best[b].info, look)
-            heavier = _lighter(best[b].info, best[a].info, look)
+            heavier = _lighter(best[b].info, best[a].info, look.reversed())
             detail = _STEP * (lighter - heavier)
         near.setdefault(a, []).append((b, -detail))
         near.setdefault(b, []).append((a, detail))

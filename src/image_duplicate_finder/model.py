@@ -110,9 +110,9 @@ class Lack(Code):
 
     Its template is short enough for a label beside the file. ``unmeasured``: no closer look was
     possible. The others name what would be lost: a place that differs, other tones or colours,
-    finer detail, more pixels, the size before it was enlarged, whatever is outside the shared
-    picture, a deliberate crop or orientation, a fact of the metadata, a frame, layer or second
-    picture in the file, or a file that belongs to the picture.
+    finer detail, more pixels, the size before it was enlarged, the file before it was saved again,
+    whatever is outside the shared picture, a deliberate crop or orientation, a fact of the
+    metadata, a frame, layer or second picture in the file, or a file that belongs to the picture.
     """
 
     UNMEASURED = "unmeasured", "could not be compared closely"
@@ -129,6 +129,7 @@ class Lack(Code):
     PROPORTIONS = "proportions", "other proportions"
     COMPLETE = "complete", "complete, while the other is cut off"
     ORIGINAL = "original", "camera original"
+    SOURCE = "source", "source that the other was saved from"
     RAW = "raw", "camera RAW"
     LOSSLESS = "lossless", "lossless compression"
     DEPTH = "depth", "more bits per channel"
@@ -457,7 +458,8 @@ class Look:
     drawing (flat areas and few colours: icons, emoji, sprites, charts, pages), which is another
     picture if one spot or one colour differs. ``sharpened`` in decibels is how much more sharpening
     or added grain a has than b (negative: b than a); that is not detail, and neither is surely the
-    worse one.
+    worse one. ``resaved``: 1 if a is what b became when it was saved again as a JPEG of higher
+    quality, -1 for the reverse, 0 where that cannot be told.
     """
 
     transform: Transform
@@ -477,6 +479,7 @@ class Look:
     recoloured: float = 0.0
     drawing: bool = False
     sharpened: float = 0.0
+    resaved: int = 0
 
     @property
     def enlarged(self) -> bool:
@@ -494,6 +497,7 @@ class Look:
             chroma=1.0 / self.chroma if self.chroma else 1e6,
             detail=-self.detail,
             sharpened=-self.sharpened,
+            resaved=-self.resaved,
             rest_a=self.rest_b,
             rest_b=self.rest_a,
             border_a=self.border_b,

@@ -109,3 +109,22 @@ def test_an_enlarged_thumbnail_saved_with_care_is_not_kept(
     small.resize(photo.size, Image.Resampling.BICUBIC).save(tmp_path / "a.jpg", quality=97)
     (group,) = find_duplicates([tmp_path], QUICK, library=library_dir).duplicates
     assert Path(group.keeper.path).stem == "photo"
+
+
+def test_the_file_that_others_were_saved_from_is_kept(
+    tmp_path: Path, library_dir: Path, painted: Painter
+) -> None:
+    """Whatever quality they state: saving again adds bytes and no detail."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed in (1, 2):
+        first = folder / f"z{seed} as it came.jpg"
+        Image.fromarray(painted(seed, 640, 480)).save(first, quality=75)
+        with Image.open(first) as opened:
+            for quality in (40, 60, 85, 92, 97):
+                opened.save(folder / f"a{seed} {quality}.jpg", quality=quality)
+    found = find_duplicates([folder], ScanSettings(mode=Mode.QUICK, jobs=2), library=library_dir)
+    assert len(found.duplicates) == 2
+    for group in found.duplicates:
+        assert "as it came" in group.keeper.path
+        assert [member.selected for member in group.members] == [True] * 5

@@ -111,6 +111,48 @@ def test_a_crop_that_was_saved_again_shows_no_more_than_its_source(painted: Pain
     assert better.detail < -1
 
 
+@pytest.mark.parametrize(("first", "second"), [(60, 85), (75, 95), (90, 97), (40, 75)])
+def test_a_jpeg_that_was_saved_again_in_higher_quality_is_told_from_its_source(
+    first: int, second: int, painted: Painter
+) -> None:
+    image = textured(painted(8, 640, 480))
+    source = jpeg(image, first)
+    again = jpeg(source, second)
+    assert jpeg_look(source, first, again, second).resaved == -1
+    assert jpeg_look(again, second, source, first).resaved == 1
+    cut = np.ascontiguousarray(source[19:-30, 13:-20])
+    moved: Transform = ((1.0, 0.0, -13.0), (0.0, 1.0, -19.0))
+    assert jpeg_look(source, first, jpeg(cut, second), second, moved).resaved == -1
+    # The other way round, and two that were saved apart.
+    better = jpeg(image, second)
+    assert jpeg_look(better, second, jpeg(better, first), first).resaved == 0
+    assert jpeg_look(better, second, source, first).resaved == 0
+
+
+def test_what_rounding_adds_is_no_detail(painted: Painter) -> None:
+    """Of a soft picture a strongly compressed copy has more energy in the finest scales."""
+    soft = np.asarray(cv2.GaussianBlur(painted(9, 640, 480), (0, 0), 1.2), np.uint8)
+    source = jpeg(soft, 75)
+    for quality in (60, 45, 30):
+        assert jpeg_look(source, 75, jpeg(source, quality), quality).detail >= 0
+    sharp = jpeg(painted(9, 640, 480), 60)
+    smoothed = jpeg(np.asarray(cv2.GaussianBlur(sharp, (0, 0), 0.8), np.uint8), 95)
+    assert jpeg_look(smoothed, 95, sharp, 60).detail < -1
+
+
+def jpeg_look(
+    a: Image, quality_a: int, b: Image, quality_b: int, transform: Transform = IDENTITY
+) -> Look:
+    sides = []
+    for image, quality in ((a, quality_a), (b, quality_b)):
+        metadata = Metadata(jpeg_quality=quality)
+        info = ImageInfo("JPEG", image.shape[1], image.shape[0], metadata=metadata)
+        sides.append(prepare(Picture(image, info, None)))
+    found = closer_look(*sides, Match(1, 2, Relation.EDITED, transform=transform))
+    assert found is not None
+    return found
+
+
 def textured(image: Image) -> Image:
     """With fine structure of every size, as photographs have."""
     noise = np.random.default_rng(1).normal(0, 1, image.shape[:2])

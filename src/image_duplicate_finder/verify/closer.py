@@ -16,7 +16,12 @@ from numpy.typing import NDArray
 from image_duplicate_finder.decode import Picture, luminance_steps
 from image_duplicate_finder.model import Box, Difference, Look, Match
 from image_duplicate_finder.verify import geometry
-from image_duplicate_finder.verify.detail import compare_detail
+from image_duplicate_finder.verify.detail import (
+    Coded,
+    compare_detail,
+    saved_again,
+    within_rounding,
+)
 from image_duplicate_finder.verify.geometry import Matrix
 from image_duplicate_finder.verify.registration import refine
 
@@ -188,14 +193,22 @@ class _Rounding:
     @classmethod
     def of(cls, picture: Prepared) -> _Rounding | None:
         """None unless the picture is a JPEG at full size."""
-        if picture.quality is None or picture.small.shape[:2] != (picture.height, picture.width):
+        coded = _coded(picture)
+        if coded is None or picture.small.shape[:2] != (picture.height, picture.width):
             return None
-        steps = np.array(luminance_steps(picture.quality), np.float32).reshape(8, 8)
-        if picture.orientation >= _ON_ITS_SIDE:
-            steps = steps.T
-        left = picture.width % 8 if picture.orientation in _FROM_THE_RIGHT else 0
-        top = picture.height % 8 if picture.orientation in _FROM_BELOW else 0
-        return cls(np.ascontiguousarray(steps / 2 + _ROUNDED_PIXELS), left, top)
+        return cls(coded.steps / 2 + _ROUNDED_PIXELS, coded.left, coded.top)
+
+
+def _coded(picture: Prepared) -> Coded | None:
+    """How a JPEG was coded, as far as its quality and orientation tell."""
+    if picture.quality is None or picture.luma.shape != (picture.height, picture.width):
+        return None
+    steps = np.array(luminance_steps(picture.quality), np.float32).reshape(8, 8)
+    if picture.orientation >= _ON_ITS_SIDE:
+        steps = steps.T
+    left = picture.width % 8 if picture.orientation in _FROM_THE_RIGHT else 0
+    top = picture.height % 8 if picture.orientation in _FROM_BELOW else 0
+    return Coded(np.ascontiguousarray(steps), left, top)
 
 
 _ON_ITS_SIDE, _FROM_THE_RIGHT, _FROM_BELOW = 5, (2, 3, 6, 7), (3, 4, 7, 8)
@@ -260,6 +273,12 @@ def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
         )
     )
     fine = compare_detail(a.luma, b.luma, own_pixels)
+    detail, resaved = fine.decibels, 0
+    coded_a, coded_b = _coded(a), _coded(b)
+    if coded_a is not None and coded_b is not None:
+        resaved = saved_again(a.luma, b.luma, own_pixels, coded_a, coded_b)
+        rounded = within_rounding(a.luma, b.luma, own_pixels, coded_a, coded_b)
+        detail = detail if rounded * detail >= 0 else 0.0
     return Look(
         transform=geometry.transform_of(matrix),
         mirrored=geometry.area_scale(matrix) < 0,
@@ -267,7 +286,7 @@ def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
         worst=float(strength.max(initial=0.0)),
         tone=tone,
         chroma=(other + 0.5) / (one + 0.5),
-        detail=fine.decibels,
+        detail=detail,
         coherence=fine.coherence,
         rest_a=rest_a,
         rest_b=rest_b,
@@ -279,6 +298,7 @@ def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
         # Strong compression blurs a drawing's few colours, but does not make many of them.
         drawing=(a.drawing and b.few > _HARDLY_MORE) or (b.drawing and a.few > _HARDLY_MORE),
         sharpened=fine.sharpened,
+        resaved=resaved,
     )
 
 

@@ -400,6 +400,99 @@ def _kept_terms(
     return float(fine.sum(axis=-1).mean())
 
 
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """How a JPEG was coded: the steps that the terms of its blocks (8, 8) were rounded to, and
+    where the first whole block starts.
+    """
+
+    steps: Planes
+    left: int
+    top: int
+
+
+# Steps that are clearly coarser than the other's and than the rounding of pixels, terms that were
+# hardly rounded to zero, and how near to a multiple they lie, in steps. In copies at qualities 75
+# to 97 of files at 20 to 92, 0.73 and more of these terms do (0.35 to 0.57 where the two steps are
+# much alike), in pictures that were not made from the other 0.38 and less.
+_COARSER, _COARSE, _NOT_ZERO, _NEAR_A_STEP, _ON_STEPS = 1.4, 6.0, 0.3, 0.25, 0.6
+_LEAST_TERMS, _MOST_BLOCKS, _WHOLE = 400, 4_000, 0.1
+
+
+def saved_again(a: Bytes, b: Bytes, matrix: Matrix, coded_a: Coded, coded_b: Coded) -> int:
+    """1 if ``a`` is ``b`` decoded and saved again in finer steps, -1 for the reverse, else 0.
+
+    ``matrix`` maps a to b; only copies pixel on pixel can be told, crops among them. What was
+    rounded to coarse steps stays near them when it is rounded to finer ones, as double compression
+    is told in forensics (Popescu and Farid, 2004).
+    """
+    if coded_a.steps.sum() > coded_b.steps.sum():
+        return -saved_again(b, a, geometry.inverse(matrix), coded_b, coded_a)
+    coarse = (coded_b.steps >= _COARSE) & (coded_b.steps >= _COARSER * coded_a.steps)
+    coarse[0, 0] = False  # any mean may be right
+    found = _terms_of_both(a, b, matrix, coded_b)
+    if found is None or not coarse.any():
+        return 0
+    levels = np.abs(found[0] / coded_b.steps)[..., coarse]
+    levels = levels[levels >= _NOT_ZERO]
+    if len(levels) < _LEAST_TERMS:
+        return 0
+    near = np.abs(levels - np.maximum(1, np.rint(levels))) <= _NEAR_A_STEP
+    return int(float(near.mean()) >= _ON_STEPS)
+
+
+def within_rounding(a: Bytes, b: Bytes, matrix: Matrix, coded_a: Coded, coded_b: Coded) -> int:
+    """1 if all that parts them is what ``b`` was rounded by, the more strongly compressed one.
+
+    -1 for the reverse, else 0. Rounding can add energy to the finest scales, but no detail.
+    """
+    if coded_a.steps.sum() > coded_b.steps.sum():
+        return -within_rounding(b, a, geometry.inverse(matrix), coded_b, coded_a)
+    found = _terms_of_both(a, b, matrix, coded_b)
+    if found is None:
+        return 0
+    kept = np.abs(found[1]) >= coded_b.steps / 2
+    kept[..., 0, 0] = False
+    if np.count_nonzero(kept) < _LEAST_TERMS:
+        return 0
+    near = np.abs(found[0] - found[1]) <= coded_b.steps / 2 + _ROUNDED_PIXELS
+    return int(float(near[kept].mean()) >= _EXPLAINED)
+
+
+# Of the terms that a JPEG kept, so many lie within half a step of those of the picture that it was
+# made from: 0.966 and more at qualities 20 to 85. Of those of a softened or sharpened version of it
+# 0.89 and fewer at 40 and above. Decoded pixels are whole numbers, which moves terms a little.
+_EXPLAINED, _ROUNDED_PIXELS = 0.95, 1.5
+
+
+def _terms_of_both(
+    a: Bytes, b: Bytes, matrix: Matrix, coded: Coded
+) -> tuple[Planes, Planes] | None:
+    """The terms of the same blocks of both, (n, m, 8, 8), in the blocks that ``b`` was coded in.
+
+    None unless ``matrix``, from a to b, puts whole pixels on whole pixels.
+    """
+    shift = np.rint(matrix[:2, 2]).astype(int)
+    pixel_on_pixel = np.eye(3)
+    pixel_on_pixel[:2, 2] = shift
+    if not geometry.is_close(pixel_on_pixel, matrix, a.shape, _WHOLE):
+        return None
+    across, down = (int(v) for v in shift)
+    left, top = max(0, across), max(0, down)
+    left, top = left + (coded.left - left) % 8, top + (coded.top - top) % 8
+    wide = (min(b.shape[1], a.shape[1] + across) - left) // 8
+    high = (min(b.shape[0], a.shape[0] + down) - top) // 8
+    if wide < 1 or high < 1:
+        return None
+    each = max(1, math.ceil(math.sqrt(high * wide / _MOST_BLOCKS)))
+    terms = []
+    for picture, x, y in ((a, left - across, top - down), (b, left, top)):
+        blocks = picture[y : y + 8 * high, x : x + 8 * wide].reshape(high, 8, wide, 8)
+        chosen = blocks[::each, :, ::each].transpose(0, 2, 1, 3).astype(np.float32)
+        terms.append(np.asarray(_COSINES @ (chosen - np.float32(128)) @ _COSINES.T, np.float32))
+    return terms[0], terms[1]
+
+
 _FREQUENCY, _PLACE = np.mgrid[0:8, 0:8]
 _COSINES = (
     np.cos((2 * _PLACE + 1) * _FREQUENCY * np.pi / 16)
