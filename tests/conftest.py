@@ -32,6 +32,8 @@ def _temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     with pytest.MonkeyPatch.context() as patch:
         folder = tempfile.mkdtemp(prefix="idf-tests-")
         patch.setenv("TMPDIR", folder)
+        # Where nobody names a library: not that of whoever runs the tests.
+        patch.setenv("XDG_DATA_HOME", os.path.join(folder, "data"))
         # Else each of the hundreds of programs that are started compiles its modules anew.
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         patch.setattr(tempfile, "tempdir", folder)

@@ -274,8 +274,10 @@ def _finer(member: KeepFacts, witness: KeepFacts, look: Look) -> Iterator[Lack]:
     if _stretched(look) and look.detail > -_DETAIL:
         # Squeezing takes detail away; stretching adds pixels and nothing else.
         yield Lack.PROPORTIONS
-    # What strong compression adds to edges looks like a little detail.
-    added = compressed and look.detail < _SOFTENED and look.coherence >= _COHERENT
+    # What strong compression adds to edges looks like a little detail. Only of two JPEGs is it known
+    # which one was compressed more strongly: bytes of two formats say little.
+    jpegs = None not in (mine.metadata.jpeg_quality, theirs.metadata.jpeg_quality)
+    added = jpegs and compressed and look.detail < _SOFTENED and look.coherence >= _COHERENT
     added = added or look.resaved > 0
     if (look.detail > _DETAIL and not added) or (as_large and _lighter(mine, theirs, look)):
         yield Lack.DETAIL

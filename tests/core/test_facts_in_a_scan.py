@@ -128,3 +128,23 @@ def test_the_file_that_others_were_saved_from_is_kept(
     for group in found.duplicates:
         assert "as it came" in group.keeper.path
         assert [member.selected for member in group.members] == [True] * 5
+
+
+def test_files_of_earlier_scans_that_are_gone_are_not_needed(
+    tmp_path: Path, library_dir: Path, painted: Painter
+) -> None:
+    """A folder that was moved: its contents are known, and the paths that they had first."""
+    folder, moved = tmp_path / "a", tmp_path / "b"
+    folder.mkdir()
+    photo = Image.fromarray(painted(4))
+    photo.save(folder / "large.png")
+    photo.resize((240, 180)).save(folder / "small.png")
+    Image.fromarray(painted(5)).save(folder / "other.png")
+    settings = ScanSettings(mode=Mode.QUICK, jobs=1)
+    find_duplicates([folder], settings, library=library_dir)
+    with sqlite3.connect(library_dir / "library.sqlite") as library:
+        library.execute("DELETE FROM look")
+        library.execute("UPDATE scan SET inputs = NULL")
+    folder.rename(moved)
+    (group,) = find_duplicates([moved], settings, library=library_dir).duplicates
+    assert [member.selected for member in group.members] == [True]

@@ -163,11 +163,8 @@ class Verifier:
         contents = self._store.contents
         hashes = contents.hashes(sorted(ids))
         known = contents.fingerprints(*PIXELS, sorted(ids))
-        tasks: dict[str, int] = {}
-        for id in sorted(ids - known.keys()):
-            paths = self._store.files.paths_of(hashes[id])
-            if paths:
-                tasks[paths[0]] = id
+        paths = self._store.scans.paths(self._context.scan, ids - known.keys())
+        tasks = {path: id for id, path in sorted(paths.items())}
         if not tasks:
             return known
         specs = Specs(Mode.QUICK, pixels=True, limits=self._context.settings.limits)
@@ -483,7 +480,7 @@ def _look(
                         found.update(_stored(store, looked, ids))
                 context.report(Stage.LOOK, len(found), len(matches))
 
-    tasks = list(_tasks(store, matches, _PARTNERS))
+    tasks = list(_tasks(context, matches, _PARTNERS))
     run(tasks)
     left = [
         partner.match
@@ -494,7 +491,7 @@ def _look(
     ]
     if left:
         # Some file among several stopped its worker: each pair by itself, once.
-        run(list(_tasks(store, left, 1)))
+        run(list(_tasks(context, left, 1)))
     return found
 
 
@@ -525,11 +522,11 @@ def _stored(
     return looks
 
 
-def _tasks(store: Store, matches: Sequence[Match], partners: int) -> Iterator[LookTask]:
+def _tasks(context: ScanContext, matches: Sequence[Match], partners: int) -> Iterator[LookTask]:
     """Tasks for matches: a picture with many matches is decoded once for ``partners`` of them."""
-    ids = _ids(matches)
-    hashes, sizes = store.contents.hashes(ids), store.contents.sizes(ids)
-    paths = {id: files[0] for id in ids if (files := store.files.paths_of(hashes[id]))}
+    ids, contents = _ids(matches), context.store.contents
+    hashes, sizes = contents.hashes(ids), contents.sizes(ids)
+    paths = context.store.scans.paths(context.scan, ids)
     often = Counter(id for match in matches for id in (match.a, match.b))
     around: defaultdict[int, list[Match]] = defaultdict(list)
     for match in matches:

@@ -202,6 +202,19 @@ class ScanStore:
             Content(id, tuple(facts), frozenset(fixed.get(id, ()))) for id, facts in files.items()
         ]
 
+    def paths(self, scan: int, contents: Iterable[int]) -> dict[int, str]:
+        """For each content the first path of a file that the scan covers and that holds it.
+
+        What other scans know of may be gone, or not be at hand.
+        """
+        rows = self._database.connection.execute(
+            "SELECT content, MIN(path) FROM scan_file JOIN file ON file.id = scan_file.file"
+            " WHERE scan = ? AND gone = 0 GROUP BY content",
+            (scan,),
+        )
+        wanted = set(contents)
+        return {content: os.fsdecode(path) for content, path in rows if content in wanted}
+
     def fixed_paths(self, scan: int) -> list[str]:
         """Files of a scan that are never removed, though no folder of theirs is protected."""
         rows = self._database.connection.execute(

@@ -196,7 +196,8 @@ class _Rounding:
         coded = _coded(picture)
         if coded is None or picture.small.shape[:2] != (picture.height, picture.width):
             return None
-        return cls(coded.steps / 2 + _ROUNDED_PIXELS, coded.left, coded.top)
+        most = np.asarray(coded.steps / 2 + _ROUNDED_PIXELS, np.float32)
+        return cls(most, coded.left, coded.top)
 
 
 def _coded(picture: Prepared) -> Coded | None:
