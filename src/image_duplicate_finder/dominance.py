@@ -274,7 +274,7 @@ def _finer(member: KeepFacts, witness: KeepFacts, look: Look) -> Iterator[Lack]:
     if _stretched(look) and look.detail > -_DETAIL:
         # Squeezing takes detail away; stretching adds pixels and nothing else.
         yield Lack.PROPORTIONS
-    # What strong compression adds to edges looks like a little detail. Only of two JPEGs is it known
+    # What strong compression adds to edges looks like a little detail. Only of JPEGs is it known
     # which one was compressed more strongly: bytes of two formats say little.
     jpegs = None not in (mine.metadata.jpeg_quality, theirs.metadata.jpeg_quality)
     added = jpegs and compressed and look.detail < _SOFTENED and look.coherence >= _COHERENT
