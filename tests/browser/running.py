@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, Protocol
 
-from playwright.sync_api import Page
+from playwright.sync_api import Error, Page
 
 from tests.patience import PATIENCE
 
@@ -203,10 +203,19 @@ def wait_until(page: Page, expression: str, seconds: float = PATIENCE) -> None:
     """
     end = time.monotonic() + seconds
     pause = 4.0
-    while not page.evaluate(expression):
+    while not _holds(page, expression):
         assert time.monotonic() < end, f"never became true: {expression}"
         page.wait_for_timeout(pause)
         pause = min(2 * pause, 100)
+
+
+def _holds(page: Page, expression: str) -> bool:
+    try:
+        return bool(page.evaluate(expression))
+    except Error as error:
+        if "context was destroyed" not in error.message:
+            raise
+        return False  # another page is on its way
 
 
 @dataclass(slots=True)

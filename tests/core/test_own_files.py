@@ -75,7 +75,7 @@ def home(request: pytest.FixtureRequest, tmp_path: Path, painted: Painter) -> Pa
     """A home folder with pictures and a library that has shown them; marked caches or old ones."""
     home = tmp_path / "home"
     for seed in range(3):
-        save(painted, home / "Pictures" / f"{seed}.jpg", seed, quality=75)
+        save(painted, home / "Pictures" / f"{seed}.jpg", seed, quality=95)
     with Library.open(home / "AppData") as library:
         library.scan([home / "Pictures"], QUICK)
     look_at_everything(home / "AppData")
