@@ -265,7 +265,8 @@ def _finer(member: KeepFacts, witness: KeepFacts, look: Look) -> Iterator[Lack]:
     compressed = _compressed(member, witness)
     softened = as_large and look.detail < -(_SOFTENED_TOO if compressed else _SOFTENED)
     strongly = compressed and (mine.metadata.jpeg_quality or 100) <= _STRONG_COMPRESSION
-    if (look.sharpened and not compressed) or (softened and not strongly):
+    changed = (look.sharpened and not compressed) or (softened and not strongly)
+    if changed and look.resaved <= 0:
         yield Lack.SHARPNESS
     if scale_of(look.transform) < 1 / _LARGER:
         yield Lack.SIZE

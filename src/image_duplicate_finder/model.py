@@ -458,8 +458,8 @@ class Look:
     drawing (flat areas and few colours: icons, emoji, sprites, charts, pages), which is another
     picture if one spot or one colour differs. ``sharpened`` in decibels is how much more sharpening
     or added grain a has than b (negative: b than a); that is not detail, and neither is surely the
-    worse one. ``resaved``: 1 if a is what b became when it was saved again as a JPEG of higher
-    quality, -1 for the reverse, 0 where that cannot be told.
+    worse one. ``resaved``: 1 if a is what b became when it was saved again, -1 for the reverse, 0
+    where that cannot be told (of two JPEGs only higher qualities are told).
     """
 
     transform: Transform

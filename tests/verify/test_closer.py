@@ -129,6 +129,24 @@ def test_a_jpeg_that_was_saved_again_in_higher_quality_is_told_from_its_source(
     assert jpeg_look(better, second, source, first).resaved == 0
 
 
+def test_a_jpeg_is_told_from_a_file_of_another_format_that_it_was_made_from(
+    painted: Painter,
+) -> None:
+    image = textured(painted(8, 640, 480))
+    webp = cv2.imencode(".webp", image[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, 80])[1]
+    first = np.ascontiguousarray(cv2.imdecode(webp, cv2.IMREAD_COLOR)[..., ::-1])
+    for quality in (75, 85, 95):
+        assert jpeg_look(first, None, jpeg(first, quality), quality).resaved == -1
+    source = jpeg(image, 75)
+    webp = cv2.imencode(".webp", source[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, 95])[1]
+    again = np.ascontiguousarray(cv2.imdecode(webp, cv2.IMREAD_COLOR)[..., ::-1])
+    assert jpeg_look(again, None, source, 75).resaved == 1
+    mirrored: Transform = ((-1.0, 0.0, 639.0), (0.0, 1.0, 0.0))
+    assert jpeg_look(first, None, jpeg(first[:, ::-1], 85), 85, mirrored).resaved == -1
+    blurred = np.asarray(cv2.GaussianBlur(first, (0, 0), 0.8), np.uint8)
+    assert jpeg_look(first, None, jpeg(blurred, 85), 85).resaved == 0
+
+
 def test_what_rounding_adds_is_no_detail(painted: Painter) -> None:
     """Of a soft picture a strongly compressed copy has more energy in the finest scales."""
     soft = np.asarray(cv2.GaussianBlur(painted(9, 640, 480), (0, 0), 1.2), np.uint8)
@@ -141,12 +159,13 @@ def test_what_rounding_adds_is_no_detail(painted: Painter) -> None:
 
 
 def jpeg_look(
-    a: Image, quality_a: int, b: Image, quality_b: int, transform: Transform = IDENTITY
+    a: Image, quality_a: int | None, b: Image, quality_b: int, transform: Transform = IDENTITY
 ) -> Look:
     sides = []
     for image, quality in ((a, quality_a), (b, quality_b)):
         metadata = Metadata(jpeg_quality=quality)
-        info = ImageInfo("JPEG", image.shape[1], image.shape[0], metadata=metadata)
+        format = "WEBP" if quality is None else "JPEG"
+        info = ImageInfo(format, image.shape[1], image.shape[0], metadata=metadata)
         sides.append(prepare(Picture(image, info, None)))
     found = closer_look(*sides, Match(1, 2, Relation.EDITED, transform=transform))
     assert found is not None

@@ -274,12 +274,11 @@ def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
         )
     )
     fine = compare_detail(a.luma, b.luma, own_pixels)
-    detail, resaved = fine.decibels, 0
-    coded_a, coded_b = _coded(a), _coded(b)
-    if coded_a is not None and coded_b is not None:
-        resaved = saved_again(a.luma, b.luma, own_pixels, coded_a, coded_b)
-        rounded = within_rounding(a.luma, b.luma, own_pixels, coded_a, coded_b)
-        detail = detail if rounded * detail >= 0 else 0.0
+    coded = _coded(a), _coded(b)
+    resaved = saved_again(a.luma, b.luma, own_pixels, *coded)
+    rounded = within_rounding(a.luma, b.luma, own_pixels, *coded)
+    detail = fine.decibels if rounded * fine.decibels >= 0 else 0.0
+    sharpened = 0.0 if rounded else fine.sharpened
     return Look(
         transform=geometry.transform_of(matrix),
         mirrored=geometry.area_scale(matrix) < 0,
@@ -298,7 +297,7 @@ def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
         recoloured=float(np.count_nonzero(only_colour)) / area,
         # Strong compression blurs a drawing's few colours, but does not make many of them.
         drawing=(a.drawing and b.few > _HARDLY_MORE) or (b.drawing and a.few > _HARDLY_MORE),
-        sharpened=fine.sharpened,
+        sharpened=sharpened,
         resaved=resaved,
     )
 

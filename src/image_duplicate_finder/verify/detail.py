@@ -419,34 +419,51 @@ _COARSER, _COARSE, _NOT_ZERO, _NEAR_A_STEP, _ON_STEPS = 1.4, 6.0, 0.3, 0.25, 0.6
 _LEAST_TERMS, _MOST_BLOCKS, _WHOLE = 400, 4_000, 0.1
 
 
-def saved_again(a: Bytes, b: Bytes, matrix: Matrix, coded_a: Coded, coded_b: Coded) -> int:
-    """1 if ``a`` is ``b`` decoded and saved again in finer steps, -1 for the reverse, else 0.
+def saved_again(
+    a: Bytes, b: Bytes, matrix: Matrix, coded_a: Coded | None, coded_b: Coded | None
+) -> int:
+    """1 if ``a`` is ``b`` decoded and saved again, -1 for the reverse, else 0.
 
-    ``matrix`` maps a to b; only copies pixel on pixel can be told, crops among them. What was
+    ``matrix`` maps a to b; only copies pixel on pixel can be told, crops among them. Of two JPEGs
+    (``coded``) only one that was saved again in finer steps is told from its source: what was
     rounded to coarse steps stays near them when it is rounded to finer ones, as double compression
-    is told in forensics (Popescu and Farid, 2004).
+    is told in forensics (Popescu and Farid, 2004). Of a JPEG and a file of another format either.
     """
-    if coded_a.steps.sum() > coded_b.steps.sum():
+    if coded_b is None or (
+        coded_a is not None and float(coded_a.steps.sum()) > float(coded_b.steps.sum())
+    ):
+        if coded_a is None:
+            return 0
         return -saved_again(b, a, geometry.inverse(matrix), coded_b, coded_a)
-    coarse = (coded_b.steps >= _COARSE) & (coded_b.steps >= _COARSER * coded_a.steps)
-    coarse[0, 0] = False  # any mean may be right
     found = _terms_of_both(a, b, matrix, coded_b)
-    if found is None or not coarse.any():
+    if found is None:
         return 0
+    coarse = coded_b.steps >= _COARSE
+    if coded_a is not None:
+        coarse &= coded_b.steps >= _COARSER * coded_a.steps
+    coarse[0, 0] = False  # any mean may be right
     levels = np.abs(found[0] / coded_b.steps)[..., coarse]
     levels = levels[levels >= _NOT_ZERO]
-    if len(levels) < _LEAST_TERMS:
-        return 0
-    near = np.abs(levels - np.maximum(1, np.rint(levels))) <= _NEAR_A_STEP
-    return int(float(near.mean()) >= _ON_STEPS)
+    if len(levels) >= _LEAST_TERMS:
+        near = np.abs(levels - np.maximum(1, np.rint(levels))) <= _NEAR_A_STEP
+        if float(near.mean()) >= _ON_STEPS:
+            return 1
+    return -within_rounding(a, b, matrix, None, coded_b) if coded_a is None else 0
 
 
-def within_rounding(a: Bytes, b: Bytes, matrix: Matrix, coded_a: Coded, coded_b: Coded) -> int:
+def within_rounding(
+    a: Bytes, b: Bytes, matrix: Matrix, coded_a: Coded | None, coded_b: Coded | None
+) -> int:
     """1 if all that parts them is what ``b`` was rounded by, the more strongly compressed one.
 
-    -1 for the reverse, else 0. Rounding can add energy to the finest scales, but no detail.
+    -1 for the reverse, else 0. Rounding can add energy to the finest scales, but no detail. A
+    file that is no JPEG (``coded`` is None) counts as the less compressed one.
     """
-    if coded_a.steps.sum() > coded_b.steps.sum():
+    if coded_b is None or (
+        coded_a is not None and float(coded_a.steps.sum()) > float(coded_b.steps.sum())
+    ):
+        if coded_a is None:
+            return 0
         return -within_rounding(b, a, geometry.inverse(matrix), coded_b, coded_a)
     found = _terms_of_both(a, b, matrix, coded_b)
     if found is None:
@@ -470,8 +487,12 @@ def _terms_of_both(
 ) -> tuple[Planes, Planes] | None:
     """The terms of the same blocks of both, (n, m, 8, 8), in the blocks that ``b`` was coded in.
 
-    None unless ``matrix``, from a to b, puts whole pixels on whole pixels.
+    None unless ``matrix``, from a to b, puts whole pixels on whole pixels, mirrored or not.
     """
+    if matrix[0, 0] < 0:
+        a, matrix = a[:, ::-1], matrix @ np.array([[-1, 0, a.shape[1] - 1], [0, 1, 0], [0, 0, 1.0]])
+    if matrix[1, 1] < 0:
+        a, matrix = a[::-1], matrix @ np.array([[1, 0, 0], [0, -1, a.shape[0] - 1], [0, 0, 1.0]])
     shift = np.rint(matrix[:2, 2]).astype(int)
     pixel_on_pixel = np.eye(3)
     pixel_on_pixel[:2, 2] = shift
