@@ -16,12 +16,7 @@ from numpy.typing import NDArray
 from image_duplicate_finder.decode import Picture, luminance_steps
 from image_duplicate_finder.model import Box, Difference, Look, Match
 from image_duplicate_finder.verify import geometry
-from image_duplicate_finder.verify.detail import (
-    Coded,
-    compare_detail,
-    saved_again,
-    within_rounding,
-)
+from image_duplicate_finder.verify.detail import Coded, compare_detail, compare_rounding
 from image_duplicate_finder.verify.geometry import Matrix
 from image_duplicate_finder.verify.registration import refine
 
@@ -274,11 +269,9 @@ def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
         )
     )
     fine = compare_detail(a.luma, b.luma, own_pixels)
-    coded = _coded(a), _coded(b)
-    resaved = saved_again(a.luma, b.luma, own_pixels, *coded)
-    rounded = within_rounding(a.luma, b.luma, own_pixels, *coded)
-    detail = fine.decibels if rounded * fine.decibels >= 0 else 0.0
-    sharpened = 0.0 if rounded else fine.sharpened
+    rounded = compare_rounding(a.luma, b.luma, own_pixels, _coded(a), _coded(b))
+    detail = fine.decibels if rounded.explains * fine.decibels >= 0 else 0.0
+    sharpened = 0.0 if rounded.explains else fine.sharpened
     return Look(
         transform=geometry.transform_of(matrix),
         mirrored=geometry.area_scale(matrix) < 0,
@@ -298,7 +291,7 @@ def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
         # Strong compression blurs a drawing's few colours, but does not make many of them.
         drawing=(a.drawing and b.few > _HARDLY_MORE) or (b.drawing and a.few > _HARDLY_MORE),
         sharpened=sharpened,
-        resaved=resaved,
+        resaved=rounded.resaved,
     )
 
 

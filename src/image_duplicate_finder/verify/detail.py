@@ -419,61 +419,66 @@ _COARSER, _COARSE, _NOT_ZERO, _NEAR_A_STEP, _ON_STEPS = 1.4, 6.0, 0.3, 0.25, 0.6
 _LEAST_TERMS, _MOST_BLOCKS, _WHOLE = 400, 4_000, 0.1
 
 
-def saved_again(
-    a: Bytes, b: Bytes, matrix: Matrix, coded_a: Coded | None, coded_b: Coded | None
-) -> int:
-    """1 if ``a`` is ``b`` decoded and saved again, -1 for the reverse, else 0.
+@dataclass(frozen=True, slots=True)
+class Rounded:
+    """What the rounding of JPEGs tells of two pictures.
 
-    ``matrix`` maps a to b; only copies pixel on pixel can be told, crops among them. Of two JPEGs
+    ``resaved``: 1 if a is b decoded and saved again, -1 for the reverse, 0 where that cannot be
+    told. ``explains``: 1 if all that parts them is what b was rounded by, -1 if it is what a was
+    rounded by. Rounding can add energy to the finest scales, but no detail.
+    """
+
+    resaved: int = 0
+    explains: int = 0
+
+
+def compare_rounding(
+    a: Bytes, b: Bytes, matrix: Matrix, coded_a: Coded | None, coded_b: Coded | None
+) -> Rounded:
+    """Look for the steps of one picture in the other; ``matrix`` maps a to b.
+
+    Only copies pixel on pixel can be told, crops and mirrored ones among them. Of two JPEGs
     (``coded``) only one that was saved again in finer steps is told from its source: what was
-    rounded to coarse steps stays near them when it is rounded to finer ones, as double compression
-    is told in forensics (Popescu and Farid, 2004). Of a JPEG and a file of another format either.
+    rounded to coarse steps stays near them when it is rounded to finer ones; forensics tells
+    double compression by it (Popescu and Farid, 2004). Of a JPEG and a file of another format
+    either is told, since all that parts a JPEG from its source is what it was rounded by.
     """
     if coded_b is None or (
         coded_a is not None and float(coded_a.steps.sum()) > float(coded_b.steps.sum())
     ):
         if coded_a is None:
-            return 0
-        return -saved_again(b, a, geometry.inverse(matrix), coded_b, coded_a)
-    found = _terms_of_both(a, b, matrix, coded_b)
-    if found is None:
-        return 0
-    coarse = coded_b.steps >= _COARSE
-    if coded_a is not None:
-        coarse &= coded_b.steps >= _COARSER * coded_a.steps
+            return Rounded()
+        found = compare_rounding(b, a, geometry.inverse(matrix), coded_b, coded_a)
+        return Rounded(-found.resaved, -found.explains)
+    terms = _terms_of_both(a, b, matrix, coded_b)
+    if terms is None:
+        return Rounded()
+    explains = int(_is_explained(*terms, coded_b))
+    if _lies_on_steps(terms[0], coded_a, coded_b):
+        return Rounded(1, explains)
+    return Rounded(-explains if coded_a is None else 0, explains)
+
+
+def _lies_on_steps(terms: Planes, coded: Coded | None, source: Coded) -> bool:
+    coarse = source.steps >= _COARSE
+    if coded is not None:
+        coarse &= source.steps >= _COARSER * coded.steps
     coarse[0, 0] = False  # any mean may be right
-    levels = np.abs(found[0] / coded_b.steps)[..., coarse]
+    levels = np.abs(terms / source.steps)[..., coarse]
     levels = levels[levels >= _NOT_ZERO]
-    if len(levels) >= _LEAST_TERMS:
-        near = np.abs(levels - np.maximum(1, np.rint(levels))) <= _NEAR_A_STEP
-        if float(near.mean()) >= _ON_STEPS:
-            return 1
-    return -within_rounding(a, b, matrix, None, coded_b) if coded_a is None else 0
+    if len(levels) < _LEAST_TERMS:
+        return False
+    near = np.abs(levels - np.maximum(1, np.rint(levels))) <= _NEAR_A_STEP
+    return float(near.mean()) >= _ON_STEPS
 
 
-def within_rounding(
-    a: Bytes, b: Bytes, matrix: Matrix, coded_a: Coded | None, coded_b: Coded | None
-) -> int:
-    """1 if all that parts them is what ``b`` was rounded by, the more strongly compressed one.
-
-    -1 for the reverse, else 0. Rounding can add energy to the finest scales, but no detail. A
-    file that is no JPEG (``coded`` is None) counts as the less compressed one.
-    """
-    if coded_b is None or (
-        coded_a is not None and float(coded_a.steps.sum()) > float(coded_b.steps.sum())
-    ):
-        if coded_a is None:
-            return 0
-        return -within_rounding(b, a, geometry.inverse(matrix), coded_b, coded_a)
-    found = _terms_of_both(a, b, matrix, coded_b)
-    if found is None:
-        return 0
-    kept = np.abs(found[1]) >= coded_b.steps / 2
+def _is_explained(source: Planes, terms: Planes, coded: Coded) -> bool:
+    kept = np.abs(terms) >= coded.steps / 2
     kept[..., 0, 0] = False
     if np.count_nonzero(kept) < _LEAST_TERMS:
-        return 0
-    near = np.abs(found[0] - found[1]) <= coded_b.steps / 2 + _ROUNDED_PIXELS
-    return int(float(near[kept].mean()) >= _EXPLAINED)
+        return False
+    near = np.abs(source - terms) <= coded.steps / 2 + _ROUNDED_PIXELS
+    return float(near[kept].mean()) >= _EXPLAINED
 
 
 # Of the terms that a JPEG kept, so many lie within half a step of those of the picture that it was
