@@ -118,6 +118,12 @@ def smaller(image: Image, factor: float) -> Image:
     return scaled(image, max(8, round(width * factor)), max(8, round(height * factor)))
 
 
+def stretched(image: Image, across: float, down: float) -> Image:
+    """The width times ``across``, the height times ``down``."""
+    height, width = image.shape[:2]
+    return scaled(image, round(width * across), round(height * down))
+
+
 def picture_in_picture(
     image: Image, rng: np.random.Generator, others: Others, share: float
 ) -> Image:
@@ -236,9 +242,9 @@ PLAIN: dict[str, tuple[Edit, int]] = {
 }
 """What people make of a photo without changing it, and the JPEG quality that it is saved at."""
 
-STRETCHED = {
-    "1.5 times as wide": (1.5, 1.0),
-    "1.2 times as high": (1.0, 1.2),
-    "0.7 times as wide": (0.7, 1.0),
+STRETCHED: dict[str, tuple[Edit, int]] = {
+    "1.5 times as wide": (lambda image, rng, others: stretched(image, 1.5, 1.0), 90),
+    "1.2 times as high": (lambda image, rng, others: stretched(image, 1.0, 1.2), 90),
+    "0.7 times as wide": (lambda image, rng, others: stretched(image, 0.7, 1.0), 90),
 }
-"""How far each side is stretched."""
+"""What a stretch along one side makes of it, and the JPEG quality."""

@@ -22,8 +22,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.machine import describe
@@ -31,8 +29,8 @@ from image_duplicate_finder.library import Library
 from image_duplicate_finder.results import GroupQuery
 from image_duplicate_finder.settings import Mode, ScanSettings
 from tests.browser.conftest import ARGUMENTS
+from tests.browser.photos import save_large_pairs
 from tests.browser.running import start_server, wait_for_list, wait_until
-from tests.painting import paint_photo
 from tests.review_scene import make_scene
 
 Figures = Iterator[tuple[str, dict[str, Any]]]
@@ -152,12 +150,7 @@ def _in_decide(page: Page, address: str) -> list[float]:
 def pictures(folder: Path) -> Figures:
     """Photos of 12 megapixels with a smaller copy each, after what comes next was fetched."""
     photos = folder / "photos"
-    photos.mkdir()
-    for seed in range(6):
-        small = Image.fromarray(np.asarray(paint_photo(seed), np.uint8))
-        photo = small.resize((4000, 3000), Image.Resampling.BICUBIC)
-        photo.save(photos / f"{seed}.jpg", quality=92)
-        photo.resize((3600, 2700)).save(photos / f"{seed} b.jpg", quality=90)
+    save_large_pairs(photos, 6)
     with Library.open(folder / "library") as library:
         scan = library.scan([photos], ScanSettings(mode=Mode.QUICK, jobs=1)).id
         first = library.groups(scan, GroupQuery(open_only=True)).groups[0]

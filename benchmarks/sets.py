@@ -21,7 +21,6 @@ from benchmarks.photos import (
     ranked,
     read,
     resized,
-    scaled,
     write,
 )
 from benchmarks.truth import TruePair, Truth
@@ -76,12 +75,7 @@ def make_copies(photos: list[Photo], out: Path, seed: int, limit: int, half: Hal
             (out / name).write_bytes(photo.path.read_bytes())
             truth.add(name, photo.name, kind)
         truth.pairs.append(TruePair(first, again, "same bytes"))
-        for kind, (make, quality) in PLAIN.items():
-            name = random_name(seed, "copies", photo.name, kind)
-            rng = generator(seed, "copies", photo.name, kind)
-            write(out / name, make(image, rng, iter(())), quality)
-            truth.add(name, photo.name, kind)
-            truth.pairs.append(TruePair(first, name, kind))
+        _save_copies(truth, PLAIN, photo, image, first, out)
     truth.save(out)
     return truth
 
@@ -94,17 +88,29 @@ def make_stretched(
     out.mkdir(parents=True, exist_ok=True)
     for photo in ranked(_of_half(photos, half), seed, "stretched")[:limit]:
         image = read(photo.path)
-        height, width = image.shape[:2]
         first = random_name(seed, "stretched", photo.name, "original")
         write(out / first, image)
         truth.add(first, photo.name, "original")
-        for kind, size in STRETCHED.items():
-            name = random_name(seed, "stretched", photo.name, kind)
-            write(out / name, scaled(image, round(width * size[0]), round(height * size[1])))
-            truth.add(name, photo.name, kind)
-            truth.pairs.append(TruePair(first, name, kind))
+        _save_copies(truth, STRETCHED, photo, image, first, out)
     truth.save(out)
     return truth
+
+
+def _save_copies(
+    truth: Truth,
+    copies: Mapping[str, tuple[Edit, int]],
+    photo: Photo,
+    image: Image,
+    first: str,
+    out: Path,
+) -> None:
+    """Save a photo's copies, each an edit and a quality, as true pairs of the file ``first``."""
+    for kind, (make, quality) in copies.items():
+        name = random_name(truth.seed, truth.set, photo.name, kind)
+        rng = generator(truth.seed, truth.set, photo.name, kind)
+        write(out / name, make(image, rng, iter(())), quality)
+        truth.add(name, photo.name, kind)
+        truth.pairs.append(TruePair(first, name, kind))
 
 
 def _make_edited(

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from tests.painting import paint_photo
+
 Change = Callable[[Image.Image], Image.Image]
 
 NAMES = (
@@ -73,3 +75,12 @@ def make_collection(
         made.copies[original].append(target)
     made.copies = {original: found for original, found in made.copies.items() if found}
     return made
+
+
+def save_large_pairs(folder: Path, count: int) -> None:
+    """Save ``count`` photos of 12 megapixels to a new folder, each with a smaller copy."""
+    folder.mkdir()
+    for seed in range(count):
+        photo = Image.fromarray(paint_photo(seed)).resize((4000, 3000), Image.Resampling.BICUBIC)
+        photo.save(folder / f"{seed}.jpg", quality=92)
+        photo.resize((3600, 2700)).save(folder / f"{seed} b.jpg", quality=90)

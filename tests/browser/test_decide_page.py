@@ -6,17 +6,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 from playwright.sync_api import Page, expect
 
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.results import GroupQuery
 from image_duplicate_finder.settings import Mode, ScanSettings
 from tests import patience
+from tests.browser.photos import save_large_pairs
 from tests.browser.running import OUTSIDE, Server, Visit, wait_until
-from tests.painting import paint_photo
 from tests.patience import PATIENCE
 from tests.review_scene import CROP, MARKUP, Scene
 
@@ -179,12 +177,7 @@ def test_the_next_picture_of_12_megapixels_is_there_at_once(
     server: Server, enter: Enter, library_dir: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "large"
-    folder.mkdir()
-    for seed in range(5):
-        small = Image.fromarray(np.asarray(paint_photo(seed), np.uint8))
-        picture = small.resize((4000, 3000), Image.Resampling.BICUBIC)
-        picture.save(folder / f"{seed}.jpg", quality=92)
-        picture.resize((3600, 2700)).save(folder / f"{seed} b.jpg", quality=90)
+    save_large_pairs(folder, 5)
     with Library.open(library_dir) as library:
         scan = library.scan([folder], ScanSettings(mode=Mode.QUICK, jobs=1)).id
     visit = enter(server)
