@@ -110,6 +110,11 @@ class GroupView:
     chosen: bool = False
 
     @property
+    def files(self) -> tuple[FileView, ...]:
+        """All files, the keeper first."""
+        return (self.keeper, *(member.file for member in self.members))
+
+    @property
     def reasons(self) -> tuple[str, ...]:
         """Why the keeper is kept, in English."""
         return tuple(map(english, self.keep_reasons))

@@ -114,11 +114,7 @@ class ScanResult:
         Nodes have ``width``, ``height`` and ``bytes``; edges ``relation``, ``kind``, ``score``
         and ``words``. Raises UsageError where networkx is not installed.
         """
-        files = {
-            file.path: file
-            for group in self.groups
-            for file in (group.keeper, *(member.file for member in group.members))
-        }
+        files = {file.path: file for group in self.groups for file in group.files}
         nodes: list[tuple[str, dict[str, object]]] = [
             (
                 path,

@@ -12,7 +12,7 @@ from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.exports.tables import Choice, plain
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.messages import printable
-from image_duplicate_finder.results import FileView, GroupView
+from image_duplicate_finder.results import GroupView
 
 _COLUMNS = ("group", "path", "choice")
 _MOST_TOLD = 20
@@ -104,7 +104,7 @@ def apply_decisions(library: Library, scan: int, decisions: Iterable[Decision]) 
     groups = library.all_groups(scan)
     by_path: dict[str, list[GroupView]] = {}
     for group in groups:
-        for file in _files(group):
+        for file in group.files:
             by_path.setdefault(printable(file.path), []).append(group)
     tables: dict[str, list[Decision]] = {}
     for decision in decisions:
@@ -135,7 +135,7 @@ def _change(
     homes = [
         group
         for group in by_path.get(table[0].path, ())
-        if paths <= {printable(file.path) for file in _files(group)}
+        if paths <= {printable(file.path) for file in group.files}
     ]
     if not homes:
         known = [d for d in table if d.path not in by_path]
@@ -146,7 +146,7 @@ def _change(
         )
         return None
     group = homes[0]
-    files = {printable(file.path): file for file in _files(group)}
+    files = {printable(file.path): file for file in group.files}
     before = len(problems)
     keeps = [decision for decision in table if decision.choice is Choice.KEEP]
     problems += [
@@ -213,10 +213,6 @@ def _carry_out(library: Library, changes: Iterable[_Change]) -> Imported:
             files = [(group, file) for file, wanted in change.selected.items() if wanted is value]
             counts[name] += library.select(files, value)
     return Imported(**counts, left=tuple(left))
-
-
-def _files(group: GroupView) -> list[FileView]:
-    return [group.keeper, *(member.file for member in group.members)]
 
 
 def _refuse(problems: list[str]) -> None:

@@ -36,12 +36,7 @@ def delete_list(groups: Iterable[GroupView], protected: Sequence[str] = ()) -> t
 def keep_list(groups: Sequence[GroupView], protected: Sequence[str] = ()) -> tuple[str, ...]:
     """Paths of all files of the groups that are in no :func:`delete_list`, sorted."""
     going = set(delete_list(groups, protected))
-    files = {
-        file.path
-        for group in groups
-        for file in (group.keeper, *(member.file for member in group.members))
-        if not file.gone
-    }
+    files = {file.path for group in groups for file in group.files if not file.gone}
     return tuple(sorted(files - going))
 
 

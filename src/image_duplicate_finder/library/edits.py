@@ -127,9 +127,8 @@ class Edits:
         """Rewrite a group without the files ``gone``."""
         from image_duplicate_finder.scan.groups import regroup, with_members
 
-        files = [group.keeper, *(member.file for member in group.members)]
-        staying = [file for file in files if file.id not in gone]
-        if len(staying) == len(files):
+        staying = [file for file in group.files if file.id not in gone]
+        if len(staying) == len(group.files):
             return
         if group.keeper.id in gone:
             self._store.groups.replace_one(group.id, regroup(group.kind, staying, claims))

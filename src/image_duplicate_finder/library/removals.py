@@ -272,14 +272,7 @@ class Removals:
         if mode == BackupMode.FULL:
             return [path for path, _ in self._store.scans.files(scan)]
         groups = self._store.groups.get_many(sorted({item.evidence.group for item in plan.items}))
-        return sorted(
-            {
-                file.path
-                for group in groups
-                for file in (group.keeper, *(member.file for member in group.members))
-                if not file.gone
-            }
-        )
+        return sorted({file.path for group in groups for file in group.files if not file.gone})
 
     def _named_places(self) -> list[str]:
         """Where a person had backups made; known also when the journal is lost."""

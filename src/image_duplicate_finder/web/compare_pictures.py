@@ -147,12 +147,13 @@ def faces(view: GroupView, most: int) -> Faces:
 
     Of the first ``most`` files.
     """
+    files = view.files
     shown = {
         place: matrix
-        for place in range(min(most, len(view.members) + 1))
+        for place in range(min(most, len(files)))
         if (matrix := _face_matrix(view, place)) is not None
     }
-    contents = [_file_at(view, place).content for place in shown]
+    contents = [files[place].content for place in shown]
     if len(set(contents)) < 2:
         return Faces([], [])
 
@@ -164,7 +165,7 @@ def faces(view: GroupView, most: int) -> Faces:
         scale = min(1.0, _FACE_FRAME / max(width, height))
         size = max(1, round(width * scale)), max(1, round(height * scale))
         for place, matrix in shown.items():
-            file = _file_at(view, place)
+            file = files[place]
             if file.content in seen or (data := thumbnail_or_none(file, _FACE_FRAME)) is None:
                 continue
             seen.add(file.content)
@@ -191,7 +192,7 @@ def face_strip(
     found = _face_matrix(view, place)
     if found is None:
         raise NotFound(Problem.GROUP_CHANGED(group=view.id))
-    matrix, file = found, _file_at(view, place)
+    matrix, file = found, view.files[place]
 
     def make() -> bytes:
         return encode_jpeg(strip(_decoded(file), matrix, squares, _FACE_SIDE), _QUALITY)
@@ -202,7 +203,7 @@ def face_strip(
 
 def _face_matrix(view: GroupView, place: int) -> Matrix | None:
     """From the kept picture to a file; shots of one shape that nothing aligns are one frame."""
-    file = _file_at(view, place)
+    file = view.files[place]
     if file.gone:
         return None
     if place == 0:
@@ -213,10 +214,6 @@ def _face_matrix(view: GroupView, place: int) -> Matrix | None:
         alike = max(shapes) < _SAME_SHAPE * min(shapes)
         return np.eye(3) if alike else None
     return matrix
-
-
-def _file_at(view: GroupView, place: int) -> FileView:
-    return view.members[place - 1].file if place else view.keeper
 
 
 def _matrix(view: GroupView, member: MemberView) -> Matrix | None:

@@ -64,9 +64,10 @@ def sharpness(scan: int, group: int) -> dict[str, Any]:
     from image_duplicate_finder.web.compare_pictures import sharpness_of
 
     view = group_of(scan, group)
-    files = [view.keeper, *(member.file for member in view.members)][:_MOST_IN_SURVEY]
     pictures = [
-        (file.id, data) for file in files if (data := thumbnail_or_none(file, 640)) is not None
+        (file.id, data)
+        for file in view.files[:_MOST_IN_SURVEY]
+        if (data := thumbnail_or_none(file, 640)) is not None
     ]
     found = sharpness_of([data for _id, data in pictures])
     return {
@@ -83,16 +84,11 @@ def faces(scan: int, group: int) -> dict[str, Any]:
 
     view = group_of(scan, group)
     found = compare_pictures.faces(view, _MOST_DETAILS + 1)
-    files = [view.keeper, *(member.file for member in view.members)]
     strips = {
-        str(files[place].id): url_for(
-            "decide.face_strip",
-            scan=scan,
-            group=group,
-            file=files[place].id,
-            v=files[place].content.hex()[:12],
+        str(file.id): url_for(
+            "decide.face_strip", scan=scan, group=group, file=file.id, v=file.content.hex()[:12]
         )
-        for place in found.files
+        for file in (view.files[place] for place in found.files)
     }
     return {"squares": found.squares, "strips": strips}
 
@@ -104,16 +100,14 @@ def face_strip(scan: int, group: int, file: int) -> Response:
 
     view = group_of(scan, group)
     found = compare_pictures.faces(view, _MOST_DETAILS + 1)
-    files = [view.keeper.id, *(member.file.id for member in view.members)]
-    if file not in files or files.index(file) not in found.files:
+    place = next((each for each in found.files if view.files[each].id == file), None)
+    if place is None:
         abort(404)
-    place = files.index(file)
-    shown = view.members[place - 1].file if place else view.keeper
     try:
         data = compare_pictures.face_strip(view, place, found.squares)
     except (NotFound, DecodeError):
         return missing()
-    return picture_response(data, "image/jpeg", shown)
+    return picture_response(data, "image/jpeg", view.files[place])
 
 
 @blueprint.post("/groups/<int:group>/<int:file>")

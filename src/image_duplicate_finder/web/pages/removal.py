@@ -117,11 +117,7 @@ def _choice(values: MultiDict[str, str]) -> Choice:
 def _pictures(items: Iterable[PlanItem]) -> dict[str, FileView]:
     """The files of some items and of their keepers by path, for thumbnails."""
     groups = [library().group(number) for number in {item.evidence.group for item in items}]
-    return {
-        file.path: file
-        for group in groups
-        for file in (group.keeper, *(member.file for member in group.members))
-    }
+    return {file.path: file for group in groups for file in group.files}
 
 
 def _page(scan: int, plan: Plan, choice: Choice) -> str:

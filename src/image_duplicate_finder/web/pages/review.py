@@ -261,9 +261,10 @@ def best_shot(scan: int, group: int) -> str:
     from image_duplicate_finder.web.compare_pictures import best_shot as judge
 
     view = group_of(scan, group)
-    files = [view.keeper, *(member.file for member in view.members)][:SHOWN_MEMBERS]
     pictures = [
-        (file, data) for file in files if (data := thumbnail_or_none(file, 640)) is not None
+        (file, data)
+        for file in view.files[:SHOWN_MEMBERS]
+        if (data := thumbnail_or_none(file, 640)) is not None
     ]
     found = judge([(file.info, data) for file, data in pictures])
     best = None if found is None else (pictures[found[0]][0], found[1])
