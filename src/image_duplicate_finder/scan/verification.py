@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from image_duplicate_finder.discover.beside import Beside, beside
 from image_duplicate_finder.dominance import (
@@ -434,28 +435,37 @@ def _pairs_to_look_at(
                 want(best, member.file)
         lacked: dict[int, Lacked | None] = {}
         for member in staying:
-            pair = ordered(content_of[member.file], content_of[group.keeper])
-            compared = evidence.compared(content_of[member.file], content_of[group.keeper])
+            pair = content_of[member.file], content_of[group.keeper]
+            compared = evidence.compared(*pair)
             if compared is None:
                 continue
             if compared.look is not None or compared.same_pixels:
                 facts = facts_of[member.file], facts_of[group.keeper]
                 lacked[member.file] = Lacked.of(*facts, compared)
-            elif pair in now.looks:  # the two cannot be aligned, which tells nothing
+            elif ordered(*pair) in now.looks:  # the two cannot be aligned, which tells nothing
                 lacked[member.file] = None
         for member in staying:
-            if not member.lacks or member.file not in lacked:
-                continue  # protected, so its facts do not matter; or its turn comes later
-            found, mine = 0, lacked[member.file]
-            for other, theirs in lacked.items():
-                if other == member.file or found == _OTHER_WITNESSES:
-                    continue
-                if mine and theirs and not theirs.may_hold(mine):
-                    continue
-                if not any(facts_lacking(facts_of[member.file], facts_of[other])):
+            # Facts of a protected file do not matter, and the turn of others comes later.
+            if member.lacks and member.file in lacked:
+                others = _possible_witnesses(member.file, lacked, facts_of)
+                for other in islice(others, _OTHER_WITNESSES):
                     want(member.file, other)
-                    found += 1
     return list(wanted)
+
+
+def _possible_witnesses(
+    file: int, lacked: Mapping[int, Lacked | None], facts_of: Mapping[int, KeepFacts]
+) -> Iterator[int]:
+    """Which others may hold all of a file, by what their keeper lacks of each and by their facts.
+
+    What it lacks is None where it cannot be aligned with the keeper.
+    """
+    mine = lacked[file]
+    for other, theirs in lacked.items():
+        if other == file or (mine and theirs and not theirs.may_hold(mine)):
+            continue
+        if not any(facts_lacking(facts_of[file], facts_of[other])):
+            yield other
 
 
 def _uncounted(facts: KeepFacts) -> KeepFacts:

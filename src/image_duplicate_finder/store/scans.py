@@ -15,7 +15,7 @@ from image_duplicate_finder.model import Failure
 from image_duplicate_finder.results import ScanRecord, ScanState
 from image_duplicate_finder.settings import ScanSettings
 from image_duplicate_finder.sources import is_read_only
-from image_duplicate_finder.store.database import Database
+from image_duplicate_finder.store.database import Database, marks, slices
 from image_duplicate_finder.store.files import INFO_COLUMNS, info_from_row
 
 _COLUMNS = "id, roots, settings, state, started, finished, files, decoded, failures"
@@ -207,13 +207,15 @@ class ScanStore:
 
         What other scans know of may be gone, or not be at hand.
         """
-        rows = self._database.connection.execute(
-            "SELECT content, MIN(path) FROM scan_file JOIN file ON file.id = scan_file.file"
-            " WHERE scan = ? AND gone = 0 GROUP BY content",
-            (scan,),
-        )
-        wanted = set(contents)
-        return {content: os.fsdecode(path) for content, path in rows if content in wanted}
+        paths: dict[int, str] = {}
+        for part in slices(sorted(contents)):
+            rows = self._database.connection.execute(
+                "SELECT content, MIN(path) FROM file JOIN scan_file ON scan_file.file = file.id"
+                f" WHERE content IN ({marks(part)}) AND scan = ? AND gone = 0 GROUP BY content",
+                (*part, scan),
+            )
+            paths.update((content, os.fsdecode(path)) for content, path in rows)
+        return paths
 
     def fixed_paths(self, scan: int) -> list[str]:
         """Files of a scan that are never removed, though no folder of theirs is protected."""
