@@ -65,6 +65,13 @@ class _Worker:
     _checked: Task | None = None
     _processor_seconds: float = 0.0
 
+    def tell(self, specs: Specs) -> None:
+        """Send the specs; the worker's answer is still to be read. Raises OSError if it ended."""
+        assert self.process.stdin is not None
+        pickle.dump(specs, self.process.stdin, pickle.HIGHEST_PROTOCOL)
+        self.process.stdin.flush()
+        self.told = True
+
     def kill(self) -> None:
         self.process.kill()
 
@@ -154,11 +161,9 @@ class _Early:
         with self._lock:
             if self._worker is not None and self._specs == specs:
                 return False
-            worker = _Worker(child.start(child.Work.FILES), told=True)
-            assert worker.process.stdin is not None
+            worker = _Worker(child.start(child.Work.FILES))
             with suppress(OSError):  # whoever takes it will notice
-                pickle.dump(specs, worker.process.stdin, pickle.HIGHEST_PROTOCOL)
-                worker.process.stdin.flush()
+                worker.tell(specs)
             before, self._worker, self._specs = self._worker, worker, specs
         if before is not None:
             child.end(before.process)
@@ -345,12 +350,10 @@ class ProcessExecutor:
 
     def _prepare(self, worker: _Worker) -> bool:
         """Send a worker the specs; False if it ended."""
-        assert worker.process.stdin is not None
         assert worker.process.stdout is not None
         try:
             if not worker.told:
-                pickle.dump(self._specs, worker.process.stdin, pickle.HIGHEST_PROTOCOL)
-                worker.process.stdin.flush()
+                worker.tell(self._specs)
             worker.told = False
             said = pickle.load(worker.process.stdout)
         except (EOFError, OSError, pickle.UnpicklingError):
