@@ -34,10 +34,10 @@ from image_duplicate_finder.relations import SAME_FRAME, SAME_PIXELS, is_duplica
 # tone curve (grey levels), the ratio of colourfulness, and detail (decibels).
 DIFFERS = 4.0
 _TONES = 5.0
-_COLOURS = 1.35
+COLOURS = 1.35
 _DETAIL = 1.0
 # A share outside the shared picture that rounding of the alignment cannot explain.
-_REST = 0.015
+REST = 0.015
 # A crop that shows less than this of the whole is somebody's choice, not a worse copy.
 _CROP = 0.5
 # How much more one direction must be enlarged than the other, and the most shear that is ignored.
@@ -229,16 +229,16 @@ def _picture(member: KeepFacts, witness: KeepFacts, compared: Compared) -> Itera
     if look is None:
         yield Lack.UNMEASURED
         return
-    greyed = member.colourful and not witness.colourful
     if look.worst >= DIFFERS:
         yield Lack.DIFFERS
     if look.tone > _TONES or match.negative:
         yield Lack.TONES
     few = [each.info.metadata.few_colours for each in (member, witness)]
     fewer = few[1] and not few[0] and not look.drawing
+    greyed = member.colourful and not witness.colourful
     if _recoloured(look) or greyed or fewer:
         yield Lack.COLOURS
-    if look.rest_a > _REST:
+    if look.rest_a > REST:
         yield Lack.AREA
     if match.share_b < _CROP:
         yield Lack.CROP
@@ -375,7 +375,6 @@ def _another_shot(look: Look, a: ImageInfo, b: ImageInfo) -> bool:
     """Whether the two are separate exposures; the times that cameras wrote have the last word.
 
     Of one camera, other times are other exposures, unless a person set its clock or zone right.
-
     Strong compression by another codec leaves noise of its own too, so without times only files
     of the same format count.
     """
@@ -415,7 +414,7 @@ def _filtered(look: Look) -> bool:
 
 
 def _recoloured(look: Look) -> bool:
-    return not 1 / _COLOURS < look.chroma < _COLOURS
+    return not 1 / COLOURS < look.chroma < COLOURS
 
 
 def standings(
@@ -441,20 +440,18 @@ def standings(
         assert back is not None
         a_is_held = not lacking(best[a], best[b], compared)
         b_is_held = not lacking(best[b], best[a], back)
+        look, match = compared.look, compared.match
         # A copy that was turned or mirrored holds others that were not, and says nothing by that.
-        shown = compared.look
-        upright = shown is None or not (_turned(shown) or shown.mirrored)
+        upright = look is None or not (_turned(look) or look.mirrored)
         holds.update({a: b_is_held and upright, b: a_is_held and upright})
         if a_is_held != b_is_held:
             dominated.add(a if a_is_held else b)
-        look, match = compared.look, compared.match
-        if look is not None:
-            made_up.update([b] * _was_enlarged(best[a], best[b], look))
-            made_up.update([a] * _was_enlarged(best[b], best[a], look.reversed()))
-        if look is None or match is None:
+        if look is None or back.look is None or match is None:
             near.setdefault(a, []).append((b, 0.0))
             near.setdefault(b, []).append((a, 0.0))
             continue
+        made_up.update([b] * _was_enlarged(best[a], best[b], look))
+        made_up.update([a] * _was_enlarged(best[b], best[a], back.look))
         # Noise is not detail, and a filter can look like it: only equal pictures are compared. But
         # much lost detail is a difference by itself: an enlarged thumbnail has no fine line left.
         much = abs(look.detail) > _MUCH and not _filtered(look)
@@ -463,7 +460,7 @@ def standings(
         detail = look.detail
         if abs(detail) <= _DETAIL:
             lighter = _lighter(best[a].info, best[b].info, look)
-            heavier = _lighter(best[b].info, best[a].info, look.reversed())
+            heavier = _lighter(best[b].info, best[a].info, back.look)
             detail = _STEP * (lighter - heavier)
         near.setdefault(a, []).append((b, -detail))
         near.setdefault(b, []).append((a, detail))
@@ -472,7 +469,7 @@ def standings(
             if abs(look.detail) <= _DETAIL and not 1 / _LARGER < scale < _LARGER:
                 enlarged.add(a if scale < 1 else b)
         elif match.relation is not Relation.CROPPED:
-            bordered.update([a] * (look.border_a > _REST) + [b] * (look.border_b > _REST))
+            bordered.update([a] * (look.border_a > REST) + [b] * (look.border_b > REST))
     levels = _levels(near, best)
     return {
         id: Standing(

@@ -16,7 +16,12 @@ from numpy.typing import NDArray
 from image_duplicate_finder.decode import Picture, luminance_steps
 from image_duplicate_finder.model import Box, Difference, Look, Match
 from image_duplicate_finder.verify import geometry
-from image_duplicate_finder.verify.detail import Coded, compare_detail, compare_rounding
+from image_duplicate_finder.verify.detail import (
+    COSINES,
+    Coded,
+    compare_detail,
+    compare_rounding,
+)
 from image_duplicate_finder.verify.geometry import Matrix
 from image_duplicate_finder.verify.registration import refine
 
@@ -162,7 +167,7 @@ class _Aligned:
 
     ``target`` and ``source``: YCrCb (h, w, 3) float32; ``mask`` is 1 where both show the scene.
     ``matrix`` maps the source's small frame to the target's. ``pixel_on_pixel``: nothing had to be
-    resampled for that. ``rounding`` is what compression did to the target, if it is known.
+    resampled for that. ``coded``: how the target was compressed, if that is known.
     """
 
     target: Plane
@@ -171,28 +176,7 @@ class _Aligned:
     matrix: Matrix
     alphas: tuple[Plane, Plane] | None
     pixel_on_pixel: bool
-    rounding: _Rounding | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Rounding:
-    """How far JPEG compression moved each of the 64 terms of a block at most.
-
-    ``left`` and ``top``: where the first whole block starts.
-    """
-
-    most: Plane
-    left: int
-    top: int
-
-    @classmethod
-    def of(cls, picture: Prepared) -> _Rounding | None:
-        """None unless the picture is a JPEG at full size."""
-        coded = _coded(picture)
-        if coded is None or picture.small.shape[:2] != (picture.height, picture.width):
-            return None
-        most = np.asarray(coded.steps / 2 + _ROUNDED_PIXELS, np.float32)
-        return cls(most, coded.left, coded.top)
+    coded: Coded | None
 
 
 def _coded(picture: Prepared) -> Coded | None:
@@ -330,9 +314,11 @@ def _aligned(target: Prepared, source: Prepared, matrix: Matrix, negative: bool)
     if target.alpha is not None and alpha is not None:
         alphas = target.alpha.astype(np.float32), _warped(alpha, found, size)[0]
     exact = other.shape[:2] == source.luma.shape and _keeps_pixels(found)
+    coded = None
     if target.small.shape[:2] == target.luma.shape:
         moved = _picked(one, source, moved, mask, matrix, negative)
-    return _Aligned(one, moved, mask, matrix, alphas, exact, _Rounding.of(target))
+        coded = _coded(target)
+    return _Aligned(one, moved, mask, matrix, alphas, exact, coded)
 
 
 def _picked(
@@ -476,8 +462,8 @@ def _differences(aligned: _Aligned, drawing: bool, kind: str) -> tuple[Plane, Pl
     noise, colour_noise = _NOISE_OF[kind]
     weight = _weight(inner, _SMOOTH)
     difference = target[0] - toned
-    if aligned.rounding is not None and kind == "usual":
-        difference = _unexplained(difference, inner, aligned.rounding)
+    if aligned.coded is not None and kind == "usual":
+        difference = _unexplained(difference, inner, aligned.coded)
         fine = _strength(
             difference, activity, inner, _weight(inner, _FINE_SMOOTH), _FINE, _FINE_SMOOTH
         )
@@ -504,10 +490,10 @@ def _weight(mask: Bytes, smooth: float) -> Plane:
     return np.asarray(np.maximum(weight, _LEAST_WEIGHT, out=weight), np.float32)
 
 
-def _unexplained(difference: Plane, mask: Bytes, rounding: _Rounding) -> Plane:
+def _unexplained(difference: Plane, mask: Bytes, coded: Coded) -> Plane:
     """What remains of a difference when each term of a block gives way as far as it was rounded."""
     height, width = difference.shape
-    above, before = -rounding.top % 8, -rounding.left % 8
+    above, before = -coded.top % 8, -coded.left % 8
     below, behind = -(height + above) % 8, -(width + before) % 8
     padded = cv2.copyMakeBorder(
         cv2.multiply(difference, mask, dtype=cv2.CV_32F),
@@ -515,19 +501,10 @@ def _unexplained(difference: Plane, mask: Bytes, rounding: _Rounding) -> Plane:
     )  # fmt: skip
     high, wide = padded.shape
     blocks = padded.reshape(high // 8, 8, wide // 8, 8).transpose(0, 2, 1, 3)
-    terms = _COSINES @ blocks @ _COSINES.T
-    terms -= np.clip(terms, -rounding.most, rounding.most)
-    left = (_COSINES.T @ terms @ _COSINES).transpose(0, 2, 1, 3).reshape(high, wide)
+    terms, most = COSINES @ blocks @ COSINES.T, coded.steps / 2 + _ROUNDED_PIXELS
+    terms -= np.clip(terms, -most, most)
+    left = (COSINES.T @ terms @ COSINES).transpose(0, 2, 1, 3).reshape(high, wide)
     return np.ascontiguousarray(left[above : above + height, before : before + width], np.float32)
-
-
-_COSINES: Plane = np.array(
-    [
-        [np.cos((2 * n + 1) * k * np.pi / 16) / (2 if k else 8**0.5) for n in range(8)]
-        for k in range(8)
-    ],
-    np.float32,
-)
 
 
 def _planes(picture: Plane) -> list[Plane]:

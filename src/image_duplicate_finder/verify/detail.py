@@ -395,7 +395,7 @@ def _kept_terms(
     if not inside.any():
         return np.inf
     blocks = _cut(picture, lefts[inside], n, n).reshape(-1, n // 8, 8, n // 8, 8)
-    terms = _COSINES @ blocks.transpose(0, 1, 3, 2, 4) @ _COSINES.T
+    terms = COSINES @ blocks.transpose(0, 1, 3, 2, 4) @ COSINES.T
     fine = np.abs(terms[..., _FINE_TERMS]) >= _ZERO
     return float(fine.sum(axis=-1).mean())
 
@@ -515,13 +515,14 @@ def _terms_of_both(
     for picture, x, y in ((a, left - across, top - down), (b, left, top)):
         blocks = picture[y : y + 8 * high, x : x + 8 * wide].reshape(high, 8, wide, 8)
         chosen = blocks[::each, :, ::each].transpose(0, 2, 1, 3).astype(np.float32)
-        terms.append(np.asarray(_COSINES @ (chosen - np.float32(128)) @ _COSINES.T, np.float32))
+        terms.append(np.asarray(COSINES @ (chosen - np.float32(128)) @ COSINES.T, np.float32))
     return terms[0], terms[1]
 
 
 _FREQUENCY, _PLACE = np.mgrid[0:8, 0:8]
-_COSINES = (
+COSINES = (
     np.cos((2 * _PLACE + 1) * _FREQUENCY * np.pi / 16)
     * np.where(_FREQUENCY == 0, np.sqrt(1 / 8), 0.5)
 ).astype(np.float32)
+"""The 8 x 8 cosine transform of JPEG: of a block, ``COSINES @ block @ COSINES.T``."""
 _FINE_TERMS = np.add.outer(np.arange(8), np.arange(8)) >= 5

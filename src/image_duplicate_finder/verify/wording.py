@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from image_duplicate_finder.dominance import COLOURS, REST
 from image_duplicate_finder.messages import Description, Message
 from image_duplicate_finder.model import ImageInfo, Look, Match, Relation, scale_of
 
@@ -31,8 +32,8 @@ _QUARTER_TURNS = {
 
 
 # Of what a closer look measures, what a person can see.
-_ANY_COLOUR, _COLOURS, _IN_PLACES = 0.2, 1.35, 0.2
-_TONES, _SOFTER, _SHARPENED, _BORDER = 10.0, 3.0, 2.0, 0.015
+_ANY_COLOUR, _IN_PLACES = 0.2, 0.2
+_TONES, _SOFTER, _SHARPENED = 10.0, 3.0, 2.0
 
 
 def describe(
@@ -63,9 +64,9 @@ def _seen(look: Look, known: Sequence[Message]) -> Iterator[Message]:
         yield Description.TONED()
     if look.chroma < _ANY_COLOUR:
         yield Description.BLACK_AND_WHITE()
-    elif look.chroma < 1 / _COLOURS:
+    elif look.chroma < 1 / COLOURS:
         yield Description.PALER()
-    elif look.chroma > _COLOURS:
+    elif look.chroma > COLOURS:
         yield Description.STRONGER()
     elif look.recoloured > _IN_PLACES:
         yield Description.RECOLOURED()
@@ -75,7 +76,7 @@ def _seen(look: Look, known: Sequence[Message]) -> Iterator[Message]:
         yield Description.SOFTER()
     elif look.sharpened <= -_SHARPENED:
         yield Description.SHARPENED()
-    if look.border_b > _BORDER and look.rest_b <= _BORDER:
+    if look.border_b > REST and look.rest_b <= REST:
         yield Description.BORDERED()
 
 
