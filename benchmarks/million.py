@@ -25,8 +25,8 @@ from image_duplicate_finder.model import FileStat, Fingerprint, GroupKind, Image
 from image_duplicate_finder.results import GroupQuery, ScanState
 from image_duplicate_finder.scan import ScanContext
 from image_duplicate_finder.scan.groups import publish_groups
+from image_duplicate_finder.scan.judging import judged
 from image_duplicate_finder.scan.matching import find_matches
-from image_duplicate_finder.scan.verification import judged
 from image_duplicate_finder.settings import ScanSettings
 from image_duplicate_finder.store import Store
 from tests.stored import put_content, put_file

@@ -26,7 +26,7 @@ from image_duplicate_finder.results import GroupQuery, ScanState
 from image_duplicate_finder.scan import ScanContext
 from image_duplicate_finder.scan.context import verifier_name
 from image_duplicate_finder.scan.groups import publish_groups
-from image_duplicate_finder.scan.verification import judged
+from image_duplicate_finder.scan.judging import judged
 from image_duplicate_finder.settings import SIMILARITY_PRESETS, ScanSettings
 from image_duplicate_finder.store import Store
 from tests.stored import put_content, put_file

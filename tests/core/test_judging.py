@@ -12,7 +12,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 from image_duplicate_finder import Library, Mode, ScanSettings
 from image_duplicate_finder.model import GroupKind, Lack
 from image_duplicate_finder.scan import ScanContext
-from image_duplicate_finder.scan.verification import Judge, judged
+from image_duplicate_finder.scan.judging import Judge, judged
 from image_duplicate_finder.store import Store
 from image_duplicate_finder.verify import LOOK_VERSION
 from tests.conftest import Painter

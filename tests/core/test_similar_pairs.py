@@ -21,7 +21,7 @@ from image_duplicate_finder.relations import is_duplicate
 from image_duplicate_finder.results import GroupQuery, ScanState
 from image_duplicate_finder.scan.context import ScanContext, verifier_name
 from image_duplicate_finder.scan.groups import publish_groups, publish_similar
-from image_duplicate_finder.scan.verification import judged
+from image_duplicate_finder.scan.judging import judged
 from image_duplicate_finder.settings import ScanSettings
 from image_duplicate_finder.store import Store
 from image_duplicate_finder.verify.wording import describe

@@ -20,8 +20,9 @@ from image_duplicate_finder.model import Group, GroupKind, Match, Member, Relati
 from image_duplicate_finder.relations import RELATIONS, is_duplicate
 from image_duplicate_finder.results import FileView, GroupView, MemberView
 from image_duplicate_finder.scan.context import ScanContext
+from image_duplicate_finder.scan.judging import Judged, judged
 from image_duplicate_finder.scan.matching import quick_matches, similar_pairs
-from image_duplicate_finder.scan.verification import Judged, judged, verify_now
+from image_duplicate_finder.scan.verification import verify_now
 from image_duplicate_finder.sources import is_read_only
 from image_duplicate_finder.verify.wording import describe
 

@@ -118,8 +118,8 @@ def _read_and_compare(
     # These load NumPy, OpenCV and more, which a scan of an unchanged folder does without.
     from image_duplicate_finder.executors.engine import open_executor
     from image_duplicate_finder.scan.groups import Preview, publish_groups
+    from image_duplicate_finder.scan.judging import look_closer
     from image_duplicate_finder.scan.matching import find_matches
-    from image_duplicate_finder.scan.verification import look_closer
 
     scans = context.store.scans
     with open_executor(context.settings) as executor:

@@ -1,0 +1,317 @@
+"""What is known of a scan's pictures, and the closer looks that proposals to remove depend on.
+
+Groups name the pairs for a closer look: each member beside its keeper and, where that lacks
+something, beside other files that stay. A look can show that two pictures differ, or make another
+file the better keeper, so groups are formed again and looked at until no new pair is wanted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from image_duplicate_finder.discover.beside import Beside, beside
+from image_duplicate_finder.dominance import Evidence, Lacked, facts_lacking, revised, standings
+from image_duplicate_finder.executors.engine import Executor
+from image_duplicate_finder.executors.messages import LookAnswer, Looked, LookTask, Partner
+from image_duplicate_finder.fingerprint.specs import SEEN
+from image_duplicate_finder.grouping import Content, duplicate_groups
+from image_duplicate_finder.keeping import NO_STANDING, KeepFacts, ranking
+from image_duplicate_finder.model import (
+    ContentPair,
+    Fingerprint,
+    Group,
+    Look,
+    Match,
+    Seen,
+    ordered,
+)
+from image_duplicate_finder.progress import Stage
+from image_duplicate_finder.relations import SAME_PIXELS, is_duplicate
+from image_duplicate_finder.scan.context import ScanContext
+from image_duplicate_finder.scan.verification import Verifier, ids_of
+from image_duplicate_finder.settings import KeepRule
+from image_duplicate_finder.sources import is_read_only
+from image_duplicate_finder.store import Store
+from image_duplicate_finder.verify import LOOK_VERSION
+from image_duplicate_finder.verify.wording import describe
+
+_MOST_ROUNDS = 8
+# A picture is decoded once more for each so many of its partners.
+_PARTNERS = 8
+# Other files that a member is compared with where its keeper lacks something.
+_OTHER_WITNESSES = 3
+_ANSWERS_AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What groups are formed of: contents with their standing, matches, and the looks at them.
+
+    ``looks`` are keyed by ``(low id, high id)`` and lead from low to high.
+    """
+
+    contents: Sequence[Content]
+    matches: Sequence[Match]
+    looks: Mapping[ContentPair, Look | None]
+
+
+class Judge:
+    """Judges a scan's matches by all that is known of their pictures; keeps what it has read."""
+
+    def __init__(self, store: Store, scan: int) -> None:
+        self._store = store
+        self._contents = store.scans.contents(scan)
+        self._read: set[int] = set()
+        self._looks: dict[ContentPair, Look | None] = {}
+        self._seen: dict[int, Seen] = {}
+        self._companions: dict[str, tuple[Beside, ...]] = {}
+
+    def judge(self, matches: Sequence[Match]) -> Judged:
+        """What follows from ``matches`` and the looks so far."""
+        of_pair = {each.pair: each for each in matches if is_duplicate(each)}
+        matched = {id for pair in of_pair for id in pair}
+        if new := matched - self._read:
+            self._read |= new
+            self.read_again(self._read)
+        self._find_companions(matched)
+        best = {each.id: each.files[0] for each in self._contents}
+        for id in matched & best.keys():
+            best[id] = self._with_facts(best[id], id)
+        compared = [pair for pair in of_pair if pair[0] in best and pair[1] in best]
+        standing = standings(best, compared, Evidence(of_pair, self._looks))
+
+        def judged_content(content: Content) -> Content:
+            if content.id not in matched and len(content.files) == 1:
+                return content
+            own = standing.get(content.id, NO_STANDING)
+            files = (self._with_facts(facts, content.id) for facts in content.files)
+            return replace(content, files=tuple(replace(facts, standing=own) for facts in files))
+
+        return Judged([judged_content(each) for each in self._contents], matches, dict(self._looks))
+
+    def read_again(self, contents: Collection[int]) -> None:
+        """Read what is stored of contents and of looks among them: some was looked at by now."""
+        ids = sorted(contents)
+        self._looks.update(self._store.looks.known(LOOK_VERSION, ids))
+        stored = self._store.contents.fingerprints(*SEEN, ids)
+        self._seen.update(
+            (id, Seen(bool(data[0]), bool(data[1]), data[2])) for id, data in stored.items()
+        )
+
+    def _find_companions(self, matched: Collection[int]) -> None:
+        several = (each for each in self._contents if each.id in matched or len(each.files) > 1)
+        paths = [facts.path for each in several for facts in each.files]
+        new = [p for p in paths if p not in self._companions and not is_read_only(p)]
+        self._companions.update(dict.fromkeys(new, ()))
+        self._companions.update(beside(new))
+
+    def _with_facts(self, facts: KeepFacts, content: int) -> KeepFacts:
+        found = self._companions.get(facts.path, ())
+        companions = tuple((each.kind, each.digest) for each in found)
+        return replace(facts, seen=self._seen.get(content), beside=companions)
+
+
+def judged(context: ScanContext, matches: Sequence[Match]) -> Judged:
+    """What is known by now of a scan's contents and ``matches``, without another look."""
+    return Judge(context.store, context.scan).judge(matches)
+
+
+def look_closer(context: ScanContext, matches: Sequence[Match], executor: Executor) -> Judged:
+    """Look at every pair that a proposal to remove depends on, and judge ``matches`` by it.
+
+    Looks are stored by the pair of contents and never repeated. A match that turns out to be of
+    two different pictures is stored as such. Raises Interrupted when a stop was asked for; all
+    looks are stored by then.
+    """
+    store = context.store
+    verifier = Verifier(context, executor)
+    judge = Judge(store, context.scan)
+    of_pair = {match.pair: match for match in matches}
+    failed: set[ContentPair] = set()
+    for _ in range(_MOST_ROUNDS):
+        now = judge.judge(list(of_pair.values()))
+        groups = duplicate_groups(
+            now.contents,
+            now.matches,
+            describe=describe,
+            rules=context.settings.keep_rules,
+            dismissed=store.decisions.dismissed_ids(),
+            looks=now.looks,
+        )
+        wanted = _pairs_to_look_at(now, groups, context.settings.keep_rules)
+        missing = [pair for pair in wanted if pair not in of_pair]
+        of_pair.update((match.pair, match) for match in verifier.verify(missing))
+        todo = [
+            of_pair[pair]
+            for pair in wanted
+            if pair in of_pair and pair not in now.looks and pair not in failed
+            if is_duplicate(of_pair[pair]) and of_pair[pair].relation not in SAME_PIXELS
+        ]
+        if not todo:
+            return now
+        looks = _look(context, todo, executor)
+        judge.read_again(ids_of(todo))
+        infos = store.contents.infos(ids_of(todo))
+        failed.update(match.pair for match in todo if match.pair not in looks)
+        changed = {
+            pair: after
+            for pair, look in looks.items()
+            if (match := of_pair[pair])
+            and (after := revised(match, look, infos[match.a], infos[match.b])) != match
+        }
+        of_pair |= changed
+        with store.atomic():
+            store.matches.put(context.verifier, changed.values())
+    return judge.judge(list(of_pair.values()))
+
+
+def _pairs_to_look_at(
+    now: Judged, groups: Iterable[Group], rules: Sequence[KeepRule]
+) -> list[ContentPair]:
+    """Members with their keepers; where those lack something, with other files that stay.
+
+    And with the best file by the rules: it becomes the keeper once it is known to match them.
+    """
+    rank = ranking(rules)
+    content_of = {facts.file: each.id for each in now.contents for facts in each.files}
+    facts_of = {facts.file: facts for each in now.contents for facts in each.files}
+    evidence = Evidence({match.pair: match for match in now.matches}, now.looks)
+    wanted: dict[ContentPair, None] = {}
+
+    def want(one: int, other: int) -> None:
+        a, b = content_of[one], content_of[other]
+        if a != b:
+            wanted[min(a, b), max(a, b)] = None
+
+    for group in groups:
+        for member in group.members:
+            want(group.keeper, member.file)
+        staying = [member for member in group.members if not member.selected]
+        files = [group.keeper, *(member.file for member in staying)]
+        best = min(files, key=lambda file: rank(_uncounted(facts_of[file])))
+        if best != group.keeper:
+            for member in group.members:
+                want(best, member.file)
+        lacked: dict[int, Lacked | None] = {}
+        for member in staying:
+            pair = content_of[member.file], content_of[group.keeper]
+            compared = evidence.compared(*pair)
+            if compared is None:
+                continue
+            if compared.look is not None or compared.same_pixels:
+                facts = facts_of[member.file], facts_of[group.keeper]
+                lacked[member.file] = Lacked.of(*facts, compared)
+            elif ordered(*pair) in now.looks:  # the two cannot be aligned, which tells nothing
+                lacked[member.file] = None
+        for member in staying:
+            # Facts of a protected file do not matter, and the turn of others comes later.
+            if member.lacks and member.file in lacked:
+                others = _possible_witnesses(member.file, lacked, facts_of)
+                for other in islice(others, _OTHER_WITNESSES):
+                    want(member.file, other)
+    return list(wanted)
+
+
+def _possible_witnesses(
+    file: int, lacked: Mapping[int, Lacked | None], facts_of: Mapping[int, KeepFacts]
+) -> Iterator[int]:
+    """Which others may hold all of a file, by what their keeper lacks of each and by their facts.
+
+    What it lacks is None where it cannot be aligned with the keeper.
+    """
+    mine = lacked[file]
+    for other, theirs in lacked.items():
+        if other == file or (mine and theirs and not theirs.may_hold(mine)):
+            continue
+        if not any(facts_lacking(facts_of[file], facts_of[other])):
+            yield other
+
+
+def _uncounted(facts: KeepFacts) -> KeepFacts:
+    """Without the number of files that it holds: who was compared with more holds more."""
+    return replace(facts, standing=replace(facts.standing, holds=0))
+
+
+def _look(
+    context: ScanContext, matches: Sequence[Match], executor: Executor
+) -> dict[ContentPair, Look | None]:
+    """Look at the pairs of ``matches`` and store what is seen; unreadable ones are missing."""
+    store = context.store
+    ids = {hash: id for id, hash in store.contents.hashes(ids_of(matches)).items()}
+    found: dict[ContentPair, Look | None] = {}
+
+    def run(tasks: Sequence[LookTask]) -> None:
+        with closing(executor.look(tasks, context.settings.limits)) as answers:
+            for batch in _look_batches(answers):
+                context.cancel.check()
+                with store.atomic():
+                    for looked in batch:
+                        found.update(_stored(store, looked, ids))
+                context.report(Stage.LOOK, len(found), len(matches))
+
+    tasks = list(_tasks(context, matches, _PARTNERS))
+    run(tasks)
+    left = [
+        partner.match
+        for task in tasks
+        if len(task.partners) > 1
+        for partner in task.partners
+        if partner.match.pair not in found
+    ]
+    if left:
+        # Some file among several stopped its worker: each pair by itself, once.
+        run(list(_tasks(context, left, 1)))
+    return found
+
+
+def _look_batches(answers: Iterator[LookAnswer]) -> Iterator[list[Looked]]:
+    batch: list[Looked] = []
+    for answer, _ in answers:
+        if isinstance(answer, Looked):
+            batch.append(answer)
+        if len(batch) >= _ANSWERS_AT_ONCE:
+            yield batch
+            batch = []
+    yield batch
+
+
+def _stored(
+    store: Store, looked: Looked, ids: Mapping[bytes, int]
+) -> dict[ContentPair, Look | None]:
+    """Store what a look found; returned by pairs."""
+    for content, seen in looked.seen.items():
+        data = bytes((seen.alpha_used, seen.colourful, seen.bits))
+        store.contents.put_fingerprints(ids[content], [Fingerprint(*SEEN, data)])
+    hub = ids[looked.content]
+    looks: dict[ContentPair, Look | None] = {}
+    for content, look in looked.looks.items():
+        other = ids[content]
+        looks[ordered(hub, other)] = look if look is None or hub < other else look.reversed()
+    store.looks.put(LOOK_VERSION, looks)
+    return looks
+
+
+def _tasks(context: ScanContext, matches: Sequence[Match], partners: int) -> Iterator[LookTask]:
+    """Tasks for matches: a picture with many matches is decoded once for ``partners`` of them."""
+    ids, contents = ids_of(matches), context.store.contents
+    hashes, sizes = contents.hashes(ids), contents.sizes(ids)
+    paths = context.store.scans.paths(context.scan, ids)
+    often = Counter(id for match in matches for id in (match.a, match.b))
+    around: defaultdict[int, list[Match]] = defaultdict(list)
+    for match in matches:
+        if match.a in paths and match.b in paths:
+            hub = max((match.a, match.b), key=lambda id: (often[id], -id))
+            around[hub].append(match if match.a == hub else match.reversed())
+    for hub, found in around.items():
+        for start in range(0, len(found), partners):
+            part: list[Match] = found[start : start + partners]
+            yield LookTask(
+                path=paths[hub],
+                size=sizes[hub] + sum(sizes[match.b] for match in part),
+                content=hashes[hub],
+                partners=tuple(Partner(paths[each.b], hashes[each.b], each) for each in part),
+            )
