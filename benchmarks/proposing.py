@@ -23,7 +23,7 @@ from typing import Any
 from benchmarks.truth import FILE_NAME, Truth
 from image_duplicate_finder.cli import run
 from image_duplicate_finder.executors.engine import LocalExecutor
-from image_duplicate_finder.executors.messages import LookAnswer, LookTask
+from image_duplicate_finder.executors.messages import LookAnswer, Looked, LookTask
 from image_duplicate_finder.own_files import LIBRARY_NAME
 from image_duplicate_finder.settings import DecodeLimits
 
@@ -80,8 +80,10 @@ class CountingExecutor(LocalExecutor):
         self, tasks: Sequence[LookTask], limits: DecodeLimits
     ) -> Generator[LookAnswer, None, None]:
         """See :meth:`LocalExecutor.look`."""
-        CountingExecutor.decoded += sum(1 + len(task.partners) for task in tasks)
-        yield from super().look(tasks, limits)
+        for answer, nothing in super().look(tasks, limits):
+            if isinstance(answer, Looked):
+                CountingExecutor.decoded += len(answer.seen)
+            yield answer, nothing
 
 
 def main() -> None:

@@ -78,7 +78,7 @@ def make_cache_folder(folder: Path) -> None:
 
 def temporary_folder(purpose: str) -> tempfile.TemporaryDirectory[str]:
     """A private folder for pictures that no other scan shall find, deleted with the object."""
-    made = tempfile.TemporaryDirectory(prefix=f"idf-{purpose}-")
+    made = tempfile.TemporaryDirectory(prefix=f"idf-{purpose}-", ignore_cleanup_errors=True)
     _mark(Path(made.name), _TEMPORARY)
     return made
 

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections import Counter
+from collections.abc import Generator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageFilter
 
 from image_duplicate_finder import Library, Mode, ScanSettings
+from image_duplicate_finder.executors.engine import LocalExecutor
+from image_duplicate_finder.executors.messages import LookAnswer, Looked, LookTask
 from image_duplicate_finder.model import GroupKind, Lack
 from image_duplicate_finder.scan import ScanContext
-from image_duplicate_finder.scan.judging import Judge, judged
+from image_duplicate_finder.scan.judging import Judge, Judged, judged, look_closer, portions
+from image_duplicate_finder.settings import DecodeLimits
 from image_duplicate_finder.store import Store
 from image_duplicate_finder.verify import LOOK_VERSION
+from image_duplicate_finder.verify.closer import prepared_bytes
 from tests.conftest import Painter
 
 _MAKE, _MODEL, _EXIF_IFD, _TAKEN, _FRACTION = 0x10F, 0x110, 0x8769, 0x9003, 0x9291
@@ -56,6 +67,95 @@ def test_a_judge_reads_again_only_what_looks_have_added(
     assert seeing.looks == looks
     assert seeing.contents != blind.contents
     store.close()
+
+
+class _Counting(LocalExecutor):
+    """Counts the decoded pictures of closer looks."""
+
+    def __init__(self, bytes_kept: int) -> None:
+        super().__init__(jobs=1)
+        self.bytes_kept = bytes_kept
+        self.decoded: Counter[bytes] = Counter()
+
+    def look(
+        self, tasks: Sequence[LookTask], limits: DecodeLimits
+    ) -> Generator[LookAnswer, None, None]:
+        for answer, nothing in super().look(tasks, limits):
+            assert isinstance(answer, Looked)
+            self.decoded.update(answer.seen.keys())
+            yield answer, nothing
+
+
+def test_pictures_are_decoded_once_for_all_looks(
+    tmp_path: Path, library_dir: Path, painted: Painter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as there is room for a family; what is found does not depend on that."""
+    folder, temporary = tmp_path / "photos", tmp_path / "temporary"
+    folder.mkdir()
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    for seed in (1, 2, 3):
+        photo = textured(painted(seed))
+        for name, edit in {
+            "photo": photo,
+            "grey": photo.convert("L"),
+            "half": photo.resize((240, 180)),
+            "lighter": photo.point([min(255, round(30 + 0.8 * value)) for value in range(256)] * 3),
+            "pale": ImageEnhance.Color(photo).enhance(0.5),
+        }.items():
+            edit.save(folder / f"{seed} {name}.jpg", quality=90)
+    settings = ScanSettings(mode=Mode.QUICK, jobs=1)
+    with Library.open(library_dir) as library:
+        scan = library.scan([folder], settings).id
+    store = Store(library_dir)
+    context = ScanContext(store, scan, settings)
+    contents = {content.id for content in store.scans.contents(scan)}
+    stored = store.matches.among(context.verifier, contents)
+
+    def looked(bytes_kept: int) -> tuple[Judged, Counter[bytes]]:
+        with store.atomic() as connection:
+            connection.execute("DELETE FROM look")
+            store.matches.put(context.verifier, stored)
+        with _Counting(bytes_kept) as executor:
+            found = look_closer(context, stored, executor)
+        assert not list(temporary.iterdir())
+        return found, executor.decoded
+
+    family = 5 * prepared_bytes(480, 360)
+    usual, once = looked(100 * family)
+    assert len(usual.looks) > len(contents)
+    assert once.keys() == set(store.contents.hashes(sorted(contents)).values())
+    assert set(once.values()) == {1}
+    by_family, each_once = looked(family)
+    assert (by_family, each_once) == (usual, once)
+    without, more = looked(0)
+    assert without == usual
+    assert more.total() > once.total()
+    with monkeypatch.context() as patch:  # as where there is no place for temporary files
+        patch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+        assert looked(family) == (usual, more)
+    store.close()
+
+
+_IDS = st.integers(0, 30)
+
+
+@given(
+    st.lists(st.tuples(_IDS, _IDS).filter(lambda pair: pair[0] < pair[1])),
+    st.lists(st.integers(1, 100), min_size=31, max_size=31),
+    st.integers(0, 4000),
+)
+def test_portions_keep_families_whole_and_fit(
+    pairs: list[tuple[int, int]], sizes: list[int], room: int
+) -> None:
+    found = portions(pairs, dict(enumerate(sizes)), room)
+    portion_of = {id: number for number, each in enumerate(found) for id in each.contents}
+    assert sorted(id for each in found for id in each.contents) == sorted({*chain(*pairs)})
+    assert all(portion_of[a] == portion_of[b] for a, b in pairs)
+    assert all(sum(sizes[id] for id in each.kept) <= room for each in found)
+    partners = Counter(chain(*set(pairs)))
+    one_with_two = [id for a, b in pairs for id in (a, b) if partners[id] > 1 and room >= 31 * 100]
+    assert all(id in found[portion_of[id]].kept for id in one_with_two)
 
 
 def test_unlike_edits_are_not_looked_at_beside_each_other(

@@ -43,6 +43,8 @@ _NO_FINGERPRINTS = Specs(Mode.QUICK, pixels=True)
 _WORTH_PROCESSES = 200
 # So few files are read before a process could start to compile for them.
 _FEW_FILES = 8
+# Of decoded pictures: some dozen large photos, and a group or two for each worker.
+_BYTES_KEPT, _BYTES_KEPT_A_JOB = 512 * 1024 * 1024, 128 * 1024 * 1024
 # Pairs that a child verifies at a time.
 _PAIRS_OF_A_PART = 32
 
@@ -55,6 +57,9 @@ class Executor(Protocol):
 
     pairs_at_once: int
     """How many pairs a call of :meth:`verify` needs to keep every core busy."""
+
+    bytes_kept: int
+    """How much of decoded pictures :meth:`look` may keep on disk; 0 if workers share no disk."""
 
     def __enter__(self) -> Self: ...
 
@@ -106,6 +111,7 @@ class LocalExecutor:
     def __init__(self, jobs: int | None = None) -> None:
         self.pairs_at_once = _PAIRS_AT_ONCE
         self._jobs = jobs or available_cores()
+        self.bytes_kept = max(_BYTES_KEPT, self._jobs * _BYTES_KEPT_A_JOB)
         self._spare = Spare()
         self._verifiers = Verifiers(self._jobs)
         self._verified = 0
@@ -130,6 +136,7 @@ class LocalExecutor:
         self, tasks: Sequence[LookTask], limits: DecodeLimits
     ) -> Generator[LookAnswer, None, None]:
         """See :meth:`Executor.look`."""
+        self._spare.most = self._jobs  # looks come in rounds, with little between them
         with self._workers(replace(_NO_FINGERPRINTS, limits=limits)) as workers:
             yield from cast("Iterator[LookAnswer]", workers.map(tasks))
 

@@ -34,11 +34,15 @@ class Recognised:
 
 @dataclass(frozen=True, slots=True)
 class Partner:
-    """A picture to compare with that of a :class:`LookTask`; ``match`` leads from it to this."""
+    """A picture to compare with that of a :class:`LookTask`; ``match`` leads from it to this.
+
+    ``kept`` is where the picture, once decoded, waits for the next look; None to keep nothing.
+    """
 
     path: str
     content: bytes
     match: Match
+    kept: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +50,24 @@ class LookTask:
     """Decode a picture in full, and look at each partner beside it.
 
     ``size`` in bytes is that of all files together. Contents are BLAKE3 hashes: a file whose
-    content has changed is skipped.
+    content has changed is skipped. ``kept``: see :class:`Partner`.
     """
 
     path: str
     size: int
     content: bytes
     partners: tuple[Partner, ...]
+    kept: str | None = None
     device: int = 0
     suspect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """The results of a :class:`LookTask`: by the contents of partners, and of all decoded pictures.
+    """The results of a :class:`LookTask`: by the contents of partners, and of decoded pictures.
 
     A look is None if the two could not be aligned. Partners that could not be read are missing.
+    ``seen`` lacks pictures that an earlier look has decoded and kept.
     """
 
     path: str

@@ -120,31 +120,33 @@ WAITING_LIMIT = WaitingLimit()
 
 
 class Spare:
-    """Keeps one idle worker for the next stage of a scan.
+    """Keeps idle workers for what comes next in a scan, at most ``most`` of them.
 
-    Starting a worker takes longer than reading a few files. Only one is kept, to save memory.
+    Starting a worker takes longer than reading a few files. Between stages one is enough, to save
+    memory; work that comes in rounds keeps all.
     """
 
-    def __init__(self) -> None:
-        self._worker: _Worker | None = None
+    def __init__(self, most: int = 1) -> None:
+        self.most = most
+        self._workers: list[_Worker] = []
         self._lock = threading.Lock()
 
     def put(self, worker: _Worker) -> None:
-        """Keep a worker, or end it if there is one already."""
+        """Keep a worker, or end it if there are enough."""
         with self._lock:
-            worker, self._worker = self._worker or worker, worker
-        if worker is not self._worker:
-            child.end(worker.process)
+            if len(self._workers) < self.most:
+                self._workers.append(worker)
+                return
+        child.end(worker.process)
 
     def take(self) -> _Worker | None:
-        """The worker that is kept, if there is one. It may have died by now."""
+        """One that is kept, if there is one. It may have died by now."""
         with self._lock:
-            worker, self._worker = self._worker, None
-        return worker
+            return self._workers.pop() if self._workers else None
 
     def close(self) -> None:
-        """End the worker."""
-        if (worker := self.take()) is not None:
+        """End the workers."""
+        while (worker := self.take()) is not None:
             child.end(worker.process)
 
 
@@ -201,7 +203,7 @@ class ProcessExecutor:
     """Runs :func:`~image_duplicate_finder.executors.task.run_task` on many files at once.
 
     ``jobs`` worker processes (default: one per core). Use as a context manager: leaving it
-    ends the workers, but for one that is left in ``spare``. All that share a spare worker have
+    ends the workers, but for those that ``spare`` keeps. All that share spare workers have
     the same limits.
     """
 

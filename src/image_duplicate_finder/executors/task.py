@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ from image_duplicate_finder.settings import DecodeLimits
 from image_duplicate_finder.sources import read
 
 if TYPE_CHECKING:  # loaded where it is needed: children that read files do without
+    from image_duplicate_finder.verify.closer import Prepared
     from image_duplicate_finder.verify.pair import EncodedVerifyInput, VerifyInput
 
 
@@ -75,22 +78,26 @@ def run_task(task: FileTask, specs: Specs) -> Answer:
 
 
 def run_look(task: LookTask, limits: DecodeLimits) -> LookAnswer:
-    """Look closely at one picture and its partners; each is decoded once."""
+    """Look closely at one picture and its partners; each is decoded once, if not kept already."""
     from image_duplicate_finder.verify import closer
 
     looks: dict[bytes, Look | None] = {}
     seen: dict[bytes, Seen] = {}
 
-    def prepared(path: str, content: bytes) -> closer.Prepared:
+    def prepared(path: str, content: bytes, kept: str | None) -> closer.Prepared:
+        if kept and (earlier := _load(kept)) is not None:
+            return earlier
         data, _ = read(path, limits)
         if content_hash(data) != content:
             raise DecodeError(FailureReason.CHANGED_IN_SCAN(), stage=FailureStage.CHANGED)
         ready = closer.prepare(decode_full(data, limits=limits))
         seen[content] = Seen(ready.alpha_used, ready.colourful, ready.bits_used)
+        if kept:
+            _save(ready, kept)
         return ready
 
     try:
-        picture = prepared(task.path, task.content)
+        picture = prepared(task.path, task.content, task.kept)
     except DecodeError as error:
         return Failure(task.path, error.stage, error.message), None
     except OSError as error:
@@ -100,9 +107,29 @@ def run_look(task: LookTask, limits: DecodeLimits) -> LookAnswer:
     for partner in task.partners:
         # One that cannot be read now is missing in the answer: what is not shown is not claimed.
         with suppress(DecodeError, OSError, MemoryError):
-            other = prepared(partner.path, partner.content)
+            other = prepared(partner.path, partner.content, partner.kept)
             looks[partner.content] = closer.closer_look(picture, other, partner.match)
     return Looked(task.path, task.content, looks, seen), None
+
+
+def _save(ready: Prepared, path: str) -> None:
+    """Keep a decoded picture for other looks, whole or not at all: it saves time, no more."""
+    unfinished = f"{path}.{os.getpid()}"
+    with suppress(OSError, MemoryError):
+        with open(unfinished, "wb") as file:
+            pickle.dump(ready, file, pickle.HIGHEST_PROTOCOL)
+        os.replace(unfinished, path)
+        return
+    with suppress(OSError):
+        os.remove(unfinished)
+
+
+def _load(path: str) -> Prepared | None:
+    """A picture that another look has kept; None if there is none."""
+    with suppress(OSError, EOFError, pickle.UnpicklingError), open(path, "rb") as file:
+        kept: Prepared = pickle.load(file)
+        return kept
+    return None
 
 
 def verify_pairs(task: VerifyTask) -> list[Match]:

@@ -7,11 +7,14 @@ file the better keeper, so groups are formed again and looked at until no new pa
 
 from __future__ import annotations
 
+import os
+import shutil
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import accumulate, islice
 
 from image_duplicate_finder.discover.beside import Beside, beside
 from image_duplicate_finder.dominance import Evidence, Lacked, facts_lacking, revised, standings
@@ -29,6 +32,7 @@ from image_duplicate_finder.model import (
     Seen,
     ordered,
 )
+from image_duplicate_finder.own_files import temporary_folder
 from image_duplicate_finder.progress import Stage
 from image_duplicate_finder.relations import SAME_PIXELS, is_duplicate
 from image_duplicate_finder.scan.context import ScanContext
@@ -37,11 +41,14 @@ from image_duplicate_finder.settings import KeepRule
 from image_duplicate_finder.sources import is_read_only
 from image_duplicate_finder.store import Store
 from image_duplicate_finder.verify import LOOK_VERSION
+from image_duplicate_finder.verify.closer import prepared_bytes
 from image_duplicate_finder.verify.wording import describe
 
 _MOST_ROUNDS = 8
-# A picture is decoded once more for each so many of its partners.
+# A picture with more partners has several tasks, for as many workers.
 _PARTNERS = 8
+# Of the free disk space, this part may be used meanwhile.
+_SHARE_OF_FREE = 4
 # Other files that a member is compared with where its keeper lacks something.
 _OTHER_WITNESSES = 3
 _ANSWERS_AT_ONCE = 64
@@ -64,21 +71,31 @@ class Judge:
 
     def __init__(self, store: Store, scan: int) -> None:
         self._store = store
-        self._contents = store.scans.contents(scan)
+        self._contents = {each.id: each for each in store.scans.contents(scan)}
         self._read: set[int] = set()
         self._looks: dict[ContentPair, Look | None] = {}
         self._seen: dict[int, Seen] = {}
         self._companions: dict[str, tuple[Beside, ...]] = {}
 
-    def judge(self, matches: Sequence[Match]) -> Judged:
-        """What follows from ``matches`` and the looks so far."""
+    def bytes_of(self, contents: Iterable[int]) -> dict[int, int]:
+        """What each of ``contents`` takes in memory, once decoded for closer looks."""
+        infos = ((id, self._contents[id].files[0].info) for id in contents)
+        return {id: prepared_bytes(info.width, info.height) for id, info in infos}
+
+    def judge(self, matches: Sequence[Match], among: Collection[int] | None = None) -> Judged:
+        """What follows from ``matches`` and the looks so far, for all contents or some."""
+        contents = (
+            self._contents.values()
+            if among is None
+            else [self._contents[id] for id in sorted(among)]
+        )
         of_pair = {each.pair: each for each in matches if is_duplicate(each)}
         matched = {id for pair in of_pair for id in pair}
         if new := matched - self._read:
             self._read |= new
-            self.read_again(self._read)
-        self._find_companions(matched)
-        best = {each.id: each.files[0] for each in self._contents}
+            self.read_again(matched)
+        self._find_companions(matched, contents)
+        best = {each.id: each.files[0] for each in contents}
         for id in matched & best.keys():
             best[id] = self._with_facts(best[id], id)
         compared = [pair for pair in of_pair if pair[0] in best and pair[1] in best]
@@ -91,7 +108,7 @@ class Judge:
             files = (self._with_facts(facts, content.id) for facts in content.files)
             return replace(content, files=tuple(replace(facts, standing=own) for facts in files))
 
-        return Judged([judged_content(each) for each in self._contents], matches, dict(self._looks))
+        return Judged([judged_content(each) for each in contents], matches, dict(self._looks))
 
     def read_again(self, contents: Collection[int]) -> None:
         """Read what is stored of contents and of looks among them: some was looked at by now."""
@@ -102,8 +119,8 @@ class Judge:
             (id, Seen(bool(data[0]), bool(data[1]), data[2])) for id, data in stored.items()
         )
 
-    def _find_companions(self, matched: Collection[int]) -> None:
-        several = (each for each in self._contents if each.id in matched or len(each.files) > 1)
+    def _find_companions(self, matched: Collection[int], contents: Iterable[Content]) -> None:
+        several = (each for each in contents if each.id in matched or len(each.files) > 1)
         paths = [facts.path for each in several for facts in each.files]
         new = [p for p in paths if p not in self._companions and not is_read_only(p)]
         self._companions.update(dict.fromkeys(new, ()))
@@ -127,46 +144,194 @@ def look_closer(context: ScanContext, matches: Sequence[Match], executor: Execut
     two different pictures is stored as such. Raises Interrupted when a stop was asked for; all
     looks are stored by then.
     """
-    store = context.store
-    verifier = Verifier(context, executor)
-    judge = Judge(store, context.scan)
-    of_pair = {match.pair: match for match in matches}
-    failed: set[ContentPair] = set()
-    for _ in range(_MOST_ROUNDS):
-        now = judge.judge(list(of_pair.values()))
-        groups = duplicate_groups(
-            now.contents,
-            now.matches,
-            describe=describe,
-            rules=context.settings.keep_rules,
-            dismissed=store.decisions.dismissed_ids(),
-            looks=now.looks,
-        )
-        wanted = _pairs_to_look_at(now, groups, context.settings.keep_rules)
-        missing = [pair for pair in wanted if pair not in of_pair]
-        of_pair.update((match.pair, match) for match in verifier.verify(missing))
-        todo = [
-            of_pair[pair]
-            for pair in wanted
-            if pair in of_pair and pair not in now.looks and pair not in failed
-            if is_duplicate(of_pair[pair]) and of_pair[pair].relation not in SAME_PIXELS
+    return _CloserLooks(context, matches, executor).run()
+
+
+class _CloserLooks:
+    """The rounds of looks, family by family, so that each picture is decoded once for all rounds.
+
+    What was decoded is kept on disk until its family is done. ``context.report`` counts pictures.
+    """
+
+    def __init__(self, context: ScanContext, matches: Sequence[Match], executor: Executor) -> None:
+        self._context = context
+        self._executor = executor
+        self._verifier = Verifier(context, executor)
+        self._judge = Judge(context.store, context.scan)
+        self._of_pair: dict[ContentPair, Match] = {}
+        self._partners: defaultdict[int, list[int]] = defaultdict(list)
+        self._add(matches)
+        self._dismissed = context.store.decisions.dismissed_ids()
+        self._failed: set[ContentPair] = set()
+        self._done: set[int] = set()
+        self._wanted = 0
+
+    def run(self) -> Judged:
+        """See :func:`look_closer`."""
+        pairs = [pair for pair, match in self._of_pair.items() if is_duplicate(match)]
+        bytes_of = self._judge.bytes_of({id for pair in pairs for id in pair})
+        self._wanted = len(bytes_of)
+        with ExitStack() as stack:
+            folder, room = "", 0
+            if pairs and self._executor.bytes_kept:
+                with suppress(OSError):  # without temporary files pictures are decoded again
+                    folder = stack.enter_context(temporary_folder("looks"))
+                    free = shutil.disk_usage(folder).free
+                    room = min(self._executor.bytes_kept, free // _SHARE_OF_FREE)
+            *first, last = portions(pairs, bytes_of, room)
+            for portion in first:
+                self._settle(portion, folder)
+                self._done |= portion.contents
+            # Among all contents now: composites and parts of pictures can concern any family.
+            return self._settle(last, folder, everything=True)
+
+    def _add(self, matches: Iterable[Match]) -> None:
+        for match in matches:
+            if match.pair not in self._of_pair:
+                self._partners[match.a].append(match.b)
+            self._of_pair[match.pair] = match
+
+    def _judged(self, among: Collection[int] | None) -> Judged:
+        if among is None:
+            return self._judge.judge(list(self._of_pair.values()))
+        pairs = [(a, b) for a in sorted(among) for b in self._partners[a] if b in among]
+        return self._judge.judge([self._of_pair[pair] for pair in pairs], among)
+
+    def _settle(self, portion: Portion, folder: str, *, everything: bool = False) -> Judged:
+        """Look at what the groups of a portion depend on, until nothing new is wanted."""
+        store, context = self._context.store, self._context
+        among = None if everything else portion.contents
+        kept = {id: os.path.join(folder, str(id)) for id in portion.kept}
+        for _ in range(_MOST_ROUNDS):
+            now = self._judged(among)
+            groups = duplicate_groups(
+                now.contents,
+                now.matches,
+                describe=describe,
+                rules=context.settings.keep_rules,
+                dismissed=self._dismissed,
+                looks=now.looks,
+            )
+            wanted = _pairs_to_look_at(now, groups, context.settings.keep_rules)
+            self._add(self._verifier.verify([pair for pair in wanted if pair not in self._of_pair]))
+            todo = [
+                match
+                for pair in wanted
+                if (match := self._of_pair.get(pair)) is not None
+                and pair not in now.looks
+                and pair not in self._failed
+                and is_duplicate(match)
+                and match.relation not in SAME_PIXELS
+            ]
+            if not todo:
+                break
+            looks = self._look(todo, kept)
+            self._judge.read_again(ids_of(todo))
+            infos = store.contents.infos(ids_of(todo))
+            self._failed.update(match.pair for match in todo if match.pair not in looks)
+            changed = {
+                pair: after
+                for pair, look in looks.items()
+                if (match := self._of_pair[pair])
+                and (after := revised(match, look, infos[match.a], infos[match.b])) != match
+            }
+            self._add(changed.values())
+            with store.atomic():
+                store.matches.put(context.verifier, changed.values())
+        else:
+            now = self._judged(among)
+        for path in kept.values():
+            with suppress(OSError):
+                os.remove(path)
+        return now
+
+    def _look(
+        self, matches: Sequence[Match], kept: Mapping[int, str]
+    ) -> dict[ContentPair, Look | None]:
+        """Look at the pairs of ``matches`` and store what is seen; unreadable ones are missing."""
+        context, store = self._context, self._context.store
+        ids = {hash: id for id, hash in store.contents.hashes(ids_of(matches)).items()}
+        found: dict[ContentPair, Look | None] = {}
+
+        def run(tasks: Sequence[LookTask]) -> None:
+            with closing(self._executor.look(tasks, context.settings.limits)) as answers:
+                for batch in _look_batches(answers):
+                    context.cancel.check()
+                    with store.atomic():
+                        for looked in batch:
+                            found.update(_stored(store, looked, ids))
+                            self._done.update(ids[content] for content in looked.seen)
+                    context.report(Stage.LOOK, len(self._done), self._wanted)
+
+        tasks = list(_tasks(context, matches, kept, _PARTNERS))
+        run(tasks)
+        left = [
+            partner.match
+            for task in tasks
+            if len(task.partners) > 1
+            for partner in task.partners
+            if partner.match.pair not in found
         ]
-        if not todo:
-            return now
-        looks = _look(context, todo, executor)
-        judge.read_again(ids_of(todo))
-        infos = store.contents.infos(ids_of(todo))
-        failed.update(match.pair for match in todo if match.pair not in looks)
-        changed = {
-            pair: after
-            for pair, look in looks.items()
-            if (match := of_pair[pair])
-            and (after := revised(match, look, infos[match.a], infos[match.b])) != match
-        }
-        of_pair |= changed
-        with store.atomic():
-            store.matches.put(context.verifier, changed.values())
-    return judge.judge(list(of_pair.values()))
+        if left:
+            # Some file among several stopped its worker: each pair by itself, once.
+            run(list(_tasks(context, left, kept, 1)))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Families that are looked at together; pictures of ``kept`` are kept from round to round."""
+
+    contents: frozenset[int]
+    kept: frozenset[int]
+
+
+def portions(pairs: Sequence[ContentPair], bytes_of: Mapping[int, int], room: int) -> list[Portion]:
+    """Split matched contents so that the decoded pictures of each portion take ``room`` at most.
+
+    Families stay whole. One of two is done in one round, so nothing of it is kept; of one that is
+    larger than ``room`` the pictures with the most matches are. At least one portion is returned.
+    """
+    often = Counter(id for pair in pairs for id in pair)
+    last: list[int] = []
+    found: list[tuple[list[int], list[int]]] = []
+    left = 0
+    for family in _families(pairs):
+        if room <= 0 or len(family) <= 2:
+            last += family
+            continue
+        family.sort(key=lambda id: (-often[id], id))
+        spent = list(accumulate(bytes_of[id] for id in family))
+        kept = family[: bisect_right(spent, room)]
+        if not found or spent[-1] > left:
+            found.append(([], []))
+            left = room
+        left -= min(spent[-1], left)
+        found[-1][0].extend(family)
+        found[-1][1].extend(kept)
+    if not found:
+        return [Portion(frozenset(last), frozenset())]
+    found[-1][0].extend(last)
+    return [Portion(frozenset(contents), frozenset(kept)) for contents, kept in found]
+
+
+def _families(pairs: Iterable[ContentPair]) -> Iterator[list[int]]:
+    """The connected components of a graph."""
+    near: defaultdict[int, list[int]] = defaultdict(list)
+    for a, b in pairs:
+        near[a].append(b)
+        near[b].append(a)
+    met: set[int] = set()
+    for start in near:
+        if start in met:
+            continue
+        met.add(start)
+        family = [start]
+        for id in family:  # grows meanwhile
+            new = [other for other in near[id] if other not in met]
+            met.update(new)
+            family += new
+        yield family
 
 
 def _pairs_to_look_at(
@@ -236,38 +401,6 @@ def _uncounted(facts: KeepFacts) -> KeepFacts:
     return replace(facts, standing=replace(facts.standing, holds=0))
 
 
-def _look(
-    context: ScanContext, matches: Sequence[Match], executor: Executor
-) -> dict[ContentPair, Look | None]:
-    """Look at the pairs of ``matches`` and store what is seen; unreadable ones are missing."""
-    store = context.store
-    ids = {hash: id for id, hash in store.contents.hashes(ids_of(matches)).items()}
-    found: dict[ContentPair, Look | None] = {}
-
-    def run(tasks: Sequence[LookTask]) -> None:
-        with closing(executor.look(tasks, context.settings.limits)) as answers:
-            for batch in _look_batches(answers):
-                context.cancel.check()
-                with store.atomic():
-                    for looked in batch:
-                        found.update(_stored(store, looked, ids))
-                context.report(Stage.LOOK, len(found), len(matches))
-
-    tasks = list(_tasks(context, matches, _PARTNERS))
-    run(tasks)
-    left = [
-        partner.match
-        for task in tasks
-        if len(task.partners) > 1
-        for partner in task.partners
-        if partner.match.pair not in found
-    ]
-    if left:
-        # Some file among several stopped its worker: each pair by itself, once.
-        run(list(_tasks(context, left, 1)))
-    return found
-
-
 def _look_batches(answers: Iterator[LookAnswer]) -> Iterator[list[Looked]]:
     batch: list[Looked] = []
     for answer, _ in answers:
@@ -295,8 +428,10 @@ def _stored(
     return looks
 
 
-def _tasks(context: ScanContext, matches: Sequence[Match], partners: int) -> Iterator[LookTask]:
-    """Tasks for matches: a picture with many matches is decoded once for ``partners`` of them."""
+def _tasks(
+    context: ScanContext, matches: Sequence[Match], kept: Mapping[int, str], partners: int
+) -> Iterator[LookTask]:
+    """Tasks for matches: a picture with many matches is the hub of ``partners`` of them each."""
     ids, contents = ids_of(matches), context.store.contents
     hashes, sizes = contents.hashes(ids), contents.sizes(ids)
     paths = context.store.scans.paths(context.scan, ids)
@@ -313,5 +448,8 @@ def _tasks(context: ScanContext, matches: Sequence[Match], partners: int) -> Ite
                 path=paths[hub],
                 size=sizes[hub] + sum(sizes[match.b] for match in part),
                 content=hashes[hub],
-                partners=tuple(Partner(paths[each.b], hashes[each.b], each) for each in part),
+                partners=tuple(
+                    Partner(paths[each.b], hashes[each.b], each, kept.get(each.b)) for each in part
+                ),
+                kept=kept.get(hub),
             )

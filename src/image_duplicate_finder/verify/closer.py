@@ -91,6 +91,11 @@ class Prepared:
         )
 
 
+def prepared_bytes(width: int, height: int) -> int:
+    """The memory that an opaque picture of this size takes, when it is prepared."""
+    return width * height + 3 * min(width * height, AREA)
+
+
 def prepare(picture: Picture) -> Prepared:
     """Reduce a fully decoded picture to what closer looks need."""
     pixels = picture.pixels

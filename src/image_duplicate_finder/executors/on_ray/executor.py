@@ -62,6 +62,7 @@ class RayExecutor:
         self._cores = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         tasks = _TASKS_PER_CORE * self._cores
         self.pairs_at_once = min(_PAIRS_OF_A_TASK * tasks, _MOST_PAIRS_AT_ONCE)
+        self.bytes_kept = 0
         self._verify = self._ray.remote(_verify_pairs)
         self._near = self._ray.remote(_near_rows)
 
