@@ -109,6 +109,7 @@ def prepare(picture: Picture) -> Prepared:
     if alpha is not None and int(alpha.min()) == 255:
         alpha = None
     small = np.ascontiguousarray(small)
+    shares = _colour_shares(small)
     return Prepared(
         width=info.width,
         height=info.height,
@@ -116,8 +117,8 @@ def prepare(picture: Picture) -> Prepared:
         luma=np.ascontiguousarray(luma),
         alpha=alpha,
         colourful=_is_colourful(small),
-        drawing=_is_drawing(small),
-        few=float(_colour_shares(small)[:8].sum()),
+        drawing=_is_drawing(small, shares),
+        few=float(shares[:8].sum()),
         few_colours=info.metadata.few_colours,
         lossless=info.lossless,
         bits_used=info.bit_depth,
@@ -142,12 +143,11 @@ def _is_colourful(small: Bytes) -> bool:
     return float(np.mean(cv2.blur(spread, (3, 3)) > _GREY)) > _COLOUR_SHARE
 
 
-def _is_drawing(small: Bytes) -> bool:
+def _is_drawing(small: Bytes, shares: NDArray[np.float64]) -> bool:
     """Whether the picture is made of flat areas in few colours, or of very few colours alone."""
     pixels = small.reshape(-1, 3)[:: max(1, small.size // 3 // _SAMPLED)].astype(np.uint32)
     if len(np.unique((pixels[:, 0] << 16) | (pixels[:, 1] << 8) | pixels[:, 2])) <= _VERY_FEW:
         return True
-    shares = _colour_shares(small)
     few = float(shares[:8].sum())
     if small.shape[0] * small.shape[1] <= _ICON:
         if few <= _FEW_IN_AN_ICON:
@@ -161,9 +161,9 @@ def _is_drawing(small: Bytes) -> bool:
 
 def _colour_shares(small: Bytes) -> NDArray[np.float64]:
     """The shares of pixels in each of 4,096 colours, the most common first."""
-    red, green, blue = (channel.astype(np.uint16) >> 4 for channel in cv2.split(small))
-    codes = (red << 8) | (green << 4) | blue
-    return np.asarray(np.sort(np.bincount(codes.ravel(), minlength=4096))[::-1] / codes.size)
+    counts = cv2.calcHist([small], [0, 1, 2], None, [16, 16, 16], [0, 256, 0, 256, 0, 256])
+    in_order = np.sort(counts.ravel())[::-1]
+    return np.asarray(in_order / (small.shape[0] * small.shape[1]), np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -449,7 +449,10 @@ _ALPHA = _Noise((3.0, 0.06), (6.0, 0.3), 1.9)
 # By activity: the bins in which noise is measured.
 _BINS = np.array([0, 1, 2, 3, 4.5, 6.5, 9, 13, 18, 26, 37, 52, 90], np.float32)
 _LEAST_IN_BIN, _SAMPLES = 60, 60_000
-_STEPS = 4
+# Steps in a unit of the root of activity, which is 128 at most.
+_STEPS = 22.5
+# Differences are counted in cells: how many there are in a grey level, and in all.
+_CELLS_A_LEVEL, _CELLS = 32, 2048
 _BLOCK, _SPREAD = 13, 0.3
 _LEAST_WEIGHT = 0.2
 _TONE_MEAN = 7
@@ -457,42 +460,61 @@ _TONE_MEAN = 7
 
 def _differences(aligned: _Aligned, drawing: bool, kind: str) -> tuple[Plane, Plane, float]:
     """Strength of difference at every pixel, that of luma alone, and the tone change."""
-    mask = aligned.mask
     # What lies right at the rim of the other picture is made of half pixels.
-    inner = np.asarray(cv2.erode(mask, np.ones((3, 3), np.uint8), borderValue=1), np.uint8)
+    inner = cv2.erode(aligned.mask, np.ones((3, 3), np.uint8), borderValue=1)
+    area = _Area.of(np.asarray(inner, np.uint8))
     # Planes that lie apart in memory are copied for every filter.
     target, source = _planes(aligned.target), _planes(aligned.source)
-    activity = _least(_activity(target[0]), _activity(source[0]))
-    toned, tone = _toned(target[0], source[0], inner, drawing)
+    activity = np.minimum(_activity(target[0]), _activity(source[0]))
+    toned, tone = _toned(target[0], source[0], area, drawing)
     noise, colour_noise = _NOISE_OF[kind]
-    weight = _weight(inner, _SMOOTH)
     difference = target[0] - toned
     if aligned.coded is not None and kind == "usual":
-        difference = _unexplained(difference, inner, aligned.coded)
-        fine = _strength(
-            difference, activity, inner, _weight(inner, _FINE_SMOOTH), _FINE, _FINE_SMOOTH
-        )
-        luma = np.maximum(_strength(difference, activity, inner, weight, noise), fine)
+        difference = _unexplained(difference, area.mask, aligned.coded)
+        fine = _strength(difference, activity, area, _FINE, _FINE_SMOOTH)
+        luma = np.maximum(_strength(difference, activity, area, noise), fine)
     else:
-        luma = _strength(difference, activity, inner, weight, noise)
+        luma = _strength(difference, activity, area, noise)
     strongest = luma
     for one, other in zip(target[1:], source[1:], strict=True):
-        toned, _ = _toned(one, other, inner, drawing)
-        around: Plane = np.maximum(_activity(one), _activity(other))
-        around += activity
-        around /= 2
-        found = _strength(one - toned, around, inner, weight, colour_noise)
-        strongest = np.maximum(strongest, found)
+        toned, _ = _toned(one, other, area, drawing)
+        around = np.maximum(_activity(one), _activity(other))
+        around = np.asarray(cv2.addWeighted(around, 0.5, activity, 0.5, 0), np.float32)
+        strongest = np.maximum(strongest, _strength(one - toned, around, area, colour_noise))
     if aligned.alphas is not None:
         one, other = aligned.alphas
-        around = _least(_activity(one), _activity(other))
-        strongest = np.maximum(strongest, _strength(one - other, around, inner, weight, _ALPHA))
+        around = np.minimum(_activity(one), _activity(other))
+        strongest = np.maximum(strongest, _strength(one - other, around, area, _ALPHA))
     return strongest, luma, tone
 
 
-def _weight(mask: Bytes, smooth: float) -> Plane:
-    weight = np.asarray(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), smooth), np.float32)
-    return np.asarray(np.maximum(weight, _LEAST_WEIGHT, out=weight), np.float32)
+@dataclass(frozen=True, slots=True)
+class _Area:
+    """Where both pictures show the scene.
+
+    ``mask`` is 1 there, ``everywhere`` says whether that is all of the frame, and ``places`` are
+    pixels of it from which noise is measured.
+    """
+
+    mask: Bytes
+    everywhere: bool
+    places: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, mask: Bytes) -> _Area:
+        """The area of a mask."""
+        step = max(1, mask.size // _SAMPLES)
+        places = np.flatnonzero(mask.ravel()[::step]) * step
+        return cls(mask, bool(mask.all()), places)
+
+    def smoothed(self, plane: Plane, sigma: float) -> Plane:
+        """A plane smoothed by what lies within the area alone."""
+        if self.everywhere:
+            return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma), np.float32)
+        masked = cv2.multiply(plane, self.mask, dtype=cv2.CV_32F)
+        weight = cv2.GaussianBlur(self.mask.astype(np.float32), (0, 0), sigma)
+        smooth = cv2.GaussianBlur(masked, (0, 0), sigma)
+        return np.asarray(smooth / np.maximum(weight, _LEAST_WEIGHT), np.float32)
 
 
 def _unexplained(difference: Plane, mask: Bytes, coded: Coded) -> Plane:
@@ -522,7 +544,7 @@ def _activity(plane: Plane) -> Plane:
     Compression spreads what an edge leaves over its block: a part of the activity does too.
     """
     mean = np.asarray(cv2.blur(plane, (9, 9)), np.float32)
-    activity = np.asarray(cv2.blur(plane * plane, (9, 9)), np.float32)
+    activity = np.asarray(cv2.sqrBoxFilter(plane, cv2.CV_32F, (9, 9)), np.float32)
     activity -= mean * mean
     np.sqrt(np.maximum(activity, 0, out=activity), out=activity)
     near = np.asarray(cv2.dilate(activity, np.ones((_BLOCK, _BLOCK), np.uint8)), np.float32)
@@ -530,55 +552,53 @@ def _activity(plane: Plane) -> Plane:
     return np.asarray(np.maximum(activity, near, out=activity), np.float32)
 
 
-def _least(one: Plane, other: Plane) -> Plane:
-    return np.asarray(np.minimum(one, other), np.float32)
-
-
 def _strength(
-    difference: Plane,
-    activity: Plane,
-    mask: Bytes,
-    weight: Plane,
-    noise: _Noise,
-    smoothing: float = _SMOOTH,
+    difference: Plane, activity: Plane, area: _Area, noise: _Noise, smoothing: float = _SMOOTH
 ) -> Plane:
     """How far a smoothed difference exceeds what parts these two pictures in general.
 
     Compression averages out over some pixels, content does not. What is left of it grows with
-    the activity of the place; how fast, is measured on this very pair, within bounds. ``weight``
-    is how much of what is smoothed lies within ``mask``.
+    the activity of the place; how fast, is measured on this very pair, within bounds.
     """
-    masked = cv2.multiply(difference, mask, dtype=cv2.CV_32F)
-    smooth = np.asarray(cv2.GaussianBlur(masked, (0, 0), smoothing), np.float32)
-    np.abs(smooth, out=smooth)
-    smooth /= weight
-    step = max(1, mask.size // _SAMPLES)
-    chosen = np.flatnonzero(mask.ravel()[::step]) * step
-    sizes, levels = smooth.ravel()[chosen], activity.ravel()[chosen]
-    bins = np.searchsorted(_BINS, levels, side="right")
+    strength = np.abs(area.smoothed(difference, smoothing))
+    # The root of the activity in steps of a byte: fine where little is going on.
+    steps = np.asarray(cv2.convertScaleAbs(cv2.sqrt(activity), alpha=_STEPS), np.uint8)
+    places = area.places
+    expected = _expected(strength.ravel()[places], steps.ravel()[places], noise)
+    strength /= cv2.LUT(steps, expected)
+    if not area.everywhere:
+        strength *= area.mask
+    return np.asarray(strength, np.float32)
+
+
+def _expected(sizes: Plane, steps: Bytes, noise: _Noise) -> Plane:
+    """What parts two pictures at each of the 256 steps of activity, by a sample of places."""
+    levels = (np.arange(256) / _STEPS) ** 2
+    bin_of = np.searchsorted(_BINS, levels, side="right") - 1
+    cells = np.minimum(sizes * _CELLS_A_LEVEL, _CELLS - 1).astype(np.intp)
+    counts = np.bincount(bin_of[steps] * _CELLS + cells, minlength=len(_BINS) * _CELLS)
+    below = counts.reshape(len(_BINS), _CELLS).cumsum(axis=1)
+    among = np.bincount(steps, minlength=256)
     centres, values = [], []
-    for k in range(1, len(_BINS) + 1):
-        among = bins == k
-        if np.count_nonzero(among) >= _LEAST_IN_BIN:
-            centres.append(float(np.median(levels[among])))
-            values.append(noise.scale * float(np.quantile(sizes[among], noise.part)))
-    ladder = np.arange(256 * _STEPS // 2, dtype=np.float32) / _STEPS
-    expected = np.zeros(len(ladder))
+    for k in np.flatnonzero(below[:, -1] >= _LEAST_IN_BIN):
+        here = bin_of == k
+        rank = noise.part * float(below[k, -1])
+        cell = int(np.searchsorted(below[k], rank))
+        before = int(below[k, cell - 1]) if cell else 0
+        within = (rank - before) / float(below[k, cell] - before)
+        centres.append(float(np.average(levels[here], weights=among[here])))
+        values.append(noise.scale * (cell + within) / _CELLS_A_LEVEL)
+    expected = np.zeros(256)
     if centres:
-        expected = np.interp(ladder, centres, np.maximum.accumulate(values))
-    expected = np.maximum(expected, noise.least[0] + noise.least[1] * ladder)
-    expected = np.minimum(expected, noise.most[0] + noise.most[1] * ladder).astype(np.float32)
-    at = np.minimum(activity * _STEPS, len(ladder) - 1).astype(np.intp)
-    smooth /= np.take(expected, at)
-    smooth *= mask
-    return np.asarray(smooth, np.float32)
+        expected = np.interp(levels, centres, np.maximum.accumulate(values))
+    expected = np.maximum(expected, noise.least[0] + noise.least[1] * levels)
+    return np.minimum(expected, noise.most[0] + noise.most[1] * levels).astype(np.float32)
 
 
-def _toned(one: Plane, other: Plane, mask: Bytes, drawing: bool) -> tuple[Plane, float]:
+def _toned(one: Plane, other: Plane, area: _Area, drawing: bool) -> tuple[Plane, float]:
     """``other`` with the linear change of tone undone that parts it from ``one``; its size."""
     # Means of some pixels: fine noise in one of the two would make its contrast seem higher.
-    shown = np.flatnonzero(mask)
-    shown = shown[:: max(1, len(shown) // 8_000)]
+    shown = area.places[:: max(1, len(area.places) // 8_000)]
     x, y = (
         cv2.blur(plane, (_TONE_MEAN, _TONE_MEAN)).ravel()[shown].astype(np.float64)
         for plane in (other, one)
