@@ -120,3 +120,28 @@ def test_a_chosen_keeper_and_a_split_are_kept(library_dir: Path, photos: Path) -
         ]
         kinds = {group.kind for group in library.groups(scan).groups}
         assert kinds == {GroupKind.DUPLICATES}
+
+
+def test_groups_are_there_before_they_are_looked_at(
+    library_dir: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looks at many pairs take longer than all else; a person can begin to review meanwhile."""
+    monkeypatch.setattr(groups, "PREVIEW_TIMING", groups.PreviewTiming(first=0.0, looks=2))
+    apart = photos.parent / "apart"
+    apart.mkdir()
+    for letter in "abc":
+        (photos / f"{letter}.jpg").rename(apart / f"{letter}.jpg")
+    settings = ScanSettings(mode=Mode.QUICK, jobs=1)
+    found: dict[str, Names] = {}
+
+    def look_on(step: Step) -> None:
+        found.setdefault(step.stage, names(library, library.latest_scan().id))
+
+    with Library.open(library_dir) as library:
+        for folder in (photos, apart):  # from here on, nothing is to be read
+            library.scan([folder], settings)
+        scan = library.scan([photos, apart], settings, progress=look_on).id
+        final = names(library, scan)
+    assert found["verify"] == []
+    assert [group[:2] for group in found["look"]] == [group[:2] for group in final]
+    assert found["look"] != final

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from image_duplicate_finder.companions import Shot, one_shot
 from image_duplicate_finder.errors import UsageError
@@ -17,7 +18,7 @@ from image_duplicate_finder.grouping import group, similar_groups
 from image_duplicate_finder.grouping.links import SimilarPairs
 from image_duplicate_finder.messages import KeepReason, Problem
 from image_duplicate_finder.model import Group, GroupKind, Match, Member, Relation, ordered
-from image_duplicate_finder.relations import RELATIONS, is_duplicate
+from image_duplicate_finder.relations import RELATIONS, SAME_PIXELS, is_duplicate
 from image_duplicate_finder.results import FileView, GroupView, MemberView
 from image_duplicate_finder.scan.context import ScanContext
 from image_duplicate_finder.scan.judging import Judged, judged
@@ -80,19 +81,22 @@ class PreviewTiming:
     """When groups are published while a scan reads.
 
     The first ones come after ``first`` seconds, and again after ``retry`` if there were none. After
-    that the time so far is multiplied by ``growth``, so that previews cost little.
+    that the time so far is multiplied by ``growth``, so that previews cost little. After ``first``
+    seconds, groups are also published before closer looks at ``looks`` pairs or more.
     """
 
     first: float = 4.0
     retry: float = 1.0
     growth: float = 2.0
+    looks: int = 100
 
 
 PREVIEW_TIMING = PreviewTiming()
 
 
 class Preview:
-    """Publishes groups of what was read so far, at growing intervals."""
+    """Publishes groups before a scan is done: of what was read so far, at growing intervals, and
+    of what was verified before it is looked at closely."""
 
     def __init__(self, context: ScanContext) -> None:
         self._context = context
@@ -111,6 +115,16 @@ class Preview:
         publish_groups(self._context, judged(self._context, matches))
         now = time.monotonic()
         self._due = now + self._timing.growth * (now - self._started)
+
+    def before_looks(self, matches: Sequence[Match]) -> None:
+        """Publish groups of all matches, if the scan has taken some time and looks take more."""
+        if time.monotonic() < self._started + self._timing.first:
+            return
+        looked_at = (
+            match for match in matches if is_duplicate(match) and match.relation not in SAME_PIXELS
+        )
+        if len(list(islice(looked_at, self._timing.looks))) == self._timing.looks:
+            publish_groups(self._context, judged(self._context, matches))
 
 
 @dataclass(frozen=True, slots=True)

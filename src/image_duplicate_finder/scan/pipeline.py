@@ -121,10 +121,10 @@ def _read_and_compare(
     from image_duplicate_finder.scan.judging import look_closer
     from image_duplicate_finder.scan.matching import find_matches
 
-    scans = context.store.scans
+    scans, preview = context.store.scans, Preview(context)
     with open_executor(context.settings) as executor:
         if inputs is None:
-            read_files(context, intake, tasks, executor, Preview(context).offer)
+            read_files(context, intake, tasks, executor, preview.offer)
             intake.refuse_nothing()
             inputs = inputs_digest(context, roots, scans.covered(context.scan))
             if _reuse_earlier(context, inputs):
@@ -132,6 +132,7 @@ def _read_and_compare(
         contents = frozenset(intake.contents)
         rank = rank_of(scans.contents(context.scan), context.settings.keep_rules)
         matches = find_matches(context, contents, rank, executor)
+        preview.before_looks(matches)
         judged = look_closer(context, matches, executor)
     context.report(Stage.GROUP)
     publish_groups(context, judged)
