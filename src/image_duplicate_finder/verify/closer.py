@@ -162,8 +162,8 @@ def _is_drawing(small: Bytes, shares: NDArray[np.float64]) -> bool:
 def _colour_shares(small: Bytes) -> NDArray[np.float64]:
     """The shares of pixels in each of 4,096 colours, the most common first."""
     counts = cv2.calcHist([small], [0, 1, 2], None, [16, 16, 16], [0, 256, 0, 256, 0, 256])
-    in_order = np.sort(counts.ravel())[::-1]
-    return np.asarray(in_order, np.float64) / (small.shape[0] * small.shape[1])
+    shares = np.asarray(counts.ravel(), np.float64) / (small.shape[0] * small.shape[1])
+    return np.asarray(np.sort(shares)[::-1])
 
 
 @dataclass(frozen=True, slots=True)
