@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
@@ -235,6 +237,40 @@ def test_a_picture_that_does_not_come_leaves_the_rest_at_work(
     page.keyboard.press("Space")
     expect(page.locator("#selection")).to_contain_text("file")
     page.wait_for_timeout(300)
+
+
+def test_a_large_picture_is_shown_from_a_small_one_and_has_all_its_pixels_when_zoomed(
+    server: Server, enter: Enter, library_dir: Path, tmp_path: Path
+) -> None:
+    """Lines of one pixel are grey in whatever is smaller."""
+    folder = tmp_path / "large"
+    folder.mkdir()
+    photo = np.asarray(Image.fromarray(paint_photo(1)).resize((4000, 3000))).copy()
+    photo[1000:2000, 1500:2500] = 255
+    photo[1000:2000, 1500:2500:2] = 0
+    for name, quality in (("a.jpg", 95), ("b.jpg", 93)):
+        Image.fromarray(photo).save(folder / name, quality=quality)
+    with Library.open(library_dir) as library:
+        scan = library.scan([folder], ScanSettings(mode=Mode.QUICK, jobs=1)).id
+        (group,) = library.groups(scan).groups
+    visit = enter(server)
+    asked: list[str] = []
+    visit.page.on("request", lambda request: asked.append(request.url))
+    visit.open(f"/scans/{scan}/compare/{group.id}/{group.members[0].file.id}/")
+    page = visit.page
+    ready(page)
+    assert page.evaluate(ZOOM, "viewer-keeper")[3] == 4000
+    pictures = [url for url in asked if re.search("/thumbnail/1600|/full", url)]
+    assert all("/thumbnail/1600" in url for url in pictures[:2])
+
+    def contrast() -> int:
+        shown = [colour(page, 0.5 + step / 700, 0.5)[0] for step in range(6)]
+        return max(shown) - min(shown)
+
+    page.get_by_role("button", name="1:1").click()
+    expect(page.locator("#zoom-level")).to_have_text("100%")
+    soon(page, lambda: contrast() > 200)
+    assert any("/full" in url for url in asked)
 
 
 @pytest.mark.timeout(600)

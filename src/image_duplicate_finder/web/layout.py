@@ -18,7 +18,7 @@ from image_duplicate_finder.web import i18n
 from image_duplicate_finder.web.forms import path_to_text
 from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.i18n import lazy, translate
-from image_duplicate_finder.web.pictures import full_url, thumbnail_url
+from image_duplicate_finder.web.pictures import full_url, screen_url, thumbnail_url
 from image_duplicate_finder.web.state import library, state
 
 _THEMES = ("system", "light", "dark")
@@ -35,7 +35,7 @@ def install(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.context_processor(_shared)
-    for helper in (static, icon, thumbnail_url, full_url):
+    for helper in (static, icon, thumbnail_url, screen_url, full_url):
         app.add_template_global(helper)
     app.add_template_filter(path_to_text, "path_text")
     app.register_error_handler(IdfError, _expected)

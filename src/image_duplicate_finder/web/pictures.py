@@ -30,7 +30,11 @@ from image_duplicate_finder.settings import DecodeLimits
 from image_duplicate_finder.sources import read_as_scanned
 from image_duplicate_finder.web.state import library
 
-THUMBNAIL_SIDES = (160, 320, 640, 1600)
+SCREEN_SIDE = 1600
+"""What fills a screen; the whole picture follows when someone zooms in."""
+
+THUMBNAIL_SIDES = (160, 320, 640, SCREEN_SIDE)
+_QUICK_PIXELS = 4_000_000
 _VERSION = 1
 _THUMBNAIL_BYTES = 512 * 1024**2
 _FULL_BYTES = 512 * 1024**2
@@ -64,6 +68,13 @@ def thumbnail_url(scan: int, file: FileView, side: int = 320) -> str:
 def full_url(scan: int, file: FileView) -> str:
     """Where a file's full-size picture is served."""
     return url_for("images.full", scan=scan, file=file.id, v=file.content.hex()[:12])
+
+
+def screen_url(scan: int, file: FileView) -> str:
+    """Where a rendition is that fills a screen; "" where the whole picture is there as soon."""
+    if file.info.width * file.info.height <= _QUICK_PIXELS:
+        return ""
+    return thumbnail_url(scan, file, SCREEN_SIDE)
 
 
 def thumbnail_jpeg(view: FileView, side: int) -> bytes:

@@ -16,6 +16,7 @@ from image_duplicate_finder.web.i18n import translate
 from image_duplicate_finder.web.labels import contrast, decision_text, left_behind, unit_words
 from image_duplicate_finder.web.listing import figures, group_of, listing
 from image_duplicate_finder.web.pictures import (
+    SCREEN_SIDE,
     full_url,
     missing,
     picture_response,
@@ -25,9 +26,6 @@ from image_duplicate_finder.web.pictures import (
 from image_duplicate_finder.web.state import library
 
 blueprint = Blueprint("decide", __name__, url_prefix="/scans/<int:scan>/decide")
-
-SCREEN_SIDE = 1600
-"""Pictures come at this size; the whole one follows when someone zooms in."""
 
 _MOST_IN_SURVEY = 60
 _MOST_DETAILS = 30
@@ -43,7 +41,7 @@ def page(scan: int) -> str:
         scan=scan,
         listing=wanted,
         groups=[each.group for each in found],
-        files=[each.files for each in found],
+        pairs=[each.files - each.gone - 1 for each in found],
         begin=request.args.get("group", 0, type=int),
     )
 

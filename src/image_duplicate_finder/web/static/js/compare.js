@@ -63,7 +63,7 @@ async function prepare(root, shown) {
   if (difference) htmx.trigger(difference, "shown");
   if (!root.dataset.following) return;
   const next = (await getHtml(root.dataset.following)).querySelector("#compare").dataset;
-  if (here()) await drawAhead([next.keeper, next.member, next.aligned]);
+  if (here()) await drawAhead(next);
 }
 
 function start() {

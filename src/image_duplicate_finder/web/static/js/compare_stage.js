@@ -53,10 +53,26 @@ function viewer(element) {
 const MOST_AHEAD = 2200;
 const CLOSEST = 1100;
 
-/** A picture whose smaller renditions can be drawn before anyone asks for them. */
+function load(url) {
+  return new Promise((resolve, reject) => {
+    const image = new Image();
+    image.onload = () => resolve(image);
+    image.onerror = reject;
+    image.src = url;
+  });
+}
+
+/**
+ * A picture whose smaller levels can be drawn before anyone asks for them.
+ *
+ * With a ``small`` rendition, what fits into that is drawn from it and is there at once; the whole
+ * picture is loaded when someone zooms in.
+ */
 class Picture extends OSD.ImageTileSource {
-  constructor(url) {
+  constructor({ url, small = url, size = null }) {
     super({ url, buildPyramid: true, useCanvas: true });
+    this.small = small;
+    this.size = size;
     this.drawn = new Map();
     this.there = new Promise((resolve, reject) => {
       this.addHandler("ready", resolve);
@@ -65,12 +81,26 @@ class Picture extends OSD.ImageTileSource {
     this.there.catch(() => {});
   }
 
+  getImageInfo() {
+    super.getImageInfo(this.small);
+  }
+
+  /** The image that has all the detail of a level. */
+  async #imageFor({ width }) {
+    await this.there;
+    if (this.size === null || width <= this.image.naturalWidth) return this.image;
+    this.whole ??= load(this.url);
+    return this.whole;
+  }
+
   async draw() {
     await this.there;
-    await this.image.decode();
-    for (const { width, height } of this.levels) {
+    for (const level of this.levels) {
+      const { width, height } = level;
       if (Math.max(width, height) > MOST_AHEAD || this.drawn.has(width)) continue;
-      this.drawn.set(width, super._createContext2D(this.image, width, height));
+      const image = await this.#imageFor(level);
+      await image.decode();
+      this.drawn.set(width, this._createContext2D(image, width, height));
       await new Promise((resolve) => setTimeout(resolve));
     }
   }
@@ -81,35 +111,54 @@ class Picture extends OSD.ImageTileSource {
     return Math.max(this.minLevel, small);
   }
 
-  _createContext2D(image, width, height) {
-    const made = this.drawn.get(width);
-    this.drawn.delete(width); // the viewer wipes what it was given
-    return made ?? super._createContext2D(image, width, height);
+  downloadTileStart(job) {
+    const level = this.levels[job.postData.level];
+    this.#imageFor(level).then((image) => {
+      if (level === this.levels.at(-1)) return job.finish(image, null, "image");
+      const made = this.drawn.get(level.width);
+      this.drawn.delete(level.width); // the viewer wipes what it was given
+      return job.finish(made ?? this._createContext2D(image, level.width, level.height), null, "context2d");
+    }, () => job.fail(`Cannot load ${this.url}`));
+  }
+
+  _buildLevels(image) {
+    if (this.size === null) return super._buildLevels(image);
+    const [width, height] = this.size;
+    Object.assign(this, { width, height, tileWidth: width, tileHeight: height });
+    return super._buildLevels({ src: this.url, naturalWidth: width, naturalHeight: height });
   }
 }
 
 const ahead = new Map();
 
-/** Load and draw pictures that are likely to be shown next, and only these. */
-export async function drawAhead(urls) {
-  for (const url of ahead.keys()) if (!urls.includes(url)) ahead.delete(url);
-  for (const url of urls) {
-    if (!ahead.has(url)) ahead.set(url, new Picture(url));
-    await ahead.get(url).draw().catch(() => ahead.delete(url));
+/** The two pictures that a page compares, as it names them. */
+function filesOf({ keeper, keeperSmall, keeperSize, member, memberSmall, memberSize }) {
+  const file = (url, small, size) => (small ? { url, small, size: size.split(" ").map(Number) } : { url });
+  return { keeper: file(keeper, keeperSmall, keeperSize), member: file(member, memberSmall, memberSize) };
+}
+
+/** Load and draw the pictures of a page that is likely to be shown next, and only these. */
+export async function drawAhead(page) {
+  const { keeper, member } = filesOf(page);
+  const wanted = [keeper, member, { url: page.aligned }];
+  for (const url of ahead.keys()) if (!wanted.some((each) => each.url === url)) ahead.delete(url);
+  for (const each of wanted) {
+    if (!ahead.has(each.url)) ahead.set(each.url, new Picture(each));
+    await ahead.get(each.url).draw().catch(() => ahead.delete(each.url));
   }
 }
 
-function pictureOf(url) {
-  const made = ahead.get(url) ?? new Picture(url);
-  ahead.delete(url);
+function pictureOf(file) {
+  const made = ahead.get(file.url) ?? new Picture(file);
+  ahead.delete(file.url);
   return made;
 }
 
 /** Add a picture at the place of the first one; resolves with it. */
-function add(target, url, options = {}) {
+function add(target, file, options = {}) {
   return new Promise((resolve, reject) => {
     target.addTiledImage({
-      tileSource: pictureOf(url),
+      tileSource: pictureOf(file),
       width: 1,
       ...options,
       success: (event) => resolve(event.item),
@@ -151,8 +200,9 @@ export class Stage {
       }));
     }
     this.left.addHandler("update-viewport", () => this.#clip());
-    this.keeper = add(this.left, root.dataset.keeper);
-    this.member = add(this.right, root.dataset.member);
+    const { keeper, member } = filesOf(root.dataset);
+    this.keeper = add(this.left, keeper);
+    this.member = add(this.right, member);
     this.#waiting(this.keeper, root.querySelector(".pane-keeper"));
     this.#waiting(this.member, root.querySelector(".pane-member"));
     this.loaded = Promise.allSettled([this.keeper, this.member]);
@@ -294,7 +344,7 @@ export class Stage {
 
   #lay(name, waited = true) {
     const pane = this.root.querySelector(".pane-keeper");
-    this.over[name] ??= this.keeper.then((keeper) => add(this.left, this.root.dataset[name], {
+    this.over[name] ??= this.keeper.then((keeper) => add(this.left, { url: this.root.dataset[name] }, {
       opacity: 0,
       preload: true,  // decoded and scaled before it is seen
       fitBounds: keeper.getBounds(),
