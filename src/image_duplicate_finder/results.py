@@ -214,10 +214,12 @@ class DismissedPair:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A group's place in a list: its number, and how many files it has with its keeper."""
+    """A group's place in a list: its number, how many files it has with its keeper, and how many
+    of these were removed."""
 
     group: int
     files: int
+    gone: int = 0
 
 
 @dataclass(frozen=True, slots=True)

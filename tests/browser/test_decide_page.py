@@ -103,6 +103,16 @@ def test_later_and_both_and_the_way_out(
     expect(page.locator("#list-status")).to_have_text("3 groups")
 
 
+def test_pairs_of_removed_files_are_not_counted(
+    server: Server, enter: Enter, scene: Scene, stored: Library
+) -> None:
+    assert stored.apply(stored.plan(scene.scan)).done
+    left = sum(not member.file.gone for g in stored.all_groups(scene.scan) for member in g.members)
+    visit = enter(server)
+    visit.open(f"/scans/{scene.scan}/decide/?done=1")
+    expect(visit.page.locator("#progress")).to_contain_text(f"1 of {left} ")
+
+
 def test_the_same_detail_lies_at_the_same_place(server: Server, enter: Enter, scene: Scene) -> None:
     visit = enter(server)
     page = visit.page

@@ -115,7 +115,13 @@ class GroupStore:
         rows = self._database.connection.execute(
             f"SELECT id, members FROM grouping WHERE {where} ORDER BY {order_of(query)}", values
         )
-        return [Listed(group, members + 1) for group, members in rows]
+        gone = dict(
+            self._database.connection.execute(
+                "SELECT grouping, count(*) FROM member"
+                " WHERE file IN (SELECT id FROM file WHERE gone = 1) GROUP BY grouping"
+            )
+        )
+        return [Listed(group, members + 1, gone.get(group, 0)) for group, members in rows]
 
     def facets(self, scan: int, query: GroupQuery) -> Facets:
         """How many groups each kind and each relation would show with the other filters."""

@@ -16,7 +16,7 @@ const undoButton = document.getElementById("undo");
 const survey = document.getElementById("survey");
 
 /* The session: for every group its number now, and the files that wait for a decision. */
-const groups = outline.groups.map((id, place) => ({ id, pairs: outline.files[place] - 1, data: null, left: null }));
+const groups = outline.groups.map((id, place) => ({ id, pairs: outline.pairs[place], data: null, left: null }));
 const total = groups.reduce((sum, group) => sum + group.pairs, 0);
 let at = Math.max(0, outline.groups.indexOf(outline.begin));
 let freed = 0;
@@ -163,9 +163,8 @@ async function lookForRegions(member) {
   if (member.found.length) {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = member.found.length === 1 ? words.differs1 : words.differs.replace("{num}", member.found.length);
+    button.textContent = member.found.length === 1 ? words.differs1 : words.differs.replace("{num}", member.found.length.toLocaleString(language));
     button.addEventListener("click", () => panes.jump());
-    line.className = "plain-chip";
     line.append(button);
     panes.mark(member.found);
   } else {
