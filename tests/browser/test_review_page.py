@@ -484,6 +484,58 @@ def test_so_much_fits_on_a_screen(server: Server, enter: Enter, scene: Scene) ->
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+def test_rows_of_the_list_hold_their_buttons(
+    server: Server, enter: Enter, scene: Scene, width: int
+) -> None:
+    """Those of a file and of its group appear in the row, none over another or the next row."""
+    visit = enter(server, width=width)
+    page = visit.page
+    visit.open(f"/scans/{scene.scan}/")
+    wait_for_list(page)
+    page.keyboard.press("1")
+    wait_until(page, "document.querySelector('[data-view=\"list\"]')")
+    wait_for_list(page)
+    page.keyboard.press("j")  # the first group is below the bars
+    focused = "document.activeElement.closest('.group')"
+    assert page.evaluate(f"{focused} === document.querySelector('.group')")
+    group = page.locator(".group").first
+    for tile in group.locator(".tile").all():
+        tile.hover()
+        wrong = page.evaluate(
+            """(tile) => {
+          const row = tile.getBoundingClientRect();
+          const group = tile.matches(".keeper") ? tile.closest(".group") : null;
+          const of = (root, which) => [...(root?.querySelectorAll(which) ?? [])];
+          const buttons = of(tile, ".tile-tools .button")
+            .concat(of(group, ".group-tools > .button, .group-tools summary"))
+            .filter((each) => each.offsetWidth)
+            .map((each) => [each.outerHTML, each.getBoundingClientRect()]);
+          const out = ([, box]) => box.top < row.top - 1 || box.bottom > row.bottom + 1;
+          const over = ([, one], at) => buttons.slice(at + 1).some(([, other]) =>
+            one.left < other.right - 1 && other.left < one.right - 1);
+          return buttons.filter((...each) => out(...each) || over(...each)).map(([html]) => html);
+        }""",
+            tile.element_handle(),
+        )
+        assert not wrong, (width, wrong)
+
+
+def test_what_was_removed_is_not_counted(
+    server: Server, enter: Enter, scene: Scene, stored: Library
+) -> None:
+    assert len(stored.apply(stored.plan(scene.scan)).done) == 2
+    visit = enter(server)
+    page = visit.page
+    visit.open(f"/scans/{scene.scan}/?q=crop.png")
+    expect(page.locator(".group-figures").first).to_contain_text("1 copy · ")
+    box(page, "crop.png").check()
+    count(page, 1)
+    assert len(stored.apply(stored.plan(scene.scan)).done) == 1
+    visit.open(f"/scans/{scene.scan}/?q=crop.png&done=1")
+    expect(page.locator(".group-figures").first).to_have_text("All copies removed")
+
+
 def test_a_rule_is_previewed_carried_out_and_shown(
     server: Server, enter: Enter, scene: Scene, stored: Library
 ) -> None:

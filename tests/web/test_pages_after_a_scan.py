@@ -162,7 +162,7 @@ def test_files_that_belong_to_a_picture_are_shown_counted_and_removed_with_it(
     assert review.count("+ XMP</span>") == 2 and review.count("+ TXT</span>") == 2
     assert "+ CR2</span>" in review and " + 1.txt" in review
     page = visitor.get(f"/scans/{scan}/remove/").text
-    assert "Remove 3 files?" in page and "2 companion files go with them." in page
+    assert "Remove 3 files?" in page and " 2 companion files go with them." in page
     now = _finish(app, visitor.post(f"/scans/{scan}/remove/", data={"plan": _plan_id(page)}))
     report = visitor.get(f"/history/{now.run}?job={now.id}").text
     assert "5 files moved to the backup." in report and "2 of them are companion files." in report
