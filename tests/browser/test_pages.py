@@ -91,6 +91,43 @@ def test_every_page_is_accessible_and_fits(busy_server: Server, enter: Enter, ax
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (720, 450), (390, 844), (195, 450)])
+def test_what_has_the_focus_is_seen_and_menus_fit(
+    busy_server: Server, enter: Enter, width: int, height: int
+) -> None:
+    """Also at 200%: 720 x 450 is what 1440 x 900 is then, and 195 what 390 is."""
+    visit = enter(busy_server, width=width)
+    page = visit.page
+    page.set_viewport_size({"width": width, "height": height})
+    for address in PAGES:
+        visit.open(address)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
+    visit.open("/")
+    page.locator(".bar summary").click()
+    bottom = page.locator(".bar .menu-list").evaluate("(e) => e.getBoundingClientRect().bottom")
+    assert bottom <= height
+    page.keyboard.press("Escape")
+    if width < 320:
+        return  # here the longest links alone fill the window
+    page.evaluate("document.querySelectorAll('main details').forEach((e) => (e.open = true))")
+    stops = page.evaluate("document.querySelectorAll('main :is(a, button, input, select)').length")
+    for _ in range(min(stops, 45)):
+        page.keyboard.press("Tab")
+        hidden = page.evaluate(
+            """() => {
+          const focused = document.activeElement;
+          const box = focused.getBoundingClientRect();
+          // Of a field of several lines the browser shows the one with the caret.
+          const y = focused.matches("textarea") ? box.top + 2 : box.bottom - 2;
+          const at = document.elementFromPoint((box.left + box.right) / 2, y);
+          const seen = focused.closest("label, summary, header") ?? focused;
+          return document.body === focused || seen.contains(at) || at?.contains(focused)
+            ? "" : `${focused.outerHTML} is under ${at?.outerHTML ?? "the edge"}`;
+        }"""
+        )
+        assert not hidden, hidden
+
+
 def test_the_progress_page_is_accessible(
     server: Server, enter: Enter, axe: Axe, photos: Path
 ) -> None:

@@ -180,6 +180,16 @@ def test_a_walk_by_keyboard(server: Server, enter: Enter, scene: Scene, stored: 
     assert stored.groups(scene.scan, GroupQuery(text="original")).total == 0
     page.keyboard.press("/")
     expect(page.get_by_label("Search paths")).to_be_focused()
+    page.keyboard.type("third")
+    page.keyboard.press("Enter")
+    wait_until(page, "document.activeElement.closest('.group')?.innerText.includes('third.jpg')")
+    expect(page.locator(".group")).to_have_count(1)
+    page.keyboard.press("/")
+    page.keyboard.press("Escape")  # empties the field
+    expect(page.get_by_label("Search paths")).to_have_value("")
+    expect(page.get_by_label("Search paths")).to_be_focused()
+    page.keyboard.press("Escape")
+    wait_until(page, "document.activeElement.closest('.group')?.innerText.includes('third.jpg')")
 
 
 def test_the_menu_of_a_group(server: Server, enter: Enter, scene: Scene, stored: Library) -> None:
@@ -484,7 +494,7 @@ def test_so_much_fits_on_a_screen(server: Server, enter: Enter, scene: Scene) ->
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-@pytest.mark.parametrize("width", [1440, 1024, 390])
+@pytest.mark.parametrize("width", [1440, 1024, 720, 390])
 def test_rows_of_the_list_hold_their_buttons(
     server: Server, enter: Enter, scene: Scene, width: int
 ) -> None:

@@ -41,6 +41,12 @@ export function installKeys(list, { inTurn, undo, setView, resize }) {
     if (document.activeElement.matches(".pick")) list.toggle(document.activeElement, extend);
   }
 
+  function backToList() {
+    const here = list.current();
+    if (here) return list.focusTile(here.at, here.index);
+    return list.ids.length ? list.focusGroup(list.first()) : undefined;
+  }
+
   function openFilters() {
     const menu = document.querySelector(".filter-menu");
     menu.open = true;
@@ -101,6 +107,17 @@ export function installKeys(list, { inTurn, undo, setView, resize }) {
     if (!action) return;
     event.preventDefault();
     inTurn(action);
+  });
+  // From the search field Enter leads to what was found, and Escape, once it is empty, back.
+  const search = document.getElementById("search");
+  search.addEventListener("keydown", (event) => {
+    if (event.isComposing) return;
+    if (event.key === "Enter") {
+      event.preventDefault();
+      search.form.requestSubmit();
+      inTurn(() => (list.ids.length ? list.focusGroup(0) : undefined));
+    }
+    if (event.key === "Escape" && !search.value) inTurn(backToList);
   });
   // Some browsers tick a box when the key comes up, whatever was said when it went down.
   document.addEventListener("keyup", (event) => {
