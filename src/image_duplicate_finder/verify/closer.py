@@ -458,12 +458,15 @@ _BINS = np.array([0, 1, 2, 3, 4.5, 6.5, 9, 13, 18, 26, 37, 52, 90], np.float32)
 _LEAST_IN_BIN, _SAMPLES = 60, 60_000
 # Steps in a unit of the root of activity, which is 128 at most.
 _STEPS = 22.5
+_LEVELS = (np.arange(256) / _STEPS) ** 2
+_BIN_OF = np.searchsorted(_BINS, _LEVELS, side="right") - 1
 # Differences are counted in cells: how many there are in a grey level, and in all.
 _CELLS_A_LEVEL, _CELLS = 32, 2048
 _LEAST_WEIGHT = 0.2
 # In means of two by two pixels.
 _AROUND, _BLOCK, _TONE_MEAN = 5, 7, 3
 _SPREAD = 0.3
+_TONE_SAMPLES, _TONE_ROUNDS, _TONE_STILL = 4_000, 6, 0.01
 
 
 def _differences(aligned: _Aligned, drawing: bool, kind: str) -> tuple[Plane, Plane, float]:
@@ -606,32 +609,32 @@ def _strength(
 
 def _expected(sizes: Plane, steps: Bytes, noise: _Noise) -> Plane:
     """What parts two pictures at each of the 256 steps of activity, by a sample of places."""
-    levels = (np.arange(256) / _STEPS) ** 2
-    bin_of = np.searchsorted(_BINS, levels, side="right") - 1
     cells = np.minimum(sizes * _CELLS_A_LEVEL, _CELLS - 1).astype(np.intp)
-    counts = np.bincount(bin_of[steps] * _CELLS + cells, minlength=len(_BINS) * _CELLS)
+    counts = np.bincount(_BIN_OF[steps] * _CELLS + cells, minlength=len(_BINS) * _CELLS)
     below = counts.reshape(len(_BINS), _CELLS).cumsum(axis=1)
+    below = below[below[:, -1] >= _LEAST_IN_BIN]
+    # The quantile of each bin: in which cell, and how far within it.
+    rank = noise.part * below[:, -1]
+    cell = (below < rank[:, None]).sum(axis=1)
+    upper = np.take_along_axis(below, cell[:, None], axis=1)[:, 0]
+    lower = np.where(cell > 0, np.take_along_axis(below, cell[:, None] - 1, axis=1)[:, 0], 0)
+    values = noise.scale * (cell + (rank - lower) / (upper - lower)) / _CELLS_A_LEVEL
     among = np.bincount(steps, minlength=256)
-    centres, values = [], []
-    for k in np.flatnonzero(below[:, -1] >= _LEAST_IN_BIN):
-        here = bin_of == k
-        rank = noise.part * float(below[k, -1])
-        cell = int(np.searchsorted(below[k], rank))
-        before = int(below[k, cell - 1]) if cell else 0
-        within = (rank - before) / float(below[k, cell] - before)
-        centres.append(float(np.average(levels[here], weights=among[here])))
-        values.append(noise.scale * (cell + within) / _CELLS_A_LEVEL)
+    in_bin = np.bincount(_BIN_OF, among, len(_BINS))
+    centres = (np.bincount(_BIN_OF, among * _LEVELS, len(_BINS)) / np.maximum(in_bin, 1))[
+        in_bin >= _LEAST_IN_BIN
+    ]
     expected = np.zeros(256)
-    if centres:
-        expected = np.interp(levels, centres, np.maximum.accumulate(values))
-    expected = np.maximum(expected, noise.least[0] + noise.least[1] * levels)
-    return np.minimum(expected, noise.most[0] + noise.most[1] * levels).astype(np.float32)
+    if len(centres):
+        expected = np.interp(_LEVELS, centres, np.maximum.accumulate(values))
+    expected = np.maximum(expected, noise.least[0] + noise.least[1] * _LEVELS)
+    return np.minimum(expected, noise.most[0] + noise.most[1] * _LEVELS).astype(np.float32)
 
 
 def _toned(one: _Channel, other: _Channel, area: _Area, drawing: bool) -> tuple[Plane, float]:
     """``other`` with the linear change of tone undone that parts it from ``one``; its size."""
     # Means of some pixels: fine noise in one of the two would make its contrast seem higher.
-    shown = area.places[:: max(1, len(area.places) // 8_000)]
+    shown = area.places[:: max(1, len(area.places) // _TONE_SAMPLES)]
     rows, columns = np.divmod(shown, area.mask.shape[1])
     x, y = (
         cv2.blur(each.means, (_TONE_MEAN, _TONE_MEAN))[rows // 2, columns // 2].astype(np.float64)
@@ -641,7 +644,8 @@ def _toned(one: _Channel, other: _Channel, area: _Area, drawing: bool) -> tuple[
         return other.values, 0.0
     gain, offset = 1.0, 0.0
     weights = np.ones(len(x))
-    for _ in range(6):
+    for _ in range(_TONE_ROUNDS):
+        before = gain * 255 + offset, offset
         left = y - gain * x - offset
         scale = max(1.0, 1.5 * float(np.median(np.abs(left))))
         weights = 1 / (1 + (left / scale) ** 2) ** 2
@@ -651,6 +655,8 @@ def _toned(one: _Channel, other: _Channel, area: _Area, drawing: bool) -> tuple[
         if spread / total > 4:
             gain = float(weights @ ((x - mx) * (y - my)) / spread)
         offset = float(my - gain * mx)
+        if max(abs(gain * 255 + offset - before[0]), abs(offset - before[1])) < _TONE_STILL:
+            break
     low, high = np.percentile(x, (2, 98))
     change = max(abs(gain * v + offset - v) for v in (low, high))
     if drawing or change < 1.5 or not 0.2 < gain < 5:

@@ -28,6 +28,9 @@ _SMOOTH = 1.0
 # An exact grid (the same frame, a turn by quarters, a whole shift) is taken instead of a measured
 # alignment that lies so near to it, if it fits as well.
 _NEAR_EXACT = 1.5
+# How rough an alignment of verification may be, by the longer side; and what a fit from an exact
+# grid may move, in pixels, if that grid is right.
+_ROUGHLY, _SETTLED = 0.01, 0.25
 _AS_GOOD, _AS_GOOD_BY = 1.05, 0.02
 _MOST = 32
 _COLUMNS = 256
@@ -44,6 +47,8 @@ def refine(target: Plane, source: Plane, matrix: Matrix) -> Matrix:
     bend it. ``matrix`` itself is returned where there is nothing to go by.
     """
     projective = bool(np.abs(matrix[2, :2]).max() > 1e-7)
+    if not projective and (exact := _exact_at_once(target, source, matrix)) is not None:
+        return exact
     back = geometry.inverse(matrix)
     for factor in _LEVELS:
         if factor > 1 and min(*target.shape, *source.shape) / factor < _SMALLEST:
@@ -64,10 +69,28 @@ def refine(target: Plane, source: Plane, matrix: Matrix) -> Matrix:
     best = _cost(edges, small_source, better)
     if _cost(edges, small_source, matrix) < best:
         return matrix
-    for exact in _exact(better, source.shape, target.shape):
+    for exact in _exact(better, source.shape, target.shape, _NEAR_EXACT):
         if _cost(edges, small_source, exact) <= _AS_GOOD * best + _AS_GOOD_BY:
             return exact
     return better
+
+
+def _exact_at_once(target: Plane, source: Plane, matrix: Matrix) -> Matrix | None:
+    """An exact grid near ``matrix`` that a fit does not leave: true of most copies."""
+    edges = _Edges.of(_smoothed(target))
+    if edges is None:
+        return None
+    smooth = _smoothed(source)
+    for exact in _exact(matrix, source.shape, target.shape, _ROUGHLY * max(target.shape)):
+        found = _fitted(edges, smooth, geometry.inverse(exact), projective=False)
+        if found is None:
+            continue
+        better = geometry.inverse(found)
+        if not geometry.is_close(better, exact, source.shape, _SETTLED):
+            continue
+        if _cost(edges, smooth, exact) <= _AS_GOOD * _cost(edges, smooth, better) + _AS_GOOD_BY:
+            return exact
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +125,14 @@ class _Edges:
 def _shrunk(plane: Plane, factor: int) -> tuple[Plane, Matrix]:
     height, width = plane.shape
     if factor == 1:
-        smooth = cv2.GaussianBlur(plane, (0, 0), _SMOOTH)
-        return np.asarray(smooth, np.float32), np.eye(3)
+        return _smoothed(plane), np.eye(3)
     new = max(8, round(width / factor)), max(8, round(height / factor))
-    small = cv2.resize(plane, new, interpolation=cv2.INTER_AREA)
-    smooth = cv2.GaussianBlur(small, (0, 0), _SMOOTH)
-    return np.asarray(smooth, np.float32), geometry.frame_change(width, height, *new)
+    small = np.asarray(cv2.resize(plane, new, interpolation=cv2.INTER_AREA), np.float32)
+    return _smoothed(small), geometry.frame_change(width, height, *new)
+
+
+def _smoothed(plane: Plane) -> Plane:
+    return np.asarray(cv2.GaussianBlur(plane, (0, 0), _SMOOTH), np.float32)
 
 
 def _fitted(edges: _Edges, source: Plane, back: Matrix, projective: bool) -> Matrix | None:
@@ -205,8 +230,10 @@ def _cost(edges: _Edges, source: Plane, matrix: Matrix) -> float:
     return float(np.minimum(left[inside], _MOST).mean())
 
 
-def _exact(matrix: Matrix, source: tuple[int, ...], target: tuple[int, ...]) -> Iterator[Matrix]:
-    """Alignments without any resampling, or to the whole frame, that lie near ``matrix``."""
+def _exact(
+    matrix: Matrix, source: tuple[int, ...], target: tuple[int, ...], near_by: float
+) -> Iterator[Matrix]:
+    """Alignments without any resampling, or to the whole frame, within ``near_by`` pixels."""
     (a, b, _), (d, e, _), _ = matrix.tolist()
     turn = np.array([[a, b], [d, e]]) / geometry.scale_of(matrix)
     near = np.rint(turn)
@@ -219,7 +246,7 @@ def _exact(matrix: Matrix, source: tuple[int, ...], target: tuple[int, ...]) -> 
     oriented = np.eye(3)
     oriented[:2, :2] = near
     whole = unit_target @ oriented @ unit_source
-    if geometry.is_close(whole, matrix, source, _NEAR_EXACT):
+    if geometry.is_close(whole, matrix, source, near_by):
         yield whole
     # A part cut out without resampling.
     cut = np.eye(3)
@@ -227,5 +254,5 @@ def _exact(matrix: Matrix, source: tuple[int, ...], target: tuple[int, ...]) -> 
     middle = np.array([[(w - 1) / 2, (h - 1) / 2]])
     shift = geometry.apply(matrix, middle)[0] - geometry.apply(cut, middle)[0]
     cut[:2, 2] = np.rint(shift)
-    if geometry.is_close(cut, matrix, source, _NEAR_EXACT):
+    if geometry.is_close(cut, matrix, source, near_by):
         yield cut
