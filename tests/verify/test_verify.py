@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -418,3 +419,29 @@ def test_a_crop_of_a_plain_picture_is_a_crop_of_it(seed: int) -> None:
     for other in range(4):
         if other != seed:
             assert verify(side(1, product(other)), side(2, np.asarray(crop, np.uint8))) is None
+
+
+def receipt(seed: int) -> Image:
+    """Small print on a large sheet, as a scanner sees it."""
+    random = np.random.default_rng(seed)
+    sheet = random.normal(252, 1.5, (600, 420))
+    lines = ["MARKET SOUTH", "Main street 12", "-" * 22, f"No {random.integers(1000, 9999)}"]
+    for _ in range(6):
+        goods = "".join(random.choice(list("acehiklmnorst"), 7))
+        lines.append(f"{goods}  {random.integers(1, 20)}.{random.integers(10, 99)}")
+    lines += ["-" * 22, f"TOTAL {random.integers(20, 99)}.{random.integers(10, 99)}", "Thank you!"]
+    ink = np.zeros(sheet.shape, np.uint8)
+    for line, text in enumerate(lines):
+        cv2.putText(ink, text, (140, 80 + 12 * line), 0, 0.3, 255, 1, cv2.LINE_AA)
+    printed = (sheet - ink * 0.85).clip(0, 255).astype(np.uint8)
+    return np.repeat(printed[..., None], 3, axis=2)
+
+
+def test_receipts_of_one_shop_do_not_match() -> None:
+    receipts = [side(k, saved(receipt(k), 88)) for k in range(1, 7)]
+    for one, other in itertools.combinations(receipts, 2):
+        found = verify(one, other)
+        assert found is None or found.relation is Relation.SIMILAR
+    again = verify(receipts[0], side(9, saved(receipt(1), 70)))
+    assert again is not None
+    assert again.relation is Relation.REENCODED

@@ -127,6 +127,9 @@ def _is_proof(
     needed = _PLAIN_AGREEMENT + (1 - _PLAIN_AGREEMENT) * plain**2
     if not strict and plain >= 0 and agreement < needed:
         return False
+    if plain >= 1 and worst > _SPOTLESS:
+        # Receipts of one shop: blocks of empty paper agree, and so do lines of small print.
+        return False
     if strict and share >= ONE_FRAME and not page and worst <= _SPOTLESS:
         return True
     repeats = repetition(found.target, found.mask)
