@@ -52,7 +52,7 @@ _QUALITY = 4
 # A file softer than its witness by this many decibels at the same size was smoothed. Compression
 # explains some of that, strong compression any amount.
 _SOFTENED, _SOFTENED_TOO = 3.0, 8.0
-_STRONG_COMPRESSION, _FEWER_BYTES = 75, 0.75
+_STRONG_COMPRESSION, _RUINED, _FEWER_BYTES = 75, 45, 0.75
 _A_QUARTER = math.radians(45)
 
 
@@ -266,7 +266,9 @@ def _finer(member: KeepFacts, witness: KeepFacts, look: Look) -> Iterator[Lack]:
     softened = as_large and look.detail < -(_SOFTENED_TOO if compressed else _SOFTENED)
     strongly = compressed and (mine.metadata.jpeg_quality or 100) <= _STRONG_COMPRESSION
     changed = (look.sharpened and not compressed) or (softened and not strongly)
-    if changed and look.resaved <= 0:
+    # Of what was compressed this strongly nothing can be said.
+    filtered = look.filtered and (mine.metadata.jpeg_quality or 100) > _RUINED
+    if (changed and look.resaved <= 0) or filtered:
         yield Lack.SHARPNESS
     if scale_of(look.transform) < 1 / _LARGER:
         yield Lack.SIZE
@@ -274,6 +276,9 @@ def _finer(member: KeepFacts, witness: KeepFacts, look: Look) -> Iterator[Lack]:
         yield Lack.NOT_ENLARGED
     if _stretched(look) and look.detail > -_DETAIL:
         # Squeezing takes detail away; stretching adds pixels and nothing else.
+        yield Lack.PROPORTIONS
+    if _sheared(look) and not look.border_a > REST >= look.border_b:
+        # The one with empty corners was sheared; without them, either may have been put straight.
         yield Lack.PROPORTIONS
     # What strong compression adds to edges looks like a little detail. Only of JPEGs is it known
     # which one was compressed more strongly: bytes of two formats say little.
@@ -334,10 +339,22 @@ def _derived(member: KeepFacts, witness: KeepFacts, look: Look) -> bool:
 
 def _stretched(look: Look) -> bool:
     """Whether the two have other proportions: one was stretched along its sides."""
+    return _straight(look) and _unevenly_scaled(look)
+
+
+def _straight(look: Look) -> bool:
     (a, b, _), (c, d, _) = homogeneous(look.transform)[:2]
-    straight = min(math.hypot(a, d), math.hypot(b, c)) <= _SKEW * max(map(abs, (a, b, c, d)))
-    least = least_scale_of(look.transform)
-    return straight and abs(a * d - b * c) / least**2 > _STRETCHED
+    return min(math.hypot(a, d), math.hypot(b, c)) <= _SKEW * max(map(abs, (a, b, c, d)))
+
+
+def _unevenly_scaled(look: Look) -> bool:
+    """Whether one direction is enlarged more than the other."""
+    return (scale_of(look.transform) / least_scale_of(look.transform)) ** 2 > _STRETCHED
+
+
+def _sheared(look: Look) -> bool:
+    """Whether the two have other angles: one was sheared or seen from the side."""
+    return _unevenly_scaled(look) and not _straight(look)
 
 
 def _turned(look: Look) -> bool:
@@ -352,20 +369,28 @@ def _turned(look: Look) -> bool:
 def revised(match: Match, look: Look | None, a: ImageInfo, b: ImageInfo) -> Match:
     """The match of a with b, corrected by the closer look at them.
 
-    Another exposure of the scene, or a drawing in which a spot or a colour differs, is another
-    picture that only looks alike. A changed copy of the same photograph is called edited.
+    Another exposure of the scene, a drawing in which a spot or a colour differs, or an icon that
+    points elsewhere is another picture that only looks alike. A changed copy of the same photograph
+    is called edited.
     """
     if look is None or not is_duplicate(match) or match.relation in SAME_PIXELS:
         return match
     changed = _changed(look)
-    if _another_shot(look, a, b) or (look.drawing and changed):
+    other_sign = look.drawing and (_turned(look) or look.mirrored) and max(_sides(a, b)) <= _ICON
+    if _another_shot(look, a, b) or (look.drawing and changed) or other_sign:
         return replace(match, relation=Relation.SIMILAR, same_photograph=False)
     if changed and look.differing > _VISIBLE and match.relation in SAME_FRAME:
         return replace(match, relation=Relation.EDITED)
     return match
 
 
+def _sides(*pictures: ImageInfo) -> Iterator[int]:
+    return (side for each in pictures for side in (each.width, each.height))
+
+
 _VISIBLE = 0.002
+# Drawings up to this size are signs, and a turned sign is another one; larger ones may be scans.
+_ICON = 256
 _ZONES, _WITH_SECONDS = timedelta(minutes=15), len("2024-05-01T12:30:00")
 # Two exposures of one scene are about equally sharp; if one is much softer, it was edited.
 _AS_SHARP = 3.0

@@ -459,7 +459,8 @@ class Look:
     picture if one spot or one colour differs. ``sharpened`` in decibels is how much more sharpening
     or added grain a has than b (negative: b than a); that is not detail, and neither is surely the
     worse one. ``resaved``: 1 if a is what b became when it was saved again, -1 for the reverse, 0
-    where that cannot be told (of two JPEGs only higher qualities are told).
+    where that cannot be told (of two JPEGs only higher qualities are told). ``filtered``: pixel on
+    pixel, more parts the two than what compression rounded: one was smoothed or sharpened.
     """
 
     transform: Transform
@@ -480,6 +481,7 @@ class Look:
     drawing: bool = False
     sharpened: float = 0.0
     resaved: int = 0
+    filtered: bool = False
 
     @property
     def enlarged(self) -> bool:

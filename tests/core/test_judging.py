@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image, ImageEnhance, ImageFilter
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from image_duplicate_finder import Library, Mode, ScanSettings
 from image_duplicate_finder.executors.engine import LocalExecutor
@@ -274,3 +274,44 @@ def test_frames_of_a_burst_are_other_shots_and_copies_of_one_are_not(
     files = {Path(each.path).stem for each in (copies.keeper, *(m.file for m in copies.members))}
     assert files >= {"first", "in another zone", "saved again"}
     assert not files & {"a third of a second later", "two seconds later"}
+
+
+def test_what_was_smoothed_or_sheared_stays_beside_its_source(
+    tmp_path: Path, library_dir: Path, painted: Painter
+) -> None:
+    for seed, how in ((3, "smooth"), (4, "sheared"), (5, "leaning")):
+        photo = textured(painted(seed, 480, 360))
+        photo.save(tmp_path / f"{how}-source.jpg", quality=85)
+        pixels = np.asarray(photo)
+        if how == "smooth":
+            edited = cv2.bilateralFilter(pixels, 9, 30, 7)
+        else:
+            by = 0.35 if how == "sheared" else -0.35
+            matrix = np.array([[1, by, max(0.0, -by) * 360], [0, 1, 0]])
+            edited = cv2.warpAffine(pixels, matrix, (606, 360), flags=cv2.INTER_CUBIC)
+        Image.fromarray(edited).save(tmp_path / f"{how}.jpg", quality=90)
+        photo.resize((240, 180)).save(tmp_path / f"{how}-small.jpg", quality=80)
+    with Library.open(library_dir) as library:
+        scan = library.scan([tmp_path], ScanSettings(jobs=1)).id
+        groups = library.groups(scan).groups
+    removed = {Path(m.file.path).name for each in groups for m in each.members if m.selected}
+    assert removed >= {"smooth-small.jpg", "sheared-small.jpg", "leaning-small.jpg"}
+    assert not removed & {"smooth.jpg", "smooth-source.jpg", "sheared-source.jpg"}
+    assert "leaning-source.jpg" not in removed
+
+
+def test_an_icon_that_points_elsewhere_is_another_one(tmp_path: Path, library_dir: Path) -> None:
+    clock = Image.new("RGBA", (64, 64))
+    draw = ImageDraw.Draw(clock)
+    draw.ellipse((4, 4, 60, 60), fill="white", outline="darkred", width=5)
+    draw.line((32, 12, 32, 32, 48, 40), fill="black", width=4)
+    clock.save(tmp_path / "four.png")
+    clock.save(tmp_path / "four again.png", compress_level=1)
+    clock.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "eight.png")
+    clock.transpose(Image.Transpose.ROTATE_180).save(tmp_path / "half past ten.png")
+    with Library.open(library_dir) as library:
+        scan = library.scan([tmp_path], ScanSettings(jobs=1)).id
+        groups = library.groups(scan).groups
+    (copies,) = (each for each in groups if each.kind is GroupKind.DUPLICATES)
+    files = {Path(each.path).stem for each in (copies.keeper, *(m.file for m in copies.members))}
+    assert files == {"four", "four again"}

@@ -158,6 +158,24 @@ def test_what_rounding_adds_is_no_detail(painted: Painter) -> None:
     assert jpeg_look(smoothed, 95, sharp, 60).detail < -1
 
 
+def test_a_smoothed_picture_is_told_from_a_copy(painted: Painter) -> None:
+    """It differs in no place and keeps its edges, but by more than compression explains."""
+    image = textured(painted(10, 640, 480))
+    source = jpeg(image, 85)
+    smooth = np.asarray(cv2.bilateralFilter(source, 9, 30, 7), np.uint8)
+    for quality in (92, 85, 75):
+        assert jpeg_look(jpeg(smooth, quality), quality, source, 85).filtered
+        assert jpeg_look(source, 85, jpeg(smooth, quality), quality).filtered
+    for quality in (95, 85, 75, 50, 30):
+        assert not jpeg_look(jpeg(source, quality), quality, source, 85).filtered
+        assert not jpeg_look(jpeg(image, quality), quality, source, 85).filtered
+    cut = np.ascontiguousarray(source[19:-30, 13:-20])
+    moved: Transform = ((1.0, 0.0, 13.0), (0.0, 1.0, 19.0))
+    assert not jpeg_look(jpeg(cut, 70), 70, source, 85, moved).filtered
+    # Of a file in another format it is not known what its compression rounded.
+    assert not jpeg_look(smooth, None, source, 85).filtered
+
+
 def jpeg_look(
     a: Image, quality_a: int | None, b: Image, quality_b: int, transform: Transform = IDENTITY
 ) -> Look:

@@ -285,6 +285,11 @@ def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
         drawing=(a.drawing and b.few > _HARDLY_MORE) or (b.drawing and a.few > _HARDLY_MORE),
         sharpened=sharpened,
         resaved=rounded.resaved,
+        filtered=(
+            rounded.filtered
+            and not (a.drawing or b.drawing)
+            and all(each.lossless or each.quality is not None for each in (a, b))
+        ),
     )
 
 

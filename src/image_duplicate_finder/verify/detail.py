@@ -425,11 +425,13 @@ class Rounded:
 
     ``resaved``: 1 if a is b decoded and saved again, -1 for the reverse, 0 where that cannot be
     told. ``explains``: 1 if all that parts them is what b was rounded by, -1 if it is what a was
-    rounded by. Rounding can add energy to the finest scales, but no detail.
+    rounded by. Rounding can add energy to the finest scales, but no detail. ``filtered``: more
+    parts them than what both were rounded by, so one was changed.
     """
 
     resaved: int = 0
     explains: int = 0
+    filtered: bool = False
 
 
 def compare_rounding(
@@ -449,14 +451,17 @@ def compare_rounding(
         if coded_a is None:
             return Rounded()
         found = compare_rounding(b, a, geometry.inverse(matrix), coded_b, coded_a)
-        return Rounded(-found.resaved, -found.explains)
+        return Rounded(-found.resaved, -found.explains, found.filtered)
     terms = _terms_of_both(a, b, matrix, coded_b)
     if terms is None:
         return Rounded()
-    explains = int(_is_explained(*terms, coded_b))
-    if _lies_on_steps(terms[0], coded_a, coded_b):
+    source, kept, unclipped = terms
+    explains = int(_is_explained(source, kept, coded_b))
+    if _lies_on_steps(source, coded_a, coded_b):
         return Rounded(1, explains)
-    return Rounded(-explains if coded_a is None else 0, explains)
+    resaved = -explains if coded_a is None else 0
+    filtered = not explains and _is_filtered(source[unclipped], kept[unclipped], coded_a, coded_b)
+    return Rounded(resaved, explains, filtered)
 
 
 def _lies_on_steps(terms: Planes, coded: Coded | None, source: Coded) -> bool:
@@ -487,12 +492,31 @@ def _is_explained(source: Planes, terms: Planes, coded: Coded) -> bool:
 _EXPLAINED, _ROUNDED_PIXELS = 0.95, 1.5
 
 
+def _is_filtered(source: Planes, terms: Planes, coded: Coded | None, other: Coded) -> bool:
+    steps = other.steps if coded is None else coded.steps + other.steps
+    kept = np.abs(terms) >= other.steps / 2
+    kept[..., 0, 0] = False
+    if np.count_nonzero(kept) < _LEAST_TERMS:
+        return False
+    near = np.abs(source - terms) <= _LOOSE * steps / 2 + _LOOSELY_ROUNDED
+    return float(near[kept].mean()) < _UNFILTERED
+
+
+# Of the terms that a JPEG kept, so many lie within the steps of both files of those of a copy, of
+# its source and of another copy of that: 0.985 and more at qualities from 25 to 98, crops and
+# mirrored ones among them. In smoothed portraits 0.94 and fewer do, in most fewer than 0.87.
+_LOOSE, _LOOSELY_ROUNDED, _UNFILTERED = 1.3, 2.0, 0.945
+_BLACK, _WHITE = 2, 253
+
+
 def _terms_of_both(
     a: Bytes, b: Bytes, matrix: Matrix, coded: Coded
-) -> tuple[Planes, Planes] | None:
+) -> tuple[Planes, Planes, NDArray[np.bool_]] | None:
     """The terms of the same blocks of both, (n, m, 8, 8), in the blocks that ``b`` was coded in.
 
-    None unless ``matrix``, from a to b, puts whole pixels on whole pixels, mirrored or not.
+    And which blocks (n, m) touch neither black nor white: what compression adds beyond these is
+    cut off. None unless ``matrix``, from a to b, puts whole pixels on whole pixels, mirrored or
+    not.
     """
     if matrix[0, 0] < 0:
         a, matrix = a[:, ::-1], matrix @ np.array([[-1, 0, a.shape[1] - 1], [0, 1, 0], [0, 0, 1.0]])
@@ -512,11 +536,13 @@ def _terms_of_both(
         return None
     each = max(1, math.ceil(math.sqrt(high * wide / _MOST_BLOCKS)))
     terms = []
+    unclipped = np.True_
     for picture, x, y in ((a, left - across, top - down), (b, left, top)):
         blocks = picture[y : y + 8 * high, x : x + 8 * wide].reshape(high, 8, wide, 8)
         chosen = blocks[::each, :, ::each].transpose(0, 2, 1, 3).astype(np.float32)
+        unclipped = unclipped & (chosen.min((2, 3)) > _BLACK) & (chosen.max((2, 3)) < _WHITE)
         terms.append(np.asarray(COSINES @ (chosen - np.float32(128)) @ COSINES.T, np.float32))
-    return terms[0], terms[1]
+    return terms[0], terms[1], np.asarray(unclipped)
 
 
 _FREQUENCY, _PLACE = np.mgrid[0:8, 0:8]
