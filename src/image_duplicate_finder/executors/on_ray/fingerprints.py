@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 _FILES = 512
 _LOOKS = 64
 _PARTS_PER_CORE = 4
+# The child process of a part takes a second to start, as long as this many files take.
+_FEWEST = 16
 # Parts that are handed out: as many again as are worked on, so that no core waits for the driver.
 _HANDED_OUT_PER_CORE = 2
 
@@ -61,7 +63,7 @@ def read_on_cluster(
     read_part = ray.remote(_read_part)
     # Pixel hashes are computed later, of a few pictures only.
     kind = "pixels" if specs.pixels else "fingerprints"
-    size = max(1, min(_FILES, len(tasks) // (_PARTS_PER_CORE * cores)))
+    size = _size_of_part(len(tasks), cores, most=_FILES)
     starts = iter(range(0, len(tasks), size))
     handed_out: dict[Any, str] = {}
     try:
@@ -83,6 +85,10 @@ def read_on_cluster(
             ray.cancel(part_left)
 
 
+def _size_of_part(tasks: int, cores: int, *, most: int) -> int:
+    return max(_FEWEST, min(most, tasks // (_PARTS_PER_CORE * cores)))
+
+
 def _read_part(tasks: Sequence[FileTask], specs: Specs, folder: PartFolder, name: str) -> None:
     with ProcessExecutor(specs, jobs=1) as worker:
         folder.write(name, list(worker.map(tasks)))
@@ -95,7 +101,7 @@ def look_on_cluster(
     import ray
 
     look_part = ray.remote(_look_part)
-    size = max(1, min(_LOOKS, len(tasks) // (_PARTS_PER_CORE * cores)))
+    size = _size_of_part(len(tasks), cores, most=_LOOKS)
     waiting = [
         look_part.remote(list(tasks[start : start + size]), limits)
         for start in range(0, len(tasks), size)
