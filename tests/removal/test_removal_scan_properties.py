@@ -14,8 +14,8 @@ from hypothesis.stateful import Bundle, initialize, invariant, multiple, rule
 
 from image_duplicate_finder.errors import NotFound, NothingReadable
 from image_duplicate_finder.executors.engine import LocalExecutor
-from image_duplicate_finder.executors.messages import Answer, FileTask
-from image_duplicate_finder.executors.task import run_task
+from image_duplicate_finder.executors.messages import Answer, FileTask, LookAnswer, LookTask
+from image_duplicate_finder.executors.task import run_look, run_task
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.keeping import BulkOrder, BulkRule
 from image_duplicate_finder.library import Library
@@ -23,7 +23,13 @@ from image_duplicate_finder.messages import KeepReason
 from image_duplicate_finder.model import Group, GroupKind, Member, Relation
 from image_duplicate_finder.removal import Evidence, Plan, State
 from image_duplicate_finder.results import GroupQuery, GroupView
-from image_duplicate_finder.settings import BackupMode, Mode, RemovalAction, ScanSettings
+from image_duplicate_finder.settings import (
+    BackupMode,
+    DecodeLimits,
+    Mode,
+    RemovalAction,
+    ScanSettings,
+)
 from tests.painting import paint_photo
 from tests.removal.outside import WHICH, Outside
 from tests.removal.support import content_of, tree
@@ -53,6 +59,13 @@ def _read_here(
         yield run_task(task, specs)
 
 
+def _look_here(
+    executor: LocalExecutor, tasks: Sequence[LookTask], limits: DecodeLimits
+) -> Generator[LookAnswer, None, None]:
+    for task in tasks:
+        yield run_look(task, limits)
+
+
 class Program(Outside):
     """A library over the folder. Scans, plans and runs are kept and used when they are stale."""
 
@@ -64,11 +77,12 @@ class Program(Outside):
     def __init__(self) -> None:
         super().__init__()
         self._read, LocalExecutor.read = LocalExecutor.read, _read_here
+        self._look, LocalExecutor.look = LocalExecutor.look, _look_here
         self.library = Library.open(self.top / "library")
 
     def teardown(self) -> None:
         self.library.close()
-        LocalExecutor.read = self._read
+        LocalExecutor.read, LocalExecutor.look = self._read, self._look
         super().teardown()
 
     @initialize(target=scans, kinds=st.lists(WHICH, min_size=len(FIRST), max_size=len(FIRST)))
