@@ -15,13 +15,40 @@ from numpy.typing import NDArray
 
 from tests.painting import paint_photo
 
-SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+TESTS = Path(__file__).resolve().parent
+SHARED_DATA = TESTS.parents[1] / "shared" / "data"
+
+LONGEST_FILES = (
+    "core/test_ray.py",
+    "decode/test_decode_scan.py",
+    "browser/test_review_page.py",
+    "browser/test_pages.py",
+    "removal/test_removal_campaign.py",
+    "setup/test_fresh_checkout.py",
+    "benchmarks/test_benchmark_quality.py",
+    "cli/test_documented_commands.py",
+    "core/test_scan.py",
+    "removal/test_removal_scan_properties.py",
+    "cli/test_removal.py",
+    "packages/test_built_packages.py",
+    "core/test_passing_faults.py",
+    "browser/test_first_run.py",
+    "browser/test_compare_page.py",
+    "browser/test_decide_page.py",
+)
+"""They run first, so that none of them is left alone at the end when files are run in parallel."""
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any speed")
 
 Painter = Callable[..., NDArray[np.uint8]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; within a file the order stays."""
+    place = {TESTS / name: number for number, name in enumerate(LONGEST_FILES)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 @pytest.fixture(scope="session", autouse=True)
