@@ -315,3 +315,40 @@ def test_an_icon_that_points_elsewhere_is_another_one(tmp_path: Path, library_di
     (copies,) = (each for each in groups if each.kind is GroupKind.DUPLICATES)
     files = {Path(each.path).stem for each in (copies.keeper, *(m.file for m in copies.members))}
     assert files == {"four", "four again"}
+
+
+def test_what_stands_nearer_moves_between_two_shots_and_an_edit_moves_nothing(
+    tmp_path: Path, library_dir: Path, painted: Painter
+) -> None:
+    scene, figure = (np.asarray(textured(painted(seed, 640, 480))) for seed in (7, 8))
+
+    def with_figure(left: int, scene: NDArray[np.uint8] = scene) -> NDArray[np.uint8]:
+        mask = np.zeros(scene.shape[:2], np.uint8)
+        cv2.ellipse(mask, (left + 60, 250), (45, 90), 0, 0, 360, 1, -1)
+        moved = np.roll(figure, left - 250, axis=1)
+        return np.where(mask[..., None] == 1, moved, scene)
+
+    def save(name: str, pixels: NDArray[np.uint8], quality: int) -> None:
+        Image.fromarray(pixels).save(tmp_path / f"{name}.jpg", quality=quality)
+
+    cloned = with_figure(250).copy()
+    cloned[60:140, 60:160] = cloned[60:140, 170:270]
+    save("shot", with_figure(250), 92)
+    save("from the left", with_figure(268), 91)
+    save("without the figure", scene, 90)
+    save("retouched", cloned, 89)
+    with Library.open(library_dir) as library:
+        scan = library.scan([tmp_path], ScanSettings(mode=Mode.STANDARD, jobs=1)).id
+        groups = library.groups(scan).groups
+    copies = next(group for group in groups if group.kind is GroupKind.DUPLICATES)
+    names = {Path(each.path).stem for each in copies.files}
+    assert {"shot", "retouched"} <= names
+    assert "from the left" not in names
+    assert not any(member.selected for group in groups for member in group.members)
+    similar = {
+        Path(each.path).stem
+        for group in groups
+        for each in group.files
+        if group.kind is GroupKind.SIMILAR
+    }
+    assert "from the left" in similar

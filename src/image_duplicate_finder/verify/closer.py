@@ -23,7 +23,7 @@ from image_duplicate_finder.verify.detail import (
     compare_rounding,
 )
 from image_duplicate_finder.verify.geometry import Matrix
-from image_duplicate_finder.verify.registration import refine
+from image_duplicate_finder.verify.registration import is_displaced, refine
 
 AREA = 1024 * 800
 """How many pixels pictures are compared at, at most: so a long strip is compared as finely."""
@@ -263,7 +263,10 @@ def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
     )
     fine = compare_detail(a.luma, b.luma, own_pixels)
     rounded = compare_rounding(a.luma, b.luma, own_pixels, _coded(a), _coded(b))
-    detail = fine.decibels if rounded.explains * fine.decibels >= 0 else 0.0
+    displaced = is_displaced(aligned.target[..., 0], aligned.source[..., 0], luma >= CONTENT)
+    # Where things have moved, windows do not show the same.
+    usable = not displaced and rounded.explains * fine.decibels >= 0
+    detail = fine.decibels if usable else 0.0
     sharpened = 0.0 if rounded.explains else fine.sharpened
     return Look(
         transform=geometry.transform_of(matrix),
@@ -278,7 +281,7 @@ def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
         rest_b=rest_b,
         border_a=border_a,
         border_b=border_b,
-        another_shot=fine.own_noise,
+        another_shot=fine.own_noise or displaced,
         differing=float(np.count_nonzero(beyond)) / area,
         recoloured=float(np.count_nonzero(only_colour)) / area,
         # Strong compression blurs a drawing's few colours, but does not make many of them.

@@ -33,6 +33,14 @@ _NEAR_EXACT = 1.5
 _ROUGHLY, _SETTLED = 0.01, 0.25
 _AS_GOOD, _AS_GOOD_BY = 1.05, 0.02
 _MOST = 32
+# What differs, as a share of the frame, where it is worth asking whether it moved; and in how many
+# parts of what size, in pixels of half the size.
+_LEAST_DISPLACED, _MOST_DISPLACED = 0.002, 0.4
+_MOST_PARTS, _LEAST_PART, _PLAIN = 8, 12, 4.0
+# How far things are looked for, as a share of the longer side; how well they must agree there, and
+# how much better than where they were.
+_REACH, _LEAST_REACH = 0.06, 12
+_FOUND, _RATHER = 0.8, 0.1
 _COLUMNS = 256
 
 Plane = NDArray[np.float32]
@@ -129,6 +137,54 @@ def _shrunk(plane: Plane, factor: int) -> tuple[Plane, Matrix]:
     new = max(8, round(width / factor)), max(8, round(height / factor))
     small = np.asarray(cv2.resize(plane, new, interpolation=cv2.INTER_AREA), np.float32)
     return _smoothed(small), geometry.frame_change(width, height, *new)
+
+
+def is_displaced(target: Plane, source: Plane, differing: NDArray[np.bool_]) -> bool:
+    """Whether most of what differs between two aligned pictures (h, w) is in both, but elsewhere.
+
+    An edit adds, removes or changes, and what it clones from another place hides something. The
+    same things at other places in each of both are those that moved, or that stand nearer to the
+    camera than the rest: these are two exposures.
+    """
+    if not _LEAST_DISPLACED <= np.count_nonzero(differing) / differing.size <= _MOST_DISPLACED:
+        return False
+    size = differing.shape[1] // 2, differing.shape[0] // 2
+    one, other = (
+        np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
+        for plane in (target, source)
+    )
+    marks = cv2.resize(differing.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    joined = cv2.dilate(marks, np.ones((5, 5), np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    largest = 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable")[:_MOST_PARTS]
+    seen, displaced = 0, 0
+    for label in largest.tolist():
+        x, y, wide, high, area = stats[label].tolist()
+        box = slice(y, y + high), slice(x, x + wide)
+        if min(wide, high) < _LEAST_PART or float(one[box].std()) < _PLAIN:
+            continue
+        seen += area
+        shape = (labels[box] == label).astype(np.float32)
+        if _is_elsewhere(one, other, box, shape) and _is_elsewhere(other, one, box, shape):
+            displaced += area
+    return 2 * displaced > seen
+
+
+def _is_elsewhere(
+    one: Plane, other: Plane, box: tuple[slice, slice], shape: NDArray[np.float32]
+) -> bool:
+    """Whether what ``one`` shows in a box is in ``other`` near there, rather than there."""
+    rows, columns = box
+    reach = max(_LEAST_REACH, round(_REACH * max(one.shape)))
+    top, left = max(0, rows.start - reach), max(0, columns.start - reach)
+    around = other[top : rows.stop + reach, left : columns.stop + reach]
+    alike = cv2.matchTemplate(around, one[box], cv2.TM_CCOEFF_NORMED, mask=shape)
+    alike[~np.isfinite(alike)] = 0  # where everything is of one level
+    down, across = np.unravel_index(int(alike.argmax()), alike.shape)
+    here = rows.start - top, columns.start - left
+    best = float(alike[down, across])
+    moved = (int(down), int(across)) != here
+    return moved and best >= _FOUND and best - float(alike[here]) >= _RATHER
 
 
 def _smoothed(plane: Plane) -> Plane:
