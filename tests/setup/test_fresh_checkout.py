@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import cv2
 import pytest
 
+from tests.painting import paint_photo
 from tests.patience import PATIENCE
 from tests.setup.checkouts import git
 
@@ -98,6 +100,30 @@ def test_nothing_is_installed_that_is_not_asked_for(installed: Path) -> None:
         [python, "-m", "pip", "list", "--format", "freeze"], capture_output=True, text=True
     ).stdout.splitlines()
     assert {line.split("==")[0].lower().replace("_", "-") for line in listed} <= wanted
+
+
+def test_after_preparing_a_scan_compiles_nothing(installed: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(4):
+        picture = paint_photo(number)
+        cv2.imwrite(str(photos / f"{number}.jpg"), picture)
+        cv2.imwrite(str(photos / f"{number} cropped.jpg"), picture[40:320, 60:440])
+        cv2.imwrite(str(photos / f"{number} lighter.jpg"), cv2.convertScaleAbs(picture, beta=30))
+        cv2.imwrite(str(photos / f"{number} mirrored.jpg"), picture[:, ::-1])
+    before = _compiled(installed)
+    assert len(before) > 20
+    for mode in ("standard", "quick"):
+        library = ("--library", str(tmp_path / mode))
+        found = _run(installed, "--no-update", *library, "scan", str(photos), "--mode", mode)
+        assert found.returncode == 0, found.stderr
+        assert "16 files" in found.stdout + found.stderr
+    assert _compiled(installed) == before
+
+
+def _compiled(checkout: Path) -> dict[Path, int]:
+    """The loops that Numba keeps beside their sources, and when each was compiled."""
+    return {file: file.stat().st_mtime_ns for file in (checkout / "src").rglob("*.nbc")}
 
 
 def test_output_of_a_verb_is_its_own(installed: Path, tmp_path: Path) -> None:
