@@ -285,12 +285,27 @@ def _finer(member: KeepFacts, witness: KeepFacts, look: Look) -> Iterator[Lack]:
     jpegs = None not in (mine.metadata.jpeg_quality, theirs.metadata.jpeg_quality)
     added = jpegs and compressed and look.detail < _SOFTENED and look.coherence >= _COHERENT
     added = added or look.resaved > 0
+    if _of_other_codecs(mine, theirs) and look.resaved == 0:
+        # What WebP adds in the finest scales is none either. It may go if it takes fewer bytes than
+        # a JPEG that was not made from it; otherwise nobody knows which one came first.
+        surely = compressed and look.unexplained
+        surely |= is_camera_original(witness) and not is_camera_original(member)
+        added = surely and look.detail < _SOFTENED_TOO
+        if as_large and not surely:
+            yield Lack.DETAIL
     if (look.detail > _DETAIL and not added) or (as_large and _lighter(mine, theirs, look)):
         yield Lack.DETAIL
     if kind == 3 > other:
         yield Lack.RAW
     if kind == 2 and other < 2 and as_large and not mine.metadata.few_colours:
         yield Lack.LOSSLESS
+
+
+def _of_other_codecs(one: ImageInfo, other: ImageInfo) -> bool:
+    """Whether both are lossy, in other ways: what each adds in the finest scales is no detail."""
+    coded = ["JPEG" if each.metadata.jpeg_quality else each.format for each in (one, other)]
+    lossy = all(format_class(each.format, each.lossless) == 1 for each in (one, other))
+    return lossy and coded[0] != coded[1]
 
 
 def _was_enlarged(member: KeepFacts, witness: KeepFacts, look: Look) -> bool:
@@ -483,7 +498,9 @@ def standings(
         if look.sharpened or (_changed(look) and not much):
             continue
         detail = look.detail
-        if abs(detail) <= _DETAIL:
+        if _of_other_codecs(best[a].info, best[b].info) and abs(detail) <= _SOFTENED_TOO:
+            detail = 0.0
+        elif abs(detail) <= _DETAIL:
             lighter = _lighter(best[a].info, best[b].info, look)
             heavier = _lighter(best[b].info, best[a].info, back.look)
             detail = _STEP * (lighter - heavier)

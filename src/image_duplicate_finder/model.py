@@ -461,6 +461,8 @@ class Look:
     worse one. ``resaved``: 1 if a is what b became when it was saved again, -1 for the reverse, 0
     where that cannot be told (of two JPEGs only higher qualities are told). ``filtered``: pixel on
     pixel, more parts the two than what compression rounded: one was smoothed or sharpened.
+    ``unexplained``: pixel on pixel, a JPEG and a file of another format of which the JPEG was not
+    made.
     """
 
     transform: Transform
@@ -482,6 +484,7 @@ class Look:
     sharpened: float = 0.0
     resaved: int = 0
     filtered: bool = False
+    unexplained: bool = False
 
     @property
     def enlarged(self) -> bool:

@@ -352,3 +352,26 @@ def test_what_stands_nearer_moves_between_two_shots_and_an_edit_moves_nothing(
         if group.kind is GroupKind.SIMILAR
     }
     assert "from the left" in similar
+
+
+def test_of_two_lossy_formats_the_one_made_from_the_other_goes(
+    tmp_path: Path, library_dir: Path, painted: Painter
+) -> None:
+    """What WebP adds in the finest scales is no detail that a JPEG lacks."""
+    for seed, quality in ((3, 92), (4, 85), (5, 78)):
+        source = tmp_path / f"{seed}.jpg"
+        textured(painted(seed, 480, 360)).save(source, quality=quality)
+        with Image.open(source) as picture:
+            picture.save(tmp_path / f"{seed}-copy.webp", quality=60)
+    for seed, quality in ((6, 80), (7, 60)):
+        source = tmp_path / f"{seed}.webp"
+        textured(painted(seed, 480, 360)).save(source, quality=quality)
+        with Image.open(source) as picture:
+            picture.save(tmp_path / f"{seed}-copy.jpg", quality=95)
+    with Library.open(library_dir) as library:
+        scan = library.scan([tmp_path], ScanSettings(mode=Mode.QUICK, jobs=1)).id
+        groups = library.groups(scan).groups
+    assert sorted(Path(each.keeper.path).name for each in groups) == [
+        "3.jpg", "4.jpg", "5.jpg", "6.webp", "7.webp",
+    ]  # fmt: skip
+    assert all(member.selected for each in groups for member in each.members)

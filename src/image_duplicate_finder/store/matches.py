@@ -277,7 +277,8 @@ _FIGURES = (
 _HEAD = struct.Struct(f"<B9f{len(_FIGURES)}f")
 _PLACE = struct.Struct("<8If")
 _MOST_PLACES = 5
-_MIRRORED, _ANOTHER_SHOT, _DRAWING, _RESAVED, _SOURCE, _FILTERED = 1, 2, 4, 8, 16, 32
+_MIRRORED, _ANOTHER_SHOT, _DRAWING, _RESAVED, _SOURCE = 1, 2, 4, 8, 16
+_FILTERED, _UNEXPLAINED = 32, 64
 
 
 def pack_places(differences: Sequence[Difference]) -> bytes:
@@ -299,16 +300,16 @@ def pack(look: Look | None) -> bytes:
     """A look as stored, in version 1.
 
     Little-endian: flags (1 mirrored, 2 another shot, 4 drawing, 8 resaved, 16 source of the
-    other, 32 filtered), nine numbers of the 3 x 3 transform (float32), the figures of
-    :class:`~model.Look` in the order of ``_FIGURES`` (float32), and the strongest differences: two
-    boxes (four uint32 each) and a strength (float32). Below 300 bytes. An empty row says that the
-    two could not be aligned.
+    other, 32 filtered, 64 unexplained), nine numbers of the 3 x 3 transform (float32), the figures
+    of :class:`~model.Look` in the order of ``_FIGURES`` (float32), and the strongest differences:
+    two boxes (four uint32 each) and a strength (float32). Below 300 bytes. An empty row says that
+    the two could not be aligned.
     """
     if look is None:
         return b""
     flags = look.mirrored * _MIRRORED + look.another_shot * _ANOTHER_SHOT + look.drawing * _DRAWING
     flags += (look.resaved > 0) * _RESAVED + (look.resaved < 0) * _SOURCE
-    flags += look.filtered * _FILTERED
+    flags += look.filtered * _FILTERED + look.unexplained * _UNEXPLAINED
     matrix = [value for row in homogeneous(look.transform) for value in row]
     head = _HEAD.pack(flags, *matrix, *(getattr(look, name) for name in _FIGURES))
     return head + pack_places(look.differences)
@@ -328,6 +329,7 @@ def unpack(data: bytes) -> Look | None:
         drawing=bool(flags & _DRAWING),
         resaved=bool(flags & _RESAVED) - bool(flags & _SOURCE),
         filtered=bool(flags & _FILTERED),
+        unexplained=bool(flags & _UNEXPLAINED),
         **dict(zip(_FIGURES, numbers[9:], strict=True)),
     )
 

@@ -293,6 +293,7 @@ def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
             and not (a.drawing or b.drawing)
             and all(each.lossless or each.quality is not None for each in (a, b))
         ),
+        unexplained=rounded.unexplained,
     )
 
 

@@ -9,7 +9,7 @@ how many fine terms compression has set to zero: what is gone never comes back.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -426,12 +426,15 @@ class Rounded:
     ``resaved``: 1 if a is b decoded and saved again, -1 for the reverse, 0 where that cannot be
     told. ``explains``: 1 if all that parts them is what b was rounded by, -1 if it is what a was
     rounded by. Rounding can add energy to the finest scales, but no detail. ``filtered``: more
-    parts them than what both were rounded by, so one was changed.
+    parts them than what both were rounded by, so one was changed. ``unexplained``: of a JPEG and a
+    file of another format, more parts them than what the JPEG was rounded by, so it was not made
+    from the other.
     """
 
     resaved: int = 0
     explains: int = 0
     filtered: bool = False
+    unexplained: bool = False
 
 
 def compare_rounding(
@@ -451,7 +454,7 @@ def compare_rounding(
         if coded_a is None:
             return Rounded()
         found = compare_rounding(b, a, geometry.inverse(matrix), coded_b, coded_a)
-        return Rounded(-found.resaved, -found.explains, found.filtered)
+        return replace(found, resaved=-found.resaved, explains=-found.explains)
     terms = _terms_of_both(a, b, matrix, coded_b)
     if terms is None:
         return Rounded()
@@ -461,7 +464,7 @@ def compare_rounding(
         return Rounded(1, explains)
     resaved = -explains if coded_a is None else 0
     filtered = not explains and _is_filtered(source[unclipped], kept[unclipped], coded_a, coded_b)
-    return Rounded(resaved, explains, filtered)
+    return Rounded(resaved, explains, filtered, unexplained=coded_a is None and not explains)
 
 
 def _lies_on_steps(terms: Planes, coded: Coded | None, source: Coded) -> bool:
