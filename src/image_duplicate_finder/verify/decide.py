@@ -50,7 +50,7 @@ _PATTERN_REPETITION = 0.8
 _UNIQUE, _UNIQUE_IF_STRICT, _UNIQUE_BY_FAR = 1.0, 0.6, 8.0
 
 # See _worst_difference.
-_NOTHING_DIFFERS, _SPOTLESS = 0.2, 0.5
+_NOTHING_DIFFERS, _HARDLY_DIFFERS, _SPOTLESS = 0.2, 0.25, 0.5
 _LEAST_CONTRAST = 3.0
 
 
@@ -112,7 +112,7 @@ def _is_proof(
     """Whether agreement means anything for pictures of this character."""
     strict = agreement >= _STRICT_AGREEMENT and score >= _STRICT_SCORE
     if share >= ONE_FRAME:
-        if worst <= _NOTHING_DIFFERS:
+        if worst <= _NOTHING_DIFFERS or (agreement == 1 and worst <= _HARDLY_DIFFERS):
             return True
     elif worst <= _NOTHING_DIFFERS or (strict and worst <= _SPOTLESS):
         # A part of a pattern does not prove itself so: it would agree at every period.
