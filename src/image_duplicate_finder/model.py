@@ -254,7 +254,8 @@ class Metadata:
     ``subsecond`` the digits of its fraction. ``place``: latitude and longitude in degrees, to five
     decimals (about a metre). ``people`` are named in the picture. ``label`` is the colour label of
     a photo manager. ``jpeg_quality``: estimated libjpeg quality 1 to 100, None for other formats.
-    ``profile``: short name of the colour profile ("sRGB", "Display P3", ...), None if absent.
+    ``profile``: short name of the colour profile ("sRGB", "Display P3", ...), "CMYK" for inks
+    without one, None if absent.
     ``content_identifier``: the id that both halves of a Live Photo share. ``grey``: the file has
     no colour channels, so a copy in colours shows more. ``few_colours``: it has a palette or one
     bit per pixel, so most of a photo's colours are lost. ``generation`` is a digest of what an

@@ -375,3 +375,18 @@ def test_of_two_lossy_formats_the_one_made_from_the_other_goes(
         "3.jpg", "4.jpg", "5.jpg", "6.webp", "7.webp",
     ]  # fmt: skip
     assert all(member.selected for each in groups for member in each.members)
+
+
+def test_a_file_in_the_inks_of_a_print_stays(
+    tmp_path: Path, library_dir: Path, painted: Painter
+) -> None:
+    inks = textured(painted(3, 480, 360)).convert("CMYK")
+    inks.save(tmp_path / "print.jpg", quality=85)
+    inks.convert("RGB").save(tmp_path / "screen.jpg", quality=95)
+    inks.convert("RGB").resize((240, 180)).save(tmp_path / "small.jpg", quality=80)
+    with Library.open(library_dir) as library:
+        scan = library.scan([tmp_path], ScanSettings(mode=Mode.QUICK, jobs=1)).id
+        (group,) = library.groups(scan).groups
+    members = {Path(each.file.path).name: each for each in group.members}
+    assert members["small.jpg"].selected
+    assert Path(group.keeper.path).name == "print.jpg" or not members["print.jpg"].selected

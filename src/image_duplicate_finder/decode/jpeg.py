@@ -151,6 +151,7 @@ def _info(data: bytes, header: JpegHeader, exif: ExifFields) -> ImageInfo:
             profile=header.icc,
             jpeg_quality=header.quality,
             grey=header.components == 1,
+            inks=header.components == 4,
         ),
         parts=jpeg_parts(data, header, end),
         incomplete=scans_missing(data, header, end),

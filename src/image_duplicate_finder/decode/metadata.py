@@ -114,13 +114,15 @@ def merge_metadata(
     profile: bytes = b"",
     jpeg_quality: int | None = None,
     grey: bool = False,
+    inks: bool = False,
     few_colours: bool = False,
 ) -> Metadata:
     """The metadata of all blocks together; for what people write, XMP comes first.
 
     Programs that rate and tag write XMP and leave old EXIF fields as they were; for date and
     lens the camera's EXIF is more reliable. ``texts`` are keys and values of the format's own;
-    ``size`` is the picture's as stored.
+    ``size`` is the picture's as stored. ``inks``: the file has those of a print (CMYK), which no
+    copy in red, green and blue has.
     """
     fields = read_xmp(xmp) if xmp else NO_XMP
     older = read_iptc(iptc) if iptc else NO_IPTC
@@ -132,7 +134,7 @@ def merge_metadata(
         lens=exif.lens or fields.lens,
         has_exif=has_exif,
         has_gps=exif.has_gps or fields.has_gps,
-        profile=(profile_name(profile) or "unnamed") if profile else None,
+        profile=(profile_name(profile) or "unnamed") if profile else "CMYK" if inks else None,
         jpeg_quality=jpeg_quality,
         rating=exif.rating if fields.rating is None else fields.rating,
         keywords=fields.keywords or older.keywords or exif.keywords,

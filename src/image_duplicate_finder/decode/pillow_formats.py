@@ -173,6 +173,7 @@ def _info(image: Image, data: bytes) -> ImageInfo:
             texts=facts.texts,
             size=image.size,
             profile=_profile(image),
+            inks=image.mode == "CMYK",
             grey=image.mode in _GREY_MODES or image.mode.startswith("I;16"),
             few_colours=image.mode in _PALETTE_MODES,
         ),

@@ -35,7 +35,7 @@ KEYPOINTS = Kind("keypoints", 3)
 _THOROUGH_KEYPOINTS = Kind("keypoints:thorough", KEYPOINTS.version)
 COLOUR = Kind("colour", 1)
 PIXELS = Kind("pixels", 1)
-FACTS = Kind("facts", 1)
+FACTS = Kind("facts", 2)
 """Says of which version the facts are that are stored of a content (:class:`model.ImageInfo`);
 its data is the digest of the coded data, empty where a format has none."""
 SEEN = Kind("seen", 1)
