@@ -6,5 +6,5 @@ Versions are kept here, apart from the code: reading them loads nothing.
 LOOK_VERSION = 5
 """To be raised when a closer look may see something else (verify/closer.py)."""
 
-VERSION = 14
+VERSION = 15
 """To be raised when a pair may be judged differently: stored results are then not used again."""
