@@ -626,6 +626,27 @@ AXE_AT = ("1440, en", "390, en", "rule")
 LOOKS = [(width, language) for width in (1440, 1024, 390) for language in ("en", "de")]
 
 
+def test_the_first_page_asks_for_its_scripts_at_once_and_for_each_picture_once(
+    server: Server, enter: Enter, scene: Scene
+) -> None:
+    for key in "123":
+        before = enter(server)
+        before.open(f"/scans/{scene.scan}/")
+        wait_for_list(before.page)
+        with before.page.expect_response("**/look"):
+            before.page.keyboard.press(key)
+        page = enter(server).page  # a browser that has no picture yet
+        asked: list[str] = []
+        page.on("request", lambda request, asked=asked: asked.append(request.url))  # type: ignore[misc]
+        page.goto(f"{server.base}/scans/{scene.scan}/")
+        wait_for_list(page)
+        wait_until(page, "document.querySelector('.tile-image').complete")
+        pictures = [url.split("/thumbnail/")[0] for url in asked if "/thumbnail/" in url]
+        assert pictures and len(pictures) == len(set(pictures)), key
+        at = [place for place, url in enumerate(asked) if "/js/" in url]
+        assert max(at) < asked.index(next(url for url in asked if "/thumbnail/" in url))
+
+
 @pytest.mark.timeout(600)
 def test_the_page_is_accessible_and_fits(
     server: Server, enter: Enter, axe: Axe, scene: Scene

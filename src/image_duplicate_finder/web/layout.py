@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def install(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.context_processor(_shared)
-    for helper in (static, icon, thumbnail_url, screen_url, full_url):
+    for helper in (static, script, icon, thumbnail_url, screen_url, full_url):
         app.add_template_global(helper)
     app.add_template_filter(path_to_text, "path_text")
     app.register_error_handler(IdfError, _expected)
@@ -76,6 +77,32 @@ def icon(name: str, classes: str = "") -> Markup:
 def static(name: str) -> str:
     """The address of a static file, which changes with its bytes."""
     return url_for("static", filename=name, v=_digest(Path(str(current_app.static_folder)), name))
+
+
+def script(name: str) -> Markup:
+    """The element of a script, and links with which a browser fetches all that it imports at once.
+
+    It would ask for these one after the other otherwise, and behind the pictures of the page.
+    """
+    link = Markup('<link rel="modulepreload" href="{}">')
+    folder = Path(str(current_app.static_folder)) / "js"
+    wanted = [
+        link.format(url_for("static", filename=f"js/{each}")) for each in _imports(folder, name)
+    ]
+    element = Markup('<script src="{}" type="module"></script>').format(static(f"js/{name}"))
+    return Markup("").join([*wanted, element])
+
+
+_IMPORT = re.compile(r'^import .*"\./(\w+\.js)";$', re.MULTILINE)
+
+
+@functools.cache
+def _imports(folder: Path, name: str) -> tuple[str, ...]:
+    """What a script imports, directly or through others, in order."""
+    found: dict[str, None] = {}
+    for each in _IMPORT.findall((folder / name).read_text(encoding="utf-8")):
+        found |= dict.fromkeys([*_imports(folder, each), each])
+    return tuple(found)
 
 
 @functools.cache

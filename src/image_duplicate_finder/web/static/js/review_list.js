@@ -22,6 +22,9 @@ const VIEWS = {
   grid: { smallest: 104, largest: 300, start: 23, head: 26, text: 56, pad: 8, gap: 8, stretch: 1.25 },
   large: { smallest: 240, largest: 720, start: 30, head: 32, text: 100, pad: 10, gap: 12, stretch: 1.2 },
 };
+/* Widths in which the server has pictures. One that is only a little wider or narrower than before
+   is not asked for again; review/tile.html says the same for the first page. */
+const RENDITIONS = [160, 320, 640];
 const MORE_HEIGHT = 30;
 const NARROW = 700;
 
@@ -424,8 +427,9 @@ export class GroupList {
       more.setAttribute("aria-expanded", String(open));
     }
     this.#fill(list, at, shown, seen);
-    const wide = `${Math.round(this.view === "list" ? this.line * 1.4 : box.tile[at])}px`;
-    for (const image of list.querySelectorAll("img")) if (image.sizes !== wide) image.sizes = wide;
+    const wide = this.view === "list" ? this.line * 1.4 : box.tile[at];
+    const sizes = `${RENDITIONS.find((each) => wide <= 0.9 * each) ?? RENDITIONS.at(-1)}px`;
+    for (const image of list.querySelectorAll("img")) if (image.sizes !== sizes) image.sizes = sizes;
   }
 
   /** Put the files of a group into the page that are in or near the window. */
