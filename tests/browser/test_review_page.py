@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Error, Locator, Page, Route, expect
 
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.results import GroupQuery
@@ -624,6 +625,42 @@ def test_every_thumbnail_is_there_and_nothing_jumps(
 
 AXE_AT = ("1440, en", "390, en", "rule")
 LOOKS = [(width, language) for width in (1440, 1024, 390) for language in ("en", "de")]
+
+
+def test_pictures_that_are_scrolled_past_are_not_waited_for(
+    server: Server, enter: Enter, scene: Scene
+) -> None:
+    visit = enter(server)
+    page = visit.page
+    visit.open(f"/scans/{scene.scan}/?sort=path")
+    wait_for_list(page)
+    with page.expect_response("**/look"):
+        page.keyboard.press("3")
+    held: list[Route] = []
+    given_up: list[str] = []
+    page.on("requestfailed", lambda request: given_up.append(request.url))
+    page.route("**/thumbnail/**", lambda route: held.append(route))
+    page.reload(wait_until="domcontentloaded")
+    wait_for_list(page)
+    for place in (0, 1):
+        page.evaluate("(at) => scrollTo(0, at * document.documentElement.scrollHeight)", place)
+        wait_for_list(page)
+        page.wait_for_timeout(300)
+        wanted = page.evaluate(
+            "[...document.querySelectorAll('.tile-image')].map((each) => each.currentSrc)"
+        )
+        assert {route.request.url for route in held} - set(given_up) <= set(wanted)
+    page.evaluate("scrollTo(0, 0)")
+    page.unroute("**/thumbnail/**")
+    for route in held:
+        with suppress(Error):  # those that were given up
+            route.continue_()
+    wait_for_list(page)
+    wait_until(
+        page,
+        """[...document.querySelectorAll(".tile-image")].every((each) =>
+             each.srcset && each.complete && each.naturalWidth)""",
+    )
 
 
 def test_the_first_page_asks_for_its_scripts_at_once_and_for_each_picture_once(

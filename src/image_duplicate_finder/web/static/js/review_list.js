@@ -372,7 +372,11 @@ export class GroupList {
     if (held !== undefined && !wanted.includes(held)) wanted.push(held);
     wanted.sort((one, other) => one - other);
     const shown = new Set(wanted.map((at) => this.#element(at)));
-    for (const element of [...this.root.children]) if (!shown.has(element)) element.remove();
+    for (const element of [...this.root.children]) {
+      if (shown.has(element)) continue;
+      element.remove();
+      stopLoading(element);
+    }
     let cursor = this.root.firstElementChild;
     const missing = [];
     for (const at of wanted) {
@@ -414,6 +418,7 @@ export class GroupList {
     card.classList.toggle("odd", at % 2 === 1);
     const list = card.querySelector(".tiles");
     if (!list) return;
+    goOnLoading(card);
     style.setProperty("--tile", `${box.tile[at]}px`);
     style.setProperty("--line", `${this.#lineHeight(box.tile[at])}px`);
     style.setProperty("--columns", box.columns[at]);
@@ -633,6 +638,26 @@ export class GroupList {
     const inLine = Math.max(0, Math.min(this.box.columns[best] - 1, column));
     const lines = Math.ceil(this.#shown(best, this.box.columns[best]) / this.box.columns[best]);
     return this.focusTile(best, step > 0 ? inLine : (lines - 1) * this.box.columns[best] + inLine, { step });
+  }
+}
+
+/** Whoever scrolls on does not wait for the pictures that were passed. */
+function stopLoading(card) {
+  for (const image of card.querySelectorAll("img")) {
+    if (image.complete || !image.srcset) continue;
+    image.dataset.srcset = image.srcset;
+    image.dataset.src = image.getAttribute("src");
+    image.removeAttribute("srcset");
+    image.removeAttribute("src");
+  }
+}
+
+function goOnLoading(card) {
+  for (const image of card.querySelectorAll("img[data-srcset]")) {
+    image.srcset = image.dataset.srcset;
+    image.src = image.dataset.src;
+    delete image.dataset.srcset;
+    delete image.dataset.src;
   }
 }
 
