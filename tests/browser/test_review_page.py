@@ -625,6 +625,7 @@ def test_every_thumbnail_is_there_and_nothing_jumps(
 
 AXE_AT = ("1440, en", "390, en", "rule")
 LOOKS = [(width, language) for width in (1440, 1024, 390) for language in ("en", "de")]
+LOOKS += [(720, "de"), (512, "de")]  # 1440 and 1024 at 200%
 
 
 def test_pictures_that_are_scrolled_past_are_not_waited_for(
