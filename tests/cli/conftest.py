@@ -1,4 +1,4 @@
-"""The command ``idf`` as a process of its own, and folders of pictures to run it on."""
+"""The command ``idf``, here and as a process of its own, and folders of pictures to run it on."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from image_duplicate_finder import cli
 from tests.cli.commands import Idf, save_jpeg
 
 
@@ -23,8 +24,31 @@ def idf_command(library_dir: Path) -> list[str]:
 
 
 @pytest.fixture
-def idf(idf_command: list[str], tmp_path: Path) -> Idf:
-    """Run a verb without a terminal: ``idf("scan", folder)``; what it printed, and its status."""
+def idf(
+    library_dir: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Idf:
+    """Run a verb without a terminal: ``idf("scan", folder)``; what it printed, and its status.
+
+    In this process: to start one and to load what a verb needs takes longer than most verbs.
+    """
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str | os.PathLike[str]) -> subprocess.CompletedProcess[str]:
+        command = ["--library", str(library_dir), *map(os.fspath, arguments)]
+        capfd.readouterr()
+        status = cli.run(command)
+        printed, said = (text.replace("\r\n", "\n") for text in capfd.readouterr())
+        return subprocess.CompletedProcess(["idf", *command], status, printed, said)
+
+    return run
+
+
+@pytest.fixture
+def idf_process(idf_command: list[str], tmp_path: Path) -> Idf:
+    """As ``idf``, in a process of its own."""
 
     def run(*arguments: str | os.PathLike[str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

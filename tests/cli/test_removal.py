@@ -71,7 +71,7 @@ def test_plan_can_be_restricted(idf: Idf, album: Path, planned: Path) -> None:
 
 
 def test_nothing_goes_without_a_plan_and_yes(
-    album: Path, planned: Path, library_dir: Path, capsys: pytest.CaptureFixture[str]
+    album: Path, planned: Path, library_dir: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = _tree(album)
     for arguments in (
@@ -84,15 +84,15 @@ def test_nothing_goes_without_a_plan_and_yes(
         ["purge", "1", "--yes"],
         ["undo", "1"],
     ):
-        refused(["--library", str(library_dir), *arguments], capsys)
+        refused(["--library", str(library_dir), *arguments], capfd)
     assert _tree(album) == before
 
 
 def test_apply_and_undo_bring_every_byte_and_time_back(
-    idf: Idf, album: Path, planned: Path
+    idf_process: Idf, album: Path, planned: Path
 ) -> None:
     before = _tree(album)
-    report = _json(idf("apply", planned, "--yes", "--json", "-"))
+    report = _json(idf_process("apply", planned, "--yes", "--json", "-"))
     assert report["run"] == 1
     assert report["skipped"] == []
     assert {Path(item["path"]).name for item in report["done"]} == {
@@ -110,20 +110,20 @@ def test_apply_and_undo_bring_every_byte_and_time_back(
         assert Path(item["keeper"]).is_file()
     assert set(_tree(album)) == {"a.jpg", "b.jpg", "alone.jpg", "damaged.jpg"}
 
-    (run,) = _json(idf("history", "--json", "-"))["runs"]
+    (run,) = _json(idf_process("history", "--json", "-"))["runs"]
     assert (run["run"], run["files"]) == (1, {"moved": 3})
-    assert "3 files (3 moved)" in idf("history").stdout
-    files = _json(idf("history", "1", "--json", "-"))["files"]
+    assert "3 files (3 moved)" in idf_process("history").stdout
+    files = _json(idf_process("history", "1", "--json", "-"))["files"]
     assert [file["state"] for file in files] == ["moved"] * 3
-    (backup,) = _json(idf("backups", "--json", "-"))["backups"]
+    (backup,) = _json(idf_process("backups", "--json", "-"))["backups"]
     assert backup["files"] == 3
     assert (Path(backup["folder"]) / "README.txt").is_file()
 
-    done = idf("undo", "1")
+    done = idf_process("undo", "1")
     assert done.returncode == 0
     assert "3 files restored" in done.stdout
     assert _tree(album) == before
-    assert "3 restored" in idf("history").stdout
+    assert "3 restored" in idf_process("history").stdout
 
 
 def test_undo_of_one_file(idf: Idf, album: Path, planned: Path) -> None:

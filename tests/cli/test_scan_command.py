@@ -68,8 +68,8 @@ def _names(document: dict[str, Any]) -> dict[str, dict[str, str]]:
     }
 
 
-def test_json_is_the_contract_and_alone_on_standard_output(idf: Idf, album: Path) -> None:
-    done = idf("scan", "album", "--mode", "quick", "--json", "-")
+def test_json_is_the_contract_and_alone_on_standard_output(idf_process: Idf, album: Path) -> None:
+    done = idf_process("scan", "album", "--mode", "quick", "--json", "-")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     _has_exactly(document, FIELDS)
@@ -125,11 +125,11 @@ def test_json_to_a_file_leaves_the_summary(idf: Idf, album: Path, tmp_path: Path
     assert not list(tmp_path.glob(".*.tmp"))
 
 
-def test_plain_lines_of_progress_without_a_terminal(idf: Idf, album: Path) -> None:
-    told = idf("scan", album, "--mode", "quick").stderr
+def test_plain_lines_of_progress_without_a_terminal(idf_process: Idf, album: Path) -> None:
+    told = idf_process("scan", album, "--mode", "quick").stderr
     assert "Reading pictures: 7 of 7, 1 failed" in told.splitlines()
     assert "\x1b" not in told
-    assert idf("scan", album, "--mode", "quick", "--quiet").stderr == ""
+    assert idf_process("scan", album, "--mode", "quick", "--quiet").stderr == ""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
@@ -154,14 +154,14 @@ def test_names_that_are_not_utf8_keep_their_bytes(
     assert "caf\\xe9\\x0a\\xff.jpg" in shown
 
 
-def test_exit_statuses(idf: Idf, album: Path, tmp_path: Path) -> None:
+def test_exit_statuses(idf_process: Idf, album: Path, tmp_path: Path) -> None:
     damaged = tmp_path / "only damaged"
     damaged.mkdir()
     (damaged / "x.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
 
-    assert idf("scan", album, "--mode", "quick").returncode == 0
-    assert idf("scan", album, "--mode", "quick", "--strict").returncode == 1
-    assert idf("scan", damaged, "--mode", "quick").returncode == 3
+    assert idf_process("scan", album, "--mode", "quick").returncode == 0
+    assert idf_process("scan", album, "--mode", "quick", "--strict").returncode == 1
+    assert idf_process("scan", damaged, "--mode", "quick").returncode == 3
 
 
 def test_wrong_usage_ends_with_status_2(

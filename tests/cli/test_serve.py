@@ -69,20 +69,20 @@ def test_only_the_printed_address_opens_the_app(idf_command: list[str]) -> None:
         assert "Traceback" not in process.stderr.read()
 
 
-def test_port_in_use_is_one_sentence(idf: Idf) -> None:
+def test_port_in_use_is_one_sentence(idf_process: Idf) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        done = idf("serve", "--no-browser", "--port", str(port))
+        done = idf_process("serve", "--no-browser", "--port", str(port))
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith(f"Error: Port {port} is in use")
     assert done.stderr.count("\n") == 1
 
 
-def test_other_machines_need_a_password(idf: Idf, idf_command: list[str]) -> None:
-    refused = idf("serve", "--no-browser", "--host", "0.0.0.0")
+def test_other_machines_need_a_password(idf_process: Idf, idf_command: list[str]) -> None:
+    refused = idf_process("serve", "--no-browser", "--host", "0.0.0.0")
     assert refused.returncode == 2
     assert "password" in refused.stderr
     port = _free_port()
@@ -95,18 +95,18 @@ def test_other_machines_need_a_password(idf: Idf, idf_command: list[str]) -> Non
         assert _status(login, host=f"rebound.example.org:{port}") in (400, 403, 421)
 
 
-def test_wrong_address_is_one_sentence(idf: Idf) -> None:
+def test_wrong_address_is_one_sentence(idf_process: Idf) -> None:
     # 192.0.2.0/24 is for documentation (RFC 5737), so no machine has it.
-    done = idf("serve", "--no-browser", "--host", "192.0.2.1", "--password", "x")
+    done = idf_process("serve", "--no-browser", "--host", "192.0.2.1", "--password", "x")
     assert done.returncode == 2
     assert "192.0.2.1" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_library_in_a_place_that_cannot_be_made(idf: Idf, tmp_path: Path) -> None:
+def test_library_in_a_place_that_cannot_be_made(idf_process: Idf, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     port = _free_port()
-    done = idf(
+    done = idf_process(
         "--library", str(tmp_path / "file" / "library"), "serve", "--no-browser", "--port", port
     )
     assert done.returncode == 4
