@@ -88,5 +88,6 @@ def test_a_nice_scan_and_its_workers_step_back(
                 seen = {child.nice() for child in process.children()}
             except psutil.NoSuchProcess:
                 continue
+            time.sleep(0.01)  # the processor is for the scan
         assert seen == {expected}
         assert scan.wait() == 0
