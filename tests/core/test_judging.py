@@ -317,6 +317,26 @@ def test_an_icon_that_points_elsewhere_is_another_one(tmp_path: Path, library_di
     assert files == {"four", "four again"}
 
 
+def test_tiny_icons_in_other_colours_are_no_duplicates(tmp_path: Path, library_dir: Path) -> None:
+    """At 24 pixels most of an icon is soft edges, not flat colour."""
+    for name, colour in (
+        ("gold", (253, 203, 88)),
+        ("blue", (85, 172, 238)),
+        ("rust", (193, 105, 79)),
+    ):
+        large = Image.new("RGBA", (192, 192), (*colour, 0))
+        draw = ImageDraw.Draw(large)
+        draw.rounded_rectangle((24, 12, 168, 180), 24, (*colour, 255))
+        draw.rounded_rectangle((48, 132, 160, 162), 12, (0, 0, 0, 0))
+        for line in (54, 84):
+            draw.rounded_rectangle((64, line, 136, line + 12), 6, (0, 0, 0, 0))
+        large.resize((24, 24), Image.Resampling.LANCZOS).save(tmp_path / f"{name}.png")
+    with Library.open(library_dir) as library:
+        scan = library.scan([tmp_path], ScanSettings(jobs=1)).id
+        groups = library.groups(scan).groups
+    assert not [group for group in groups if group.kind is GroupKind.DUPLICATES]
+
+
 def test_what_stands_nearer_moves_between_two_shots_and_an_edit_moves_nothing(
     tmp_path: Path, library_dir: Path, painted: Painter
 ) -> None:

@@ -18,6 +18,7 @@ from tests.conftest import Painter
 
 Image = NDArray[np.uint8]
 IDENTITY: Transform = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
+HALF: Transform = ((2.0, 0.0, 0.0), (0.0, 2.0, 0.0))
 
 
 def prepared(image: Image, alpha: Image | None = None) -> Prepared:
@@ -174,6 +175,23 @@ def test_a_smoothed_picture_is_told_from_a_copy(painted: Painter) -> None:
     assert not jpeg_look(jpeg(cut, 70), 70, source, 85, moved).filtered
     # Of a file in another format it is not known what its compression rounded.
     assert not jpeg_look(smooth, None, source, 85).filtered
+
+
+def test_a_thin_rim_in_another_colour_differs() -> None:
+    """Red and blue of one brightness part pictures by their hue alone."""
+
+    def mug(rim: tuple[int, int, int]) -> Image:
+        ground = np.linspace(222, 244, 500)[:, None, None] + np.zeros((500, 500, 3))
+        ground += np.random.default_rng(1).normal(0, 1.5, ground.shape)
+        picture = ground.clip(0, 255).astype(np.uint8)
+        picture[125:375, 166:333] = (246, 246, 242)
+        picture[125:131, 166:333] = rim
+        return picture
+
+    red, blue = (jpeg(mug(rim), 88) for rim in ((192, 32, 32), (32, 64, 192)))
+    assert jpeg_look(blue, 88, red, 88).worst >= CONTENT
+    assert jpeg_look(jpeg(red, 50), 50, red, 88).worst < CONTENT
+    assert jpeg_look(jpeg(resized(red, 0.5), 75), 75, red, 88, HALF).worst < CONTENT
 
 
 def jpeg_look(

@@ -7,6 +7,7 @@ pictures of about 1,024 pixels on the long side, and, for fine detail, at full s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -59,7 +60,8 @@ class Prepared:
     ``width``, ``height``: the upright picture at full size. ``small``: RGB (h, w, 3) of at most
     :data:`AREA` pixels; ``luma``: grey at the size it was decoded. ``alpha`` belongs to
     ``small``; None if everything is opaque. ``colourful``: colour can be seen in it.
-    ``drawing``: flat areas in few colours; ``few`` is the share of the most common ones.
+    ``drawing``: flat areas in few colours, or an icon with transparency; ``few`` is the share of
+    the most common colours.
     ``lossless``: nothing was lost in the file. ``bits_used``: the bits per channel that its
     values need. ``quality``: of a JPEG, whose blocks start at the corner that ``orientation``, the
     EXIF value that was applied, took the first pixel to.
@@ -118,7 +120,7 @@ def prepare(picture: Picture) -> Prepared:
         luma=np.ascontiguousarray(luma),
         alpha=alpha,
         colourful=_is_colourful(small),
-        drawing=_is_drawing(small, shares),
+        drawing=_is_drawing(small, shares) or (alpha is not None and _is_icon(small)),
         few=float(shares[:8].sum()),
         few_colours=info.metadata.few_colours,
         lossless=info.lossless,
@@ -153,7 +155,7 @@ def _is_drawing(small: Bytes, shares: NDArray[np.float64]) -> bool:
     if len(np.unique((pixels[:, 0] << 16) | (pixels[:, 1] << 8) | pixels[:, 2])) <= _VERY_FEW:
         return True
     few = float(shares[:8].sum())
-    if small.shape[0] * small.shape[1] <= _ICON:
+    if _is_icon(small):
         if few <= _FEW_IN_AN_ICON:
             return False
     elif few <= _FEW_COLOURS or np.count_nonzero(shares > _SEEN) > _MANY_COLOURS:
@@ -161,6 +163,10 @@ def _is_drawing(small: Bytes, shares: NDArray[np.float64]) -> bool:
     steps = cv2.split(cv2.morphologyEx(small, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
     flat = cv2.max(cv2.max(steps[0], steps[1]), steps[2]) <= _FLAT_STEP
     return float(np.mean(flat)) > _FLAT_SHARE
+
+
+def _is_icon(small: Bytes) -> bool:
+    return bool(small.shape[0] * small.shape[1] <= _ICON)
 
 
 def _colour_shares(small: Bytes) -> NDArray[np.float64]:
@@ -285,7 +291,11 @@ def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
         differing=float(np.count_nonzero(beyond)) / area,
         recoloured=float(np.count_nonzero(only_colour)) / area,
         # Strong compression blurs a drawing's few colours, but does not make many of them.
-        drawing=(a.drawing and b.few > _HARDLY_MORE) or (b.drawing and a.few > _HARDLY_MORE),
+        drawing=(
+            (a.drawing and b.drawing)
+            or (a.drawing and b.few > _HARDLY_MORE)
+            or (b.drawing and a.few > _HARDLY_MORE)
+        ),
         sharpened=sharpened,
         resaved=rounded.resaved,
         filtered=(
@@ -495,18 +505,47 @@ def _differences(aligned: _Aligned, drawing: bool, kind: str) -> tuple[Plane, Pl
     else:
         luma = _strength(difference, activity, area, noise)
     strongest = luma
+    chroma = []
     for one, other in zip(target[1:], source[1:], strict=True):
         toned, _ = _toned(one, other, area, drawing)
+        chroma.append((one.means, _by_twos(toned)))
         most = np.maximum(one.activity, other.activity)
         around = np.asarray(cv2.addWeighted(most, 0.5, activity, 0.5, 0), np.float32)
         found = _strength(one.values - toned, around, area, colour_noise)
         strongest = np.maximum(strongest, found)
+    strongest = np.maximum(strongest, _other_hue(chroma, area))
     if aligned.alphas is not None:
         one, other = (_Channel.of(alpha) for alpha in aligned.alphas)
         around = np.asarray(np.minimum(one.activity, other.activity), np.float32)
         found = _strength(one.values - other.values, around, area, _ALPHA)
         strongest = np.maximum(strongest, found)
     return strongest, luma, tone
+
+
+def _other_hue(chroma: Sequence[tuple[Plane, Plane]], area: _Area) -> Plane:
+    """Strength where both are clearly coloured, and in unlike colours: a red rim and a blue one.
+
+    In thin lines compression takes much of a colour away, but does not make another one of it.
+    """
+    height, width = area.mask.shape
+    one, other = (
+        [
+            np.asarray(cv2.GaussianBlur(planes[side], (0, 0), _SMOOTH / 2), np.float32) - _NO_CHROMA
+            for planes in chroma
+        ]
+        for side in (0, 1)
+    )
+    lengths = cv2.magnitude(*one), cv2.magnitude(*other)
+    alike = one[0] * other[0] + one[1] * other[1]
+    unlike = (np.minimum(*lengths) >= _CLEARLY_COLOURED) & (alike < lengths[0] * lengths[1] / 2)
+    apart = cv2.magnitude(one[0] - other[0], one[1] - other[1]) * np.float32(1 / _HUES_APART)
+    strength = np.where(unlike, apart, np.float32(0))
+    strength = strength.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
+    return np.asarray(strength * area.mask, np.float32)
+
+
+# How far from grey (levels of chroma) both are at least, and what apart is a strength of 1.
+_CLEARLY_COLOURED, _HUES_APART = 20.0, 4.0
 
 
 @dataclass(frozen=True, slots=True)
