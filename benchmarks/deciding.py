@@ -27,7 +27,7 @@ from PIL import ImageDraw
 from benchmarks.drawing import font
 from benchmarks.drawn import DRAWN, EACH
 from benchmarks.photos import Half, Image, digest, generator, list_photos
-from image_duplicate_finder.decode import Picture, decode_full
+from image_duplicate_finder.decode import Picture, decode_full, luminance_steps
 from image_duplicate_finder.model import ImageInfo, Look, Match, Metadata, Relation
 from image_duplicate_finder.settings import DecodeLimits
 from image_duplicate_finder.verify.closer import CONTENT, closer_look, prepare
@@ -327,7 +327,8 @@ def _picture(side: Side) -> Picture:
     kind = "PNG" if side.quality is None else "JPEG"
     height, width = side.image.shape[:2]
     info = ImageInfo(kind, width, height, lossless=side.quality is None, metadata=metadata)
-    return Picture(side.image, info)
+    steps = None if side.quality is None else luminance_steps(side.quality)
+    return Picture(side.image, info, steps=steps)
 
 
 def photos_of(folders: list[Path], half: Half, limit: int) -> Iterator[tuple[str, Image]]:

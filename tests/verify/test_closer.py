@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,8 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image as Pil
 from PIL import ImageDraw, ImageFont
 
-from image_duplicate_finder.decode import Picture
-from image_duplicate_finder.model import ImageInfo, Look, Match, Metadata, Relation, Transform
+from image_duplicate_finder.decode import Picture, decode_full, luminance_steps
+from image_duplicate_finder.model import ImageInfo, Look, Match, Relation, Transform
+from image_duplicate_finder.settings import DecodeLimits
 from image_duplicate_finder.verify.closer import CONTENT, Prepared, closer_look, prepare
 from tests.conftest import Painter
 
@@ -194,15 +197,32 @@ def test_a_thin_rim_in_another_colour_differs() -> None:
     assert jpeg_look(jpeg(resized(red, 0.5), 75), 75, red, 88, HALF).worst < CONTENT
 
 
+def test_the_tables_of_cameras_tell_a_source_as_well(painted: Painter) -> None:
+    """What a JPEG was rounded to is read from the file, not taken from the quality it is near."""
+    table = [max(1, round(0.6 * value**0.7)) for value in luminance_steps(50)]
+
+    def decoded(picture: Pil.Image, **how: Any) -> Picture:
+        file = BytesIO()
+        picture.save(file, "JPEG", **how)
+        return decode_full(file.getvalue(), limits=DecodeLimits())
+
+    source = decoded(Pil.fromarray(textured(painted(6, 640, 480))), qtables=[table, table])
+    again = decoded(Pil.fromarray(source.pixels), quality=95)
+    assert source.steps == tuple(table)
+    found = closer_look(prepare(source), prepare(again), Match(1, 2, Relation.EDITED, IDENTITY))
+    assert found is not None
+    assert found.resaved == -1
+    assert not found.filtered
+
+
 def jpeg_look(
     a: Image, quality_a: int | None, b: Image, quality_b: int, transform: Transform = IDENTITY
 ) -> Look:
     sides = []
     for image, quality in ((a, quality_a), (b, quality_b)):
-        metadata = Metadata(jpeg_quality=quality)
-        format = "WEBP" if quality is None else "JPEG"
-        info = ImageInfo(format, image.shape[1], image.shape[0], metadata=metadata)
-        sides.append(prepare(Picture(image, info, None)))
+        info = ImageInfo("WEBP" if quality is None else "JPEG", image.shape[1], image.shape[0])
+        steps = None if quality is None else luminance_steps(quality)
+        sides.append(prepare(Picture(image, info, steps=steps)))
     found = closer_look(*sides, Match(1, 2, Relation.EDITED, transform=transform))
     assert found is not None
     return found
@@ -279,8 +299,8 @@ def test_a_digit_differs_in_a_small_copy_and_compression_alone_does_not(painted:
     def against(number: str, quality: int) -> float:
         image, small = labelled("48207"), jpeg(resized(labelled(number), 0.5), quality)
         a = prepared(image)
-        info = ImageInfo("JPEG", 320, 240, metadata=Metadata(jpeg_quality=quality))
-        b = prepare(Picture(small, info))
+        info = ImageInfo("JPEG", 320, 240)
+        b = prepare(Picture(small, info, steps=luminance_steps(quality)))
         match = Match(1, 2, Relation.EDITED, transform=((0.5, 0, 0.5), (0, 0.5, -0.5)))
         found = closer_look(a, b, match)
         assert found is not None
@@ -305,7 +325,8 @@ def test_what_compression_explains_is_known_in_every_orientation(
         prepare(
             Picture(
                 np.ascontiguousarray(upright),
-                ImageInfo("JPEG", width, height, each, metadata=Metadata(jpeg_quality=30)),
+                ImageInfo("JPEG", width, height, each),
+                steps=luminance_steps(30),
             )
         )
         for each in (orientation, 1)

@@ -25,12 +25,14 @@ class Picture:
     ``pixels``: uint8 (H, W, 3) in sRGB or (H, W) grey (BT.601 luma of sRGB), upright, alpha
     flattened on white. ``info`` describes the file: its size is that of the upright picture at
     full size, whatever the size of ``pixels``. ``alpha``: uint8 (H, W), 255 is opaque; given by
-    ``decode_full`` where the file has one that is not opaque throughout, else None.
+    ``decode_full`` where the file has one that is not opaque throughout, else None. ``steps``: of a
+    JPEG, what the 64 luminance terms of a block were rounded to, row by row as stored.
     """
 
     pixels: Pixels
     info: ImageInfo
     alpha: Pixels | None = None
+    steps: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,11 @@ _EXTENDED_XMP_HEADER = len(_EXTENDED_XMP_PREFIX) + 32 + 8
 _PHOTOSHOP_PREFIX = b"Photoshop 3.0\0"
 _GAIN_MAP_PREFIX = b"urn:iso:std:iso:ts:21496:-1\0"
 
+# Where a file has the term of each row and column: tables are stored along the diagonals.
+_DIAGONALS = sorted(
+    range(64), key=lambda n: (sum(divmod(n, 8)), n // 8 if sum(divmod(n, 8)) % 2 else n % 8)
+)
+_ZIGZAG = tuple(_DIAGONALS.index(n) for n in range(64))
 # Table K.1 of T.81, whose scaled versions libjpeg numbers as qualities 1 to 100.
 _STANDARD_LUMINANCE = (
     16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55,
@@ -43,6 +48,7 @@ class JpegHeader:
     ``width`` and ``height`` as stored (not yet upright). ``process`` is the frame marker's low
     nibble: 0 baseline, 1 extended, 2 progressive, 3 lossless, 9 and 10 arithmetic.
     ``exif``, ``xmp``, ``icc`` and ``iptc`` (Photoshop's resources) are empty where absent.
+    ``steps``: what the 64 luminance terms of a block were rounded to, row by row.
     ``scan`` is the offset of the first scan's marker. ``coded`` are the segments that decide the
     pixels, ``extended_xmp`` the parts of a long packet, ``index`` the multi-picture index, all as
     (start, end). ``gain_map`` is what ISO 21496-1 writes into the second picture of such a file.
@@ -57,7 +63,7 @@ class JpegHeader:
     exif: bytes
     xmp: bytes
     icc: bytes
-    quality: int | None
+    steps: tuple[int, ...] | None
     component_ids: tuple[int, ...] = ()
     iptc: bytes = b""
     comments: tuple[bytes, ...] = ()
@@ -65,6 +71,11 @@ class JpegHeader:
     extended_xmp: tuple[tuple[int, int], ...] = ()
     index: tuple[int, int] | None = None
     gain_map: bytes = b""
+
+    @property
+    def quality(self) -> int | None:
+        """The libjpeg quality whose luminance table sums up nearest to that of the file."""
+        return None if self.steps is None else _quality(sum(self.steps))
 
     @property
     def progressive(self) -> bool:
@@ -80,7 +91,7 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
     comments: list[bytes] = []
     index: tuple[int, int] | None = None
     profile_parts: dict[int, bytes] = {}
-    tables: dict[int, int] = {}
+    tables: dict[int, tuple[int, ...]] = {}
     frame: bytes | None = None
     process = 0
     at, end = 2, len(data)
@@ -135,7 +146,7 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
         exif=exif,
         xmp=xmp,
         icc=b"".join(profile_parts[part] for part in sorted(profile_parts)),
-        quality=_quality(tables.get(frame[8])),
+        steps=tables.get(frame[8]),
         component_ids=tuple(frame[6 : 6 + 3 * components : 3]),
         iptc=iptc,
         comments=tuple(comments),
@@ -146,24 +157,20 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
     )
 
 
-def _add_tables(body: bytes, tables: dict[int, int]) -> None:
-    """Note the sum of every quantisation table of a DQT segment under its number."""
+def _add_tables(body: bytes, tables: dict[int, tuple[int, ...]]) -> None:
+    """Note every whole quantisation table of a DQT segment under its number, row by row."""
     at = 0
     while at < len(body):
         wide, number = body[at] >> 4, body[at] & 0x0F
-        if wide:
-            values = body[at + 1 : at + 129]
-            tables[number] = sum(values[::2]) * 256 + sum(values[1::2])
-            at += 129
-        else:
-            tables[number] = sum(body[at + 1 : at + 65])
-            at += 65
+        size = 128 if wide else 64
+        values = body[at + 1 : at + 1 + size]
+        at += 1 + size
+        if len(values) == size:
+            stored = struct.unpack(">64H", values) if wide else tuple(values)
+            tables[number] = tuple(stored[place] for place in _ZIGZAG)
 
 
-def _quality(luminance_sum: int | None) -> int | None:
-    """The libjpeg quality whose luminance table sums up nearest to this one."""
-    if luminance_sum is None:
-        return None
+def _quality(luminance_sum: int) -> int:
     sums = _sums_by_quality()
     place = bisect_left(sums, -luminance_sum)
     best = min(

@@ -87,7 +87,7 @@ def decode_jpeg(
         pixels = _converted(pixels, header.icc, grey_source=header.components == 1)
         if not colour:
             pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-    return Picture(upright(pixels, info.orientation), info)
+    return Picture(upright(pixels, info.orientation), info, steps=header.steps)
 
 
 def decode_stored_jpeg(data: bytes, header: JpegHeader, info: ImageInfo) -> StoredPicture | None:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from image_duplicate_finder.decode import Picture, luminance_steps
+from image_duplicate_finder.decode import Picture
 from image_duplicate_finder.model import Box, Difference, Look, Match
 from image_duplicate_finder.verify import geometry
 from image_duplicate_finder.verify.detail import (
@@ -63,8 +63,9 @@ class Prepared:
     ``drawing``: flat areas in few colours, or an icon with transparency; ``few`` is the share of
     the most common colours.
     ``lossless``: nothing was lost in the file. ``bits_used``: the bits per channel that its
-    values need. ``quality``: of a JPEG, whose blocks start at the corner that ``orientation``, the
-    EXIF value that was applied, took the first pixel to.
+    values need. ``steps``: of a JPEG, what the luminance terms of its blocks were rounded to.
+    Blocks start at the corner that ``orientation``, the EXIF value that was applied, took the first
+    pixel to.
     """
 
     width: int
@@ -78,7 +79,7 @@ class Prepared:
     few_colours: bool = False
     lossless: bool = False
     bits_used: int = 8
-    quality: int | None = None
+    steps: tuple[int, ...] | None = None
     orientation: int = 1
 
     @property
@@ -125,7 +126,7 @@ def prepare(picture: Picture) -> Prepared:
         few_colours=info.metadata.few_colours,
         lossless=info.lossless,
         bits_used=info.bit_depth,
-        quality=info.metadata.jpeg_quality,
+        steps=picture.steps,
         orientation=info.orientation,
     )
 
@@ -195,10 +196,10 @@ class _Aligned:
 
 
 def _coded(picture: Prepared) -> Coded | None:
-    """How a JPEG was coded, as far as its quality and orientation tell."""
-    if picture.quality is None or picture.luma.shape != (picture.height, picture.width):
+    """How a JPEG was coded, as far as its steps and orientation tell."""
+    if picture.steps is None or picture.luma.shape != (picture.height, picture.width):
         return None
-    steps = np.array(luminance_steps(picture.quality), np.float32).reshape(8, 8)
+    steps = np.array(picture.steps, np.float32).reshape(8, 8)
     if picture.orientation >= _ON_ITS_SIDE:
         steps = steps.T
     left = picture.width % 8 if picture.orientation in _FROM_THE_RIGHT else 0
@@ -228,7 +229,7 @@ def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
     swapped = scale > 1
     if _CLOSE_SCALE <= scale <= 1 / _CLOSE_SCALE:
         # Of two about equally large ones, what the stronger compression did to one is known.
-        swapped = (a.quality or 101) < (b.quality or 101)
+        swapped = sum(a.steps or ()) > sum(b.steps or ())
     if swapped:
         aligned = _aligned(a, b, geometry.inverse(start), match.negative)
     else:
@@ -301,7 +302,7 @@ def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
         filtered=(
             rounded.filtered
             and not (a.drawing or b.drawing)
-            and all(each.lossless or each.quality is not None for each in (a, b))
+            and all(each.lossless or each.steps is not None for each in (a, b))
         ),
         unexplained=rounded.unexplained,
     )
