@@ -38,6 +38,8 @@ _EDITED = 0.3
 # Pages of text: one tone and lines that repeat. Other drawings have few tones: from the share of
 # two tones that photos rarely have to the share that only drawings have, more must agree.
 _PAGE_TONE, _PAGE_REPETITION = 0.4, 0.68
+# Small print on a sheet: hardly anything but one tone.
+_SHEET_TONE = 0.85
 _PHOTO_TONES, _DRAWING_TONES = 0.5, 0.6
 _PLAIN_AGREEMENT = 0.65
 _STRICT_AGREEMENT, _STRICT_SCORE = 0.97, 0.95
@@ -127,8 +129,10 @@ def _is_proof(
     needed = _PLAIN_AGREEMENT + (1 - _PLAIN_AGREEMENT) * plain**2
     if not strict and plain >= 0 and agreement < needed:
         return False
-    if plain >= 1 and worst > _SPOTLESS:
-        # Receipts of one shop: blocks of empty paper agree, and so do lines of small print.
+    sheet = min(one[0], other[0]) >= _SHEET_TONE
+    if plain >= 1 and worst > _SPOTLESS and (agreement < 1 or sheet):
+        # Receipts of one shop: blocks of empty paper agree, and so do lines of small print. A photo
+        # of one sky in another hue agrees in every block as well.
         return False
     if strict and share >= ONE_FRAME and not page and worst <= _SPOTLESS:
         return True
