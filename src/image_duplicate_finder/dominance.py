@@ -9,6 +9,7 @@ measurements behind the limits.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -466,10 +467,11 @@ def standings(
     family, and carried from pair to pair.
     """
     dominated: set[int] = set()
-    met: dict[int, None] = {}
+    holds: Counter[int] = Counter()
     near: dict[int, list[tuple[int, float]]] = {}
     bordered: set[int] = set()
     enlarged: set[int] = set()
+    made_up: set[int] = set()
     for a, b in pairs:
         compared = evidence.compared(a, b)
         if compared is None or (compared.look is None and not compared.same_pixels):
@@ -479,13 +481,17 @@ def standings(
         a_is_held = not lacking(best[a], best[b], compared)
         b_is_held = not lacking(best[b], best[a], back)
         look, match = compared.look, compared.match
-        met.update({a: None, b: None})
+        # A copy that was turned or mirrored holds others that were not, and says nothing by that.
+        upright = look is None or not (_turned(look) or look.mirrored)
+        holds.update({a: b_is_held and upright, b: a_is_held and upright})
         if a_is_held != b_is_held:
             dominated.add(a if a_is_held else b)
         if look is None or back.look is None or match is None:
             near.setdefault(a, []).append((b, 0.0))
             near.setdefault(b, []).append((a, 0.0))
             continue
+        made_up.update([b] * _was_enlarged(best[a], best[b], look))
+        made_up.update([a] * _was_enlarged(best[b], best[a], back.look))
         # Noise is not detail, and a filter can look like it: only equal pictures are compared. But
         # much lost detail is a difference by itself: an enlarged thumbnail has no fine line left.
         much = abs(look.detail) > _MUCH and not _filtered(look)
@@ -511,11 +517,13 @@ def standings(
         id: Standing(
             measured=id in levels,
             dominated=id in dominated,
+            # What it holds, so does the picture that it was enlarged from.
+            holds=0 if id in made_up else count,
             level=round(levels.get(id, 0.0) / _STEP),
             enlarged=id in enlarged,
             bordered=id in bordered,
         )
-        for id in met
+        for id, count in holds.items()
     }
 
 

@@ -26,15 +26,16 @@ from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule
 class Standing:
     """How a picture ranks among those it was compared with, see :mod:`.dominance`.
 
-    ``measured``: detail was compared, so the quality stated in headers no longer counts.
-    ``dominated``: another picture holds everything it has, and more. ``level``: measured detail, in
-    steps larger than measurement noise; higher is finer. ``enlarged``: it has more pixels than
-    another but shows no more. ``bordered``: a flat border or bar surrounds what it shares with
-    others.
+    ``measured``: detail was compared, so the quality stated in headers no longer counts. ``holds``
+    counts the pictures whose whole content it was shown to hold. ``dominated``: another picture
+    holds everything it has, and more. ``level``: measured detail, in steps larger than measurement
+    noise; higher is finer. ``enlarged``: it has more pixels than another but shows no more.
+    ``bordered``: a flat border or bar surrounds what it shares with others.
     """
 
     measured: bool = False
     dominated: bool = False
+    holds: int = 0
     level: int = 0
     enlarged: bool = False
     bordered: bool = False
@@ -143,7 +144,7 @@ _UNKNOWN = "~"
 _VALUES: dict[KeepRule, Callable[[KeepFacts], tuple[Any, ...]]] = {
     KeepRule.PROTECTED: lambda facts: (not facts.protected,),
     KeepRule.WHOLE: lambda facts: (facts.partial,),
-    KeepRule.COMPLETE: lambda facts: (facts.standing.dominated,),
+    KeepRule.COMPLETE: lambda facts: (facts.standing.dominated, -facts.standing.holds),
     KeepRule.ORIGINAL: lambda facts: (not is_camera_original(facts),),
     KeepRule.DETAIL: lambda facts: (
         -facts.standing.level,

@@ -20,7 +20,7 @@ from image_duplicate_finder import Library, Mode, ScanSettings
 from image_duplicate_finder.executors.engine import LocalExecutor
 from image_duplicate_finder.executors.messages import LookAnswer, Looked, LookTask
 from image_duplicate_finder.model import GroupKind, Lack
-from image_duplicate_finder.scan import ScanContext, groups
+from image_duplicate_finder.scan import ScanContext
 from image_duplicate_finder.scan.judging import Judge, Judged, judged, look_closer, portions
 from image_duplicate_finder.settings import DecodeLimits
 from image_duplicate_finder.store import Store
@@ -57,7 +57,7 @@ def test_a_judge_reads_again_only_what_looks_have_added(
     judge = Judge(store, scan)
     blind = judge.judge(matches)
     assert not blind.looks
-    assert all(not facts.standing.measured for each in blind.contents for facts in each.files)
+    assert all(not facts.standing.holds for each in blind.contents for facts in each.files)
     store.looks.put(LOOK_VERSION, looks)
     assert judge.judge(matches) == blind
 
@@ -158,17 +158,9 @@ def test_portions_keep_families_whole_and_fit(
     assert all(id in found[portion_of[id]].kept for id in one_with_two)
 
 
-@pytest.mark.parametrize("early", [False, True])
 def test_unlike_edits_are_not_looked_at_beside_each_other(
-    tmp_path: Path,
-    library_dir: Path,
-    painted: Painter,
-    monkeypatch: pytest.MonkeyPatch,
-    early: bool,
+    tmp_path: Path, library_dir: Path, painted: Painter
 ) -> None:
-    """Nor does the keeper depend on whether groups were shown, and more pairs verified, early."""
-    timing = groups.PreviewTiming(0.0, 0.0, 0.0) if early else groups.PreviewTiming(first=1e9)
-    monkeypatch.setattr(groups, "PREVIEW_TIMING", timing)
     folder = tmp_path / "photos"
     folder.mkdir()
     photo = painted(3)
@@ -197,7 +189,7 @@ def test_unlike_edits_are_not_looked_at_beside_each_other(
     store = Store(library_dir)
     ids = [content.id for content in store.scans.contents(scan.id)]
     # Of 21 pairs, those of a grey picture and one of other tones are not looked at.
-    assert len(store.looks.known(LOOK_VERSION, ids)) <= 13 + 3 * early
+    assert len(store.looks.known(LOOK_VERSION, ids)) <= 13
     store.close()
 
 

@@ -357,7 +357,7 @@ def _pairs_to_look_at(
             want(group.keeper, member.file)
         staying = [member for member in group.members if not member.selected]
         files = [group.keeper, *(member.file for member in staying)]
-        best = min(files, key=lambda file: rank(facts_of[file]))
+        best = min(files, key=lambda file: rank(_uncounted(facts_of[file])))
         if best != group.keeper:
             for member in group.members:
                 want(best, member.file)
@@ -394,6 +394,11 @@ def _possible_witnesses(
             continue
         if not any(facts_lacking(facts_of[file], facts_of[other])):
             yield other
+
+
+def _uncounted(facts: KeepFacts) -> KeepFacts:
+    """Without the number of files that it holds: who was compared with more holds more."""
+    return replace(facts, standing=replace(facts.standing, holds=0))
 
 
 def _look_batches(answers: Iterator[LookAnswer]) -> Iterator[list[Looked]]:
