@@ -22,8 +22,8 @@ from tests.patience import PATIENCE
 Painter = Callable[..., NDArray[np.uint8]]
 
 
-def test_timings_name_every_stage(idf: Idf, album: Path) -> None:
-    done = idf("scan", album, "--mode", "quick", "--timings", "--json", "-")
+def test_timings_name_every_stage(idf_process: Idf, album: Path) -> None:
+    done = idf_process("scan", album, "--mode", "quick", "--timings", "--json", "-")
     json.loads(done.stdout)
     table = done.stderr[done.stderr.index("CPU ms per file") :].splitlines()[1:]
     stages = {line[:24].strip(): [float(word) for word in line[24:].split()] for line in table}
