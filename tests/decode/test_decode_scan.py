@@ -80,6 +80,8 @@ def test_one_picture_in_every_format_is_one_group(others: Path, library_dir: Pat
 def test_one_picture_in_every_mode_is_one_group(others: Path, library_dir: Path) -> None:
     files = 0
     for mode, formats in WRITABLE.items():
+        if mode == "CMYK":  # its inks are something that all others lack: it would be the keeper
+            continue
         for name in [one for one in formats if one not in THUMBNAILS]:
             path = others / f"photo {mode.replace(';', '')}.{name.lower()}"
             path.write_bytes(encode(in_mode(mode), name))
