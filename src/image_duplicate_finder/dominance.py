@@ -28,7 +28,7 @@ from image_duplicate_finder.model import (
     least_scale_of,
     scale_of,
 )
-from image_duplicate_finder.relations import SAME_FRAME, SAME_PIXELS, is_duplicate, shows_one_frame
+from image_duplicate_finder.relations import SAME_FRAME, SAME_PIXELS, may_differ, shows_one_frame
 
 # Limits beyond which pictures differ: the strength of a place's difference, the departure of the
 # tone curve (grey levels), the ratio of colourfulness, and detail (decibels).
@@ -388,7 +388,7 @@ def revised(match: Match, look: Look | None, a: ImageInfo, b: ImageInfo) -> Matc
     points elsewhere is another picture that only looks alike. A changed copy of the same photograph
     is called edited.
     """
-    if look is None or not is_duplicate(match) or match.relation in SAME_PIXELS:
+    if look is None or not may_differ(match):
         return match
     changed = _changed(look)
     other_sign = look.drawing and (_turned(look) or look.mirrored) and max(_sides(a, b)) <= _ICON

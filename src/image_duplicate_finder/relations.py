@@ -60,6 +60,11 @@ def is_duplicate(match: Match) -> bool:
     return match.same_photograph and RELATIONS[match.relation].kind is GroupKind.DUPLICATES
 
 
+def may_differ(match: Match) -> bool:
+    """Whether two duplicates have pixels of their own, so that a closer look can part them."""
+    return is_duplicate(match) and match.relation not in SAME_PIXELS
+
+
 def strength(relation: Relation) -> int:
     """Sorts relations, the strongest first."""
     return _STRENGTH[relation]

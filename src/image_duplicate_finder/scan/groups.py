@@ -18,7 +18,7 @@ from image_duplicate_finder.grouping import group, similar_groups
 from image_duplicate_finder.grouping.links import SimilarPairs
 from image_duplicate_finder.messages import KeepReason, Problem
 from image_duplicate_finder.model import Group, GroupKind, Match, Member, Relation, ordered
-from image_duplicate_finder.relations import RELATIONS, SAME_PIXELS, is_duplicate
+from image_duplicate_finder.relations import RELATIONS, is_duplicate, may_differ
 from image_duplicate_finder.results import FileView, GroupView, MemberView
 from image_duplicate_finder.scan.context import ScanContext
 from image_duplicate_finder.scan.judging import Judged, judged
@@ -120,10 +120,8 @@ class Preview:
         """Publish groups of all matches, if the scan has taken some time and looks take more."""
         if time.monotonic() < self._started + self._timing.first:
             return
-        looked_at = (
-            match for match in matches if is_duplicate(match) and match.relation not in SAME_PIXELS
-        )
-        if len(list(islice(looked_at, self._timing.looks))) == self._timing.looks:
+        looked_at = islice(filter(may_differ, matches), self._timing.looks)
+        if len(list(looked_at)) == self._timing.looks:
             publish_groups(self._context, judged(self._context, matches))
 
 

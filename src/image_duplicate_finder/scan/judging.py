@@ -34,7 +34,7 @@ from image_duplicate_finder.model import (
 )
 from image_duplicate_finder.own_files import temporary_folder
 from image_duplicate_finder.progress import Stage
-from image_duplicate_finder.relations import SAME_PIXELS, is_duplicate
+from image_duplicate_finder.relations import is_duplicate, may_differ
 from image_duplicate_finder.scan.context import ScanContext
 from image_duplicate_finder.scan.verification import Verifier, ids_of
 from image_duplicate_finder.settings import KeepRule
@@ -220,8 +220,7 @@ class _CloserLooks:
                 if (match := self._of_pair.get(pair)) is not None
                 and pair not in now.looks
                 and pair not in self._failed
-                and is_duplicate(match)
-                and match.relation not in SAME_PIXELS
+                and may_differ(match)
             ]
             if not todo:
                 break

@@ -29,7 +29,7 @@ from image_duplicate_finder.model import (
     ordered,
 )
 from image_duplicate_finder.progress import Stage
-from image_duplicate_finder.relations import SAME_PIXELS, is_duplicate, shows_one_frame
+from image_duplicate_finder.relations import may_differ, shows_one_frame
 from image_duplicate_finder.scan.context import ScanContext
 from image_duplicate_finder.settings import Mode
 from image_duplicate_finder.store import Store
@@ -194,8 +194,7 @@ def _mark_recoloured(store: Store, matches: Sequence[Match]) -> list[Match]:
     colours = store.contents.fingerprints(*COLOUR, ids)
     return [
         replace(match, relation=Relation.EDITED)
-        if is_duplicate(match)
-        and match.relation not in SAME_PIXELS
+        if may_differ(match)
         and match.a in colours
         and match.b in colours
         and recoloured(
