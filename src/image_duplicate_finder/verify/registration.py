@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from image_duplicate_finder.verify import geometry
 from image_duplicate_finder.verify.geometry import Matrix
 
-# Coarse to fine: by how much both pictures are shrunk first.
-_LEVELS = (4, 2, 1)
+# Coarse to fine, before full size: by how much both pictures are shrunk.
+_COARSE_LEVELS = (4, 2)
 _SMALLEST = 48
 _ROUNDS = 8
 _STILL = 0.01
@@ -54,51 +54,53 @@ def refine(target: Plane, source: Plane, matrix: Matrix) -> Matrix:
     where ``matrix`` is one. Places that do not fit weigh less, so that what differs does not
     bend it. ``matrix`` itself is returned where there is nothing to go by.
     """
+    edges, smooth = _Edges.of(_smoothed(target)), _smoothed(source)
+    if edges is None:
+        return matrix
     projective = bool(np.abs(matrix[2, :2]).max() > 1e-7)
-    if not projective and (exact := _exact_at_once(target, source, matrix)) is not None:
+    if not projective and (exact := _exact_at_once(edges, smooth, matrix)) is not None:
         return exact
     back = geometry.inverse(matrix)
-    for factor in _LEVELS:
-        if factor > 1 and min(*target.shape, *source.shape) / factor < _SMALLEST:
+    for factor in _COARSE_LEVELS:
+        if min(*target.shape, *source.shape) / factor < _SMALLEST:
             continue
         small_target, to_target = _shrunk(target, factor)
         small_source, to_source = _shrunk(source, factor)
-        edges = _Edges.of(small_target)
-        if edges is None:
+        few_edges = _Edges.of(small_target)
+        if few_edges is None:
             continue
         # From the target's frame to the source's, both at this level.
         start = to_source @ back @ geometry.inverse(to_target)
-        found = _fitted(edges, small_source, start, projective)
+        found = _fitted(few_edges, small_source, start, projective)
         if found is not None:
             back = geometry.inverse(to_source) @ found @ to_target
-    if edges is None:
+    found = _fitted(edges, smooth, back, projective)
+    better = geometry.inverse(back / back[2, 2] if found is None else found)
+    best = _cost(edges, smooth, better)
+    if _cost(edges, smooth, matrix) < best:
         return matrix
-    better = geometry.inverse(back / back[2, 2])
-    best = _cost(edges, small_source, better)
-    if _cost(edges, small_source, matrix) < best:
-        return matrix
-    for exact in _exact(better, source.shape, target.shape, _NEAR_EXACT):
-        if _cost(edges, small_source, exact) <= _AS_GOOD * best + _AS_GOOD_BY:
+    for exact in _exact(better, smooth.shape, edges.shape, _NEAR_EXACT):
+        if _fits_as_well(exact, best, edges, smooth):
             return exact
     return better
 
 
-def _exact_at_once(target: Plane, source: Plane, matrix: Matrix) -> Matrix | None:
+def _exact_at_once(edges: _Edges, source: Plane, matrix: Matrix) -> Matrix | None:
     """An exact grid near ``matrix`` that a fit does not leave: true of most copies."""
-    edges = _Edges.of(_smoothed(target))
-    if edges is None:
-        return None
-    smooth = _smoothed(source)
-    for exact in _exact(matrix, source.shape, target.shape, _ROUGHLY * max(target.shape)):
-        found = _fitted(edges, smooth, geometry.inverse(exact), projective=False)
+    for exact in _exact(matrix, source.shape, edges.shape, _ROUGHLY * max(edges.shape)):
+        found = _fitted(edges, source, geometry.inverse(exact), projective=False)
         if found is None:
             continue
         better = geometry.inverse(found)
         if not geometry.is_close(better, exact, source.shape, _SETTLED):
             continue
-        if _cost(edges, smooth, exact) <= _AS_GOOD * _cost(edges, smooth, better) + _AS_GOOD_BY:
+        if _fits_as_well(exact, _cost(edges, source, better), edges, source):
             return exact
     return None
+
+
+def _fits_as_well(exact: Matrix, best: float, edges: _Edges, source: Plane) -> bool:
+    return _cost(edges, source, exact) <= _AS_GOOD * best + _AS_GOOD_BY
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +134,6 @@ class _Edges:
 
 def _shrunk(plane: Plane, factor: int) -> tuple[Plane, Matrix]:
     height, width = plane.shape
-    if factor == 1:
-        return _smoothed(plane), np.eye(3)
     new = max(8, round(width / factor)), max(8, round(height / factor))
     small = np.asarray(cv2.resize(plane, new, interpolation=cv2.INTER_AREA), np.float32)
     return _smoothed(small), geometry.frame_change(width, height, *new)
