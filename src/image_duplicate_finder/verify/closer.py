@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -17,12 +18,7 @@ from numpy.typing import NDArray
 from image_duplicate_finder.decode import Picture
 from image_duplicate_finder.model import Box, Difference, Look, Match
 from image_duplicate_finder.verify import geometry
-from image_duplicate_finder.verify.detail import (
-    COSINES,
-    Coded,
-    compare_detail,
-    compare_rounding,
-)
+from image_duplicate_finder.verify.detail import COSINES, Coded, compare_detail, compare_rounding
 from image_duplicate_finder.verify.geometry import Matrix
 from image_duplicate_finder.verify.registration import is_displaced, refine
 
@@ -51,6 +47,7 @@ _FEW_COLOURS, _FLAT_STEP, _FLAT_SHARE = 0.75, 1, 0.3
 
 Plane = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
+_Value = TypeVar("_Value", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +83,6 @@ class Prepared:
     def alpha_used(self) -> bool:
         """Whether any part of the picture is transparent."""
         return self.alpha is not None
-
-    @property
-    def nbytes(self) -> int:
-        """The memory that it takes."""
-        return (
-            self.small.nbytes + self.luma.nbytes + (0 if self.alpha is None else self.alpha.nbytes)
-        )
 
 
 def prepared_bytes(width: int, height: int) -> int:
@@ -528,7 +518,6 @@ def _other_hue(chroma: Sequence[tuple[Plane, Plane]], area: _Area) -> Plane:
 
     In thin lines compression takes much of a colour away, but does not make another one of it.
     """
-    height, width = area.mask.shape
     one, other = (
         [
             np.asarray(cv2.GaussianBlur(planes[side], (0, 0), _SMOOTH / 2), np.float32) - _NO_CHROMA
@@ -541,8 +530,7 @@ def _other_hue(chroma: Sequence[tuple[Plane, Plane]], area: _Area) -> Plane:
     unlike = (np.minimum(*lengths) >= _CLEARLY_COLOURED) & (alike < lengths[0] * lengths[1] / 2)
     apart = cv2.magnitude(one[0] - other[0], one[1] - other[1]) * np.float32(1 / _HUES_APART)
     strength = np.where(unlike, apart, np.float32(0))
-    strength = strength.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
-    return np.asarray(strength * area.mask, np.float32)
+    return np.asarray(_by_pixels(strength, area.mask) * area.mask, np.float32)
 
 
 # How far from grey (levels of chroma) both are at least, and what apart is a strength of 1.
@@ -635,6 +623,12 @@ def _by_twos(plane: Plane) -> Plane:
     return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
+def _by_pixels(values: NDArray[_Value], plane: NDArray[Any]) -> NDArray[_Value]:
+    """Values of two by two pixels at each pixel of a plane: the reverse of :func:`_by_twos`."""
+    height, width = plane.shape
+    return values.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
+
+
 def _strength(
     difference: Plane, activity: Plane, area: _Area, noise: _Noise, smoothing: float = _SMOOTH
 ) -> Plane:
@@ -645,9 +639,8 @@ def _strength(
     """
     strength = np.abs(area.smoothed(difference, smoothing))
     # The root of the activity in steps of a byte: fine where little is going on.
-    height, width = strength.shape
     coarse = np.asarray(cv2.convertScaleAbs(cv2.sqrt(activity), alpha=_STEPS), np.uint8)
-    steps = np.ascontiguousarray(coarse.repeat(2, axis=0).repeat(2, axis=1)[:height, :width])
+    steps = np.ascontiguousarray(_by_pixels(coarse, strength))
     places = area.places
     expected = _expected(strength.ravel()[places], steps.ravel()[places], noise)
     strength /= cv2.LUT(steps, expected)

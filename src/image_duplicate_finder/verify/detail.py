@@ -481,12 +481,22 @@ def _lies_on_steps(terms: Planes, coded: Coded | None, source: Coded) -> bool:
 
 
 def _is_explained(source: Planes, terms: Planes, coded: Coded) -> bool:
+    near = _share_near(source, terms, coded, coded.steps / 2 + _ROUNDED_PIXELS)
+    return near is not None and near >= _EXPLAINED
+
+
+def _share_near(
+    source: Planes, terms: Planes, coded: Coded, reach: Planes | Values
+) -> float | None:
+    """Of the terms that a JPEG kept, how many lie within ``reach`` of those of the other picture.
+
+    None if it kept too few to tell.
+    """
     kept = np.abs(terms) >= coded.steps / 2
     kept[..., 0, 0] = False
     if np.count_nonzero(kept) < _LEAST_TERMS:
-        return False
-    near = np.abs(source - terms) <= coded.steps / 2 + _ROUNDED_PIXELS
-    return float(near[kept].mean()) >= _EXPLAINED
+        return None
+    return float((np.abs(source - terms) <= reach)[kept].mean())
 
 
 # Of the terms that a JPEG kept, so many lie within half a step of those of the picture that it was
@@ -497,12 +507,8 @@ _EXPLAINED, _ROUNDED_PIXELS = 0.95, 1.5
 
 def _is_filtered(source: Planes, terms: Planes, coded: Coded | None, other: Coded) -> bool:
     steps = other.steps if coded is None else coded.steps + other.steps
-    kept = np.abs(terms) >= other.steps / 2
-    kept[..., 0, 0] = False
-    if np.count_nonzero(kept) < _LEAST_TERMS:
-        return False
-    near = np.abs(source - terms) <= _LOOSE * steps / 2 + _LOOSELY_ROUNDED
-    return float(near[kept].mean()) < _UNFILTERED
+    near = _share_near(source, terms, other, _LOOSE * steps / 2 + _LOOSELY_ROUNDED)
+    return near is not None and near < _UNFILTERED
 
 
 # Of the terms that a JPEG kept, so many lie within the steps of both files of those of a copy, of
