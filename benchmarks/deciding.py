@@ -323,7 +323,7 @@ def look_at(pair: Pair, rng: np.random.Generator) -> Look | None:
 
 
 def _picture(side: Side) -> Picture:
-    metadata = Metadata(jpeg_quality=side.quality, few_colours=side.few_colours)
+    metadata = Metadata(few_colours=side.few_colours)
     kind = "PNG" if side.quality is None else "JPEG"
     height, width = side.image.shape[:2]
     info = ImageInfo(kind, width, height, lossless=side.quality is None, metadata=metadata)

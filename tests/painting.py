@@ -66,3 +66,12 @@ def paint_face(
     ellipse((0, 0.25), (0.13, 0.06), shade, (0, 180), line)
     ellipse((0, 0.52), (0.28, 0.12), (190, 70, 70), (0, 180))
     return np.asarray(cv2.GaussianBlur(made, (0, 0), 0.8), np.uint8)
+
+
+def add_texture(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The picture with fine structure of every size, as photographs have."""
+    noise = np.random.default_rng(1).normal(0, 1, image.shape[:2])
+    for sigma in (0.7, 1.4, 2.8, 5.6):
+        texture = cv2.GaussianBlur(noise, (0, 0), sigma)
+        image = np.clip(image + 9 * (texture / texture.std())[..., None], 0, 255).astype(np.uint8)
+    return image

@@ -27,6 +27,7 @@ from image_duplicate_finder.store import Store
 from image_duplicate_finder.verify import LOOK_VERSION
 from image_duplicate_finder.verify.closer import prepared_bytes
 from tests.conftest import Painter
+from tests.painting import add_texture
 
 _MAKE, _MODEL, _EXIF_IFD, _TAKEN, _FRACTION = 0x10F, 0x110, 0x8769, 0x9003, 0x9291
 
@@ -196,12 +197,7 @@ def test_unlike_edits_are_not_looked_at_beside_each_other(
 
 
 def textured(image: NDArray[np.uint8]) -> Image.Image:
-    """With fine structure of every size, as photographs have."""
-    noise = np.random.default_rng(1).normal(0, 1, image.shape[:2])
-    for sigma in (0.7, 1.4, 2.8, 5.6):
-        texture = cv2.GaussianBlur(noise, (0, 0), sigma)
-        image = np.clip(image + 9 * (texture / texture.std())[..., None], 0, 255).astype(np.uint8)
-    return Image.fromarray(image)
+    return Image.fromarray(add_texture(image))
 
 
 def test_an_enlargement_is_not_kept_and_its_source_stays(

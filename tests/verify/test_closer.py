@@ -18,6 +18,7 @@ from image_duplicate_finder.model import ImageInfo, Look, Match, Relation, Trans
 from image_duplicate_finder.settings import DecodeLimits
 from image_duplicate_finder.verify.closer import CONTENT, Prepared, closer_look, prepare
 from tests.conftest import Painter
+from tests.painting import add_texture
 
 Image = NDArray[np.uint8]
 IDENTITY: Transform = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
@@ -106,7 +107,7 @@ def test_the_original_of_an_enlarged_blurred_or_ruined_copy_shows_more_detail(
 
 def test_a_crop_that_was_saved_again_shows_no_more_than_its_source(painted: Painter) -> None:
     """Its zeros lie in other blocks than those of the source; a crop of a better one shows more."""
-    image = textured(painted(6, 640, 480))
+    image = add_texture(painted(6, 640, 480))
     source = jpeg(image, 75)
     cut: Transform = ((1.0, 0.0, -37.0), (0.0, 1.0, -21.0))
     again = look(source, jpeg(np.ascontiguousarray(source[21:-40, 37:-60]), 92), cut)
@@ -119,7 +120,7 @@ def test_a_crop_that_was_saved_again_shows_no_more_than_its_source(painted: Pain
 def test_a_jpeg_that_was_saved_again_in_higher_quality_is_told_from_its_source(
     first: int, second: int, painted: Painter
 ) -> None:
-    image = textured(painted(8, 640, 480))
+    image = add_texture(painted(8, 640, 480))
     source = jpeg(image, first)
     again = jpeg(source, second)
     assert jpeg_look(source, first, again, second).resaved == -1
@@ -136,7 +137,7 @@ def test_a_jpeg_that_was_saved_again_in_higher_quality_is_told_from_its_source(
 def test_a_jpeg_is_told_from_a_file_of_another_format_that_it_was_made_from(
     painted: Painter,
 ) -> None:
-    image = textured(painted(8, 640, 480))
+    image = add_texture(painted(8, 640, 480))
     webp = cv2.imencode(".webp", image[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, 80])[1]
     first = np.ascontiguousarray(cv2.imdecode(webp, cv2.IMREAD_COLOR)[..., ::-1])
     for quality in (75, 85, 95):
@@ -164,7 +165,7 @@ def test_what_rounding_adds_is_no_detail(painted: Painter) -> None:
 
 def test_a_smoothed_picture_is_told_from_a_copy(painted: Painter) -> None:
     """It differs in no place and keeps its edges, but by more than compression explains."""
-    image = textured(painted(10, 640, 480))
+    image = add_texture(painted(10, 640, 480))
     source = jpeg(image, 85)
     smooth = np.asarray(cv2.bilateralFilter(source, 9, 30, 7), np.uint8)
     for quality in (92, 85, 75):
@@ -206,7 +207,7 @@ def test_the_tables_of_cameras_tell_a_source_as_well(painted: Painter) -> None:
         picture.save(file, "JPEG", **how)
         return decode_full(file.getvalue(), limits=DecodeLimits())
 
-    source = decoded(Pil.fromarray(textured(painted(6, 640, 480))), qtables=[table, table])
+    source = decoded(Pil.fromarray(add_texture(painted(6, 640, 480))), qtables=[table, table])
     again = decoded(Pil.fromarray(source.pixels), quality=95)
     assert source.steps == tuple(table)
     found = closer_look(prepare(source), prepare(again), Match(1, 2, Relation.EDITED, IDENTITY))
@@ -226,15 +227,6 @@ def jpeg_look(
     found = closer_look(*sides, Match(1, 2, Relation.EDITED, transform=transform))
     assert found is not None
     return found
-
-
-def textured(image: Image) -> Image:
-    """With fine structure of every size, as photographs have."""
-    noise = np.random.default_rng(1).normal(0, 1, image.shape[:2])
-    for sigma in (0.7, 1.4, 2.8, 5.6):
-        texture = cv2.GaussianBlur(noise, (0, 0), sigma)
-        image = np.clip(image + 9 * (texture / texture.std())[..., None], 0, 255).astype(np.uint8)
-    return image
 
 
 def test_an_enlargement_has_no_more_detail_than_its_source(painted: Painter) -> None:

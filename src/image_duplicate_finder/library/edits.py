@@ -127,8 +127,9 @@ class Edits:
         """Rewrite a group without the files ``gone``."""
         from image_duplicate_finder.scan.groups import regroup, with_members
 
-        staying = [file for file in group.files if file.id not in gone]
-        if len(staying) == len(group.files):
+        files = group.files
+        staying = [file for file in files if file.id not in gone]
+        if len(staying) == len(files):
             return
         if group.keeper.id in gone:
             self._store.groups.replace_one(group.id, regroup(group.kind, staying, claims))

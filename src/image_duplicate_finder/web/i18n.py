@@ -219,7 +219,8 @@ def moment(value: float | str) -> str:
         when = datetime.datetime.fromisoformat(value)
     else:
         when = datetime.datetime.fromtimestamp(value)
-    time = when.strftime(gettext_plain(_TIME)).lstrip("0" if "%I" in gettext_plain(_TIME) else "")
+    clock = gettext_plain(_TIME)
+    time = when.strftime(clock).lstrip("0" if "%I" in clock else "")
     return gettext("%(date)s, %(time)s", date=day(when), time=time)
 
 
