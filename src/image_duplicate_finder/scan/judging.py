@@ -171,6 +171,8 @@ class _CloserLooks:
         pairs = [pair for pair, match in self._of_pair.items() if is_duplicate(match)]
         bytes_of = self._judge.bytes_of({id for pair in pairs for id in pair})
         self._wanted = len(bytes_of)
+        if pairs:
+            self._context.report(Stage.LOOK, 0, self._wanted)
         with ExitStack() as stack:
             folder, room = "", 0
             if pairs and self._executor.bytes_kept:
