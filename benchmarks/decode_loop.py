@@ -15,6 +15,7 @@ import numpy as np
 
 from image_duplicate_finder.decode.common import reduction
 from image_duplicate_finder.decode.headers import read_jpeg_header
+from image_duplicate_finder.fingerprint.appearance import PROOF_SIDE
 
 _FLAGS = {
     1: cv2.IMREAD_GRAYSCALE,
@@ -40,7 +41,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--side", type=int, default=256, help="least long side to decode to")
+    parser.add_argument(
+        "--side",
+        type=int,
+        default=2 * PROOF_SIDE,
+        help="least long side to decode to; by default as quick and standard scans do",
+    )
     given = parser.parse_args()
     paths = sorted(given.folder.rglob("*.jpg"))
     parts = [paths[start :: given.jobs] for start in range(given.jobs)]

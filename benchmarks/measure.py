@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import psutil
 
 # Looking costs a few milliseconds, so it grows rarer the longer a process runs.
 _FIRST_SAMPLE_SECONDS, _LAST_SAMPLE_SECONDS = 0.05, 0.5
+_LOOK_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,13 @@ def measured(
     env: Mapping[str, str] | None = None,
     timeout: float = 3600,
     nice: int = 0,
+    on_output: Callable[[float], None] | None = None,
 ) -> Run:
-    """Run ``command`` to its end, or stop it and its children after ``timeout`` seconds."""
+    """Run ``command`` to its end, or stop it and its children after ``timeout`` seconds.
+
+    ``on_output`` is called, from a thread, with the seconds since the start when the command has
+    printed something new.
+    """
     words = tuple(str(word) for word in command)
     with tempfile.TemporaryFile() as output:
         started = time.perf_counter()
@@ -58,9 +64,14 @@ def measured(
         )
         watch = _Watch(process.pid, started + timeout)
         watch.start()
+        reader = _Reader(output.fileno(), started, on_output) if on_output else None
+        if reader:
+            reader.start()
         _, raw, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - started
         watch.finish()
+        if reader:
+            reader.finish()
         process.returncode = os.waitstatus_to_exitcode(raw)
         size = output.seek(0, os.SEEK_END)
         output.seek(max(0, size - 4000))
@@ -72,6 +83,30 @@ def measured(
 def _environment() -> dict[str, str]:
     """That of a person's shell: compiled modules are kept, as pip did with the peers' ones."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
+class _Reader(threading.Thread):
+    """Notices when a process has written more into a file."""
+
+    def __init__(self, file: int, started: float, on_output: Callable[[float], None]) -> None:
+        super().__init__(daemon=True)
+        self._file = file
+        self._begin = started
+        self._on_output = on_output
+        self._done = threading.Event()
+
+    def run(self) -> None:
+        size = 0
+        while not self._done.wait(_LOOK_SECONDS):
+            now = os.fstat(self._file).st_size
+            if now > size:
+                size = now
+                self._on_output(time.perf_counter() - self._begin)
+
+    def finish(self) -> None:
+        """Stop looking; the process has ended."""
+        self._done.set()
+        self.join()
 
 
 class _Watch(threading.Thread):

@@ -3,12 +3,44 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 Result = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A row of the table of wanted figures: ``wanted`` is the most that it should be.
+
+    ``measured`` is the median and the spread of ``rounds`` rounds; ``note`` says what else belongs
+    to it.
+    """
+
+    what: str
+    wanted: str
+    measured: str
+    rounds: int
+    peers: str = ""
+    note: str = ""
+
+
+TOOL_NAMES = {
+    "decoding": "only reading and decoding",
+    "ours-quick": "**ImageDuplicateFinder, quick**",
+    "ours-standard": "**ImageDuplicateFinder, standard**",
+    "immaculate-sscd_distilled": "Immaculate 0.3, sscd_distilled",
+    "immaculate-pdq": "Immaculate 0.3, pdq",
+    "fastdup": "fastdup 2.54",
+    "czkawka": "czkawka (Python binding)",
+    "image-dedup-ai": "image-dedup-ai 0.1",
+}
+"""What pages call the tools of the races."""
+
+_MARKS = "<!-- times: written by python -m benchmarks.report -->", "<!-- end of times -->"
 
 _TITLES = {
     "a": "Set A: crop, mirrors, 25 degrees, square",
@@ -31,18 +63,107 @@ def write(results: Path, out: Path, not_runnable: Mapping[str, str]) -> None:
         "How to run them, and what the sets are: [README.md](README.md).",
         "",
     ]
+    speed = [json.loads(path.read_text()) for path in sorted((results / "speed").glob("*.json"))]
+    lines += _figures_section([values for values in speed if values.get("figures")])
     for folder in sorted(path for path in results.iterdir() if path.is_dir()):
         entries = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
         if folder.name != "speed" and entries:
             lines += _set_section(folder.name, sorted(entries, key=_rank))
-    if (results / "speed").is_dir():
-        for path in sorted((results / "speed").glob("*.json")):
-            lines += _speed_section(json.loads(path.read_text()))
+    for values in speed:
+        lines += _speed_section(values)
     for path in sorted(results.glob("*.md")):
         lines += [*path.read_text(encoding="utf-8").rstrip("\n").split("\n"), ""]
     lines += ["## Not run", "", "| tool | why |", "|---|---|"]
     lines += [f"| {name} | {why} |" for name, why in not_runnable.items()]
     out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _figures_section(parts: list[Result]) -> Iterator[str]:
+    """The table of wanted figures, and on what each part of it was measured."""
+    if not parts:
+        return
+    yield from (
+        "## Speed at a glance",
+        "",
+        "Ratios are medians of the rounds, each against the same round, with the least and the",
+        "most. Measured by `python -m benchmarks.speed table` and `million`; the sections of the",
+        "same names have the whole tables.",
+        "",
+        "| what | wanted at most | measured | rounds | peers |",
+        "|---|---|---|--:|---|",
+    )
+    for values in parts:
+        for row in values["figures"]:
+            measured = f"{row['measured']}; {row['note']}" if row["note"] else row["measured"]
+            cells = row["what"], row["wanted"], measured, str(row["rounds"]), row["peers"]
+            yield f"| {' | '.join(cells)} |"
+    yield ""
+    for values in parts:
+        machine = values["machine"]
+        peers = ", ".join(
+            f"{name} {version}"
+            for name, version in values.get("versions", {}).items()
+            if not name.startswith("ours-")
+        )
+        libraries = ", ".join(
+            f"{name} {version}" for name, version in machine["libraries"].items() if version
+        )
+        yield (
+            f"- {values['title']}: {machine['time'][:16].replace('T', ' ')} UTC, "
+            f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
+            f"{machine['system']}; version {values['version']}, Python {machine['python']}, "
+            f"{libraries}" + (f"; {peers}" if peers else "") + "."
+        )
+    yield ""
+
+
+def times(results: Path) -> str:
+    """README.md's table of times, the photos like a camera's first; empty if not measured yet."""
+    camera, set_a = results / "speed" / "1-camera.json", results / "speed" / "2-set-a.json"
+    if not (camera.is_file() and set_a.is_file()):
+        return ""
+    large, small = (json.loads(path.read_text()) for path in (camera, set_a))
+    machine = large["machine"]
+    lines = [
+        "",
+        f"{large['files']} JPEGs like those of a camera (13.5 megapixels, grain, EXIF, half of "
+        "them progressive, a fifth",
+        f"copies) and the {small['files']:,} small ones of set A; whole processes in turns, "
+        f"median of {_rounds(large)} and {_rounds(small)} rounds,",
+        f"{machine['cores']} cores ({machine['processor']}):",
+        "",
+        "| tool | 13.5 megapixels | times as long as only decoding | set A |",
+        "|---|--:|--:|--:|",
+    ]
+    decoding = large["turns"]["decoding"]
+    for tool, name in TOOL_NAMES.items():
+        if not (turns := large["turns"].get(tool)):
+            continue
+        ratio = median(a["wall_s"] / b["wall_s"] for a, b in zip(turns, decoding, strict=True))
+        cells = [name, _seconds(turns), f"{ratio:.2f}", _seconds(small["turns"].get(tool, []))]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
+def _rounds(values: Result) -> int:
+    return len(values["turns"]["decoding"])
+
+
+def _seconds(turns: list[dict[str, float]]) -> str:
+    """The median of whole processes; with that of seen groups where they are seen earlier."""
+    if not turns:
+        return ""
+    whole, seen = (median(turn[key] for turn in turns) for key in ("wall_s", "seen_s"))
+    places = 1 if whole < 100 else 0
+    text = f"{whole:.{places}f} s"
+    return text if seen > 0.95 * whole else f"{text} (groups after {seen:.{places}f} s)"
+
+
+def update(page: str, results: Path) -> str:
+    """README.md with the table of times as measured between its marks."""
+    before, rest = page.split(_MARKS[0])
+    _, after = rest.split(_MARKS[1])
+    return f"{before}{_MARKS[0]}\n{times(results)}{_MARKS[1]}{after}"
 
 
 def _rank(entry: Result) -> tuple[bool, float]:
@@ -150,3 +271,16 @@ def _speed_section(values: Result) -> list[str]:
     ]
     lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in values["rows"]]
     return [*lines, ""]
+
+
+def main() -> None:
+    """Write RESULTS.md and README.md's table of times anew from the result files."""
+    from benchmarks.tools import HERE, NOT_RUNNABLE
+
+    write(HERE / "results", HERE / "RESULTS.md", NOT_RUNNABLE)
+    page = HERE.parent / "README.md"
+    page.write_text(update(page.read_text(encoding="utf-8"), HERE / "results"), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

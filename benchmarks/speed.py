@@ -1,38 +1,46 @@
 """The speed figures: ``python -m benchmarks.speed PART... --photos DIR...``
 
-Parts: limit (scans against only decoding), peers, again (a second scan against find),
-growth (1,000 to 100,000 files; memory and disk with it), start,
-million (generated fingerprints), few (whole commands on few files), installed (an installation of
-the start script; asks the package index), all.
+Parts: camera and set-a (tools in turns, and a loop that only decodes), pairs (CPU time of one
+verified pair), few (whole commands on few files), installed (installations by the start script and
+by pip, and the first scans after them; asks the package index), memory (standard mode, 1,000 and
+10,000 files), again (a second scan against find), growth (1,000 to 100,000 files; memory and disk
+with it), start, million (generated fingerprints). ``table`` stands for those from camera to memory,
+``all`` for all. Parts of which one fails are run to the end, and the status is 1.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import platform
 import shutil
+import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import report
+from benchmarks import races, report
 from benchmarks.machine import describe
 from benchmarks.measure import Run, measured
 from benchmarks.photos import Photo, list_photos
-from benchmarks.run import RESULTS, SetSpec
+from benchmarks.races import LOOP, Turns, succeeded
+from benchmarks.report import Figure
+from benchmarks.run import LIMITS, RESULTS, SetSpec
 from benchmarks.speed_data import make_camera, make_many
 from benchmarks.tools import HERE, NOT_RUNNABLE, TOOLS, WORK, scan_command
 
 Row = list[str]
+Command = list[str | Path]
 
-_PEERS = (
+_TOOLS = (
     "ours-quick", "immaculate-pdq", "czkawka", "image-dedup-ai", "ours-standard",
-    "immaculate-sscd_distilled", "fastdup", "immaculate-sscd",
+    "immaculate-sscd_distilled", "fastdup",
 )  # fmt: skip
 
 
@@ -46,6 +54,7 @@ class Options:
     library: int
     tools: list[str]
     originals: int
+    large: int
     seed: int = 1
 
     def list_photos(self) -> list[Photo]:
@@ -53,63 +62,145 @@ class Options:
         return list_photos(self.photos)
 
 
-def limit(options: Options) -> None:
-    """Scans against a bare loop that only reads and decodes, in turns."""
-    rows = []
-    for name, folder in (("like a camera's, 13.5 megapixels", _camera(options)), _set_a(options)):
-        walls: dict[str, list[float]] = {"loop": [], "quick": [], "standard": []}
-        for _ in range(options.repeat):
-            command = [sys.executable, "-m", "benchmarks.decode_loop", folder]
-            walls["loop"].append(_ok(measured(command, cwd=HERE.parent)).wall)
-            for mode in ("quick", "standard"):
-                walls[mode].append(_scan(folder, mode).wall)
-        files = sum(1 for _ in folder.rglob("*.jpg"))
-        for mode in ("quick", "standard"):
-            ratio = median(a / b for a, b in zip(walls[mode], walls["loop"], strict=True))
-            spread = report.spread(walls[mode]), report.spread(walls["loop"])
-            rows.append([name, str(files), mode, *spread, f"{ratio:.2f}"])
-    _save(
-        "1-limit",
-        "Scans against only reading and decoding",
-        f"Whole processes in turns, {options.repeat} rounds, cold library, warm page cache.",
-        ["files", "count", "mode", "scan s", "decode loop s", "ratio (median)"],
-        rows,
-    )
+def camera(options: Options) -> None:
+    """Photos like a camera's: tools in turns with a loop that only reads and decodes."""
+    folder = _camera(options)
+
+    def figures(turns: Turns, files: int) -> list[Figure]:
+        peers = ", ".join(
+            f"{name} {races.ratio(turns, name, LOOP)}" for name in _measured_peers(turns)
+        )
+        return [
+            Figure(
+                f"{mode}, {files} photos of 13.5 megapixels: times as long as only decoding",
+                wanted,
+                races.ratio(turns, f"ours-{mode}", LOOP),
+                len(turns[LOOP]),
+                peers,
+                f"groups seen after {races.ratio(turns, f'ours-{mode}', LOOP, seen=True)}",
+            )
+            for mode, wanted in (("quick", "1.15, faster than peers"), ("standard", "1.35"))
+            if {f"ours-{mode}", LOOP} <= turns.keys()
+        ]
+
+    _race(options, "1-camera", "Photos like a camera's", folder, figures)
 
 
-def peers(options: Options) -> None:
-    """Wall time against peers on photos like a camera's and on set A, in turns."""
+def set_a(options: Options) -> None:
+    """Set A, its second half: tools in turns."""
+    folder, _ = _set_a(options)
+
+    def figures(turns: Turns, files: int) -> list[Figure]:
+        found = []
+        for mode, peer, wanted in (
+            ("quick", "immaculate-pdq", "1.1, with verification"),
+            ("standard", "immaculate-sscd_distilled", "0.5"),
+            ("standard", "fastdup", "0.5"),
+        ):
+            ours = f"ours-{mode}"
+            if not {ours, peer} <= turns.keys():
+                continue
+            walls = [report.spread([turn.wall for turn in turns[name]]) for name in (ours, peer)]
+            found.append(
+                Figure(
+                    f"{mode}, set A ({files:,} files): times as long as {peer}",
+                    wanted,
+                    races.ratio(turns, ours, peer),
+                    len(turns[ours]),
+                    f"{peer} {walls[1]} s, {ours} {walls[0]} s",
+                    f"groups seen after {races.ratio(turns, ours, peer, seen=True)}",
+                )
+            )
+        return found
+
+    _race(options, "2-set-a", "Set A, 500 x 375 pixels", folder, figures)
+
+
+def _race(
+    options: Options,
+    name: str,
+    title: str,
+    folder: Path,
+    figures: Callable[[Turns, int], list[Figure]],
+) -> None:
+    """Race all tools over ``folder`` and save after every round, so that nothing can be lost."""
+    files = sum(1 for _ in folder.rglob("*.jpg"))
+    versions: dict[str, str] = {}
+    failed: list[str] = []
+
+    def save(turns: Turns) -> None:
+        _save(
+            name,
+            title,
+            f"{files:,} files. Whole processes in turns, {len(turns[LOOP])} rounds, cold library, "
+            "warm page cache. Groups are seen when nine tenths of the files that are in groups in "
+            "the end are shown in groups; CPU time and memory are those of all processes.",
+            races.COLUMNS,
+            races.rows(turns, files),
+            figures(turns, files),
+            files=files,
+            versions=versions,
+            turns={
+                tool: [{"seen_s": each.seen, "wall_s": each.wall} for each in own]
+                for tool, own in turns.items()
+            },
+        )
+
     for tool in options.tools:
-        TOOLS[tool].install()
-    rows = []
-    for name, folder in (("camera", _camera(options)), _set_a(options)):
-        walls: dict[str, list[float]] = {tool: [] for tool in options.tools}
-        cpus: dict[str, list[float]] = {tool: [] for tool in options.tools}
-        for _ in range(options.repeat):
-            for tool in options.tools:
-                run, _reported = TOOLS[tool].scan(folder, 3600, 0)
-                walls[tool].append(_ok(run).wall)
-                cpus[tool].append(run.cpu)
-        files = sum(1 for _ in folder.rglob("*.jpg"))
-        for tool in options.tools:
-            cost = f"{1000 * median(cpus[tool]) / files:.1f}"
-            rows.append([name, str(files), tool, report.spread(walls[tool]), cost])
+        try:
+            TOOLS[tool].install()
+            versions[tool] = TOOLS[tool].version()
+        except (RuntimeError, subprocess.CalledProcessError) as error:
+            failed.append(f"{tool}: {error}")
+    failed += races.race([LOOP, *versions], folder, options.repeat, save)
+    if failed:
+        raise RuntimeError("\n".join(failed))
+
+
+def _measured_peers(turns: Turns) -> list[str]:
+    return [name for name in turns if name != LOOP and not name.startswith("ours-")]
+
+
+def pairs(options: Options) -> None:
+    """What the verification of one pair costs."""
+    folder, truth = _set_a(options)
+    with tempfile.TemporaryDirectory(dir=WORK) as scratch:
+        out = Path(scratch) / "out.json"
+        command: Command = [sys.executable, "-m", "benchmarks.verifying", folder, truth, out]
+        succeeded(measured(command, cwd=HERE.parent))
+        found = json.loads(out.read_text())
+    rows, figures = [], []
+    for mode, what, wanted in (
+        ("quick", "of one frame", 0.3),
+        ("standard", "by keypoints alone", 0.8),
+    ):
+        costs, count = found[mode]["ms"], f"{found[mode]['pairs']} ({found[mode]['matches']})"
+        rows.append([f"{what}, {mode}", count, report.spread(costs)])
+        name = f"verification of one pair {what}, CPU ms"
+        figures.append(Figure(name, f"{wanted}", report.spread(costs), len(costs)))
     _save(
-        "2-peers",
-        "Whole processes",
-        f"{options.repeat} rounds in turns, cold library.",
-        ["files", "count", "tool", "wall s", "CPU ms/file"],
+        "9-pairs",
+        "CPU time of one verified pair",
+        "True pairs of set A: mirrored, upside down and squeezed; cropped and turned by 25 "
+        "degrees. One core, decoding of the stored fingerprints included.",
+        ["pairs", "count (matches)", "CPU ms"],
         rows,
+        figures,
     )
 
 
 def _camera(options: Options) -> Path:
-    return _folder("camera-160", lambda out: make_camera(options.list_photos(), out, options.seed))
+    def make(out: Path) -> None:
+        make_camera(options.list_photos(), out, options.seed, options.large)
+
+    return _folder(f"camera-{options.large}", make)
 
 
-def _set_a(options: Options) -> tuple[str, Path]:
-    folder, _ = SetSpec("a", options.seed, None, options.originals, 0).make(options.photos)
-    return "set A, 500x375", folder
+def _set_a(options: Options) -> tuple[Path, Path]:
+    """The folder of set A and that of its truth."""
+    spec = SetSpec("a", options.seed, "second", options.originals, 0)
+    folder, _ = spec.make(options.photos)
+    return folder, WORK / "truth" / spec.id
 
 
 def again(options: Options) -> None:
@@ -119,12 +210,12 @@ def again(options: Options) -> None:
     rows = []
     with tempfile.TemporaryDirectory(dir=WORK) as scratch:
         _scan(folder, "quick", Path(scratch))
-        find = ["find", folder, "-type", "f", "-printf", "%s %T@ %i\n"]
+        find: Command = ["find", folder, "-type", "f", "-printf", "%s %T@ %i\n"]
         again = scan_command(Path(scratch) / "library", folder, "quick")
         finds, seconds = [], []
         for _ in range(options.repeat):
-            finds.append(_ok(measured(find)).wall)
-            seconds.append(_ok(measured([*again, "--quiet"])).wall)
+            finds.append(succeeded(measured(find)).wall)
+            seconds.append(succeeded(measured([*again, "--quiet"])).wall)
     bound = 3 * median(finds) + 1
     rows.append([f"{count:,}", report.spread(seconds), report.spread(finds), f"{bound:.2f}"])
     _save(
@@ -176,7 +267,7 @@ def start(options: Options) -> None:
     from benchmarks.speed_start import first_groups_seconds, web_ready_seconds
 
     idf = Path(sys.executable).parent / "idf"
-    helps = [_ok(measured([idf, "--help"])).wall for _ in range(max(5, options.repeat))]
+    helps = [succeeded(measured([idf, "--help"])).wall for _ in range(max(5, options.repeat))]
     webs = [web_ready_seconds() for _ in range(max(5, options.repeat))]
     folder = _many(options, min(10_000, max(options.sizes)))
     groups = first_groups_seconds(folder)
@@ -198,31 +289,37 @@ def million(options: Options) -> None:
     from benchmarks.million import run as run_million
 
     columns, rows, about = run_million(options.list_photos(), options.seed, options.library)
-    _save("6-million", f"A library of {options.library:,} pictures", about, columns, rows)
+    figure = dict(rows)
+    figures = [
+        Figure(
+            f"{options.library:,} pictures: candidates, verification, groups",
+            "600 s, 4 GiB",
+            f"{figure['all, wall']}, {figure['peak memory']}",
+            1,
+        )
+    ]
+    _save("6-million", f"A library of {options.library:,} pictures", about, columns, rows, figures)
 
 
 def few(options: Options) -> None:
-    """Whole commands on few files, and the first scan where no loops are compiled yet."""
+    """Whole commands on few files."""
     idf = Path(sys.executable).parent / "idf"
-    photos = [photo.path for photo in options.list_photos()]
-    rows = []
+    rows, figures = [], []
 
-    def add(what: str, limit: str, *command: object, times: int = options.repeat) -> None:
-        runs = []
-        for _ in range(times):
+    def add(what: str, wanted: str, *command: object) -> None:
+        walls = []
+        for _ in range(max(5, options.repeat)):
             with tempfile.TemporaryDirectory(dir=WORK) as fresh:
                 words = [str(word).replace("FRESH", fresh) for word in command]
-                runs.append(_ok(measured(words)).wall)
-        rows.append([what, report.spread(runs), limit])
+                walls.append(succeeded(measured(words)).wall)
+        rows.append([what, report.spread(walls), wanted])
+        if wanted:
+            figures.append(Figure(f"{what}, whole process, s", wanted, rows[-1][1], len(walls)))
 
     with tempfile.TemporaryDirectory(dir=WORK) as place:
-        for count in (10, 40):
-            folder = Path(place) / str(count)
-            folder.mkdir()
-            for photo in photos[:: len(photos) // count][:count]:
-                shutil.copy(photo, folder)
-        ten, forty, known = Path(place) / "10", Path(place) / "40", Path(place) / "library"
-        _ok(measured([str(idf), "--library", str(known), "scan", str(forty)]))
+        known = Path(place) / "library"
+        ten, forty = (_some_photos(options, Path(place), count) for count in (10, 40))
+        succeeded(measured([str(idf), "--library", str(known), "scan", str(forty)]))
         scan = (idf, "--library", "FRESH/library", "scan")
         one, other = sorted(ten.iterdir())[:2]
         # `compare` says by its status that the two are different pictures.
@@ -230,34 +327,98 @@ def few(options: Options) -> None:
         add("`idf find`, among 40 pictures", "1", idf, "--library", known, "find", one)
         add("`idf scan`, 10 pictures", "1", *scan, ten)
         add("`idf scan`, 40 pictures", "", *scan, forty)
-        fresh_loops = ("env", "NUMBA_CACHE_DIR=FRESH", *scan, forty)
-        add("the same, loops not compiled yet", "", *fresh_loops, times=1)
     _save(
         "7-few",
         "Few files",
         "Whole commands, warm page cache.",
         ["what", "seconds", "wanted at most"],
         rows,
+        figures,
     )
 
 
-def installed(_options: Options) -> None:
-    """What the start script installs, in MB (1,000,000 bytes) on the disk, by package."""
-    with tempfile.TemporaryDirectory(dir=WORK) as place:
-        _ok(measured(["git", "clone", "--quiet", str(HERE.parent), f"{place}/clone"]))
-        command = [sys.executable, f"{place}/clone/scripts/environment.py", "run"]
-        _ok(measured(command, timeout=3600))
-        (packages,) = (Path(place) / "clone" / ".venv").glob("[Ll]ib/**/site-packages")
-        sizes: Counter[str] = Counter()
-        for folder in packages.iterdir():
-            name = folder.name.split(".")[0].split("-")[0].lower()
-            sizes[_OWNERS.get(name, name)] += _on_disk(folder)
-        whole = _on_disk(Path(place) / "clone" / ".venv")
+def _some_photos(options: Options, place: Path, count: int) -> Path:
+    """A new folder with ``count`` of the source photos."""
+    photos = [photo.path for photo in options.list_photos()]
+    folder = place / str(count)
+    folder.mkdir()
+    for photo in photos[:: len(photos) // count][:count]:
+        shutil.copy(photo, folder)
+    return folder
+
+
+def installed(options: Options) -> None:
+    """What the start script installs, in MB (1,000,000 bytes) on the disk, by package; and the
+    first scans after its installation and after one by pip alone."""
+    from benchmarks.speed_start import (
+        first_and_second_seconds,
+        installed_by_pip,
+        installed_by_script,
+    )
+
+    with tempfile.TemporaryDirectory(dir=WORK) as scratch:
+        place = Path(scratch)
+        script = installed_by_script(place)
+        _save_sizes(place / "clone" / ".venv")
+        forty = _some_photos(options, place, 40)
+        rows, figures = [], []
+        for way, (python, places) in (
+            ("the start script", script),
+            ("pip alone", installed_by_pip(place)),
+        ):
+            first, second = first_and_second_seconds(python, places, forty, rounds=3)
+            ratios = report.spread([a / b for a, b in zip(first, second, strict=True)])
+            rows.append([way, report.spread(first), report.spread(second), ratios])
+            what = f"first scan after an installation by {way}: times as long as the second"
+            seconds = f"{rows[-1][1]} s and {rows[-1][2]} s"
+            figures.append(Figure(what, "3", ratios, len(first), note=seconds))
+    _save(
+        "8-first",
+        "First scan after an installation",
+        "40 pictures, standard mode, warm page cache; 3 rounds, each from the state right after "
+        "the installation.",
+        ["installed by", "first scan s", "second scan s", "first / second"],
+        rows,
+        figures,
+    )
+
+
+def _save_sizes(environment: Path) -> None:
+    (packages,) = environment.glob("[Ll]ib/**/site-packages")
+    sizes: Counter[str] = Counter()
+    for folder in packages.iterdir():
+        name = folder.name.split(".")[0].split("-")[0].lower()
+        sizes[_OWNERS.get(name, name)] += _on_disk(folder)
+    whole = _on_disk(environment)
     named = [(name, size) for name, size in sizes.most_common() if size >= 5_000_000]
     rows = [["the environment", f"{whole / 1e6:.0f}"]]
     rows += [[name, f"{size / 1e6:.0f}"] for name, size in named]
     rows.append(["all others", f"{(whole - sum(size for _, size in named)) / 1e6:.0f}"])
-    _save("8-installed", "Installation", "Python 3.11, after compiling.", ["what", "MB"], rows)
+    figures = [Figure("installed size of the default installation, MB", "550", rows[0][1], 1)]
+    about = f"Python {platform.python_version()}, after compiling."
+    _save("8-installed", "Installation", about, ["what", "MB"], rows, figures)
+
+
+def memory(options: Options) -> None:
+    """Memory of all processes in standard mode, at the two smallest sizes."""
+    rows: list[Row] = []
+    for count in sorted(options.sizes)[:2]:
+        folder = _many(options, count)
+        run = _scan(folder, "standard")
+        peak = f"{run.memory / 2**20:.0f}"
+        rows.append([f"{count:,}", f"{run.wall:.1f}", f"{1000 * run.cpu / count:.1f}", peak])
+    (fewest, *_, least), (most, *_, peak) = rows[0], rows[-1]
+    what = f"{most} files, standard, all processes, MiB"
+    figures = [Figure(what, "500", peak, 1, note=f"{least} MiB with {fewest} files")]
+    _save(
+        "4-memory",
+        "Memory",
+        "Standard mode on small JPEGs (200 pixels) in families of 10; one run each, cold library. "
+        "The peak is that of all processes together.",
+        ["files", "wall s", "CPU ms/file", "peak MiB"],
+        rows,
+        figures,
+    )
 
 
 _OWNERS = {
@@ -273,9 +434,11 @@ def _on_disk(place: Path) -> int:
 
 
 PARTS: dict[str, Callable[[Options], None]] = {
-    "limit": limit, "peers": peers, "again": again, "growth": growth, "start": start,
-    "million": million, "few": few, "installed": installed,
+    "camera": camera, "set-a": set_a, "few": few, "pairs": pairs, "installed": installed,
+    "memory": memory, "again": again, "growth": growth, "start": start, "million": million,
 }  # fmt: skip
+TABLE = ("camera", "set-a", "few", "pairs", "installed", "memory")
+"""What fits into half an hour on two cores, the most wanted first."""
 
 
 def _scan(folder: Path, mode: str, scratch: Path | None = None) -> Run:
@@ -283,14 +446,22 @@ def _scan(folder: Path, mode: str, scratch: Path | None = None) -> Run:
     with tempfile.TemporaryDirectory(dir=WORK) as fresh:
         place = scratch or Path(fresh)
         command = scan_command(place / "library", folder, mode, place / "out.json")
-        return _ok(measured([*command, "--quiet"]))
+        return succeeded(measured([*command, "--quiet"]))
 
 
 def _staged_scan(folder: Path, mode: str, scratch: Path, count: int) -> tuple[Run, str]:
     """One scan with an empty library, and the CPU time per file of its stages."""
     out = scratch / "stages.json"
-    command = [sys.executable, "-m", "benchmarks.stages", folder, mode, scratch / "library", out]
-    run = _ok(measured(command, cwd=HERE.parent, timeout=7200))
+    command: Command = [
+        sys.executable,
+        "-m",
+        "benchmarks.stages",
+        folder,
+        mode,
+        scratch / "library",
+        out,
+    ]
+    run = succeeded(measured(command, cwd=HERE.parent, timeout=7200))
     costs = json.loads(out.read_text())
     parts = [
         f"{stage} {1000 * cost['cpu_s'] / count:.2f} ms ({cost['wall_s']:.1f} s)"
@@ -316,18 +487,22 @@ def _folder(name: str, make: Callable[[Path], None]) -> Path:
     return folder
 
 
-def _ok(run: Run) -> Run:
-    if run.status != 0:
-        raise RuntimeError(f"{' '.join(run.command)} failed ({run.status}): {run.output[-800:]}")
-    return run
-
-
-def _save(name: str, title: str, about: str, columns: Row, rows: list[Row]) -> None:
+def _save(
+    name: str,
+    title: str,
+    about: str,
+    columns: Row,
+    rows: list[Row],
+    figures: Sequence[Figure] = (),
+    **more: object,
+) -> None:
     values: dict[str, Any] = {
         "title": title,
         "about": about,
         "machine": describe(),
         "version": TOOLS["ours-quick"].version(),
+        **more,
+        "figures": [asdict(figure) for figure in figures],
         "columns": columns,
         "rows": rows,
     }
@@ -338,16 +513,19 @@ def _save(name: str, title: str, about: str, columns: Row, rows: list[Row]) -> N
         print(" | ".join(row), flush=True)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Parse the command line, run the parts and write the report."""
+def main(arguments: list[str] | None = None) -> int:
+    """Parse the command line, run the parts and write the report; 1 if a part failed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
-    parser.add_argument("parts", nargs="+", choices=[*PARTS, "all"])
+    parser.add_argument("parts", nargs="+", choices=[*PARTS, "table", "all"])
     parser.add_argument("--photos", type=Path, nargs="+", required=True, metavar="DIR")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--library", type=int, default=1_000_000, help="pictures of 'million'")
-    parser.add_argument("--tools", default=",".join(_PEERS), help="tools of 'peers'")
-    parser.add_argument("--originals", type=int, default=834, help="photos of set A")
+    parser.add_argument("--tools", default=",".join(_TOOLS), help="tools of camera and set-a")
+    parser.add_argument(
+        "--originals", type=int, default=LIMITS["a"], help="photos of set A, before halving"
+    )
+    parser.add_argument("--large", type=int, default=160, help="photos like a camera's")
     parser.add_argument("--out", type=Path, default=HERE / "RESULTS.md")
     given = parser.parse_args(arguments)
     options = Options(
@@ -357,12 +535,26 @@ def main(arguments: list[str] | None = None) -> None:
         given.library,
         given.tools.split(","),
         given.originals,
+        given.large,
     )
-    for name in PARTS if "all" in given.parts else given.parts:
+    parts = [
+        name
+        for part in given.parts
+        for name in {"all": tuple(PARTS), "table": TABLE}.get(part, (part,))
+    ]
+    failed = False
+    for name in parts:
+        started = time.monotonic()
         print(f"== {name}", flush=True)
-        PARTS[name](options)
+        try:
+            PARTS[name](options)
+        except RuntimeError as error:
+            print(f"{name}: {error}", flush=True)
+            failed = True
+        print(f"== {name} took {(time.monotonic() - started) / 60:.1f} min", flush=True)
     report.write(RESULTS, given.out, NOT_RUNNABLE)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,7 +1,9 @@
-"""How soon something is there: the web app's first answer, and the first groups of a scan."""
+"""How soon something is there: the web app's first answer, the first groups of a scan, and the
+first scan after an installation."""
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -11,6 +13,9 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from benchmarks.measure import measured
+from benchmarks.races import succeeded
+from benchmarks.tools import HERE
 from image_duplicate_finder.errors import Interrupted
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.progress import CancelToken, Stage, Step
@@ -79,3 +84,54 @@ def first_groups_seconds(folder: Path) -> float:
     if not found:
         raise RuntimeError(f"A scan of {folder} found no groups.")
     return found[0]
+
+
+def installed_by_script(place: Path) -> tuple[Path, list[Path]]:
+    """A clone of this checkout's last commit, installed by its start script in ``place``.
+
+    Returns its Python, and the folders in which running the program may leave files.
+    """
+    clone = place / "clone"
+    succeeded(measured(["git", "clone", "--quiet", HERE.parent, clone]))
+    succeeded(measured([sys.executable, clone / "scripts" / "environment.py", "run"]))
+    return _python_of(clone / ".venv"), [clone]
+
+
+def installed_by_pip(place: Path) -> tuple[Path, list[Path]]:
+    """The same commit, installed by pip alone; needs :func:`installed_by_script` before."""
+    environment = place / "pip"
+    succeeded(measured([sys.executable, "-m", "venv", environment]))
+    python = _python_of(environment)
+    succeeded(measured([python, "-m", "pip", "install", "--quiet", place / "clone"]))
+    return python, [environment]
+
+
+def _python_of(environment: Path) -> Path:
+    return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def first_and_second_seconds(
+    python: Path, places: list[Path], folder: Path, rounds: int
+) -> tuple[list[float], list[float]]:
+    """Seconds of the first scan of ``folder`` after an installation, and of a second one.
+
+    Both have an empty library. Before each round everything is removed that came into ``places``
+    since the installation; before a second scan, what the first left to compile is waited for.
+    """
+    before = _files_in(places)
+    first: list[float] = []
+    second: list[float] = []
+    for _ in range(rounds):
+        for file in _files_in(places) - before:
+            file.unlink()
+        for seconds in (first, second):
+            with tempfile.TemporaryDirectory() as library:
+                scan: list[str | Path] = [python, "-m", "image_duplicate_finder", "--library"]
+                scan += [library, "scan", folder]
+                seconds.append(succeeded(measured(scan)).wall)
+            succeeded(measured([python, "-m", "image_duplicate_finder.compiled"]))
+    return first, second
+
+
+def _files_in(places: list[Path]) -> set[Path]:
+    return {path for place in places for path in place.rglob("*") if not path.is_dir()}

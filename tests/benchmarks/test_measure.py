@@ -68,6 +68,17 @@ def test_a_failure_keeps_its_status_and_its_words() -> None:
     assert "went wrong" in run.output
 
 
+def test_what_a_command_prints_is_noticed_when_it_comes() -> None:
+    code = (
+        "import time; print('a', flush=True); time.sleep(1); print('b', flush=True); time.sleep(1)"
+    )
+    seen: list[float] = []
+    run = measured([sys.executable, "-c", code], on_output=seen.append)
+    first, second = seen
+    assert second - first > 0.8
+    assert second < run.wall - 0.5
+
+
 def test_the_cost_of_a_stage_that_comes_twice_is_added_up() -> None:
     clock = StageClock()
     for stage in ("verify", "group", "verify"):

@@ -112,3 +112,9 @@ def test_the_report_is_what_the_result_files_make(tmp_path: Path) -> None:
     report.write(RESULTS, tmp_path / "RESULTS.md", NOT_RUNNABLE)
     expected = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
     assert (REPOSITORY / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8") == expected
+
+
+def test_the_table_of_times_is_what_the_result_files_make() -> None:
+    """``python -m benchmarks.report`` writes it."""
+    page = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    assert report.update(page, RESULTS) == page
