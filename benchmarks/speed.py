@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -46,7 +46,11 @@ _TOOLS = (
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What all parts are given."""
+    """What all parts are given.
+
+    ``version`` is that of the checkout before any results were written, ``machine`` as it was
+    before the part.
+    """
 
     photos: list[Path]
     repeat: int
@@ -55,6 +59,8 @@ class Options:
     tools: list[str]
     originals: int
     large: int
+    version: str
+    machine: dict[str, Any]
     seed: int = 1
 
     def list_photos(self) -> list[Photo]:
@@ -130,11 +136,13 @@ def _race(
 
     def save(turns: Turns) -> None:
         _save(
+            options,
             name,
             title,
-            f"{files:,} files. Whole processes in turns, {len(turns[LOOP])} rounds, cold library, "
-            "warm page cache. Groups are seen when nine tenths of the files that are in groups in "
-            "the end are shown in groups; CPU time and memory are those of all processes.",
+            f"{files:,} files. Whole processes in turns, {max(map(len, turns.values()))} rounds, "
+            "cold library, warm page cache. Groups are seen when nine tenths of the files that are "
+            "in groups in the end are shown in groups; CPU time and memory are those of all "
+            "processes.",
             races.COLUMNS,
             races.rows(turns, files),
             figures(turns, files),
@@ -179,6 +187,7 @@ def pairs(options: Options) -> None:
         name = f"verification of one pair {what}, CPU ms"
         figures.append(Figure(name, f"{wanted}", report.spread(costs), len(costs)))
     _save(
+        options,
         "9-pairs",
         "CPU time of one verified pair",
         "True pairs of set A: mirrored, upside down and squeezed; cropped and turned by 25 "
@@ -219,6 +228,7 @@ def again(options: Options) -> None:
     bound = 3 * median(finds) + 1
     rows.append([f"{count:,}", report.spread(seconds), report.spread(finds), f"{bound:.2f}"])
     _save(
+        options,
         "3-again",
         "Second scan of an unchanged folder",
         f"Quick mode, {options.repeat} rounds in turns.",
@@ -247,6 +257,7 @@ def growth(options: Options) -> None:
                 ]
             )
     _save(
+        options,
         "4-growth",
         "Growth",
         "Small JPEGs (200 pixels), families of 10; one run each, cold library.",
@@ -272,6 +283,7 @@ def start(options: Options) -> None:
     folder = _many(options, min(10_000, max(options.sizes)))
     groups = first_groups_seconds(folder)
     _save(
+        options,
         "5-start",
         "Start",
         "Warm page cache.",
@@ -298,7 +310,15 @@ def million(options: Options) -> None:
             1,
         )
     ]
-    _save("6-million", f"A library of {options.library:,} pictures", about, columns, rows, figures)
+    _save(
+        options,
+        "6-million",
+        f"A library of {options.library:,} pictures",
+        about,
+        columns,
+        rows,
+        figures,
+    )
 
 
 def few(options: Options) -> None:
@@ -328,6 +348,7 @@ def few(options: Options) -> None:
         add("`idf scan`, 10 pictures", "1", *scan, ten)
         add("`idf scan`, 40 pictures", "", *scan, forty)
     _save(
+        options,
         "7-few",
         "Few files",
         "Whole commands, warm page cache.",
@@ -359,7 +380,7 @@ def installed(options: Options) -> None:
     with tempfile.TemporaryDirectory(dir=WORK) as scratch:
         place = Path(scratch)
         script = installed_by_script(place)
-        _save_sizes(place / "clone" / ".venv")
+        _save_sizes(options, place / "clone" / ".venv")
         forty = _some_photos(options, place, 40)
         rows, figures = [], []
         for way, (python, places) in (
@@ -373,6 +394,7 @@ def installed(options: Options) -> None:
             seconds = f"{rows[-1][1]} s and {rows[-1][2]} s"
             figures.append(Figure(what, "3", ratios, len(first), note=seconds))
     _save(
+        options,
         "8-first",
         "First scan after an installation",
         "40 pictures, standard mode, warm page cache; 3 rounds, each from the state right after "
@@ -383,7 +405,7 @@ def installed(options: Options) -> None:
     )
 
 
-def _save_sizes(environment: Path) -> None:
+def _save_sizes(options: Options, environment: Path) -> None:
     (packages,) = environment.glob("[Ll]ib/**/site-packages")
     sizes: Counter[str] = Counter()
     for folder in packages.iterdir():
@@ -396,7 +418,7 @@ def _save_sizes(environment: Path) -> None:
     rows.append(["all others", f"{(whole - sum(size for _, size in named)) / 1e6:.0f}"])
     figures = [Figure("installed size of the default installation, MB", "550", rows[0][1], 1)]
     about = f"Python {platform.python_version()}, after compiling."
-    _save("8-installed", "Installation", about, ["what", "MB"], rows, figures)
+    _save(options, "8-installed", "Installation", about, ["what", "MB"], rows, figures)
 
 
 def memory(options: Options) -> None:
@@ -411,6 +433,7 @@ def memory(options: Options) -> None:
     what = f"{most} files, standard, all processes, MiB"
     figures = [Figure(what, "500", peak, 1, note=f"{least} MiB with {fewest} files")]
     _save(
+        options,
         "4-memory",
         "Memory",
         "Standard mode on small JPEGs (200 pixels) in families of 10; one run each, cold library. "
@@ -488,6 +511,7 @@ def _folder(name: str, make: Callable[[Path], None]) -> Path:
 
 
 def _save(
+    options: Options,
     name: str,
     title: str,
     about: str,
@@ -499,8 +523,8 @@ def _save(
     values: dict[str, Any] = {
         "title": title,
         "about": about,
-        "machine": describe(),
-        "version": TOOLS["ours-quick"].version(),
+        "machine": options.machine,
+        "version": options.version,
         **more,
         "figures": [asdict(figure) for figure in figures],
         "columns": columns,
@@ -536,6 +560,8 @@ def main(arguments: list[str] | None = None) -> int:
         given.tools.split(","),
         given.originals,
         given.large,
+        TOOLS["ours-quick"].version(),
+        describe(),
     )
     parts = [
         name
@@ -547,7 +573,7 @@ def main(arguments: list[str] | None = None) -> int:
         started = time.monotonic()
         print(f"== {name}", flush=True)
         try:
-            PARTS[name](options)
+            PARTS[name](replace(options, machine=describe()))
         except RuntimeError as error:
             print(f"{name}: {error}", flush=True)
             failed = True
