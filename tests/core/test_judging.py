@@ -163,7 +163,9 @@ def test_unlike_edits_are_not_looked_at_beside_each_other(
     tmp_path: Path, library_dir: Path, painted: Painter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Groups that are shown while a slow scan reads verify more pairs, of which more are looked at.
-    monkeypatch.setattr(groups, "PREVIEW_TIMING", groups.PreviewTiming(first=1e9))
+    monkeypatch.setattr(
+        groups, "PREVIEW_TIMING", groups.PreviewTiming(first=1e9, looks=10**9, pixels=10**12)
+    )
     folder = tmp_path / "photos"
     folder.mkdir()
     photo = painted(3)

@@ -122,11 +122,12 @@ def test_a_chosen_keeper_and_a_split_are_kept(library_dir: Path, photos: Path) -
         assert kinds == {GroupKind.DUPLICATES}
 
 
+@pytest.mark.parametrize("many", [{"looks": 2}, {"looks": 100, "pixels": 100_000}])
 def test_groups_are_there_before_they_are_looked_at(
-    library_dir: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+    library_dir: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, many: dict[str, int]
 ) -> None:
-    """Looks at many pairs take longer than all else; a person can begin to review meanwhile."""
-    monkeypatch.setattr(groups, "PREVIEW_TIMING", groups.PreviewTiming(first=0.0, looks=2))
+    """Looks at many or large pictures take longer than all else; people can review meanwhile."""
+    monkeypatch.setattr(groups, "PREVIEW_TIMING", groups.PreviewTiming(**many))
     apart = photos.parent / "apart"
     apart.mkdir()
     for letter in "abc":

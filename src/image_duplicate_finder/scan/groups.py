@@ -23,7 +23,7 @@ from image_duplicate_finder.results import FileView, GroupView, MemberView
 from image_duplicate_finder.scan.context import ScanContext
 from image_duplicate_finder.scan.judging import Judged, judged
 from image_duplicate_finder.scan.matching import quick_matches, similar_pairs
-from image_duplicate_finder.scan.verification import verify_now
+from image_duplicate_finder.scan.verification import ids_of, verify_now
 from image_duplicate_finder.sources import is_read_only
 from image_duplicate_finder.verify.wording import describe
 
@@ -81,14 +81,16 @@ class PreviewTiming:
     """When groups are published while a scan reads.
 
     The first ones come after ``first`` seconds, and again after ``retry`` if there were none. After
-    that the time so far is multiplied by ``growth``, so that previews cost little. After ``first``
-    seconds, groups are also published before closer looks at ``looks`` pairs or more.
+    that the time so far is multiplied by ``growth``, so that previews cost little. Groups are also
+    published before closer looks that take long: at ``looks`` pairs or more, or at pictures of
+    ``pixels`` together.
     """
 
     first: float = 4.0
     retry: float = 1.0
     growth: float = 2.0
     looks: int = 100
+    pixels: int = 50_000_000
 
 
 PREVIEW_TIMING = PreviewTiming()
@@ -117,12 +119,14 @@ class Preview:
         self._due = now + self._timing.growth * (now - self._started)
 
     def before_looks(self, matches: Sequence[Match]) -> None:
-        """Publish groups of all matches, if the scan has taken some time and looks take more."""
-        if time.monotonic() < self._started + self._timing.first:
-            return
-        looked_at = islice(filter(may_differ, matches), self._timing.looks)
-        if len(list(looked_at)) == self._timing.looks:
+        """Publish groups of all matches, if looks at them take long."""
+        looked_at = list(islice(filter(may_differ, matches), self._timing.looks))
+        if len(looked_at) == self._timing.looks or self._pixels(looked_at) >= self._timing.pixels:
             publish_groups(self._context, judged(self._context, matches))
+
+    def _pixels(self, matches: Sequence[Match]) -> int:
+        infos = self._context.store.contents.infos(ids_of(matches))
+        return sum(info.width * info.height for info in infos.values())
 
 
 @dataclass(frozen=True, slots=True)

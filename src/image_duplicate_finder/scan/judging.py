@@ -171,8 +171,6 @@ class _CloserLooks:
         pairs = [pair for pair, match in self._of_pair.items() if is_duplicate(match)]
         bytes_of = self._judge.bytes_of({id for pair in pairs for id in pair})
         self._wanted = len(bytes_of)
-        if pairs:
-            self._context.report(Stage.LOOK, 0, self._wanted)
         with ExitStack() as stack:
             folder, room = "", 0
             if pairs and self._executor.bytes_kept:
@@ -251,6 +249,7 @@ class _CloserLooks:
     ) -> dict[ContentPair, Look | None]:
         """Look at the pairs of ``matches`` and store what is seen; unreadable ones are missing."""
         context, store = self._context, self._context.store
+        context.report(Stage.LOOK, len(self._done), self._wanted)
         ids = {hash: id for id, hash in store.contents.hashes(ids_of(matches)).items()}
         found: dict[ContentPair, Look | None] = {}
 
