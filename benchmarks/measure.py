@@ -43,12 +43,12 @@ def measured(
     env: Mapping[str, str] | None = None,
     timeout: float = 3600,
     nice: int = 0,
-    on_output: Callable[[float], None] | None = None,
+    on_output: Callable[[float], bool] | None = None,
 ) -> Run:
     """Run ``command`` to its end, or stop it and its children after ``timeout`` seconds.
 
     ``on_output`` is called, from a thread, with the seconds since the start when the command has
-    printed something new.
+    printed something new, and says whether that is enough: then the command is asked to end.
     """
     words = tuple(str(word) for word in command)
     with tempfile.TemporaryFile() as output:
@@ -64,8 +64,9 @@ def measured(
         )
         watch = _Watch(process.pid, started + timeout)
         watch.start()
-        reader = _Reader(output.fileno(), started, on_output) if on_output else None
-        if reader:
+        reader = None
+        if on_output:
+            reader = _Reader(process, output.fileno(), started, on_output)
             reader.start()
         _, raw, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - started
@@ -88,8 +89,15 @@ def _environment() -> dict[str, str]:
 class _Reader(threading.Thread):
     """Notices when a process has written more into a file."""
 
-    def __init__(self, file: int, started: float, on_output: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        file: int,
+        started: float,
+        on_output: Callable[[float], bool],
+    ) -> None:
         super().__init__(daemon=True)
+        self._process = process
         self._file = file
         self._begin = started
         self._on_output = on_output
@@ -101,7 +109,9 @@ class _Reader(threading.Thread):
             now = os.fstat(self._file).st_size
             if now > size:
                 size = now
-                self._on_output(time.perf_counter() - self._begin)
+                if self._on_output(time.perf_counter() - self._begin):
+                    self._process.terminate()
+                    return
 
     def finish(self) -> None:
         """Stop looking; the process has ended."""

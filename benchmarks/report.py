@@ -40,6 +40,7 @@ TOOL_NAMES = {
 }
 """What pages call the tools of the races."""
 
+_SOONER = 0.95
 _MARKS = "<!-- times: written by python -m benchmarks.report -->", "<!-- end of times -->"
 
 _TITLES = {
@@ -137,11 +138,13 @@ def times(results: Path) -> str:
     ]
     decoding = large["turns"]["decoding"]
     for tool, name in TOOL_NAMES.items():
-        if not (turns := large["turns"].get(tool)):
+        turns = large["turns"].get(tool, [])
+        if not (turns or tool in small["turns"]):
             continue
-        ratio = median(a["wall_s"] / b["wall_s"] for a, b in zip(turns, decoding, strict=True))
-        cells = [name, _seconds(turns), f"{ratio:.2f}", _seconds(small["turns"].get(tool, []))]
-        lines.append(f"| {' | '.join(cells)} |")
+        pairs = zip(turns, decoding, strict=False)
+        ratios = [one["wall_s"] / other["wall_s"] for one, other in pairs if one["wall_s"]]
+        cells = [name, _seconds(turns), f"{median(ratios):.2f}" if ratios else ""]
+        lines.append(f"| {' | '.join([*cells, _seconds(small['turns'].get(tool, []))])} |")
     return "\n".join([*lines, ""])
 
 
@@ -149,14 +152,18 @@ def _rounds(values: Result) -> int:
     return len(values["turns"]["decoding"])
 
 
-def _seconds(turns: list[dict[str, float]]) -> str:
+def _seconds(turns: list[dict[str, float | None]]) -> str:
     """The median of whole processes; with that of seen groups where they are seen earlier."""
-    if not turns:
+    walls, seens = (
+        [seconds for turn in turns if (seconds := turn[key]) is not None]
+        for key in ("wall_s", "seen_s")
+    )
+    if not walls:
         return ""
-    whole, seen = (median(turn[key] for turn in turns) for key in ("wall_s", "seen_s"))
+    whole, seen = median(walls), median(seens)
     places = 1 if whole < 100 else 0
     text = f"{whole:.{places}f} s"
-    return text if seen > 0.95 * whole else f"{text} (groups after {seen:.{places}f} s)"
+    return text if seen > _SOONER * whole else f"{text} (groups after {seen:.{places}f} s)"
 
 
 def update(page: str, results: Path) -> str:

@@ -73,10 +73,22 @@ def test_what_a_command_prints_is_noticed_when_it_comes() -> None:
         "import time; print('a', flush=True); time.sleep(1); print('b', flush=True); time.sleep(1)"
     )
     seen: list[float] = []
-    run = measured([sys.executable, "-c", code], on_output=seen.append)
+
+    def note(seconds: float) -> bool:
+        seen.append(seconds)
+        return False
+
+    run = measured([sys.executable, "-c", code], on_output=note)
     first, second = seen
     assert second - first > 0.8
     assert second < run.wall - 0.5
+
+
+def test_a_command_is_stopped_when_its_output_is_enough() -> None:
+    code = "import time; print('a', flush=True); time.sleep(600)"
+    run = measured([sys.executable, "-c", code], on_output=lambda _seconds: True)
+    assert run.status != 0
+    assert run.wall < 300
 
 
 def test_the_cost_of_a_stage_that_comes_twice_is_added_up() -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from benchmarks import races
 from benchmarks.photos import write
 from benchmarks.races import LOOP, Turn, Turns
+from benchmarks.report import spread
 from benchmarks.truth import TruePair
 from benchmarks.verifying import milliseconds
 from image_duplicate_finder.settings import Mode
@@ -42,6 +43,23 @@ def test_all_have_their_turn_in_every_round(folder: Path) -> None:
     assert loop[0] == LOOP
     assert float(quick[3].split()[0]) > 1, "a scan takes longer than only decoding"
     assert all(0 < turn.seen <= turn.wall for turn in rounds[-1]["ours-quick"])
+
+
+def test_later_scans_are_stopped_when_their_groups_are_seen(
+    tmp_path: Path, painted: Painter
+) -> None:
+    for number in range(120):  # so many pairs that groups are published before looks at them
+        for quality in (90, 60):
+            write(tmp_path / f"{number} {quality}.jpg", painted(number, 300, 200), quality)
+    rounds: list[list[Turn]] = []
+    races.race(["ours-quick"], tmp_path, 2, lambda all: rounds.append(list(*all.values())), whole=1)
+    first, second = rounds[-1]
+    assert first.ended
+    assert first.grouped == 240
+    assert first.seen < first.wall
+    assert not second.ended
+    assert second.seen <= second.wall
+    assert races.rows({"ours-quick": [first, second]}, 240)[0][2] == spread([first.wall])
 
 
 def test_who_fails_is_left_out_and_named(folder: Path) -> None:
