@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Error, Locator, Page, Route, expect
@@ -199,8 +200,15 @@ def test_the_menu_of_a_group(server: Server, enter: Enter, scene: Scene, stored:
     visit.open(f"/scans/{scene.scan}/?q=original")
     first = card(page, "original.png")
     count(page, 2)
+    expect(page.locator(".group-tools .nav-link")).to_have_count(
+        0
+    )  # each card gets them when asked
     menu = first.locator(".group-tools summary")
     menu.click()
+    expect(first.get_by_role("link", name="Compare", exact=True)).to_have_attribute(
+        "href", re.compile(rf"/scans/{scene.scan}/compare/\d+/\d+/\?q=original$")
+    )
+    expect(first.get_by_role("button", name="Suggest the best shot")).to_be_hidden()
     first.get_by_role("button", name="Split into new group").click()
     expect(page.locator(".group")).to_have_count(2)
     apart = card(page, "small.jpg")
@@ -626,6 +634,39 @@ def test_every_thumbnail_is_there_and_nothing_jumps(
 AXE_AT = ("1440, en", "390, en", "rule")
 LOOKS = [(width, language) for width in (1440, 1024, 390) for language in ("en", "de")]
 LOOKS += [(720, "de"), (512, "de")]  # 1440 and 1024 at 200%
+
+
+def test_what_is_in_view_is_asked_for_before_what_is_near(
+    server: Server, enter: Enter, scene: Scene
+) -> None:
+    visit = enter(server)
+    page = visit.page
+    visit.open(f"/scans/{scene.scan}/")
+    wait_for_list(page)
+    with page.expect_response("**/look"):
+        page.keyboard.press("3")
+    asked: list[set[str]] = []
+    page.on(
+        "request",
+        lambda request: (
+            asked.append(set(parse_qs(urlsplit(request.url).query)["ids"][0].split(",")))
+            if request.url.split("?")[0].endswith("/cards")
+            else None
+        ),
+    )
+    visit.open(f"/scans/{scene.scan}/?at=20")  # brings the last ones with it
+    wait_for_list(page)
+    page.keyboard.press("Home")
+    wait_until(page, "document.activeElement.closest('.group')?.ariaPosInSet === '1'")
+    wait_for_list(page)
+    dock = "document.querySelector('.selection-dock').getBoundingClientRect().top"
+    seen = page.evaluate(
+        f"""[...document.querySelectorAll(".group")]
+          .filter((group) => group.getBoundingClientRect().top < {dock})
+          .map((group) => group.dataset.group)"""
+    )
+    assert len(asked) > 1
+    assert asked[0] <= set(seen)
 
 
 def test_pictures_that_are_scrolled_past_are_not_waited_for(

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, current_app, render_template, request, session, url_for
+from flask import Flask, Response, current_app, g, render_template, request, session, url_for
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
@@ -19,7 +19,7 @@ from image_duplicate_finder.web import i18n
 from image_duplicate_finder.web.forms import path_to_text
 from image_duplicate_finder.web.i18n import gettext as _
 from image_duplicate_finder.web.i18n import lazy, translate
-from image_duplicate_finder.web.pictures import full_url, screen_url, thumbnail_url
+from image_duplicate_finder.web.pictures import full_url, screen_url, thumbnail_url, thumbnail_urls
 from image_duplicate_finder.web.state import library, state
 
 _THEMES = ("system", "light", "dark")
@@ -36,7 +36,7 @@ def install(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.context_processor(_shared)
-    for helper in (static, script, icon, thumbnail_url, screen_url, full_url):
+    for helper in (static, script, icon, thumbnail_url, thumbnail_urls, screen_url, full_url):
         app.add_template_global(helper)
     app.add_template_filter(path_to_text, "path_text")
     app.register_error_handler(IdfError, _expected)
@@ -69,9 +69,16 @@ def is_partial() -> bool:
 
 def icon(name: str, classes: str = "") -> Markup:
     """An icon of the sprite. It is decoration: there is text beside it or in an aria-label."""
+    if "icons" not in g:
+        g.icons = static("icons.svg")
+    return _icon(g.icons, name, classes)
+
+
+@functools.cache
+def _icon(sprite: str, name: str, classes: str) -> Markup:
     return Markup(
         '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>'
-    ).format(classes, static("icons.svg"), name)
+    ).format(classes, sprite, name)
 
 
 def static(name: str) -> str:

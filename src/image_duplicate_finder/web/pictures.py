@@ -65,6 +65,14 @@ def thumbnail_url(scan: int, file: FileView, side: int = 320) -> str:
     )
 
 
+def thumbnail_urls(scan: int, file: FileView) -> dict[int, str]:
+    """Where all renditions of a file are served, by their long side."""
+    first, *others = THUMBNAIL_SIDES
+    url = thumbnail_url(scan, file, first)
+    part = f"/{first}?"
+    return {first: url} | {side: url.replace(part, f"/{side}?") for side in others}
+
+
 def full_url(scan: int, file: FileView) -> str:
     """Where a file's full-size picture is served."""
     return url_for("images.full", scan=scan, file=file.id, v=file.content.hex()[:12])

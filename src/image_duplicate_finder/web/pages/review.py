@@ -293,15 +293,12 @@ def _list(scan: int, wanted: Listing) -> dict[str, object]:
 
 
 def _cards(scan: int, groups: Iterable[GroupView]) -> str:
-    return "".join(
-        render_template(
-            "review/group.html",
-            scan=scan,
-            group=each,
-            listing=current_listing(),
-            shown_members=SHOWN_MEMBERS,
-        )
-        for each in groups
+    return render_template(
+        "review/cards.html",
+        scan=scan,
+        groups=groups,
+        listing=current_listing(),
+        shown_members=SHOWN_MEMBERS,
     )
 
 

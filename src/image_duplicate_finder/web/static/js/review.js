@@ -1,7 +1,7 @@
 /** The review page: the list of groups, its filters and views, and every decision about a group. */
 
 import { installKeys } from "./review_keys.js";
-import { GroupList, insets } from "./review_list.js";
+import { GroupList, insets, menuOf } from "./review_list.js";
 import { installSelection } from "./review_selection.js";
 import { complain, getHtml, getJson, parsed, post, putParts, Refused, say } from "./server.js";
 
@@ -179,6 +179,10 @@ document.addEventListener("click", (event) => {
   if (shot) bestShot(shot);
   if (event.target.closest("#undo")) undoInTurn();
 });
+
+document.addEventListener("toggle", (event) => {
+  if (event.target.matches("[data-group-menu]") && event.target.open) menuOf(event.target.closest(".group"));
+}, true);
 
 function selectFound(how) {
   const count = list.ids.length;

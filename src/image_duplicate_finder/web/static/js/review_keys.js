@@ -1,6 +1,7 @@
 /** The keyboard on the review page; the dialog "shortcuts" shows all of it. */
 
 import { isUndo, keyName } from "./keys.js";
+import { menuOf } from "./review_list.js";
 
 // A dialog that has just closed still holds the focus for a moment.
 const TYPING = "input:not(.pick, [type=radio], [type=range]), select, textarea, dialog[open]";
@@ -30,6 +31,11 @@ export function installKeys(list, { inTurn, undo, setView, resize }) {
 
   function inCard(selector) {
     press(cardAt()?.querySelector(selector));
+  }
+
+  function inMenu(act) {
+    const card = cardAt();
+    if (card && !card.matches(".ghost")) press(menuOf(card).querySelector(`[data-act="${act}"]`));
   }
 
   function inTile(selector) {
@@ -64,16 +70,16 @@ export function installKeys(list, { inTurn, undo, setView, resize }) {
     End: () => list.focusGroup(list.ids.length - 1),
     " ": () => toggleFile(false),
     "Shift+ ": () => toggleFile(true),
-    a: () => inCard('[data-act="all"]'),
-    x: () => inCard('[data-act="none"]'),
-    i: () => inCard('[data-act="invert"]'),
+    a: () => inMenu("all"),
+    x: () => inMenu("none"),
+    i: () => inMenu("invert"),
     e: () => inCard("[data-unfold]:not([hidden])"),
     Enter: () => inTile('[data-act="compare"]'),
     d: () => press(cardAt()?.querySelector('[data-act="decide"]') ?? document.getElementById("go-decide")),
     p: () => inTile('[data-act="keep"]'),
-    s: () => inCard('[data-act="split"]'),
-    n: () => inCard('[data-act="dismiss"]'),
-    "Shift+n": () => inCard('[data-act="dismiss-all"]'),
+    s: () => inMenu("split"),
+    n: () => inMenu("dismiss"),
+    "Shift+n": () => inMenu("dismiss-all"),
     1: () => setView("list"),
     2: () => setView("grid"),
     3: () => setView("large"),

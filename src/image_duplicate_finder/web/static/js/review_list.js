@@ -378,16 +378,18 @@ export class GroupList {
       stopLoading(element);
     }
     let cursor = this.root.firstElementChild;
-    const missing = [];
+    const [missing, near] = [[], []];
     for (const at of wanted) {
       const element = this.#element(at);
       if (element === cursor) cursor = cursor.nextElementSibling;
       else this.root.insertBefore(element, cursor);
       this.#dress(element, at, seen);
-      if (!this.cards.has(this.ids[at])) missing.push(this.ids[at]);
+      if (this.cards.has(this.ids[at])) continue;
+      const inView = this.box.top[at] < seen.bottom && this.box.top[at] + this.box.height[at] > seen.top;
+      (inView ? missing : near).push(this.ids[at]);
     }
-    if (missing.length) this.#ask(missing);
-    this.root.setAttribute("aria-busy", String(missing.length > 0));
+    if (missing.length || near.length) this.#ask(missing.length ? missing : near);
+    this.root.setAttribute("aria-busy", String(missing.length + near.length > 0));
   }
 
   #element(at) {
@@ -507,7 +509,8 @@ export class GroupList {
     return [...(await getHtml(url)).querySelectorAll(".group")];
   }
 
-  /** Ask for cards, one request after the other; what has left the window meanwhile is not asked for. */
+  /** Ask for cards, one request after the other: what is in the window before what is near it. What
+      has left it meanwhile is not asked for. */
   async #ask(ids) {
     this.waiting = ids;
     if (this.asking) return this.asking;
@@ -639,6 +642,24 @@ export class GroupList {
     const lines = Math.ceil(this.#shown(best, this.box.columns[best]) / this.box.columns[best]);
     return this.focusTile(best, step > 0 ? inLine : (lines - 1) * this.box.columns[best] + inLine, { step });
   }
+}
+
+/** The menu of a card, which gets its entries when they are first asked for. */
+export function menuOf(card) {
+  const menu = card.querySelector("[data-group-menu] .menu-list");
+  if (menu.childElementCount) return menu;
+  menu.append(document.getElementById("group-menu").content.cloneNode(true));
+  for (const name of ["post", "bestShot"]) {
+    for (const entry of menu.querySelectorAll("button")) {
+      if (name in entry.dataset) entry.dataset[name] = entry.dataset[name].replace("/0/", `/${card.dataset.group}/`);
+    }
+  }
+  const compare = menu.querySelector('[data-act="compare"]');
+  const link = card.querySelector('.tile [data-act="compare"]');
+  if (link) compare.href = link.href;
+  else compare.hidden = true;
+  menu.querySelector("[data-best-shot]").hidden = !card.matches(".similar");
+  return menu;
 }
 
 /** Whoever scrolls on does not wait for the pictures that were passed. */
