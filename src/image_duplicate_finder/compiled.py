@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
+from image_duplicate_finder.errors import Interrupted
+from image_duplicate_finder.messages import Problem
 from image_duplicate_finder.own_files import locked, make_folder
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ PARTS = ("keypoints", "words", "verify", "neighbours")
 _MODULE = "image_duplicate_finder.compiled"
 _running: dict[str, subprocess.Popen[bytes]] = {}
 _guard = threading.Lock()
+_stopped = threading.Event()
 
 
 def is_prepared() -> bool:
@@ -45,8 +48,8 @@ def is_prepared() -> bool:
 def prepare(*needed: str) -> None:
     """Have all parts compiled that are not yet, and wait for those ``needed`` (all if none named).
 
-    Nothing is raised: a loop that cannot be compiled or kept now is compiled where it is needed,
-    and what is wrong is said there.
+    Raises Interrupted after :func:`stop`, if any are needed, and nothing else: a loop that cannot
+    be compiled or kept now is compiled where it is needed, and what is wrong is said there.
     """
     if not (missing := _missing()):
         return
@@ -60,14 +63,29 @@ def prepare(*needed: str) -> None:
                     stderr=subprocess.DEVNULL,
                     env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
                 )
-    for part in needed or PARTS:
+    for part in needed:
         wait_for(part)
+    if not needed:
+        for process in _running.values():
+            process.wait()
 
 
 def wait_for(part: str) -> None:
-    """Return once a part is compiled, if :func:`prepare` began it in this process."""
+    """Return once a part is compiled, if :func:`prepare` began it in this process.
+
+    Raises Interrupted after :func:`stop`: what is not compiled would now be compiled here.
+    """
     if part in _running:
         _running[part].wait()
+        if _stopped.is_set():
+            raise Interrupted(Problem.STOPPED())
+
+
+def stop() -> None:
+    """End what :func:`prepare` began, in a program that was asked to end. Safe in a handler."""
+    _stopped.set()
+    for process in list(_running.values()):
+        process.terminate()
 
 
 def load(*parts: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.cli.commands import Idf, save_jpeg
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, wait_until
 
 PICTURES = 300
 
@@ -80,6 +80,24 @@ def test_a_stopped_scan_keeps_what_it_did(
     document = json.loads(again.stdout)
     assert document["files"] == PICTURES
     assert document["failures"] == []
+
+
+def test_a_scan_that_waits_for_the_compiler_is_stopped(
+    idf_command: list[str], many: Path, tmp_path: Path
+) -> None:
+    compiled = tmp_path / "compiled"
+    process = subprocess.Popen(
+        [*idf_command, "scan", many],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "NUMBA_CACHE_DIR": str(compiled)},
+    )
+    wait_until(lambda: any(compiled.glob("compiling-*")), "it compiles")
+    process.terminate()
+    _, told = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130, told
+    assert "Traceback" not in told
+    assert not list(compiled.glob("compiled-*")), "it waited until loops were compiled"
 
 
 def test_a_second_scan_of_the_library_is_refused_meanwhile(

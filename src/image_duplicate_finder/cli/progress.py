@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TextIO
 
+from image_duplicate_finder import compiled
 from image_duplicate_finder.cli.output import counted, shown
 from image_duplicate_finder.messages import english
 from image_duplicate_finder.progress import CancelToken, Progress, Stage, Step, silent
@@ -109,6 +110,7 @@ def stoppable() -> Iterator[CancelToken]:
         if token.cancelled:
             raise KeyboardInterrupt
         token.cancel()
+        compiled.stop()
         again = " (Ctrl-C again: stop now)" if number == signal.SIGINT else ""
         print(f"Stopping; finished work is kept{again} ...", file=sys.stderr, flush=True)
 

@@ -73,6 +73,9 @@ def serve_command(
 
 def _end(_number: int, _frame: FrameType | None) -> NoReturn:
     """End as by Ctrl-C: the server stops its work and comes back."""
+    from image_duplicate_finder import compiled
+
+    compiled.stop()
     raise SystemExit
 
 
