@@ -2,6 +2,7 @@
 FROM python:3.12-slim AS build
 WORKDIR /source
 COPY requirements/run.txt requirements/
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/idf && /opt/idf/bin/pip install --no-cache-dir --requirement requirements/run.txt
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY src src
