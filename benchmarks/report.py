@@ -99,23 +99,35 @@ def _figures_section(parts: list[Result]) -> Iterator[str]:
             cells = row["what"], row["wanted"], measured, str(row["rounds"]), row["peers"]
             yield f"| {' | '.join(cells)} |"
     yield ""
+    sessions: dict[str, list[Result]] = {}
     for values in parts:
-        machine = values["machine"]
-        peers = ", ".join(
-            f"{name} {version}"
+        sessions.setdefault(_session(values), []).append(values)
+    for session, own in sessions.items():
+        titles = ", ".join(
+            f"{values['title']} ({values['machine']['time'][11:16]})" for values in own
+        )
+        peers = {
+            name: version
+            for values in own
             for name, version in values.get("versions", {}).items()
             if not name.startswith("ours-")
-        )
-        libraries = ", ".join(
-            f"{name} {version}" for name, version in machine["libraries"].items() if version
-        )
-        yield (
-            f"- {values['title']}: {machine['time'][:16].replace('T', ' ')} UTC, "
-            f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
-            f"{machine['system']}; version {values['version']}, Python {machine['python']}, "
-            f"{libraries}" + (f"; {peers}" if peers else "") + "."
-        )
+        }
+        of_peers = "".join(f"; {name} {version}" for name, version in peers.items())
+        yield f"- {titles}: {session}{of_peers}."
     yield ""
+
+
+def _session(values: Result) -> str:
+    """The day, the machine and the versions of a part: equal for those of one session."""
+    machine = values["machine"]
+    libraries = ", ".join(
+        f"{name} {found}" for name, found in machine["libraries"].items() if found
+    )
+    return (
+        f"{machine['time'][:10]} (UTC), {machine['processor']}, {machine['cores']} cores, "
+        f"{machine['memory_gib']} GiB, {machine['system']}; version {values['version']}, "
+        f"Python {machine['python']}, {libraries}"
+    )
 
 
 def times(results: Path) -> str:
@@ -125,13 +137,15 @@ def times(results: Path) -> str:
         return ""
     large, small = (json.loads(path.read_text()) for path in (camera, set_a))
     machine = large["machine"]
+    rounds = " and ".join(dict.fromkeys(str(_rounds(values)) for values in (large, small)))
     lines = [
         "",
         f"{large['files']} JPEGs like those of a camera (13.5 megapixels, grain, EXIF, half of "
         "them progressive, a fifth",
         f"copies) and the {small['files']:,} small ones of set A; whole processes in turns, "
-        f"median of {_rounds(large)} and {_rounds(small)} rounds,",
-        f"{machine['cores']} cores ({machine['processor']}):",
+        f"median of {rounds} rounds,",
+        f"{machine['cores']} cores ({machine['processor']}). In brackets: when the groups could be "
+        "seen, before the closer look.",
         "",
         "| tool | 13.5 megapixels | times as long as only decoding | set A |",
         "|---|--:|--:|--:|",
