@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks import report
 from benchmarks.run import NOT_RUNNABLE, RESULTS
+from image_duplicate_finder.fingerprint import specs
 from tests.setup.checkouts import REPOSITORY
 
 CLAIMS = tomllib.loads(Path(__file__).with_name("claims.toml").read_text(encoding="utf-8"))
@@ -118,3 +119,11 @@ def test_the_table_of_times_is_what_the_result_files_make() -> None:
     """``python -m benchmarks.report`` writes it."""
     page = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     assert report.update(page, RESULTS) == page
+
+
+def test_architecture_names_the_versions_of_fingerprints() -> None:
+    page = (REPOSITORY / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    kinds = [kind for kind in vars(specs).values() if isinstance(kind, specs.Kind)]
+    assert len(kinds) > 5
+    for name, version in kinds:
+        assert re.search(rf"^\|[^|]*`{name}`[^|]*\| {version} \|", page, re.MULTILINE), name

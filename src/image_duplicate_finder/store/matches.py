@@ -297,7 +297,7 @@ def unpack_places(data: bytes) -> tuple[Difference, ...]:
 
 
 def pack(look: Look | None) -> bytes:
-    """A look as stored, in version 1.
+    """A look as stored.
 
     Little-endian: flags (1 mirrored, 2 another shot, 4 drawing, 8 resaved, 16 source of the
     other, 32 filtered, 64 unexplained), nine numbers of the 3 x 3 transform (float32), the figures
