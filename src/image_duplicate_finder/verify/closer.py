@@ -18,9 +18,15 @@ from numpy.typing import NDArray
 from image_duplicate_finder.decode import Picture
 from image_duplicate_finder.model import Box, Difference, Look, Match
 from image_duplicate_finder.verify import geometry
-from image_duplicate_finder.verify.detail import COSINES, Coded, compare_detail, compare_rounding
+from image_duplicate_finder.verify.detail import (
+    Coded,
+    compare_detail,
+    compare_rounding,
+    to_pixels,
+    to_terms,
+)
 from image_duplicate_finder.verify.geometry import Matrix
-from image_duplicate_finder.verify.registration import is_displaced, refine
+from image_duplicate_finder.verify.registration import is_displaced, middle, refine
 
 AREA = 1024 * 800
 """How many pixels pictures are compared at, at most: so a long strip is compared as finely."""
@@ -355,18 +361,25 @@ def _picked(
     whole = geometry.frame_change(small[0], small[1], width, height)
     if not geometry.is_close(matrix, whole, source.small.shape, _ABOUT_A_PIXEL):
         return moved
-    shown = mask[::_EACH, ::_EACH] > 0
-    least = _CLEARLY_LESS * float(np.abs(target - moved)[::_EACH, ::_EACH, 0][shown].mean())
-    chosen = moved
+    few = slice(None, None, _EACH)
+    shown, luma = mask[few, few] > 0, target[few, few, 0]
+    least = _CLEARLY_LESS * float(np.abs(luma - moved[few, few, 0])[shown].mean())
+    chosen = None
     for places in (_under_middles, _under_corners):
         columns, rows = places(small[0], width), places(small[1], height)
-        picked = _ycc(np.ascontiguousarray(source.small[rows[:, None], columns[None, :]]))
-        if negative:
-            picked = np.float32(255) - picked
-        away = float(np.abs(target[..., 0] - picked[..., 0])[::_EACH, ::_EACH][shown].mean())
+        picked = _taken(source.small, rows[few], columns[few], negative)
+        away = float(np.abs(luma - picked[..., 0])[shown].mean())
         if away < least:
-            least, chosen = away, picked
-    return chosen
+            least, chosen = away, (rows, columns)
+    return moved if chosen is None else _taken(source.small, *chosen, negative)
+
+
+def _taken(
+    pixels: Bytes, rows: NDArray[np.intp], columns: NDArray[np.intp], negative: bool
+) -> Plane:
+    """The pixels (YCrCb) at the crossings of these rows and columns."""
+    picked = _ycc(np.ascontiguousarray(pixels[rows[:, None], columns[None, :]]))
+    return np.float32(255) - picked if negative else picked
 
 
 def _under_middles(old: int, new: int) -> NDArray[np.intp]:
@@ -421,12 +434,17 @@ def _ycc(rgb: Bytes) -> Plane:
 
 def _keeps_pixels(matrix: Matrix) -> bool:
     """Whether whole pixels come to lie on whole pixels."""
-    whole = bool(np.abs(matrix - np.rint(matrix)).max() < 1e-9)
-    return whole and abs(abs(geometry.area_scale(matrix)) - 1) < 1e-9
+    whole = bool(np.abs(matrix - np.rint(matrix)).max() < _WHOLE)
+    return whole and abs(abs(geometry.area_scale(matrix)) - 1) < _WHOLE
+
+
+_IDENTITY, _WHOLE = np.eye(3), 1e-9
 
 
 def _warped(source: Plane, matrix: Matrix, size: tuple[int, int]) -> tuple[Plane, Bytes]:
     flags = cv2.INTER_CUBIC
+    if source.shape[1::-1] == size and np.abs(matrix - _IDENTITY).max() < _WHOLE:
+        return source, np.ones(source.shape[:2], np.uint8)
     if _keeps_pixels(matrix):
         # At whole places, to the last bit: right beside them, nearest pixels are chosen by chance.
         matrix, flags = np.rint(matrix), cv2.INTER_LINEAR
@@ -472,6 +490,7 @@ _LEVELS = (np.arange(256) / _STEPS) ** 2
 _BIN_OF = np.searchsorted(_BINS, _LEVELS, side="right") - 1
 # Differences are counted in cells: how many there are in a grey level, and in all.
 _CELLS_A_LEVEL, _CELLS = 32, 2048
+_FIRST_CELL = _BIN_OF * _CELLS
 _LEAST_WEIGHT = 0.2
 # In means of two by two pixels.
 _AROUND, _BLOCK, _TONE_MEAN = 5, 7, 3
@@ -488,13 +507,14 @@ def _differences(aligned: _Aligned, drawing: bool, kind: str) -> tuple[Plane, Pl
     activity = np.minimum(target[0].activity, source[0].activity)
     toned, tone = _toned(target[0], source[0], area, drawing)
     noise, colour_noise = _NOISE_OF[kind]
+    steps = _in_steps(activity, area)
     difference = target[0].values - toned
     if aligned.coded is not None and kind == "usual":
         difference = _unexplained(difference, area.mask, aligned.coded)
-        fine = _strength(difference, activity, area, _FINE, _FINE_SMOOTH)
-        luma = np.maximum(_strength(difference, activity, area, noise), fine)
+        fine = _strength(difference, steps, area, _FINE, _FINE_SMOOTH)
+        luma = np.maximum(_strength(difference, steps, area, noise), fine)
     else:
-        luma = _strength(difference, activity, area, noise)
+        luma = _strength(difference, steps, area, noise)
     strongest = luma
     chroma = []
     for one, other in zip(target[1:], source[1:], strict=True):
@@ -502,21 +522,24 @@ def _differences(aligned: _Aligned, drawing: bool, kind: str) -> tuple[Plane, Pl
         chroma.append((one.means, _by_twos(toned)))
         most = np.maximum(one.activity, other.activity)
         around = np.asarray(cv2.addWeighted(most, 0.5, activity, 0.5, 0), np.float32)
-        found = _strength(one.values - toned, around, area, colour_noise)
+        found = _strength(one.values - toned, _in_steps(around, area), area, colour_noise)
         strongest = np.maximum(strongest, found)
-    strongest = np.maximum(strongest, _other_hue(chroma, area))
+    other_hue = _other_hue(chroma, area)
+    if other_hue is not None:
+        strongest = np.maximum(strongest, other_hue)
     if aligned.alphas is not None:
         one, other = (_Channel.of(alpha) for alpha in aligned.alphas)
         around = np.asarray(np.minimum(one.activity, other.activity), np.float32)
-        found = _strength(one.values - other.values, around, area, _ALPHA)
+        found = _strength(one.values - other.values, _in_steps(around, area), area, _ALPHA)
         strongest = np.maximum(strongest, found)
     return strongest, luma, tone
 
 
-def _other_hue(chroma: Sequence[tuple[Plane, Plane]], area: _Area) -> Plane:
+def _other_hue(chroma: Sequence[tuple[Plane, Plane]], area: _Area) -> Plane | None:
     """Strength where both are clearly coloured, and in unlike colours: a red rim and a blue one.
 
-    In thin lines compression takes much of a colour away, but does not make another one of it.
+    None where there is no such place. In thin lines compression takes much of a colour away, but
+    does not make another one of it.
     """
     one, other = (
         [
@@ -528,6 +551,8 @@ def _other_hue(chroma: Sequence[tuple[Plane, Plane]], area: _Area) -> Plane:
     lengths = cv2.magnitude(*one), cv2.magnitude(*other)
     alike = one[0] * other[0] + one[1] * other[1]
     unlike = (np.minimum(*lengths) >= _CLEARLY_COLOURED) & (alike < lengths[0] * lengths[1] / 2)
+    if not unlike.any():
+        return None
     apart = cv2.magnitude(one[0] - other[0], one[1] - other[1]) * np.float32(1 / _HUES_APART)
     strength = np.where(unlike, apart, np.float32(0))
     return np.asarray(_by_pixels(strength, area.mask) * area.mask, np.float32)
@@ -542,19 +567,24 @@ class _Area:
     """Where both pictures show the scene.
 
     ``mask`` is 1 there, ``everywhere`` says whether that is all of the frame, and ``places`` are
-    pixels of it from which noise is measured.
+    pixels of it from which noise is measured, ``step`` apart or more.
     """
 
     mask: Bytes
     everywhere: bool
     places: NDArray[np.intp]
+    step: int
 
     @classmethod
     def of(cls, mask: Bytes) -> _Area:
         """The area of a mask."""
         step = max(1, mask.size // _SAMPLES)
         places = np.flatnonzero(mask.ravel()[::step]) * step
-        return cls(mask, bool(mask.all()), places)
+        return cls(mask, bool(mask.all()), places, step)
+
+    def sample(self, plane: NDArray[_Value]) -> NDArray[_Value]:
+        """A plane's values at ``places``."""
+        return plane.ravel()[:: self.step] if self.everywhere else plane.ravel()[self.places]
 
     def smoothed(self, plane: Plane, sigma: float) -> Plane:
         """A plane smoothed by what lies within the area alone."""
@@ -577,9 +607,9 @@ def _unexplained(difference: Plane, mask: Bytes, coded: Coded) -> Plane:
     )  # fmt: skip
     high, wide = padded.shape
     blocks = padded.reshape(high // 8, 8, wide // 8, 8).transpose(0, 2, 1, 3)
-    terms, most = COSINES @ blocks @ COSINES.T, coded.steps / 2 + _ROUNDED_PIXELS
+    terms, most = to_terms(np.asarray(blocks, np.float32)), coded.steps / 2 + _ROUNDED_PIXELS
     terms -= np.clip(terms, -most, most)
-    left = (COSINES.T @ terms @ COSINES).transpose(0, 2, 1, 3).reshape(high, wide)
+    left = to_pixels(terms).reshape(blocks.shape).transpose(0, 2, 1, 3).reshape(high, wide)
     return np.ascontiguousarray(left[above : above + height, before : before + width], np.float32)
 
 
@@ -623,14 +653,22 @@ def _by_twos(plane: Plane) -> Plane:
     return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _by_pixels(values: NDArray[_Value], plane: NDArray[Any]) -> NDArray[_Value]:
+def _by_pixels(values: NDArray[Any], plane: NDArray[Any]) -> NDArray[Any]:
     """Values of two by two pixels at each pixel of a plane: the reverse of :func:`_by_twos`."""
     height, width = plane.shape
-    return values.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
+    size = 2 * values.shape[1], 2 * values.shape[0]
+    spread = cv2.resize(values, size, interpolation=cv2.INTER_NEAREST)[:height, :width]
+    return np.ascontiguousarray(spread, values.dtype)
+
+
+def _in_steps(activity: Plane, area: _Area) -> Bytes:
+    """The root of the activity at each pixel in steps of a byte: fine where little is going on."""
+    coarse = np.asarray(cv2.convertScaleAbs(cv2.sqrt(activity), alpha=_STEPS), np.uint8)
+    return _by_pixels(coarse, area.mask)
 
 
 def _strength(
-    difference: Plane, activity: Plane, area: _Area, noise: _Noise, smoothing: float = _SMOOTH
+    difference: Plane, steps: Bytes, area: _Area, noise: _Noise, smoothing: float = _SMOOTH
 ) -> Plane:
     """How far a smoothed difference exceeds what parts these two pictures in general.
 
@@ -638,11 +676,7 @@ def _strength(
     the activity of the place; how fast, is measured on this very pair, within bounds.
     """
     strength = np.abs(area.smoothed(difference, smoothing))
-    # The root of the activity in steps of a byte: fine where little is going on.
-    coarse = np.asarray(cv2.convertScaleAbs(cv2.sqrt(activity), alpha=_STEPS), np.uint8)
-    steps = np.ascontiguousarray(_by_pixels(coarse, strength))
-    places = area.places
-    expected = _expected(strength.ravel()[places], steps.ravel()[places], noise)
+    expected = _expected(area.sample(strength), area.sample(steps), noise)
     strength /= cv2.LUT(steps, expected)
     if not area.everywhere:
         strength *= area.mask
@@ -651,8 +685,9 @@ def _strength(
 
 def _expected(sizes: Plane, steps: Bytes, noise: _Noise) -> Plane:
     """What parts two pictures at each of the 256 steps of activity, by a sample of places."""
-    cells = np.minimum(sizes * _CELLS_A_LEVEL, _CELLS - 1).astype(np.intp)
-    counts = np.bincount(_BIN_OF[steps] * _CELLS + cells, minlength=len(_BINS) * _CELLS)
+    cells = np.minimum(sizes * np.float32(_CELLS_A_LEVEL), _CELLS - 1).astype(np.intp)
+    cells += _FIRST_CELL.take(steps)
+    counts = np.bincount(cells, minlength=len(_BINS) * _CELLS)
     below = counts.reshape(len(_BINS), _CELLS).cumsum(axis=1)
     below = below[below[:, -1] >= _LEAST_IN_BIN]
     # The quantile of each bin: in which cell, and how far within it.
@@ -689,7 +724,7 @@ def _toned(one: _Channel, other: _Channel, area: _Area, drawing: bool) -> tuple[
     for _ in range(_TONE_ROUNDS):
         before = gain * 255 + offset, offset
         left = y - gain * x - offset
-        scale = max(1.0, 1.5 * float(np.median(np.abs(left))))
+        scale = max(1.0, 1.5 * middle(np.abs(left)))
         weights = 1 / (1 + (left / scale) ** 2) ** 2
         total = weights.sum()
         mx, my = (weights @ x) / total, (weights @ y) / total
@@ -708,14 +743,16 @@ def _toned(one: _Channel, other: _Channel, area: _Area, drawing: bool) -> tuple[
 
 def _colourfulness(ycc: Plane, mask: Bytes) -> float:
     shown = mask[::2, ::2] > 0
-    away = np.hypot(*(ycc[::2, ::2, plane][shown] - _NO_CHROMA for plane in (1, 2)))
-    return float(away.mean()) if away.size else 0.0
+    red, blue = (ycc[::2, ::2, plane][shown] - np.float32(_NO_CHROMA) for plane in (1, 2))
+    return float(cv2.magnitude(red, blue).mean()) if red.size else 0.0
 
 
 def _boxes(
     strength: Plane, in_a: Matrix, in_b: Matrix, a: Prepared, b: Prepared
 ) -> tuple[Difference, ...]:
     beyond = (strength >= CONTENT).astype(np.uint8)
+    if not beyond.any():
+        return ()
     joined = cv2.dilate(beyond, np.ones((7, 7), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     if count < 2:
@@ -746,6 +783,10 @@ def _box(matrix: Matrix, x: int, y: int, w: int, h: int, picture: Prepared) -> B
     )
 
 
+# The rim, which is left out, is wider.
+_HARDLY_OFF = 0.4
+
+
 def _outside(picture: Prepared, matrix: Matrix, other: Prepared) -> tuple[float, float]:
     """The shares of a picture that lie outside of the other: what is content, what is flat."""
     height, width = picture.small.shape[:2]
@@ -753,6 +794,8 @@ def _outside(picture: Prepared, matrix: Matrix, other: Prepared) -> tuple[float,
     outline = geometry.apply(
         to_small @ geometry.inverse(matrix), geometry.corners(other.width, other.height)
     )
+    if np.abs(outline - geometry.corners(width, height)).max() < _HARDLY_OFF:
+        return 0.0, 0.0
     covered = np.zeros((height, width), np.uint8)
     cv2.fillConvexPoly(covered, np.rint(outline).astype(np.int32), 1)
     rim = max(1, round(0.004 * max(height, width)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -45,6 +46,7 @@ _COLUMNS = 256
 
 Plane = NDArray[np.float32]
 Column = NDArray[np.float32]
+Places = NDArray[np.float64]
 
 
 def refine(target: Plane, source: Plane, matrix: Matrix) -> Matrix:
@@ -206,10 +208,10 @@ def _fitted(edges: _Edges, source: Plane, back: Matrix, projective: bool) -> Mat
         along = gx * x + gy * y
         terms += [-along * x, -along * y]
     steepest = np.stack(terms).astype(np.float32)
-    places = np.stack([x, y], axis=1).astype(np.float64)
+    places = x.astype(np.float64), y.astype(np.float64)
     current = back @ geometry.inverse(to_unit)
     for _ in range(_ROUNDS):
-        sampled, inside = _sampled(source, geometry.apply(current, places))
+        sampled, inside = _sampled(source, current, *places)
         if np.count_nonzero(inside) < _LEAST_POINTS:
             return None
         difference = _without_tone(sampled, edges.values, inside)
@@ -237,23 +239,43 @@ def _fitted(edges: _Edges, source: Plane, back: Matrix, projective: bool) -> Mat
     return np.asarray(found / found[2, 2])
 
 
-def _sampled(source: Plane, places: NDArray[np.float64]) -> tuple[Column, NDArray[np.bool_]]:
-    """The source's values at ``places`` (n, 2), and which of them lie inside of it."""
+def _sampled(
+    source: Plane, matrix: Matrix, x: Places, y: Places
+) -> tuple[Column, NDArray[np.bool_]]:
+    """The source's values where ``matrix`` puts places, and which of them lie inside of it."""
     height, width = source.shape
-    maps = places.astype(np.float32)
-    inside = (maps >= 0).all(axis=1) & (maps[:, 0] <= width - 1) & (maps[:, 1] <= height - 1)
+    (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
+    across, down = a * x + b * y + c, d * x + e * y + f
+    if g or h or i != 1:
+        depth = g * x + h * y + i
+        across /= depth
+        down /= depth
     # cv2.remap takes no more than 32,767 rows or columns.
-    rows = -(-len(maps) // _COLUMNS)
-    padded = np.zeros((rows * _COLUMNS, 2), np.float32)
-    padded[: len(maps)] = maps
-    grid = padded.reshape(rows, _COLUMNS, 2)
-    values = cv2.remap(source, grid[..., 0], grid[..., 1], cv2.INTER_LINEAR)
-    return np.asarray(values.reshape(-1)[: len(maps)], np.float32), inside
+    rows = -(-len(x) // _COLUMNS)
+    maps = np.zeros((2, rows * _COLUMNS), np.float32)
+    u, v = maps[:, : len(x)]
+    u[:], v[:] = across, down
+    inside = (u >= 0) & (v >= 0) & (u <= width - 1) & (v <= height - 1)
+    grid = maps.reshape(2, rows, _COLUMNS)
+    values = cv2.remap(source, grid[0], grid[1], cv2.INTER_LINEAR)
+    return np.asarray(values.reshape(-1)[: len(x)], np.float32), inside
 
 
 def _typical(values: Column, inside: NDArray[np.bool_]) -> float:
     """The median size of ``values``, of a part of them."""
-    return float(np.median(np.abs(values[inside][::4])))
+    return middle(np.abs(values[inside][::4]))
+
+
+def middle(values: NDArray[np.floating[Any]]) -> float:
+    """The median of values without gaps, in a fraction of the time of ``np.median``.
+
+    Their order is not kept.
+    """
+    half = len(values) // 2
+    values.partition(half)
+    if len(values) % 2:
+        return float(values[half])
+    return float((values[:half].max() + values[half]) / 2)
 
 
 def _without_tone(sampled: Column, values: Column, inside: NDArray[np.bool_]) -> Column:
@@ -278,8 +300,8 @@ def _without_tone(sampled: Column, values: Column, inside: NDArray[np.bool_]) ->
 
 def _cost(edges: _Edges, source: Plane, matrix: Matrix) -> float:
     """The mean difference of both where the target has edges, each pixel's bounded."""
-    places = np.stack([edges.x, edges.y], axis=1).astype(np.float64)
-    sampled, inside = _sampled(source, geometry.apply(geometry.inverse(matrix), places))
+    x, y = edges.x.astype(np.float64), edges.y.astype(np.float64)
+    sampled, inside = _sampled(source, geometry.inverse(matrix), x, y)
     if not inside.any():
         return 255.0
     left = np.abs(_without_tone(sampled, edges.values, inside))
