@@ -471,7 +471,7 @@ def standings(
     near: dict[int, list[tuple[int, float]]] = {}
     bordered: set[int] = set()
     enlarged: set[int] = set()
-    made_up: set[int] = set()
+    uncounted: set[int] = set()
     for a, b in pairs:
         compared = evidence.compared(a, b)
         if compared is None or (compared.look is None and not compared.same_pixels):
@@ -484,14 +484,16 @@ def standings(
         # A copy that was turned or mirrored holds others that were not, and says nothing by that.
         upright = look is None or not (_turned(look) or look.mirrored)
         holds.update({a: b_is_held and upright, b: a_is_held and upright})
+        if best[a].colourful != best[b].colourful:
+            uncounted.add(b if best[a].colourful else a)
         if a_is_held != b_is_held:
             dominated.add(a if a_is_held else b)
         if look is None or back.look is None or match is None:
             near.setdefault(a, []).append((b, 0.0))
             near.setdefault(b, []).append((a, 0.0))
             continue
-        made_up.update([b] * _was_enlarged(best[a], best[b], look))
-        made_up.update([a] * _was_enlarged(best[b], best[a], back.look))
+        uncounted.update([b] * _was_enlarged(best[a], best[b], look))
+        uncounted.update([a] * _was_enlarged(best[b], best[a], back.look))
         # Noise is not detail, and a filter can look like it: only equal pictures are compared. But
         # much lost detail is a difference by itself: an enlarged thumbnail has no fine line left.
         much = abs(look.detail) > _MUCH and not _filtered(look)
@@ -517,8 +519,9 @@ def standings(
         id: Standing(
             measured=id in levels,
             dominated=id in dominated,
-            # What it holds, so does the picture that it was enlarged from.
-            holds=0 if id in made_up else count,
+            # What it holds, so does the picture that it was enlarged from; and that a version in
+            # black and white has copies says nothing of it beside the one with colours.
+            holds=0 if id in uncounted else count,
             level=round(levels.get(id, 0.0) / _STEP),
             enlarged=id in enlarged,
             bordered=id in bordered,
