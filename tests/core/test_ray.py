@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -125,8 +127,14 @@ def killing(cluster: Cluster, *kinds: tuple[str, ...]) -> Iterator[set[tuple[str
     over = threading.Event()
 
     def hunt() -> None:
+        processes: list[psutil.Process] = []
+        listed = -math.inf
         while not over.wait(0.005) and len(killed) < len(kinds):
-            for process in cluster.head.children(recursive=True):
+            # A list reads all of the machine's processes, and takes longer than many a task.
+            if time.monotonic() > listed + 0.25:
+                processes = cluster.head.children(recursive=True)
+                listed = time.monotonic()
+            for process in processes:
                 with suppress(psutil.NoSuchProcess):
                     title = " ".join(process.cmdline())
                     for kind in kinds:
