@@ -57,12 +57,12 @@ _GREY_AS_GREY = frozenset({"JPEG", "JPEG2000", "JXL", "PNG", "PPM", "TGA", "TIFF
 REPORTED = {"DIB": "BMP", "MPO": "JPEG"}
 
 
-def photo() -> Image.Image:
-    return Image.fromarray(paint_photo(5))
+def photo(width: int = 480) -> Image.Image:
+    return Image.fromarray(paint_photo(5, width, width * 3 // 4))
 
 
-def in_mode(mode: str) -> Image.Image:
-    picture = photo()
+def in_mode(mode: str, width: int = 480) -> Image.Image:
+    picture = photo(width)
     if mode == "I;16":
         return Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)
     if mode == "LAB":

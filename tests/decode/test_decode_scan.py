@@ -51,9 +51,11 @@ def others(tmp_path: Path) -> Path:
 def test_one_picture_in_every_format_is_one_group(others: Path, library_dir: Path) -> None:
     formats = [name for name in WRITABLE["RGB"] if name not in THUMBNAILS]
     for name in formats:
-        (others / f"photo.{name.lower()}").write_bytes(encode(in_mode("RGB"), name))
-    (others / "photo lies.jpg").write_bytes(encode(in_mode("RGB"), "PNG", compress_level=1))
-    (others / "photo without extension").write_bytes(encode(in_mode("RGB"), "BMP"))
+        (others / f"photo.{name.lower()}").write_bytes(encode(in_mode("RGB", width=240), name))
+    (others / "photo lies.jpg").write_bytes(
+        encode(in_mode("RGB", width=240), "PNG", compress_level=1)
+    )
+    (others / "photo without extension").write_bytes(encode(in_mode("RGB", width=240), "BMP"))
 
     found = find_duplicates([others], QUICK, library=library_dir)
 
@@ -77,15 +79,19 @@ def test_one_picture_in_every_format_is_one_group(others: Path, library_dir: Pat
         assert relations[f"photo.{name}"] is Relation.REENCODED, name
 
 
+def write_in(folder: Path, mode: str, width: int) -> int:
+    """Write the photo in a mode, in every format that has it; the number of files."""
+    formats = [name for name in WRITABLE[mode] if name not in THUMBNAILS]
+    for name in formats:
+        path = folder / f"photo {mode.replace(';', '')}.{name.lower()}"
+        path.write_bytes(encode(in_mode(mode, width), name))
+    return len(formats)
+
+
 def test_one_picture_in_every_mode_is_one_group(others: Path, library_dir: Path) -> None:
-    files = 0
-    for mode, formats in WRITABLE.items():
-        if mode == "CMYK":  # its inks are something that all others lack: it would be the keeper
-            continue
-        for name in [one for one in formats if one not in THUMBNAILS]:
-            path = others / f"photo {mode.replace(';', '')}.{name.lower()}"
-            path.write_bytes(encode(in_mode(mode), name))
-            files += 1
+    # CMYK's inks are something that all others lack: it would be the keeper.
+    modes = [mode for mode in WRITABLE if mode not in ("CMYK", "1")]
+    files = sum(write_in(others, mode, width=240) for mode in modes)
     found = find_duplicates([others], QUICK, library=library_dir)
     assert not found.failures
     [group] = found.duplicates
@@ -103,6 +109,19 @@ def test_one_picture_in_every_mode_is_one_group(others: Path, library_dir: Path)
             expected = Relation.REENCODED
         if member.relation is not Relation.BYTE_IDENTICAL:
             assert member.relation is expected, member.file.path
+
+
+def test_a_picture_in_black_and_white_is_in_the_group_of_its_original(
+    others: Path, library_dir: Path
+) -> None:
+    files = write_in(others, "1", width=480)
+    in_mode("RGB").save(others / "photo.png")
+    found = find_duplicates([others], QUICK, library=library_dir)
+    [group] = found.duplicates
+    assert os.path.basename(group.keeper.path) == "photo.png"
+    assert len(group.members) == files
+    relations = {one.relation for one in group.members}
+    assert relations <= {Relation.EDITED, Relation.BYTE_IDENTICAL}, relations
 
 
 def test_pictures_that_differ_only_in_alpha_are_not_identical(
