@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from image_duplicate_finder import cli
 from tests.cli.commands import save_jpeg
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -21,13 +23,19 @@ BLOCK = re.compile(r"^```(sh|console|python)\b[^\n]*\n(.*?)^```", re.MULTILINE |
 MODELS = REPOSITORY / "src" / "image_duplicate_finder" / "fingerprint" / "models"
 NOT_OURS = "# not run here"
 """The first line of an example that shows another program."""
+SHELL = re.compile(r"[|<>&;$*]|--engine ray")
+"""What a shell has to read, and clusters, which end with their process. All other commands run in
+this process, in which everything is loaded."""
 ASKS = ("apply", "purge")
 """Commands that ask on a terminal; there is none here."""
 PAGES = ("README.md", *sorted(f"docs/{page.name}" for page in (REPOSITORY / "docs").glob("*.md")))
 
 
 def shown_commands(page: Path) -> list[list[str]]:
-    """What a page shows: shell lines that call ``idf``, without prompt and comment, and Python."""
+    """What a page shows: shell lines that call ``idf``, without prompt and comment, and Python.
+
+    A line that needs no shell starts with ``idf``.
+    """
     found = []
     for language, block in BLOCK.findall(page.read_text(encoding="utf-8")):
         if language == "python":
@@ -37,7 +45,8 @@ def shown_commands(page: Path) -> list[list[str]]:
         for line in block.splitlines():
             command = re.sub(r"\s+#.*$", "", line.removeprefix("$ "))
             if command.startswith("idf "):
-                found.append(["/bin/sh", "-c", _answered(command)])
+                line = _answered(command)
+                found.append(["/bin/sh", "-c", line] if SHELL.search(line) else shlex.split(line))
     return found
 
 
@@ -49,7 +58,11 @@ def _answered(command: str) -> str:
 @pytest.mark.skipif(os.name == "nt", reason="the pages show a Unix shell")
 @pytest.mark.parametrize("page", [page for page in PAGES if shown_commands(REPOSITORY / page)])
 def test_commands_work_as_shown(
-    page: str, tmp_path: Path, painted: Callable[..., NDArray[np.uint8]]
+    page: str,
+    tmp_path: Path,
+    painted: Callable[..., NDArray[np.uint8]],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     for folder in ("Pictures", "photos", "data/train", "data/test"):
         (tmp_path / folder).mkdir(parents=True)
@@ -62,22 +75,18 @@ def test_commands_work_as_shown(
     for suffix in (".onnx", ".json"):
         model = next(MODELS.glob(f"*{suffix}"))
         (tmp_path / "mine").with_suffix(suffix).write_bytes(model.read_bytes())
-    environment = {
-        **os.environ,
-        "HOME": str(tmp_path),
-        "XDG_DATA_HOME": str(tmp_path / "data"),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    }
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
     for command in shown_commands(REPOSITORY / page):
-        done = subprocess.run(
-            command,
-            cwd=tmp_path,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, f"{command[-1]}\n{done.stderr}"
+        if command[0] == "idf":
+            status = cli.run([os.path.expanduser(word) for word in command[1:]])
+            said = capfd.readouterr().err
+        else:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            status, said = done.returncode, done.stderr
+        assert status == 0, f"{command}\n{said}"
 
 
 def test_the_pages_that_people_start_with_show_commands() -> None:
