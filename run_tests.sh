@@ -27,7 +27,7 @@ check "ruff format" $bin/ruff format --check .
 check "import contracts" $bin/lint-imports --no-cache
 # Files are handed out in the order of tests/conftest.py: the longest first.
 check "pytest" $bin/python -m pytest \
-    --numprocesses 3 --dist loadfile --no-loadscope-reorder "$@"
+    --numprocesses 4 --dist loadfile --no-loadscope-reorder "$@"
 report_types() {
     status=0
     wait "$mypy" || status=$?

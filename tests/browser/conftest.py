@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, CDPSession, Page, expect, sync_playwright
 
 from image_duplicate_finder.library import Library
-from tests.browser.running import Server, Visit, start_server
+from tests.browser.running import OF_COLOURS, Server, Theme, Visit, start_server
 from tests.review_scene import Scene, make_scene
 
 REPOSITORY = Path(__file__).parents[2]
@@ -133,7 +133,8 @@ def enter(chromium: Browser) -> Iterator[Callable[..., Visit]]:
 def axe() -> Callable[..., list[str]]:
     """Checks a page for accessibility: ``axe(page)`` returns what is wrong, in words.
 
-    ``axe(page, "dialog[open]")`` looks at what the selector finds alone.
+    ``axe(page, "dialog[open]")`` looks at what the selector finds alone, ``themes=THEMES`` at the
+    page in each of them.
     """
     script = AXE_FOLDER / "axe.min.js"
     if not script.is_file():
@@ -144,7 +145,7 @@ def axe() -> Callable[..., list[str]]:
     source = script.read_text()
     sessions: WeakKeyDictionary[Page, CDPSession] = WeakKeyDictionary()
 
-    def check(page: Page, within: str = "html") -> list[str]:
+    def look(page: Page, within: str, rules: Sequence[str]) -> list[str]:
         # In a world of its own, so that the page's policy need not let it in. It stays until
         # another page is loaded, if asked for by the same name in the same session.
         if page not in sessions:
@@ -158,7 +159,10 @@ def axe() -> Callable[..., list[str]]:
         if present["result"]["value"] == "undefined":
             session.send("Runtime.evaluate", {"expression": source, **where})
         # Of what is in order the number would do: its elements are not described.
-        ask = f"""axe.run({json.dumps(within)}, {{ resultTypes: ["violations"] }})
+        options: dict[str, object] = {"resultTypes": ["violations"]}
+        if rules:
+            options["runOnly"] = {"type": "rule", "values": rules}
+        ask = f"""axe.run({json.dumps(within)}, {json.dumps(options)})
           .then((found) => JSON.stringify(found.violations))"""
         answer = session.send("Runtime.evaluate", {"expression": ask, **where})
         return [
@@ -166,5 +170,15 @@ def axe() -> Callable[..., list[str]]:
             for found in json.loads(answer["result"]["value"])
             for node in found["nodes"]
         ]
+
+    def check(page: Page, within: str = "html", themes: Sequence[Theme] = ()) -> list[str]:
+        if not themes:
+            return look(page, within, ())
+        wrong: list[str] = []
+        for theme in themes:
+            page.emulate_media(color_scheme=theme)
+            rules = () if theme == themes[0] else OF_COLOURS
+            wrong += [f"{theme}: {found}" for found in look(page, within, rules)]
+        return wrong
 
     return check

@@ -22,7 +22,10 @@ from playwright.sync_api import Error, Page
 from tests.patience import PATIENCE
 
 WIDTHS = (1440, 390)
-THEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
+Theme = Literal["light", "dark"]
+THEMES: tuple[Theme, ...] = ("light", "dark")
+OF_COLOURS = ("color-contrast", "link-in-text-block")
+"""The rules of axe-core whose answer depends on the theme; a second one is checked by them."""
 
 
 class Process(Protocol):
