@@ -245,6 +245,8 @@ def test_the_page_is_accessible_and_fits(
         visit.open(f"/scans/{scene.scan}/decide/?q=original")
         name(page, "left", "original.png")
         look(f"{width}, pair")
+        words = "de" in language and page.locator('[data-choice="left"]').inner_text().split()
+        assert not words or words[-2:] == ["Oben" if width == 390 else "Links", "behalten"], words
         page.keyboard.press("v")
         expect(page.locator(".survey-item")).to_have_count(4)
         look(f"{width}, survey")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
@@ -16,10 +17,11 @@ from PIL import Image
 
 from image_duplicate_finder import overlay
 from image_duplicate_finder.library import Library
-from image_duplicate_finder.model import ImageInfo, Relation
+from image_duplicate_finder.model import Box, Difference, ImageInfo, Relation
 from image_duplicate_finder.overlay import Pixels
 from image_duplicate_finder.results import GroupQuery
 from image_duplicate_finder.settings import ScanSettings
+from image_duplicate_finder.web.compare_pictures import apart, regions
 from tests.painting import paint_photo
 from tests.review_scene import CROP, Scene, make_scene
 
@@ -43,6 +45,23 @@ def scene(library: Library, tmp_path: Path) -> Scene:
 def address(library: Library, scene: Scene, name: str) -> str:
     group = library.groups(scene.scan, GroupQuery(text=name)).groups[0]
     return f"/scans/{scene.scan}/compare/{group.id}/{scene.files[name]}/"
+
+
+def test_places_that_overlap_are_outlined_as_one_and_not_where_they_cover_most(
+    library: Library, scene: Scene
+) -> None:
+    boxes = [[0.1, 0.1, 0.2, 0.2], [0.5, 0.5, 0.6, 0.6], [0.15, 0.15, 0.3, 0.3]]
+    assert apart(boxes) == [[0.1, 0.1, 0.3, 0.3], [0.5, 0.5, 0.6, 0.6]]
+    bridge = [0.25, 0.25, 0.55, 0.55]
+    assert apart([*boxes, bridge]) == [[0.1, 0.1, 0.6, 0.6]]
+
+    view = library.groups(scene.scan, GroupQuery(text="crop")).groups[0]
+    width, height = view.keeper.info.width, view.keeper.info.height
+    for share, spread in ((0.2, False), (0.9, True)):
+        box = Box(0, 0, int(width * share), int(height * share))
+        member = replace(view.members[0], differences=(Difference(box, box, 9.0),))
+        found = regions(view, member)
+        assert found.spread is spread and len(found.boxes) == (not spread)
 
 
 # Geometry

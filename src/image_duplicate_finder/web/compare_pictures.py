@@ -10,7 +10,7 @@ It compares shots of the same scene only; between scenes it says nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -111,12 +111,51 @@ def difference(view: GroupView, member: MemberView) -> Differing | None:
     return Differing(share, mean, regions, data)
 
 
-def regions(view: GroupView, member: MemberView) -> list[list[float]]:
-    """Boxes around what differs (left, top, right, bottom) as shares of the kept picture.
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """Boxes around what differs (left, top, right, bottom), as shares of the kept picture.
 
-    Those that a closer look at this pair stored; where it stored none, they are measured now.
-    Empty where nothing is aligned. Raises NotFound or DecodeError.
+    ``spread``: they would cover most of the picture, so there are none and that is said instead.
     """
+
+    boxes: list[list[float]]
+    spread: bool = False
+
+
+def regions(view: GroupView, member: MemberView) -> Regions:
+    """What differs, each place in one box; none where nothing is aligned.
+
+    Raises NotFound or DecodeError.
+    """
+    boxes = apart(_boxes(view, member))
+    covered = sum((right - left) * (bottom - top) for left, top, right, bottom in boxes)
+    return Regions([], spread=True) if covered > _MOST_MARKED else Regions(boxes)
+
+
+_MOST_MARKED = 0.5
+
+
+def apart(boxes: Iterable[list[float]]) -> list[list[float]]:
+    """One box in place of each two that overlap, in the order of the first of them."""
+    found: list[list[float]] = []
+    for each in boxes:
+        box, place = each, len(found)
+        while (
+            hit := next((at for at, other in enumerate(found) if _overlap(box, other)), None)
+        ) is not None:
+            other = found.pop(hit)
+            box = [*map(min, box[:2], other[:2]), *map(max, box[2:], other[2:])]
+            place = min(place, hit)
+        found.insert(place, box)
+    return found
+
+
+def _overlap(one: Sequence[float], other: Sequence[float]) -> bool:
+    return all(one[axis] < other[axis + 2] and other[axis] < one[axis + 2] for axis in (0, 1))
+
+
+def _boxes(view: GroupView, member: MemberView) -> list[list[float]]:
+    """Those that a closer look at this pair stored; where it stored none, measured now."""
     if member.differences and member.witness in (None, view.keeper.id):
         width, height = view.keeper.info.width, view.keeper.info.height
         return [

@@ -120,12 +120,16 @@ def difference_words(scan: int, group: int, file: int) -> str | Response:
 
 @blueprint.get("/regions")
 def regions(scan: int, group: int, file: int) -> dict[str, Any]:
-    """Boxes around what differs, as shares of the kept picture, the weightiest first."""
+    """Boxes around what differs, as shares of the kept picture, the weightiest first.
+
+    ``spread`` where they would cover most of it.
+    """
     from image_duplicate_finder.web import compare_pictures
 
     view, member = _pair(scan, group, file)
     try:
-        return {"regions": compare_pictures.regions(view, member)}
+        found = compare_pictures.regions(view, member)
+        return {"regions": found.boxes, "spread": found.spread}
     except DecodeError as error:
         raise NotFound(error.message) from error
 

@@ -48,13 +48,14 @@ async function prepare(root, shown) {
   const here = () => shown === stage;
   await shown.loaded;
   if (root.dataset.regions && here()) {
-    const { regions } = await getJson(root.dataset.regions);
+    const { regions, spread } = await getJson(root.dataset.regions);
     if (!here()) return;
     const words = JSON.parse(root.dataset.words);
     shown.mark(regions, words.here);
     const button = find("#differs");
-    button.hidden = !regions.length;
-    button.querySelector("span").textContent = regions.length === 1
+    button.hidden = !regions.length && !spread;
+    button.disabled = spread;
+    button.querySelector("span").textContent = spread ? words.spread : regions.length === 1
       ? words.differs1 : words.differs.replace("{num}", regions.length.toLocaleString(document.documentElement.lang));
   }
   await shown.layAll();

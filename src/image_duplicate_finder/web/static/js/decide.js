@@ -157,18 +157,20 @@ async function lookForRegions(member) {
   if (!member.matrix) return;
   await new Promise((resolve) => setTimeout(resolve, 600));
   if (shownPair?.member !== member) return;
-  member.found ??= (await getJson(member.regions)).regions;
+  member.found ??= await getJson(member.regions);
   if (shownPair?.member !== member) return;
   const line = document.createElement("li");
-  if (member.found.length) {
+  const { regions, spread } = member.found;
+  if (regions.length) {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = member.found.length === 1 ? words.differs1 : words.differs.replace("{num}", member.found.length.toLocaleString(language));
+    button.textContent = regions.length === 1 ? words.differs1 : words.differs.replace("{num}", regions.length.toLocaleString(language));
     button.addEventListener("click", () => panes.jump());
     line.append(button);
-    panes.mark(member.found);
+    panes.mark(regions);
   } else {
-    line.textContent = words.equal;
+    line.className = spread ? "differing" : "";
+    line.textContent = spread ? words.spread : words.equal;
   }
   field("right", "chips").prepend(line);
 }
