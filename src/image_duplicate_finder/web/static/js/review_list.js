@@ -50,7 +50,14 @@ export class GroupList {
     root.addEventListener("pointerdown", () => { this.pressed = true; });
     for (const name of ["click", "pointercancel", "blur"]) addEventListener(name, () => { this.pressed = false; });
     addEventListener("pointerup", () => setTimeout(() => { this.pressed = false; }));
-    for (const card of root.querySelectorAll(".group")) this.#take(card);
+    // Until the outline tells of all groups, the list is those that came with the page.
+    this.whole = false;
+    for (const card of root.querySelectorAll(".group")) {
+      this.#take(card);
+      this.ids.push(Number(card.dataset.group));
+      this.files.push(Number(card.dataset.files));
+    }
+    this.#number();
     addEventListener("scroll", () => this.#soon(), { passive: true });
     new ResizeObserver(() => this.#resized()).observe(root);
     new ResizeObserver(() => this.#soon()).observe(document.documentElement);
@@ -60,6 +67,7 @@ export class GroupList {
 
   /** Show other groups: their numbers in order, and how many files each has. */
   load(ids, files) {
+    this.whole = true;
     this.ids = ids;
     this.files = files;
     this.#number();
@@ -389,7 +397,7 @@ export class GroupList {
       (inView ? missing : near).push(this.ids[at]);
     }
     if (missing.length || near.length) this.#ask(missing.length ? missing : near);
-    this.root.setAttribute("aria-busy", String(missing.length + near.length > 0));
+    this.root.setAttribute("aria-busy", String(!this.whole || missing.length + near.length > 0));
   }
 
   #element(at) {
