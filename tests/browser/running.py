@@ -199,6 +199,26 @@ OUTSIDE = """(() => {
 """What of the bars, messages, open menus and dialogs lies beside the window."""
 
 
+BROKEN_WORDS = """(within) => {
+  const found = [];
+  for (const part of document.querySelectorAll(within)) {
+    const walker = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
+    for (let text = walker.nextNode(); text; text = walker.nextNode()) {
+      if (!text.parentElement.checkVisibility() || text.parentElement.closest(".sr-only")) continue;
+      for (const word of text.data.matchAll(/\\p{L}+/gu)) {
+        const range = new Range();
+        range.setStart(text, word.index);
+        range.setEnd(text, word.index + word[0].length);
+        const lines = new Set([...range.getClientRects()].map((each) => Math.round(each.top)));
+        if (lines.size > 1) found.push(word[0]);
+      }
+    }
+  }
+  return found;
+}"""
+"""Words that go over two lines, in the elements that a selector finds."""
+
+
 def wait_until(page: Page, expression: str, seconds: float = PATIENCE) -> None:
     """Wait for a JavaScript expression to be true.
 

@@ -14,7 +14,9 @@ from playwright.sync_api import Error, Locator, Page, Route, expect
 
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.results import GroupQuery
+from tests import patience
 from tests.browser.running import (
+    BROKEN_WORDS,
     OUTSIDE,
     THEMES,
     Server,
@@ -724,6 +726,81 @@ def test_the_first_page_asks_for_its_scripts_at_once_and_for_each_picture_once(
         assert pictures and len(pictures) == len(set(pictures)), key
         at = [place for place, url in enumerate(asked) if "/js/" in url]
         assert max(at) < asked.index(next(url for url in asked if "/thumbnail/" in url))
+
+
+def test_the_first_groups_are_in_their_places_before_all_are_known(
+    server: Server, enter: Enter, scene: Scene
+) -> None:
+    visit = enter(server)
+    page = visit.page
+    held: list[Route] = []
+    page.route("**/outline", lambda route: held.append(route))
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    visit.open(f"/scans/{scene.scan}/")
+    wait_until(page, "'virtual' in document.getElementById('groups').dataset")
+    expect(page.locator(".group").first).to_be_visible()
+    wait_until(page, "[...document.querySelectorAll('.tile-image')].every((each) => each.complete)")
+    places = "[...document.querySelectorAll('.group')].map((each) => each.style.cssText).join()"
+    before = page.evaluate(places)
+    patience.wait_until(lambda: bool(held), "the outline is asked for")
+    held[0].continue_()
+    wait_for_list(page)
+    assert page.evaluate(places) == before
+    pictures = [url.split("/thumbnail/")[0] for url in asked if "/thumbnail/" in url]
+    assert pictures and len(pictures) == len(set(pictures))
+
+
+def test_words_are_whole_at_200_percent(
+    server: Server, enter: Enter, scene: Scene, stored: Library
+) -> None:
+    visit = enter(server)
+    page = visit.page
+    page.set_viewport_size({"width": 195, "height": 450})
+    page.set_extra_http_headers({"Accept-Language": "de"})
+    broken: list[str] = []
+
+    def look(within: str) -> None:
+        broken.extend(page.evaluate(BROKEN_WORDS, within))
+        beside = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert beside <= 0, f"{within}: {beside} pixels too wide"
+
+    visit.open(f"/scans/{scene.scan}/")
+    wait_for_list(page)
+    page.keyboard.press("j")
+    page.keyboard.press("a")
+    page.locator(".toast-action").wait_for()
+    look(".toast, .button")
+    page.locator(".menu.more > summary").click()
+    look("details[open] .menu-list")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    look("#shortcuts")
+    page.keyboard.press("Escape")
+    page.keyboard.press("b")
+    page.locator("#bulk-body form").wait_for()
+    look("#bulk")
+    visit.open(f"/scans/{scene.scan}/decide/")
+    wait_until(page, "document.querySelector('[data-pane] img')?.complete")
+    look(".button")
+    visit.open("/")
+    page.locator("details.roles > summary").click()
+    look(".button, .terms dt")
+    for place in ("history/", "backups/", "settings/", "find/", f"scans/{scene.scan}/remove/"):
+        visit.open(f"/{place}")
+        look(".button, .choice, h1, h2")
+    group = stored.groups(scene.scan, GroupQuery(text="crop")).groups[0]
+    for width in (195, 512, 720):
+        page.set_viewport_size({"width": width, "height": 450})
+        visit.open(f"/scans/{scene.scan}/compare/{group.id}/{group.members[0].file.id}/")
+        page.keyboard.press("2")
+        page.locator(".slider-tool").wait_for()
+        look(".button, .choice")
+        visit.open(f"/scans/{scene.scan}/")
+        wait_for_list(page)
+        look(".selection-dock, .review-bar")
+        assert width == 195 or page.locator("#search").bounding_box()["width"] > 100  # type: ignore[index]
+    assert not broken, broken
 
 
 @pytest.mark.timeout(600)

@@ -132,3 +132,8 @@ def test_every_code_is_said_in_every_language(app: Flask) -> None:
 def test_figures_of_messages_are_written_as_the_language_does(german: None) -> None:
     parts = [Description.LARGER(factor=1.5), Description.CROPPED(share=0.62), plain("a\udcff")]
     assert i18n.translate(parts) == "1,5-fache Größe, beschnitten auf 62\xa0%, a\\xff"
+
+
+def test_paths_break_at_their_separators_and_stay_text() -> None:
+    assert i18n.breakable("/a b/c_d-e.jpg") == "/<wbr>a b/<wbr>c_<wbr>d-<wbr>e.jpg"
+    assert i18n.breakable("//x/<i>/") == "//<wbr>x/<wbr>&lt;i&gt;/"

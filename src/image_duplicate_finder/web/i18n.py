@@ -21,6 +21,7 @@ from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 
 from flask import Flask, g, has_request_context, request
+from markupsafe import Markup
 
 from image_duplicate_finder.messages import Language, Message
 from image_duplicate_finder.messages import printable as printable  # a filter like the others
@@ -229,6 +230,14 @@ def name(path: str) -> str:
     return printable(os.path.basename(path.rstrip(os.sep)) or path)
 
 
+_SEPARATORS = re.compile(r"(?<=[/\\_-])(?![/\\_-]|$)")
+
+
+def breakable(path: str) -> Markup:
+    """A path that lines may break after its separators, rather than within a word."""
+    return Markup("<wbr>").join(_SEPARATORS.split(printable(path)))
+
+
 def folder(path: str) -> str:
     """The path without its last part."""
     return printable(os.path.dirname(path))
@@ -252,5 +261,5 @@ _LANGUAGE = Language(
 def install(app: Flask) -> None:
     """Make the filters known to the templates of ``app``."""
     figures = number, decimal, percent, size, duration, day, moment
-    for function in (*figures, printable, name, folder, translate):
+    for function in (*figures, printable, breakable, name, folder, translate):
         app.add_template_filter(function)
