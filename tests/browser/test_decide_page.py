@@ -226,7 +226,7 @@ def test_the_next_picture_of_12_megapixels_is_there_at_once(
 
 @pytest.mark.timeout(600)
 def test_the_page_is_accessible_and_fits(
-    server: Server, enter: Enter, axe: Axe, scene: Scene
+    server: Server, enter: Enter, axe: Axe, scene: Scene, stored: Library
 ) -> None:
     visit = enter(server)
     page = visit.page
@@ -241,7 +241,7 @@ def test_the_page_is_accessible_and_fits(
     # It is a dark room in either theme; German is the longer language.
     for width, language in ((1440, "en"), (1024, "de"), (390, "de")):
         page.set_viewport_size({"width": width, "height": 900})
-        page.set_extra_http_headers({"Accept-Language": language})
+        stored.set_preference("language", language)
         visit.open(f"/scans/{scene.scan}/decide/?q=original")
         name(page, "left", "original.png")
         look(f"{width}, pair")

@@ -757,7 +757,7 @@ def test_words_are_whole_at_200_percent(
     visit = enter(server)
     page = visit.page
     page.set_viewport_size({"width": 195, "height": 450})
-    page.set_extra_http_headers({"Accept-Language": "de"})
+    stored.set_preference("language", "de")
     broken: list[str] = []
 
     def look(within: str) -> None:
@@ -805,7 +805,7 @@ def test_words_are_whole_at_200_percent(
 
 @pytest.mark.timeout(600)
 def test_the_page_is_accessible_and_fits(
-    server: Server, enter: Enter, axe: Axe, scene: Scene
+    server: Server, enter: Enter, axe: Axe, scene: Scene, stored: Library
 ) -> None:
     """In both themes, at all widths, and in both languages: German is the longer one."""
     visit = enter(server)
@@ -819,7 +819,7 @@ def test_the_page_is_accessible_and_fits(
 
     for width, language in LOOKS:
         page.set_viewport_size({"width": width, "height": 900})
-        page.set_extra_http_headers({"Accept-Language": language})
+        stored.set_preference("language", language)
         visit.open(f"/scans/{scene.scan}/")
         wait_for_list(page)
         for view in "123":
@@ -841,7 +841,7 @@ def test_the_page_is_accessible_and_fits(
             page.keyboard.press("Escape")
         page.keyboard.press("Control+z")
         expect(page.locator("#undo")).to_be_disabled()
-    page.set_extra_http_headers({})
+    stored.set_preference("language", "")
     visit.open(f"/scans/{scene.scan}/")
     wait_for_list(page)
     page.keyboard.press("b")
