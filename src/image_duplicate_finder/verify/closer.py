@@ -743,8 +743,11 @@ def _toned(one: _Channel, other: _Channel, area: _Area, drawing: bool) -> tuple[
 
 def _colourfulness(ycc: Plane, mask: Bytes) -> float:
     shown = mask[::2, ::2] > 0
-    red, blue = (ycc[::2, ::2, plane][shown] - np.float32(_NO_CHROMA) for plane in (1, 2))
-    return float(cv2.magnitude(red, blue).mean()) if red.size else 0.0
+    red, blue = (ycc[::2, ::2, plane] - np.float32(_NO_CHROMA) for plane in (1, 2))
+    away = np.asarray(cv2.magnitude(red, blue))
+    if not shown.all():
+        away = away[shown]
+    return float(away.mean()) if away.size else 0.0
 
 
 def _boxes(
