@@ -134,8 +134,12 @@ def _at_most(pixels: Bytes) -> Bytes:
         return pixels
     new = max(1, round(width * factor)), max(1, round(height * factor))
     if factor <= _WORTH_HALVING and height % 2 == width % 2 == 0:
-        # Exact halves take a tenth of the time of any other size.
-        pixels = _resized(pixels, (width // 2, height // 2))
+        # Exact halves take far less time than any other size, most so by this method: of a half,
+        # linear interpolation is the mean of four pixels.
+        half = width // 2, height // 2
+        pixels = np.asarray(
+            cv2.resize(pixels, half, interpolation=cv2.INTER_LINEAR_EXACT), np.uint8
+        )
     return _resized(pixels, new)
 
 
