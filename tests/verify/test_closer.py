@@ -17,6 +17,7 @@ from image_duplicate_finder.decode import Picture, decode_full, luminance_steps
 from image_duplicate_finder.model import ImageInfo, Look, Match, Relation, Transform
 from image_duplicate_finder.settings import DecodeLimits
 from image_duplicate_finder.verify.closer import CONTENT, Prepared, closer_look, prepare
+from image_duplicate_finder.verify.detail import compare_detail
 from tests.conftest import Painter
 from tests.painting import add_texture
 
@@ -161,6 +162,29 @@ def test_what_rounding_adds_is_no_detail(painted: Painter) -> None:
     sharp = jpeg(painted(9, 640, 480), 60)
     smoothed = jpeg(np.asarray(cv2.GaussianBlur(sharp, (0, 0), 0.8), np.uint8), 95)
     assert jpeg_look(smoothed, 95, sharp, 60).detail < -1
+
+
+@pytest.mark.parametrize("seed", [2, 4, 5])
+def test_two_exposures_are_told_by_their_noise_and_two_copies_of_one_are_not(
+    seed: int, painted: Painter
+) -> None:
+    """Compression in other blocks leaves little of weak noise that both copies had in common."""
+    rng = np.random.default_rng(seed)
+    scene = cv2.cvtColor(painted(seed, 500, 375), cv2.COLOR_RGB2GRAY)
+    scene = cv2.GaussianBlur(scene, (0, 0), 1.0).astype(np.float64)
+
+    def exposure() -> Image:
+        noise = rng.normal(0, 1, scene.shape) * np.linspace(0.8, 6, 500)
+        return np.clip(scene + noise, 0, 255).astype(np.uint8)
+
+    def saved(picture: Image) -> Image:
+        coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 90])[1]
+        return np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), np.uint8)
+
+    first, second = exposure(), exposure()
+    mirrored = np.ascontiguousarray(saved(np.ascontiguousarray(first[:, ::-1]))[:, ::-1])
+    assert compare_detail(saved(first), saved(second), np.eye(3)).own_noise
+    assert not compare_detail(saved(first), mirrored, np.eye(3)).own_noise
 
 
 def test_a_smoothed_picture_is_told_from_a_copy(painted: Painter) -> None:

@@ -53,10 +53,12 @@ _ONE_SOURCE = 0.95
 _REGION_SHARE, _REGION_BEYOND = 0.1, 2.0
 # A blur takes far more from the band than from the one below, sharpening adds to both.
 _SHARPENED, _LEAST_SHARPENED, _MOST_SHARPENED, _ALIKE = 2.6, 1.5, 10.0, 0.85
-# Noise: energies within this factor of each other, far above rounding, that have little in common
-# in the calmest quarter. Compression takes noise first: of the fine terms of a block so many are
-# left where it is real.
-_NOISE_FACTOR, _NOISE, _UNRELATED, _LEAST_CALM = 4.0, 4 * _FLOOR, 0.5, 6
+# Noise: energies within this factor of each other, far above rounding, that have next to nothing in
+# common in the calmest quarter. Compression takes noise first: of the fine terms of a block so many
+# are left where it is real. What it leaves of one picture's noise, saved twice at 90, has 0.27 to
+# 0.5 in common (69 of 4,721 pairs of copies had less than 0.5); in exposures with noise of 4 grey
+# levels and more it is 0 to 0.3.
+_NOISE_FACTOR, _NOISE, _UNRELATED, _LEAST_CALM = 4.0, 4 * _FLOOR, 0.25, 6
 _CALMEST, _NOISE_KEPT = 0.25, 5.0
 # Grain adds as much where there is little texture as where there is much; detail hardly anything.
 _EVEN = 0.35
