@@ -187,6 +187,15 @@ def test_two_exposures_are_told_by_their_noise_and_two_copies_of_one_are_not(
     assert not compare_detail(saved(first), mirrored, np.eye(3)).own_noise
 
 
+def test_detail_is_compared_at_any_scale_near_to_one(painted: Painter) -> None:
+    """An alignment is as good as it is: a copy can seem a trace larger than its source."""
+    scene = cv2.cvtColor(painted(3, 500, 375), cv2.COLOR_RGB2GRAY)
+    for across in (*np.linspace(0.96, 1.04, 41), 1.000001, 0.999999):
+        for down in (across, 1.0, 0.9999, 1.000001, 0.999999):
+            found = compare_detail(scene, scene, np.diag([across, down, 1.0]))
+            assert abs(found.decibels) < 3, (across, down)
+
+
 def test_a_smoothed_picture_is_told_from_a_copy(painted: Painter) -> None:
     """It differs in no place and keeps its edges, but by more than compression explains."""
     image = add_texture(painted(10, 640, 480))

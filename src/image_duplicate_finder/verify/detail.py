@@ -342,18 +342,26 @@ class _Spectra:
 
     def energy(self, band: tuple[float, float]) -> Values:
         """Of each window, the energy of a band in grey levels squared."""
-        terms, times = self._within(band)
-        return _summed(terms.real**2 + terms.imag**2, times)
+        among = self._within(band)
+        return _energy(self.terms[:, among], self.times[among])
 
     def in_common(self, other: _Spectra, band: tuple[float, float]) -> tuple[Values, Values]:
-        """Per window the squared common energy of a band, and the product of both energies."""
-        (first, times), (second, _) = self._within(band), other._within(band)
-        common = _summed(first.real * second.real + first.imag * second.imag, times)
-        return np.sign(common) * common**2, self.energy(band) * other.energy(band)
+        """Per window the squared common energy of a band, and the product of both energies.
 
-    def _within(self, band: tuple[float, float]) -> tuple[NDArray[np.complex64], Planes]:
-        among = (self.radius >= band[0]) & (self.radius <= band[1])
-        return self.terms[:, among], self.times[among]
+        Both are on the other's pixels, whose frequencies count: by its own scale, the finer one's
+        are a trace higher or lower.
+        """
+        among = other._within(band)
+        first, second, times = self.terms[:, among], other.terms[:, among], other.times[among]
+        common = _summed(first.real * second.real + first.imag * second.imag, times)
+        return np.sign(common) * common**2, _energy(first, times) * _energy(second, times)
+
+    def _within(self, band: tuple[float, float]) -> NDArray[np.bool_]:
+        return np.asarray((self.radius >= band[0]) & (self.radius <= band[1]))
+
+
+def _energy(terms: NDArray[np.complex64], times: Planes) -> Values:
+    return _summed(terms.real**2 + terms.imag**2, times)
 
 
 def _fourier(n: int) -> NDArray[np.complex64]:
