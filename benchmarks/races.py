@@ -74,6 +74,7 @@ def race(
     fails is left out from then on; the reasons are returned.
     """
     compiled.prepare()
+    WORK.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=WORK) as few:
         for file in _files(folder)[:_WARM_UP_FILES]:
             shutil.copy(file, few)
@@ -118,6 +119,7 @@ def scan_turn(mode: str, folder: Path, grouped: int | None = None) -> Turn:
     If it is known how many files are ``grouped`` in the end, it is stopped when nine tenths are.
     """
     counts: list[tuple[float, int]] = []
+    WORK.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=WORK) as scratch:
         library = Path(scratch) / "library"
 

@@ -690,8 +690,10 @@ def test_pictures_that_are_scrolled_past_are_not_waited_for(
         page.evaluate("(at) => scrollTo(0, at * document.documentElement.scrollHeight)", place)
         wait_for_list(page)
         page.wait_for_timeout(300)
+        # What is being fetched is not the picture's current source before it is there.
         wanted = page.evaluate(
-            "[...document.querySelectorAll('.tile-image')].map((each) => each.currentSrc)"
+            """[...document.querySelectorAll(".tile-image")].flatMap((each) =>
+                 each.srcset.split(", ").map((one) => new URL(one.split(" ")[0], location).href))"""
         )
         assert {route.request.url for route in held} - set(given_up) <= set(wanted)
     page.evaluate("scrollTo(0, 0)")

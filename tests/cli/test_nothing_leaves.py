@@ -68,6 +68,7 @@ def traced(trace: Path, *command: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         ["strace", "-f", "-qq", "-s", "300", "-e", _WATCHED, "-o", trace, *map(str, command)],
         cwd=trace.parent,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},  # what Python keeps is not ours
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )

@@ -145,7 +145,8 @@ def test_remove_report_undo(app: Flask, visitor: FlaskClient, scan: int, photos:
     assert "3 files moved to the backup." in report.text and "Undo: restore 3 files" in report.text
     assert "will be free when you empty it" in report.text and 'id="free" open' in report.text
     assert "Moved into a backup" in visitor.get("/history/").text
-    assert str(photos.parent / "ImageDuplicateFinder-backup") in visitor.get("/backups/").text
+    backups = visitor.get("/backups/").text.replace("<wbr>", "")
+    assert str(photos.parent / "ImageDuplicateFinder-backup") in backups
 
     _finish(app, visitor.post(f"/history/{now.run}/undo"))
     assert _files(photos) == before
