@@ -187,6 +187,18 @@ def test_two_exposures_are_told_by_their_noise_and_two_copies_of_one_are_not(
     assert not compare_detail(saved(first), mirrored, np.eye(3)).own_noise
 
 
+def test_a_negative_is_no_other_exposure(painted: Painter) -> None:
+    rng = np.random.default_rng(3)
+    noise = rng.normal(0, 6, (375, 500, 1))
+    source = np.clip(painted(3, 500, 375) + noise, 0, 255).astype(np.uint8)
+    match = Match(1, 2, Relation.EDITED, transform=IDENTITY, negative=True)
+    found = closer_look(prepared(jpeg(source, 92)), prepared(jpeg(255 - source, 92)), match)
+    assert found is not None
+    assert not found.another_shot
+    assert found.coherence > 0.9
+    assert abs(found.detail) < 0.5
+
+
 def test_detail_is_compared_at_any_scale_near_to_one(painted: Painter) -> None:
     """An alignment is as good as it is: a copy can seem a trace larger than its source."""
     scene = cv2.cvtColor(painted(3, 500, 375), cv2.COLOR_RGB2GRAY)

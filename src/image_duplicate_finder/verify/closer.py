@@ -268,8 +268,9 @@ def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
             geometry.frame_change(a.width, a.height, a.luma.shape[1], a.luma.shape[0])
         )
     )
-    fine = compare_detail(a.luma, b.luma, own_pixels)
-    rounded = compare_rounding(a.luma, b.luma, own_pixels, _coded(a), _coded(b))
+    b_luma = np.uint8(255) - b.luma if match.negative else b.luma
+    fine = compare_detail(a.luma, b_luma, own_pixels)
+    rounded = compare_rounding(a.luma, b_luma, own_pixels, _coded(a), _coded(b))
     displaced = is_displaced(aligned.target[..., 0], aligned.source[..., 0], luma >= CONTENT)
     # Where things have moved, windows do not show the same.
     usable = not displaced and rounded.explains * fine.decibels >= 0
