@@ -11,7 +11,6 @@ import contextlib
 import shutil
 import sqlite3
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from statistics import median
 
 from benchmarks import report
 from benchmarks.measure import Run, measured
-from benchmarks.tools import HERE, TOOLS, WORK, scan_command
+from benchmarks.tools import HERE, TOOLS, scan_command, scratch
 from image_duplicate_finder import compiled
 from image_duplicate_finder.own_files import LIBRARY_NAME
 
@@ -74,13 +73,12 @@ def race(
     fails is left out from then on; the reasons are returned.
     """
     compiled.prepare()
-    WORK.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=WORK) as few:
+    with scratch() as few:
         for file in _files(folder)[:_WARM_UP_FILES]:
             shutil.copy(file, few)
         for name in names:
             with contextlib.suppress(RuntimeError):
-                _turn(name, Path(few), None)
+                _turn(name, few, None)
     for file in _files(folder):
         file.read_bytes()  # All find the page cache warm.
     failed: list[str] = []
@@ -119,15 +117,14 @@ def scan_turn(mode: str, folder: Path, grouped: int | None = None) -> Turn:
     If it is known how many files are ``grouped`` in the end, it is stopped when nine tenths are.
     """
     counts: list[tuple[float, int]] = []
-    WORK.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=WORK) as scratch:
-        library = Path(scratch) / "library"
+    with scratch() as place:
+        library = place / "library"
 
         def note(seconds: float) -> bool:
             counts.append((seconds, _in_groups(library)))
             return grouped is not None and counts[-1][1] >= _NEARLY_ALL * grouped
 
-        command = scan_command(library, folder, mode, Path(scratch) / "out.json")
+        command = scan_command(library, folder, mode, place / "out.json")
         run = measured(command, on_output=note)
         found = _in_groups(library)
     ended = run.status == 0

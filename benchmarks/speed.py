@@ -16,7 +16,6 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -33,7 +32,7 @@ from benchmarks.races import LOOP, Turns, succeeded
 from benchmarks.report import Figure
 from benchmarks.run import LIMITS, RESULTS, SetSpec
 from benchmarks.speed_data import make_camera, make_many
-from benchmarks.tools import HERE, NOT_RUNNABLE, TOOLS, WORK, scan_command
+from benchmarks.tools import HERE, NOT_RUNNABLE, TOOLS, WORK, scan_command, scratch
 
 Row = list[str]
 Command = list[str | Path]
@@ -190,8 +189,8 @@ def _measured_peers(turns: Turns) -> list[str]:
 def pairs(options: Options) -> None:
     """What the verification of one pair costs."""
     folder, truth = _set_a(options)
-    with tempfile.TemporaryDirectory(dir=WORK) as scratch:
-        out = Path(scratch) / "out.json"
+    with scratch() as place:
+        out = place / "out.json"
         command: Command = [sys.executable, "-m", "benchmarks.verifying", folder, truth, out]
         succeeded(measured(command, cwd=HERE.parent))
         found = json.loads(out.read_text())
@@ -235,10 +234,10 @@ def again(options: Options) -> None:
     count = max(options.sizes)
     folder = _many(options, count)
     rows = []
-    with tempfile.TemporaryDirectory(dir=WORK) as scratch:
-        _scan(folder, "quick", Path(scratch))
+    with scratch() as place:
+        _scan(folder, "quick", place)
         find: Command = ["find", folder, "-type", "f", "-printf", "%s %T@ %i\n"]
-        again = scan_command(Path(scratch) / "library", folder, "quick")
+        again = scan_command(place / "library", folder, "quick")
         finds, seconds = [], []
         for _ in range(options.repeat):
             finds.append(succeeded(measured(find)).wall)
@@ -261,9 +260,9 @@ def growth(options: Options) -> None:
     for mode in ("quick", "standard"):
         for count in options.sizes:
             folder = _many(options, count)
-            with tempfile.TemporaryDirectory(dir=WORK) as scratch:
-                run, stages = _staged_scan(folder, mode, Path(scratch), count)
-                disk = sum(p.stat().st_size for p in Path(scratch, "library").rglob("*"))
+            with scratch() as place:
+                run, stages = _staged_scan(folder, mode, place, count)
+                disk = sum(p.stat().st_size for p in (place / "library").rglob("*"))
             rows.append(
                 [
                     f"{mode}, {count:,}",
@@ -347,16 +346,16 @@ def few(options: Options) -> None:
     def add(what: str, wanted: str, *command: object) -> None:
         walls = []
         for _ in range(max(5, options.repeat)):
-            with tempfile.TemporaryDirectory(dir=WORK) as fresh:
-                words = [str(word).replace("FRESH", fresh) for word in command]
+            with scratch() as fresh:
+                words = [str(word).replace("FRESH", str(fresh)) for word in command]
                 walls.append(succeeded(measured(words)).wall)
         rows.append([what, report.spread(walls), wanted])
         if wanted:
             figures.append(Figure(f"{what}, whole process, s", wanted, rows[-1][1], len(walls)))
 
-    with tempfile.TemporaryDirectory(dir=WORK) as place:
-        known = Path(place) / "library"
-        ten, forty = (_some_photos(options, Path(place), count) for count in (10, 40))
+    with scratch() as place:
+        known = place / "library"
+        ten, forty = (_some_photos(options, place, count) for count in (10, 40))
         succeeded(measured([str(idf), "--library", str(known), "scan", str(forty)]))
         scan = (idf, "--library", "FRESH/library", "scan")
         one, other = sorted(ten.iterdir())[:2]
@@ -395,8 +394,7 @@ def installed(options: Options) -> None:
         installed_by_script,
     )
 
-    with tempfile.TemporaryDirectory(dir=WORK) as scratch:
-        place = Path(scratch)
+    with scratch() as place:
         script = installed_by_script(place)
         _save_sizes(options, place / "clone" / ".venv")
         forty = _some_photos(options, place, 40)
@@ -482,24 +480,24 @@ TABLE = ("camera", "set-a", "few", "pairs", "installed")
 """What fits into half an hour on two cores, the most wanted first."""
 
 
-def _scan(folder: Path, mode: str, scratch: Path | None = None) -> Run:
-    """One scan by the command line, with a library in ``scratch`` or an empty one."""
-    with tempfile.TemporaryDirectory(dir=WORK) as fresh:
-        place = scratch or Path(fresh)
+def _scan(folder: Path, mode: str, kept: Path | None = None) -> Run:
+    """One scan by the command line, with a library in ``kept`` or an empty one."""
+    with scratch() as fresh:
+        place = kept or fresh
         command = scan_command(place / "library", folder, mode, place / "out.json")
         return succeeded(measured([*command, "--quiet"]))
 
 
-def _staged_scan(folder: Path, mode: str, scratch: Path, count: int) -> tuple[Run, str]:
+def _staged_scan(folder: Path, mode: str, place: Path, count: int) -> tuple[Run, str]:
     """One scan with an empty library, and the CPU time per file of its stages."""
-    out = scratch / "stages.json"
+    out = place / "stages.json"
     command: Command = [
         sys.executable,
         "-m",
         "benchmarks.stages",
         folder,
         mode,
-        scratch / "library",
+        place / "library",
         out,
     ]
     run = succeeded(measured(command, cwd=HERE.parent, timeout=7200))

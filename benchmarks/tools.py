@@ -8,7 +8,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,14 @@ from benchmarks.score import Star
 HERE = Path(__file__).resolve().parent
 WORK = HERE / "work"
 DRIVERS = HERE / "drivers"
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """An empty folder below ``WORK``, which is made if need be; it goes with the block."""
+    WORK.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=WORK) as place:
+        yield Path(place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +82,11 @@ class Peer:
 
     def scan(self, folder: Path, timeout: float, nice: int) -> tuple[Run, Reported | None]:
         """One whole process over ``folder``; nothing is reported if it failed."""
-        with tempfile.TemporaryDirectory(dir=WORK) as scratch:
-            out = Path(scratch) / "out.json"
+        with scratch() as place:
+            out = place / "out.json"
             command = [self._python, DRIVERS / self.driver, folder, out]
             command += [self.method] if self.method else []
-            run = measured(command, cwd=Path(scratch), timeout=timeout, nice=nice)
+            run = measured(command, cwd=place, timeout=timeout, nice=nice)
             return run, _read_peer(out, folder) if run.status == 0 else None
 
     @property
@@ -106,10 +115,10 @@ class Ours:
 
     def scan(self, folder: Path, timeout: float, nice: int) -> tuple[Run, Reported | None]:
         """A scan with an empty library."""
-        with tempfile.TemporaryDirectory(dir=WORK) as scratch:
-            out = Path(scratch) / "out.json"
+        with scratch() as place:
+            out = place / "out.json"
             run = measured(
-                scan_command(Path(scratch) / "library", folder, self.mode, out),
+                scan_command(place / "library", folder, self.mode, out),
                 timeout=timeout,
                 nice=nice,
             )
