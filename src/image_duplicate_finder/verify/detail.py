@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TypeVar
 
 import cv2
@@ -364,6 +365,7 @@ def _energy(terms: NDArray[np.complex64], times: Planes) -> Values:
     return _summed(terms.real**2 + terms.imag**2, times)
 
 
+@cache
 def _fourier(n: int) -> NDArray[np.complex64]:
     """The matrix of the Fourier transform of ``n`` values."""
     turns = np.outer(np.arange(n), np.arange(n)) % n / n
