@@ -638,15 +638,20 @@ LOOKS = [(width, language) for width in (1440, 1024, 390) for language in ("en",
 LOOKS += [(720, "de"), (512, "de")]  # 1440 and 1024 at 200%
 
 
+def choose_view(visit: Visit, address: str, key: str) -> None:
+    """Open a list of groups and choose its view by a key; the choice is stored."""
+    visit.open(address)
+    wait_for_list(visit.page)
+    with visit.page.expect_response("**/look"):
+        visit.page.keyboard.press(key)
+
+
 def test_what_is_in_view_is_asked_for_before_what_is_near(
     server: Server, enter: Enter, scene: Scene
 ) -> None:
     visit = enter(server)
     page = visit.page
-    visit.open(f"/scans/{scene.scan}/")
-    wait_for_list(page)
-    with page.expect_response("**/look"):
-        page.keyboard.press("3")
+    choose_view(visit, f"/scans/{scene.scan}/", "3")
     asked: list[set[str]] = []
     page.on(
         "request",
@@ -676,10 +681,7 @@ def test_pictures_that_are_scrolled_past_are_not_waited_for(
 ) -> None:
     visit = enter(server)
     page = visit.page
-    visit.open(f"/scans/{scene.scan}/?sort=path")
-    wait_for_list(page)
-    with page.expect_response("**/look"):
-        page.keyboard.press("3")
+    choose_view(visit, f"/scans/{scene.scan}/?sort=path", "3")
     held: list[Route] = []
     given_up: list[str] = []
     page.on("requestfailed", lambda request: given_up.append(request.url))
@@ -714,10 +716,7 @@ def test_the_first_page_asks_for_its_scripts_at_once_and_for_each_picture_once(
 ) -> None:
     for key in "123":
         before = enter(server)
-        before.open(f"/scans/{scene.scan}/")
-        wait_for_list(before.page)
-        with before.page.expect_response("**/look"):
-            before.page.keyboard.press(key)
+        choose_view(before, f"/scans/{scene.scan}/", key)
         page = enter(server).page  # a browser that has no picture yet
         asked: list[str] = []
         page.on("request", lambda request, asked=asked: asked.append(request.url))  # type: ignore[misc]
