@@ -4,6 +4,8 @@
 # one fails; the exit status is 0 only if all passed.
 set -eu
 cd -- "$(dirname -- "$0")"
+# Else each of the test processes compiles all modules for itself.
+unset PYTHONDONTWRITEBYTECODE
 . scripts/find_python.sh
 . scripts/find_browser.sh
 "$PYTHON" scripts/environment.py dev
@@ -25,6 +27,8 @@ trap 'exit 130' INT TERM
 check "ruff check" $bin/ruff check .
 check "ruff format" $bin/ruff format --check .
 check "import contracts" $bin/lint-imports --no-cache
+# In a new environment the first process compiles what it imports: one of them, not all at once.
+$bin/python -m pytest --collect-only --quiet "$@" >/dev/null 2>&1 || true
 # Files are handed out in the order of tests/conftest.py: the longest first.
 check "pytest" $bin/python -m pytest \
     --numprocesses 4 --dist loadfile --no-loadscope-reorder "$@"
