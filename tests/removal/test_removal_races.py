@@ -9,12 +9,14 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from image_duplicate_finder.model import Relation
 from image_duplicate_finder.removal import Remover, Report, fs
 from image_duplicate_finder.settings import BackupMode, RemovalAction
+from tests.patience import LONG
 from tests.removal.campaign import VOLUMES
 from tests.removal.faulty import Faults, Interference, faults
 from tests.removal.support import any_match, evidence, plan_for, write
@@ -101,10 +103,45 @@ def remove(top: Path, keeper: Path, file: Path, way: Way, interference: Faults) 
             )
 
 
-def last_look(calls: list[str]) -> int:
-    """The number of the last call that looks at the keeper: what follows are the fsyncs."""
-    leave = max(number for number, name in enumerate(calls) if name in ("rename", "link"))
-    return next(n for n, name in enumerate(calls[leave:], leave) if name == "fsync_path")
+class Quiet(Faults):
+    """Lets nothing happen: counts what Interference counts, and notes which calls see pictures.
+
+    A change is the same before any other call as before the next one that sees them, since the
+    program touches the disk by these calls alone.
+    """
+
+    def __init__(self, top: Path) -> None:
+        super().__init__(error=0)
+        self.seeing: list[int] = []
+        self._pictures = f"{top}{os.sep}photos"
+        self._open: set[int] = set()
+
+    def run(self, name: str, function: Callable[..., Any], *values: Any) -> Any:
+        """Carry out a call."""
+        number = len(self.calls) + 1
+        result = super().run(name, function, *values)
+        if LONG or any(map(self._is_picture, values)):
+            self.seeing.append(number)
+            if name.startswith("open"):
+                self._open.add(result)
+            elif name == "close":
+                self._open.discard(values[0])
+        return result
+
+    def _is_picture(self, value: object) -> bool:
+        """Whether it is a place in the folder, a picture of it that was moved, or open."""
+        if isinstance(value, str):
+            return value.startswith(self._pictures) or value.endswith(("keep.jpg", "copy.jpg"))
+        return isinstance(value, int) and value in self._open
+
+    def steps(self, last: int) -> list[int]:
+        """The calls up to ``last`` before which a change makes a difference."""
+        return [number for number in self.seeing if number <= last]
+
+    def last_look(self) -> int:
+        """The number of the last call that looks at the keeper: what follows are the fsyncs."""
+        leave = max(n for n, name in enumerate(self.calls) if name in ("rename", "link"))
+        return next(n for n, name in enumerate(self.calls[leave:], leave) if name == "fsync_path")
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
@@ -114,13 +151,13 @@ def test_a_keeper_that_changes_at_any_step_saves_the_file(
 ) -> None:
     if way.across and change not in (delete, swap):
         pytest.skip("two changes are enough here: each step waits for the disk")
-    quiet = Faults(error=0)  # counts what Interference counts
     top = quick_path / "quiet"
+    quiet = Quiet(top)
     keeper, file = build(top, way.relation)
     assert remove(top, keeper, file, way, quiet).done
-    steps = last_look(quiet.calls)
-    assert steps > 30
-    for step in range(1, steps + 1):
+    steps = quiet.steps(quiet.last_look())
+    assert len(steps) > 30
+    for step in steps:
         top = quick_path / str(step)
         keeper, file = build(top, way.relation)
         data = file.read_bytes()
@@ -135,11 +172,11 @@ def test_a_keeper_that_changes_at_any_step_saves_the_file(
 def test_a_keeper_that_becomes_unreadable_saves_the_file(
     quick_path: Path, way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quiet = Faults(error=0)  # counts what Interference counts
+    quiet = Quiet(quick_path / "quiet")
     keeper, file = build(quick_path / "quiet", way.relation)
     remove(quick_path / "quiet", keeper, file, way, quiet)
     original = fs.open_read
-    for step in range(1, last_look(quiet.calls) + 1):
+    for step in quiet.steps(quiet.last_look()):
         top = quick_path / str(step)
         keeper, file = build(top, way.relation)
 
@@ -152,17 +189,17 @@ def test_a_keeper_that_becomes_unreadable_saves_the_file(
         report = remove(top, keeper, file, way, interference)
         monkeypatch.setattr(fs, "open_read", original)
         if report.done:  # only when no call that opens the keeper was left
-            assert "open_read" not in quiet.calls[step : last_look(quiet.calls)]
+            assert "open_read" not in quiet.calls[step : quiet.last_look()]
         else:
             assert file.exists()
 
 
 @pytest.mark.parametrize("change", [edit, swap, become_folder], ids=lambda c: c.__name__)
 def test_what_is_done_to_the_file_itself_is_never_lost(quick_path: Path, change: Change) -> None:
-    quiet = Faults(error=0)  # counts what Interference counts
+    quiet = Quiet(quick_path / "quiet")
     keeper, file = build(quick_path / "quiet", Relation.RESIZED)
     remove(quick_path / "quiet", keeper, file, SIMPLE, quiet)
-    for step in range(1, quiet.calls.index("rename") + 2):
+    for step in quiet.steps(quiet.calls.index("rename") + 1):
         top = quick_path / str(step)
         keeper, file = build(top, Relation.RESIZED)
         wanted: list[bytes] = []
