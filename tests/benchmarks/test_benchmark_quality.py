@@ -23,8 +23,8 @@ from tests.patience import LONG
 Maker = Callable[[list[Photo], Path], Truth]
 
 MAKERS: dict[str, Maker] = {
-    "a": lambda photos, out: make_a(photos, out, 7, 40 if LONG else 10, "second"),
-    "b": lambda photos, out: make_b(photos, out, 7, 8 if LONG else 2, "second", 60 if LONG else 20),
+    "a": lambda photos, out: make_a(photos, out, 7, 40 if LONG else 6, "second"),
+    "b": lambda photos, out: make_b(photos, out, 7, 8 if LONG else 1, "second", 60 if LONG else 12),
     "c": lambda photos, out: make_c(photos, out, 7, 220 if LONG else 120, "second"),
 }
 
