@@ -9,8 +9,7 @@ measurements behind the limits.
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -115,6 +114,11 @@ _SHOWN = frozenset({
     Lack.DIFFERS, Lack.TONES, Lack.COLOURS, Lack.AREA, Lack.ORIENTATION, Lack.TRANSPARENCY,
     Lack.DEPTH, Lack.SHARPNESS, Lack.SIZE, Lack.PROPORTIONS, Lack.DETAIL, Lack.RAW, Lack.LOSSLESS,
 })  # fmt: skip
+# Of these, what holds both ways: where a keeper looks like one file and not like another, the two
+# look unlike.
+_BOTH_WAYS = frozenset({
+    Lack.DIFFERS, Lack.TONES, Lack.COLOURS, Lack.ORIENTATION, Lack.PROPORTIONS,
+})  # fmt: skip
 _CLEARLY_DIFFERS = 2 * DIFFERS
 
 
@@ -138,9 +142,10 @@ class Lacked:
         """Whether this file may hold another member of the keeper's group.
 
         If it does, it has what the keeper lacks of the member, so the keeper lacks that of this
-        file too. It saves looks at pairs of unlike edits; who passes is still looked at.
+        file too. And where the keeper clearly looks unlike this file, so does the member. It saves
+        looks at pairs of unlike edits; who passes is still looked at.
         """
-        return member.clear <= self.all
+        return member.clear <= self.all and self.clear & _BOTH_WAYS <= member.all
 
 
 def facts_lacking(member: KeepFacts, witness: KeepFacts) -> Iterator[Lack]:
@@ -467,9 +472,9 @@ def standings(
     family, and carried from pair to pair.
     """
     dominated: set[int] = set()
-    holds: Counter[int] = Counter()
+    holds: dict[int, set[int]] = {}
     near: dict[int, list[tuple[int, float]]] = {}
-    bordered: set[int] = set()
+    border: dict[int, float] = {}
     enlarged: set[int] = set()
     uncounted: set[int] = set()
     for a, b in pairs:
@@ -483,7 +488,8 @@ def standings(
         look, match = compared.look, compared.match
         # A copy that was turned or mirrored holds others that were not, and says nothing by that.
         upright = look is None or not (_turned(look) or look.mirrored)
-        holds.update({a: b_is_held and upright, b: a_is_held and upright})
+        holds.setdefault(a, set()).update([b] * (b_is_held and upright))
+        holds.setdefault(b, set()).update([a] * (a_is_held and upright))
         if best[a].colourful != best[b].colourful:
             uncounted.add(b if best[a].colourful else a)
         if a_is_held != b_is_held:
@@ -513,24 +519,50 @@ def standings(
             if abs(look.detail) <= _DETAIL and not 1 / _LARGER < scale < _LARGER:
                 enlarged.add(a if scale < 1 else b)
         elif match.relation is not Relation.CROPPED:
-            bordered.update([a] * (look.border_a > REST) + [b] * (look.border_b > REST))
+            for id, share in ((a, look.border_a), (b, look.border_b)):
+                if share > REST:
+                    border[id] = max(share, border.get(id, 0.0))
     levels = _levels(near, best)
+    counts = _numbers_held(holds)
     return {
         id: Standing(
             measured=id in levels,
             dominated=id in dominated,
             # What it holds, so does the picture that it was enlarged from; and that a version in
             # black and white has copies says nothing of it beside the one with colours.
-            holds=0 if id in uncounted else count,
+            holds=0 if id in uncounted else counts[id],
             level=round(levels.get(id, 0.0) / _STEP),
             enlarged=id in enlarged,
-            bordered=id in bordered,
+            border=math.ceil(border.get(id, 0.0) / _BORDER_STEP),
         )
-        for id, count in holds.items()
+        for id in holds
     }
 
 
+def _numbers_held(holds: Mapping[int, Set[int]]) -> dict[int, int]:
+    """How many others each content holds.
+
+    Contents that hold each other hold the same, whichever of them was compared with the others.
+    """
+    counts: dict[int, int] = {}
+    for start in holds:
+        if start in counts:
+            continue
+        equal = {start}
+        held: set[int] = set()
+        todo = [start]
+        while todo:
+            id = todo.pop()
+            held |= holds[id]
+            new = {other for other in holds[id] - equal if id in holds[other]}
+            equal |= new
+            todo += new
+        counts.update(dict.fromkeys(equal, len(held | equal) - 1))
+    return counts
+
+
 _STEP = 2.0
+_BORDER_STEP = 0.05
 # Half the size enlarged again loses about 11 dB, a blur of 0.8 pixels 9, quality 30 less than 1.
 _MUCH = 6.0
 

@@ -27,10 +27,11 @@ class Standing:
     """How a picture ranks among those it was compared with, see :mod:`.dominance`.
 
     ``measured``: detail was compared, so the quality stated in headers no longer counts. ``holds``
-    counts the pictures whose whole content it was shown to hold. ``dominated``: another picture
-    holds everything it has, and more. ``level``: measured detail, in steps larger than measurement
-    noise; higher is finer. ``enlarged``: it has more pixels than another but shows no more.
-    ``bordered``: a flat border or bar surrounds what it shares with others.
+    counts the pictures whose whole content it, or one that shows the same, was shown to hold.
+    ``dominated``: another picture holds everything it has, and more. ``level``: measured detail, in
+    steps larger than measurement noise; higher is finer. ``enlarged``: it has more pixels than
+    another but shows no more. ``border``: how much of it, in steps, is a flat border around what it
+    shares with another.
     """
 
     measured: bool = False
@@ -38,7 +39,7 @@ class Standing:
     holds: int = 0
     level: int = 0
     enlarged: bool = False
-    bordered: bool = False
+    border: int = 0
 
 
 NO_STANDING = Standing()
@@ -149,7 +150,7 @@ _VALUES: dict[KeepRule, Callable[[KeepFacts], tuple[Any, ...]]] = {
     KeepRule.DETAIL: lambda facts: (
         -facts.standing.level,
         facts.standing.enlarged,
-        facts.standing.bordered,
+        facts.standing.border,
     ),
     KeepRule.PIXELS: lambda facts: (-facts.info.pixels,),
     KeepRule.QUALITY: _quality,

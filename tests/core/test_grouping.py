@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from image_duplicate_finder.dominance import Evidence, standings
 from image_duplicate_finder.grouping import Content, group
-from image_duplicate_finder.keeping import KeepFacts
+from image_duplicate_finder.keeping import DEFAULT_KEEP_RULES, KeepFacts, ranking
 from image_duplicate_finder.messages import KeepReason
 from image_duplicate_finder.model import (
     Group,
@@ -355,6 +356,27 @@ def test_groups_do_not_depend_on_any_order(pairs: Edges, widths: list[int], seed
     assert grouped(contents, matches) == expected
     turned = [match.reversed() if shuffle.random() < 0.5 else match for match in matches]
     assert grouped(contents, turned) == expected
+
+
+def test_equal_pictures_hold_the_same_and_the_narrower_border_decides() -> None:
+    facts_of = {1: facts(1), 2: facts(2, width=500), 3: facts(3), 4: facts(4)}
+    matches = {
+        (1, 2): Match(1, 2, Relation.RESIZED, share_b=0.7),
+        (1, 4): Match(1, 4, Relation.RESIZED, share_a=0.9),
+        (2, 3): Match(2, 3, Relation.RESIZED, share_a=0.6),
+    }
+    upright = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
+    # 1 and 2 hold each other, and each was compared with another one.
+    looks = {
+        (1, 2): Look(upright, border_b=0.3),
+        (1, 4): Look(upright, border_a=0.1, rest_a=0.1),
+        (2, 3): Look(upright, border_a=0.4, rest_a=0.1),
+    }
+    found = standings(facts_of, matches, Evidence(matches, looks))
+    assert [found[id].holds for id in facts_of] == [3, 3, 0, 0]
+    key = ranking(DEFAULT_KEEP_RULES)
+    ranked = sorted(facts_of, key=lambda id: key(replace(facts_of[id], standing=found[id])))
+    assert ranked[:2] == [1, 2]
 
 
 @given(

@@ -198,6 +198,59 @@ def test_unlike_edits_are_not_looked_at_beside_each_other(
     store.close()
 
 
+def test_a_turned_copy_is_not_looked_at_beside_others_that_were_not_turned(
+    tmp_path: Path, library_dir: Path, painted: Painter
+) -> None:
+    """It comes first by its path, but could not hold as many as the keeper does."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    photo = textured(painted(5, 480, 360))
+    photo.save(folder / "photo.jpg", quality=90)
+    photo.rotate(180).save(folder / "a turned copy.jpg", quality=90)
+    photo.resize((360, 360)).save(folder / "b.jpg", quality=90)
+    photo.crop((30, 20, 450, 340)).save(folder / "c.jpg", quality=90)
+    photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(folder / "d.jpg", quality=90)
+    photo.resize((240, 180)).save(folder / "e.jpg", quality=80)
+    with Library.open(library_dir) as library:
+        scan = library.scan([folder], ScanSettings(jobs=1))
+        (group,) = library.groups(scan.id).groups
+    assert Path(group.keeper.path).name == "photo.jpg"
+    selected = {Path(each.file.path).name for each in group.members if each.selected}
+    assert selected >= {"c.jpg", "d.jpg", "e.jpg"}
+    assert "a turned copy.jpg" not in selected
+
+    store = Store(library_dir)
+    ids = [content.id for content in store.scans.contents(scan.id)]
+    assert len(store.looks.known(LOOK_VERSION, ids)) == len(group.members)
+    store.close()
+
+
+def test_of_equal_pictures_the_one_without_a_border_stays(
+    tmp_path: Path, library_dir: Path, painted: Painter
+) -> None:
+    """Also beside a keeper that holds neither, and if a crop leaves out a flat part of both."""
+    photo = textured(painted(7, 500, 375))
+    sky = Image.linear_gradient("L").resize((500, 60)).convert("RGB")
+    photo.paste(sky, (0, 0))
+    photo.save(tmp_path / "photo.png")
+    stretched = photo.resize((800, 375), Image.Resampling.BICUBIC)
+    stretched.save(tmp_path / "a stretched.png")
+    for width in (760, 720, 680):
+        stretched.resize((width, width * 375 // 800)).save(tmp_path / f"{width}.jpg", quality=85)
+    boxed = Image.new("RGB", (500, 599))
+    boxed.paste(photo, (0, 112))
+    boxed.save(tmp_path / "boxed.png")
+    crop = photo.crop((50, 60, 450, 345)).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    crop.save(tmp_path / "mirrored crop.jpg", quality=85)
+    with Library.open(library_dir) as library:
+        groups = library.groups(library.scan([tmp_path], ScanSettings(jobs=1)).id).groups
+    (group,) = (each for each in groups if each.kind is GroupKind.DUPLICATES)
+    assert Path(group.keeper.path).name == "a stretched.png"
+    selected = {Path(each.file.path).name for each in group.members if each.selected}
+    assert "boxed.png" in selected
+    assert "photo.png" not in selected
+
+
 def textured(image: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(add_texture(image))
 

@@ -339,7 +339,7 @@ def _pairs_to_look_at(
 ) -> list[ContentPair]:
     """Members with their keepers; where those lack something, with other files that stay.
 
-    And with the best file by the rules: it becomes the keeper once it is known to match them.
+    And with the best file by the rules, if it becomes the keeper once it is known to hold as much.
     """
     rank = ranking(rules)
     content_of = {facts.file: each.id for each in now.contents for facts in each.files}
@@ -353,30 +353,36 @@ def _pairs_to_look_at(
             wanted[min(a, b), max(a, b)] = None
 
     for group in groups:
-        for member in group.members:
-            want(group.keeper, member.file)
-        staying = [member for member in group.members if not member.selected]
-        files = [group.keeper, *(member.file for member in staying)]
-        best = min(files, key=lambda file: rank(_uncounted(facts_of[file])))
-        if best != group.keeper:
-            for member in group.members:
-                want(best, member.file)
+        keeper = group.keeper
         lacked: dict[int, Lacked | None] = {}
-        for member in staying:
-            pair = content_of[member.file], content_of[group.keeper]
+        for member in group.members:
+            want(keeper, member.file)
+            pair = content_of[member.file], content_of[keeper]
             compared = evidence.compared(*pair)
             if compared is None:
                 continue
             if compared.look is not None or compared.same_pixels:
-                facts = facts_of[member.file], facts_of[group.keeper]
+                facts = facts_of[member.file], facts_of[keeper]
                 lacked[member.file] = Lacked.of(*facts, compared)
             elif ordered(*pair) in now.looks:  # the two cannot be aligned, which tells nothing
                 lacked[member.file] = None
-        for member in staying:
+        staying = [member.file for member in group.members if not member.selected]
+        best = min([keeper, *staying], key=lambda file: rank(_holding(facts_of[file], 0)))
+        if best != keeper:
+            held = facts_of[best].standing.holds + sum(
+                ordered(content_of[member.file], content_of[best]) not in now.looks
+                and _may_hold(lacked.get(best), lacked.get(member.file))
+                for member in group.members
+            )
+            if rank(_holding(facts_of[best], held)) < rank(facts_of[keeper]):
+                for member in group.members:
+                    want(best, member.file)
+        staying_lacked = {file: lacked[file] for file in staying if file in lacked}
+        for member in group.members:
             # Facts of a protected file do not matter, and the turn of others comes later.
-            if member.lacks and member.file in lacked:
-                others = _possible_witnesses(member.file, lacked, facts_of)
-                for other in islice(others, _OTHER_WITNESSES):
+            if member.lacks and member.file in staying_lacked:
+                witnesses = _possible_witnesses(member.file, staying_lacked, facts_of)
+                for other in islice(witnesses, _OTHER_WITNESSES):
                     want(member.file, other)
     return list(wanted)
 
@@ -390,15 +396,20 @@ def _possible_witnesses(
     """
     mine = lacked[file]
     for other, theirs in lacked.items():
-        if other == file or (mine and theirs and not theirs.may_hold(mine)):
+        if other == file or not _may_hold(theirs, mine):
             continue
         if not any(facts_lacking(facts_of[file], facts_of[other])):
             yield other
 
 
-def _uncounted(facts: KeepFacts) -> KeepFacts:
-    """Without the number of files that it holds: who was compared with more holds more."""
-    return replace(facts, standing=replace(facts.standing, holds=0))
+def _may_hold(one: Lacked | None, other: Lacked | None) -> bool:
+    """Whether one file may hold all of the other, by what their keeper lacks of both, if known."""
+    return one is None or other is None or one.may_hold(other)
+
+
+def _holding(facts: KeepFacts, files: int) -> KeepFacts:
+    """As if it held so many files: who was compared with more holds more."""
+    return replace(facts, standing=replace(facts.standing, holds=files))
 
 
 def _look_batches(answers: Iterator[LookAnswer]) -> Iterator[list[Looked]]:
