@@ -138,6 +138,37 @@ def test_pictures_are_decoded_once_for_all_looks(
     store.close()
 
 
+def test_a_picture_that_cannot_be_looked_at_is_named(
+    tmp_path: Path, library_dir: Path, painted: Painter, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed in (1, 2):
+        photo = textured(painted(seed))
+        photo.save(folder / f"{seed}.png")
+        photo.save(folder / f"{seed}.jpg", quality=85)
+    settings = ScanSettings(mode=Mode.QUICK, jobs=1)
+    with Library.open(library_dir) as library:
+        scan = library.scan([folder], settings).id
+    assert not caplog.records
+
+    store = Store(library_dir)
+    context = ScanContext(store, scan, settings)
+    stored = store.matches.among(context.verifier, {1, 2, 3, 4})
+    with store.atomic() as connection:
+        connection.execute("DELETE FROM look")
+    (folder / "1.png").unlink()  # one of each pair: the first of a task, and its partner
+    (folder / "2.jpg").write_bytes(b"no picture")
+    with LocalExecutor(jobs=1) as executor:
+        found = look_closer(context, stored, executor)
+    assert not found.looks
+    texts = [record.getMessage() for record in caplog.records]
+    assert [Path(text.split(" could not")[0]).name for text in texts] == ["1.png", "2.jpg"]
+    assert "vanished" in texts[0]
+    assert "changed" in texts[1]
+    store.close()
+
+
 _IDS = st.integers(0, 30)
 
 

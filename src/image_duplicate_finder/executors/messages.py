@@ -66,14 +66,16 @@ class LookTask:
 class Looked:
     """The results of a :class:`LookTask`: by the contents of partners, and of decoded pictures.
 
-    A look is None if the two could not be aligned. Partners that could not be read are missing.
-    ``seen`` lacks pictures that an earlier look has decoded and kept.
+    A look is None if the two could not be aligned. Partners that could not be read are missing,
+    and among the ``failures``: what is not shown is not claimed. ``seen`` lacks pictures that an
+    earlier look has decoded and kept.
     """
 
     path: str
     content: bytes
     looks: Mapping[bytes, Look | None]
     seen: Mapping[bytes, Seen]
+    failures: tuple[Failure, ...] = ()
 
 
 Task = FileTask | LookTask

@@ -59,21 +59,15 @@ def run_task(task: FileTask, specs: Specs) -> Answer:
     limits = specs.limits
     try:
         data, stat = read(task.path, limits)
-    except DecodeError as error:
-        return Failure(task.path, error.stage, error.message), None
-    except OSError as error:
-        return Failure(task.path, FailureStage.READ, _reason(error)), None
-    except MemoryError:
-        return _too_large(task.path, limits), None
+    except _UNREADABLE as error:
+        return _failure(task.path, error, limits), None
     content = content_hash(data)
     if content in task.known:
         return Recognised(task.path, stat, content), stat
     try:
         info, fingerprints = fingerprint(data, specs)
-    except DecodeError as error:
-        return Failure(task.path, error.stage, error.message), stat
-    except MemoryError:
-        return _too_large(task.path, limits), stat
+    except _UNREADABLE as error:
+        return _failure(task.path, error, limits), stat
     return Fingerprinted(task.path, stat, content, info, fingerprints), stat
 
 
@@ -98,18 +92,16 @@ def run_look(task: LookTask, limits: DecodeLimits) -> LookAnswer:
 
     try:
         picture = prepared(task.path, task.content, task.kept)
-    except DecodeError as error:
-        return Failure(task.path, error.stage, error.message), None
-    except OSError as error:
-        return Failure(task.path, FailureStage.READ, _reason(error)), None
-    except MemoryError:
-        return _too_large(task.path, limits), None
+    except _UNREADABLE as error:
+        return _failure(task.path, error, limits), None
+    failures = []
     for partner in task.partners:
-        # One that cannot be read now is missing in the answer: what is not shown is not claimed.
-        with suppress(DecodeError, OSError, MemoryError):
+        try:
             other = prepared(partner.path, partner.content, partner.kept)
             looks[partner.content] = closer.closer_look(picture, other, partner.match)
-    return Looked(task.path, task.content, looks, seen), None
+        except _UNREADABLE as error:
+            failures.append(_failure(partner.path, error, limits))
+    return Looked(task.path, task.content, looks, seen, tuple(failures)), None
 
 
 def _save(ready: Prepared, path: str) -> None:
@@ -151,7 +143,14 @@ def verify_pairs(task: VerifyTask) -> list[Match]:
     return [match for match in found if match is not None]
 
 
-def _too_large(path: str, limits: DecodeLimits) -> Failure:
+_UNREADABLE = DecodeError, OSError, MemoryError
+
+
+def _failure(path: str, error: Exception, limits: DecodeLimits) -> Failure:
+    if isinstance(error, DecodeError):
+        return Failure(path, error.stage, error.message)
+    if isinstance(error, OSError):
+        return Failure(path, FailureStage.READ, _reason(error))
     limit = limits.memory // _MEGABYTE
     return Failure(path, FailureStage.MEMORY, FailureReason.MEMORY_OF_FILE(limit=limit))
 

@@ -7,6 +7,7 @@ file the better keeper, so groups are formed again and looked at until no new pa
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from bisect import bisect_right
@@ -25,6 +26,7 @@ from image_duplicate_finder.grouping import Content, duplicate_groups
 from image_duplicate_finder.keeping import NO_STANDING, KeepFacts, ranking
 from image_duplicate_finder.model import (
     ContentPair,
+    Failure,
     Fingerprint,
     Group,
     Look,
@@ -43,6 +45,8 @@ from image_duplicate_finder.store import Store
 from image_duplicate_finder.verify import LOOK_VERSION
 from image_duplicate_finder.verify.closer import prepared_bytes
 from image_duplicate_finder.verify.wording import describe
+
+_log = logging.getLogger(__name__)
 
 _MOST_ROUNDS = 8
 # A picture with more partners has several tasks, for as many workers.
@@ -252,15 +256,20 @@ class _CloserLooks:
         context.report(Stage.LOOK, len(self._done), self._wanted)
         ids = {hash: id for id, hash in store.contents.hashes(ids_of(matches)).items()}
         found: dict[ContentPair, Look | None] = {}
+        failures: dict[str, Failure] = {}
 
         def run(tasks: Sequence[LookTask]) -> None:
             with closing(self._executor.look(tasks, context.settings.limits)) as answers:
                 for batch in _look_batches(answers):
                     context.cancel.check()
                     with store.atomic():
-                        for looked in batch:
-                            found.update(_stored(store, looked, ids))
-                            self._done.update(ids[content] for content in looked.seen)
+                        for answer in batch:
+                            if isinstance(answer, Failure):
+                                failures[answer.path] = answer
+                                continue
+                            failures.update((each.path, each) for each in answer.failures)
+                            found.update(_stored(store, answer, ids))
+                            self._done.update(ids[content] for content in answer.seen)
                     context.report(Stage.LOOK, len(self._done), self._wanted)
 
         tasks = list(_tasks(context, matches, kept, _PARTNERS))
@@ -275,6 +284,13 @@ class _CloserLooks:
         if left:
             # Some file among several stopped its worker: each pair by itself, once.
             run(list(_tasks(context, left, kept, 1)))
+        missing = ids_of(match for match in matches if match.pair not in found)
+        for path in sorted(store.scans.paths(context.scan, missing).values()):
+            if path in failures:
+                _log.warning(
+                    "%s could not be compared closely and is not preselected: %s",
+                    *(path, failures[path].message),
+                )
         return found
 
 
@@ -412,11 +428,10 @@ def _holding(facts: KeepFacts, files: int) -> KeepFacts:
     return replace(facts, standing=replace(facts.standing, holds=files))
 
 
-def _look_batches(answers: Iterator[LookAnswer]) -> Iterator[list[Looked]]:
-    batch: list[Looked] = []
+def _look_batches(answers: Iterator[LookAnswer]) -> Iterator[list[Looked | Failure]]:
+    batch: list[Looked | Failure] = []
     for answer, _ in answers:
-        if isinstance(answer, Looked):
-            batch.append(answer)
+        batch.append(answer)
         if len(batch) >= _ANSWERS_AT_ONCE:
             yield batch
             batch = []
