@@ -27,6 +27,13 @@ SEAM = tuple(
     if found.__module__ == fs.__name__ and not name.startswith("_") and name not in _PARTS_OF_RENAME
 )
 
+CHANGES = (
+    *("chmod", "link", "mkdir", "open_append", "open_new", "reflink", "rename", "rmdir"),
+    *("set_attribute", "set_metadata", "set_times", "symlink", "touch", "trash", "unlink"),
+    *("write", "commit"),
+)
+"""The calls that leave something else behind: to be killed between others changes nothing."""
+
 
 @dataclass
 class Faults:

@@ -28,7 +28,7 @@ from image_duplicate_finder.settings import BackupMode, DecodeLimits, RemovalAct
 from tests.decode.picture_files import with_segment, with_xmp
 from tests.decode.test_decode_facts import FILM, camera_exif
 from tests.painting import paint_photo
-from tests.removal.faulty import Faults, faults
+from tests.removal.faulty import CHANGES, Faults, faults
 from tests.removal.support import apply, content_of, evidence, plan_file, plan_for, reasons, tree
 
 pillow_heif.register_heif_opener()
@@ -272,14 +272,16 @@ def _in_child(work: Callable[[], object]) -> bool:
 @pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 @pytest.mark.parametrize("sidecar", [False, True])
 @pytest.mark.parametrize("undoing", [False, True])
-def test_killed_at_every_call(root: Path, quick_path: Path, sidecar: bool, undoing: bool) -> None:
+def test_killed_after_every_change(
+    root: Path, quick_path: Path, sidecar: bool, undoing: bool
+) -> None:
     keeper = "keep.tif" if sidecar else "keep.jpg"
     (root / "keep.tif").write_bytes(encoded("TIFF"))
     whole = tree(root, folder_times=False)
     pictures = {path.name: path.read_bytes() for path in root.iterdir()}
     at = 0
     while True:
-        at += 3
+        at += 1
         library = quick_path / f"library {at}"
         remover = Remover(library)
         if undoing:
@@ -290,7 +292,7 @@ def test_killed_at_every_call(root: Path, quick_path: Path, sidecar: bool, undoi
             work = lambda: apply(remover, plan)  # noqa: E731, B023
 
         def killed() -> None:
-            with faults(Faults(at=at, after=bool(at % 2))):  # noqa: B023
+            with faults(Faults(at=at, after=True, only=CHANGES)):  # noqa: B023
                 work()  # noqa: B023
 
         died = _in_child(killed)
