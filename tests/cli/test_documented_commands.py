@@ -24,8 +24,9 @@ MODELS = REPOSITORY / "src" / "image_duplicate_finder" / "fingerprint" / "models
 NOT_OURS = "# not run here"
 """The first line of an example that shows another program."""
 SHELL = re.compile(r"[|<>&;$*]|--engine ray")
-"""What a shell has to read, and clusters, which end with their process. All other commands run in
-this process, in which everything is loaded."""
+CLUSTER = "Engine.RAY"
+"""What a shell has to read, and clusters, which end with their process. All else runs in this
+process, in which everything is loaded."""
 ASKS = ("apply", "purge")
 """Commands that ask on a terminal; there is none here."""
 PAGES = ("README.md", *sorted(f"docs/{page.name}" for page in (REPOSITORY / "docs").glob("*.md")))
@@ -34,13 +35,14 @@ PAGES = ("README.md", *sorted(f"docs/{page.name}" for page in (REPOSITORY / "doc
 def shown_commands(page: Path) -> list[list[str]]:
     """What a page shows: shell lines that call ``idf``, without prompt and comment, and Python.
 
-    A line that needs no shell starts with ``idf``.
+    A line that needs no shell starts with ``idf``, Python that needs no process with ``python``.
     """
     found = []
     for language, block in BLOCK.findall(page.read_text(encoding="utf-8")):
         if language == "python":
             if not block.startswith(NOT_OURS):
-                found.append([sys.executable, "-c", block])
+                alone = CLUSTER in block
+                found.append([sys.executable, "-c", block] if alone else ["python", block])
             continue
         for line in block.splitlines():
             command = re.sub(r"\s+#.*$", "", line.removeprefix("$ "))
@@ -83,6 +85,9 @@ def test_commands_work_as_shown(
         if command[0] == "idf":
             status = cli.run([os.path.expanduser(word) for word in command[1:]])
             said = capfd.readouterr().err
+        elif command[0] == "python":
+            exec(compile(command[1], page, "exec"), {"__name__": "__main__"})
+            continue
         else:
             done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
             status, said = done.returncode, done.stderr
