@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tests.cli.commands import Idf, refused, save_jpeg
 from tests.patience import PATIENCE
 
+pytestmark = pytest.mark.usefixtures("real_workers")
 Painter = Callable[..., NDArray[np.uint8]]
 
 
@@ -74,12 +75,14 @@ def test_sizes_that_are_none_are_refused(album: Path, capsys: pytest.CaptureFixt
 def test_a_nice_scan_and_its_workers_step_back(
     library_dir: Path, tmp_path: Path, painted: Painter
 ) -> None:
-    for number in range(120):
-        save_jpeg(tmp_path / f"{number}.jpg", painted(number, 640, 480))
+    for number in range(40):
+        save_jpeg(tmp_path / f"{number}.jpg", painted(number))
     command = [sys.executable, "-m", "image_duplicate_finder", "--library", library_dir]
     mine = psutil.Process().nice()
     expected = min(19, mine + 7)
-    with subprocess.Popen([*command, "scan", tmp_path, "--nice", "7", "-q"]) as scan:
+    with subprocess.Popen(
+        [*command, "scan", tmp_path, "--mode", "quick", "--nice", "7", "-q"]
+    ) as scan:
         process = psutil.Process(scan.pid)
         seen: set[int] = set()
         end = time.monotonic() + PATIENCE
