@@ -13,28 +13,39 @@ import pytest
 from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 
+from image_duplicate_finder.executors import child
+from tests import stem
 from tests.painting import paint_photo
 
 TESTS = Path(__file__).resolve().parent
 SHARED_DATA = TESTS.parents[1] / "shared" / "data"
 
 LONGEST_FILES = (
-    "core/test_ray.py",
-    "decode/test_decode_scan.py",
     "browser/test_review_page.py",
+    "setup/test_fresh_checkout.py",
     "browser/test_pages.py",
     "removal/test_removal_campaign.py",
-    "setup/test_fresh_checkout.py",
+    "core/test_ray.py",
+    "decode/test_decode_scan.py",
     "benchmarks/test_benchmark_quality.py",
-    "cli/test_documented_commands.py",
-    "core/test_scan.py",
-    "removal/test_removal_scan_properties.py",
-    "cli/test_removal.py",
-    "packages/test_built_packages.py",
-    "core/test_passing_faults.py",
-    "browser/test_first_run.py",
-    "browser/test_compare_page.py",
     "browser/test_decide_page.py",
+    "cli/test_documented_commands.py",
+    "browser/test_compare_page.py",
+    "browser/test_first_run.py",
+    "core/test_passing_faults.py",
+    "verify/test_closer.py",
+    "setup/test_windows_start.py",
+    "removal/test_removal_races.py",
+    "removal/test_removal_scan_properties.py",
+    "core/test_scan.py",
+    "packages/test_built_packages.py",
+    "decode/test_decode_oracle.py",
+    "decode/test_decode_formats.py",
+    "cli/test_scan_limits.py",
+    "cli/test_stopping.py",
+    "cli/test_removal.py",
+    "core/test_judging.py",
+    "web/test_hostile_names.py",
 )
 """They run first, so that none of them is left alone at the end when files are run in parallel."""
 
@@ -87,6 +98,21 @@ def library_dir(tmp_path: Path) -> Path:
     folder = tmp_path / "library"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ready_workers() -> Iterator[None]:
+    """Scans in this process have workers that need not load anything, see :mod:`tests.stem`."""
+    with pytest.MonkeyPatch.context() as patch:
+        if hasattr(os, "pidfd_open"):
+            patch.setattr(child, "start", stem.start)
+        yield
+
+
+@pytest.fixture
+def real_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers that start as in the program: for tests of how they start, live and end."""
+    monkeypatch.setattr(child, "start", stem.real_start)
 
 
 @pytest.fixture(scope="session")

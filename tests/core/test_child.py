@@ -13,6 +13,8 @@ from image_duplicate_finder.executors import child
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.settings import Mode
 
+pytestmark = pytest.mark.usefixtures("real_workers")
+
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal to send")
 def test_ctrl_c_while_a_worker_starts_is_left_to_its_parent() -> None:

@@ -25,6 +25,7 @@ from image_duplicate_finder.settings import DecodeLimits, Mode
 from tests.conftest import Painter
 from tests.patience import PATIENCE
 
+pytestmark = pytest.mark.usefixtures("real_workers")
 QUICK = Specs(Mode.QUICK)
 
 

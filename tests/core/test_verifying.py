@@ -20,6 +20,7 @@ from image_duplicate_finder.verify.pair import EncodedVerifyInput
 from tests.conftest import Painter
 from tests.patience import PATIENCE
 
+pytestmark = pytest.mark.usefixtures("real_workers")
 PAIRS = [(a, b) for a in range(24) for b in range(a + 1, 24)] + [(3, 99)]
 
 
