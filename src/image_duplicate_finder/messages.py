@@ -555,10 +555,10 @@ class FailureReason(Code):
         "failure.too_many_megabytes",
         "The file has %(count)s MB, more than the limit of %(limit)s MB.",
     )
-    NO_PIXELS = "failure.no_pixels", "The picture is %(width)s x %(height)s pixels: empty."
+    NO_PIXELS = "failure.no_pixels", "The picture is %(width)s × %(height)s pixels: empty."
     TOO_MANY_PIXELS = (
         "failure.too_many_pixels",
-        "The picture is %(width)s x %(height)s = %(pixels)s pixels; the limit is %(limit)s.",
+        "The picture is %(width)s × %(height)s = %(pixels)s pixels; the limit is %(limit)s.",
     )
     MORE_PIXELS = (
         "failure.more_pixels",
@@ -566,7 +566,7 @@ class FailureReason(Code):
     )
     NEEDS_MEMORY = (
         "failure.needs_memory",
-        "Decoding %(width)s x %(height)s pixels of this format needs %(needed)s MiB of memory;"
+        "Decoding %(width)s × %(height)s pixels of this format needs %(needed)s MiB of memory;"
         " the limit is %(limit)s MiB.",
     )
     MEMORY_OF_FILE = (
@@ -606,7 +606,7 @@ class FailureReason(Code):
     )
     JPEG_TOO_SHORT = (
         "failure.jpeg_too_short",
-        "The JPEG file claims %(width)s x %(height)s pixels but contains too little data for that.",
+        "The JPEG file claims %(width)s × %(height)s pixels but contains too little data for that.",
     )
     JPEG_DEPTH = (
         "failure.jpeg_depth",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 import sys
 from pathlib import Path
@@ -92,6 +93,26 @@ def test_english_figures(app: Flask) -> None:
         ]
         assert i18n.decimal(1234.5) == "1,234.50"
         assert i18n.moment("2026-03-04T17:06:07") == "Mar 4, 2026, 5:06:07 PM"
+
+
+@pytest.mark.parametrize(
+    ("languages", "said"),
+    [
+        *(
+            ("en-GB,en-US;q=0.9,en;q=0.8", "4 Mar 2026, 17:06:07"),
+            ("en_ZA", "4 Mar 2026, 17:06:07"),
+        ),
+        *(("en-AU,en;q=0.9", "4 Mar 2026, 5:06:07 PM"), ("en-US", "Mar 4, 2026, 5:06:07 PM")),
+        *(("fr-FR,en-GB;q=0.5", "4 Mar 2026, 17:06:07"), ("en", "Mar 4, 2026, 5:06:07 PM")),
+        *(("de-DE,en-GB;q=0.5", "4. März 2026, 17:06:07"), ("", "Mar 4, 2026, 5:06:07 PM")),
+    ],
+)
+def test_dates_are_those_of_the_country_the_browser_names(
+    app: Flask, languages: str, said: str
+) -> None:
+    with app.test_request_context(headers={"Accept-Language": languages}):
+        assert i18n.moment("2026-03-04T17:06:07") == said
+        assert i18n.day(datetime.date(2026, 3, 4)) == said.rpartition(", ")[0]
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,16 @@ def _preferred(codes: Iterable[str]) -> str:
     return next((code for code in plain if code in LANGUAGES), "en")
 
 
+def _region() -> str:
+    """The country that the browser names with the present language: "GB" of en-GB, "" for none."""
+    if has_request_context():
+        for code in request.accept_languages.values():
+            spoken, _, country = code.replace("_", "-").partition("-")
+            if spoken.lower() == language():
+                return country.upper()
+    return ""
+
+
 def gettext(message: str, **values: object) -> str:
     """``message`` in the present language; ``%(name)s`` is filled with ``values``."""
     text = catalogue(language()).gettext(message)
@@ -132,6 +142,10 @@ def ngettext_plain(singular: str, plural: str, count: int) -> str:
 _SAMPLE = lazy("1,234.5")
 # i18n: The time of day, in the words of C's strftime.
 _TIME = lazy("%I:%M:%S %p")
+_DATE = lazy("%(month)s %(day)s, %(year)s")
+# English is one catalogue, but its dates have two orders and two clocks (those of the CLDR).
+_MONTH_FIRST = {"", "US", "CA", "PH", "PR", "GU", "AS", "VI", "MP", "MH", "UM"}
+_HALF_DAYS = {"AU", "NZ", "IN", "PK", "BD", "LK", "SG", "HK", "MY", "GH", "JM", "TT", "BS", "BB"}
 _MONTHS = (
     *(lazy("Jan"), lazy("Feb"), lazy("Mar"), lazy("Apr"), lazy("May"), lazy("Jun")),
     *(lazy("Jul"), lazy("Aug"), lazy("Sep"), lazy("Oct"), lazy("Nov"), lazy("Dec")),
@@ -211,7 +225,13 @@ def day(value: float | datetime.date) -> str:
     """The date of a moment, which is a date or seconds since 1970."""
     when = datetime.datetime.fromtimestamp(value) if isinstance(value, int | float) else value
     month = gettext_plain(_MONTHS[when.month - 1])
-    return gettext("%(month)s %(day)s, %(year)s", month=month, day=when.day, year=when.year)
+    form = gettext_plain(_DATE) if _as_in_catalogue() else "%(day)s %(month)s %(year)s"
+    return form % {"month": month, "day": when.day, "year": when.year}
+
+
+def _as_in_catalogue() -> bool:
+    """Whether dates are written as the catalogue says: all but English outside America."""
+    return language() != "en" or _region() in _MONTH_FIRST
 
 
 def moment(value: float | str) -> str:
@@ -221,6 +241,8 @@ def moment(value: float | str) -> str:
     else:
         when = datetime.datetime.fromtimestamp(value)
     clock = gettext_plain(_TIME)
+    if not (_as_in_catalogue() or _region() in _HALF_DAYS):
+        clock = "%H:%M:%S"
     time = when.strftime(clock).lstrip("0" if "%I" in clock else "")
     return gettext("%(date)s, %(time)s", date=day(when), time=time)
 
