@@ -200,23 +200,40 @@ OUTSIDE = """(() => {
 
 
 BROKEN_WORDS = """(within) => {
+  const SILENT = ".sr-only, .table.lists thead";
   const found = [];
   for (const part of document.querySelectorAll(within)) {
     const walker = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
     for (let text = walker.nextNode(); text; text = walker.nextNode()) {
-      if (!text.parentElement.checkVisibility() || text.parentElement.closest(".sr-only")) continue;
+      if (text.parentElement.getBoundingClientRect().width <= 1) continue;
+      if (!text.parentElement.checkVisibility() || text.parentElement.closest(SILENT)) continue;
       for (const word of text.data.matchAll(/\\p{L}+/gu)) {
         const range = new Range();
         range.setStart(text, word.index);
         range.setEnd(text, word.index + word[0].length);
-        const lines = new Set([...range.getClientRects()].map((each) => Math.round(each.top)));
-        if (lines.size > 1) found.push(word[0]);
+        const boxes = [...range.getClientRects()].filter((each) => each.width);
+        const lines = new Set(boxes.map((each) => Math.round(each.top)));
+        const frame = text.parentElement.closest(".card, dialog, .menu-list") ?? document.body;
+        const room = frame.clientWidth - 40;
+        const wide = boxes.reduce((sum, each) => sum + each.width, 0);
+        if (lines.size > 1 && wide < room) found.push(word[0]);
       }
     }
   }
   return found;
 }"""
-"""Words that go over two lines, in the elements that a selector finds."""
+"""Words that go over two lines although one would hold them, in the elements that a selector
+finds."""
+
+CUT = """(within) => [...document.querySelectorAll(within)].filter((each) => {
+  const style = getComputedStyle(each);
+  if (!each.checkVisibility() || each.closest(".sr-only") || each.clientWidth <= 1) return false;
+  if (each.scrollWidth <= each.clientWidth + 1) return false;
+  if (style.overflowX === "visible" || style.display === "inline") return false;
+  const titled = each.closest("[title]") || each.querySelector("[title]");
+  return style.textOverflow !== "ellipsis" || !titled;
+}).map((each) => `${each.className || each.tagName}: ${each.textContent.trim().slice(0, 60)}`)"""
+"""Texts that their box cuts without an ellipsis, or without a title that says all of it."""
 
 
 def wait_until(page: Page, expression: str, seconds: float = PATIENCE) -> None:

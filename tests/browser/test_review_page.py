@@ -17,6 +17,7 @@ from image_duplicate_finder.results import GroupQuery
 from tests import patience
 from tests.browser.running import (
     BROKEN_WORDS,
+    CUT,
     OUTSIDE,
     THEMES,
     Server,
@@ -540,6 +541,144 @@ def test_rows_of_the_list_hold_their_buttons(
             tile.element_handle(),
         )
         assert not wrong, (width, wrong)
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 720, 512, 390, 195])
+def test_buttons_of_a_row_cover_nothing_that_it_says(
+    server: Server, enter: Enter, scene: Scene, stored: Library, width: int
+) -> None:
+    """And what a row cuts ends in an ellipsis and is in a title; in German, which is longer."""
+    stored.set_preference("language", "de")
+    visit = enter(server, width=width)
+    page = visit.page
+    page.set_viewport_size({"width": width, "height": 450 if width < 1000 else 900})
+    visit.open(f"/scans/{scene.scan}/")
+    wait_for_list(page)
+    for view in "12":
+        page.keyboard.press(view)
+        wait_for_list(page)
+        assert not page.evaluate(CUT, ".tile-text *, .group-name")
+    page.keyboard.press("1")
+    wait_for_list(page)
+    page.keyboard.press("j")
+    for key in ("ArrowDown", "ArrowUp", "ArrowUp"):
+        page.keyboard.press(key)
+        wrong = page.evaluate(
+            """() => {
+          const group = document.activeElement.closest(".group");
+          const shown = [...group.querySelectorAll(".tile-tools .button, .group-tools > *")]
+            .filter((each) => each.offsetWidth && getComputedStyle(each.parentElement).opacity > 0
+              && (each.closest(".tile")?.contains(document.activeElement) ?? true))
+            .map((each) => each.getBoundingClientRect());
+          return [...group.querySelectorAll(".tile-text p, .tile-facts span")].filter((each) => {
+            if (each.matches(".tile-facts, .sr-only") || !each.textContent.trim()) return false;
+            const box = each.getBoundingClientRect();
+            return box.width > 1 && shown.some((other) => other.left < box.right - 1
+              && box.left < other.right - 1
+              && other.top < box.bottom - 1 && box.top < other.bottom - 1);
+          }).map((each) => each.textContent.trim());
+        }"""
+        )
+        assert not wrong, (key, wrong)
+
+
+SIZES = ((1440, 900), (1024, 768), (720, 450), (512, 450), (390, 844), (195, 450), (320, 256))
+"""Windows: plain ones, those of 200%, and of 400%."""
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_every_menu_fits_the_window_and_can_be_reached(
+    server: Server, enter: Enter, scene: Scene, width: int, height: int
+) -> None:
+    """It scrolls in itself, lies above the bars, and leaves its button free."""
+    visit = enter(server, width=width)
+    page = visit.page
+    page.set_viewport_size({"width": width, "height": height})
+    wrong: list[str] = []
+    for address in (f"/scans/{scene.scan}/", "/"):
+        visit.open(address)
+        if address != "/":
+            wait_for_list(page)
+            page.keyboard.press("2")
+            wait_for_list(page)
+            page.keyboard.press("j")
+        of_groups = page.locator(".group details[data-menu] > summary")
+        summaries = page.locator("details[data-menu] > summary").and_(
+            page.locator(":not(.group *)")
+        )
+        for summary in [*summaries.all(), *of_groups.all()[:1]]:
+            summary.click()
+            page.wait_for_timeout(100)
+            wrong += page.evaluate(
+                """() => {
+              const menu = document.querySelector("details[data-menu][open]");
+              const list = menu.querySelector(".menu-list");
+              const name = `${menu.className} ${menu.textContent.trim().slice(0, 20)}`;
+              const [box, button] = [list, menu.querySelector("summary")]
+                .map((each) => each.getBoundingClientRect());
+              const found = [];
+              if (box.top < 0 || box.left < 0 || box.bottom > innerHeight || box.right > innerWidth)
+                found.push("beside the window");
+              if (box.top < button.bottom && button.top < box.bottom
+                && box.left < button.right && button.left < box.right)
+                found.push("over its button");
+              const stops = [...list.querySelectorAll("a, button, input, select")]
+                .filter((each) => each.offsetWidth);
+              for (const stop of [stops[0], stops.at(-1)].filter((each) => each)) {
+                stop.focus();
+                const at = stop.getBoundingClientRect();
+                const [x, y] = [(at.left + at.right) / 2, (at.top + at.bottom) / 2];
+                const hit = document.elementFromPoint(x, y);
+                if (!list.contains(hit)) found.push(`${stop.outerHTML} is under ${hit?.outerHTML}`);
+              }
+              return found.map((each) => `${name}: ${each}`);
+            }"""
+            )
+            page.keyboard.press("Escape")
+            expect(page.locator("details[data-menu][open]")).to_have_count(0)
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_a_message_covers_no_bar(
+    server: Server, enter: Enter, scene: Scene, width: int, height: int
+) -> None:
+    visit = enter(server, width=width)
+    page = visit.page
+    page.set_viewport_size({"width": width, "height": height})
+    visit.open(f"/scans/{scene.scan}/")
+    wait_for_list(page)
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    page.locator(".toast-action").wait_for()
+    toast, dock = (page.locator(each).bounding_box() for each in (".toast", ".selection-dock"))
+    assert toast and dock
+    assert toast["y"] + toast["height"] <= max(dock["y"], 0) or dock["y"] >= height
+    assert toast["y"] >= 0
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (720, 450), (512, 450), (195, 450)])
+def test_the_confirmation_opens_at_its_title_with_the_button_in_view(
+    server: Server, enter: Enter, scene: Scene, width: int, height: int
+) -> None:
+    visit = enter(server, width=width)
+    page = visit.page
+    page.set_viewport_size({"width": width, "height": height})
+    visit.open(f"/scans/{scene.scan}/remove/")
+    expect(page.locator("#remove-button")).to_be_focused()
+    expect(page.locator("#remove-button")).to_be_in_viewport(ratio=0.95)
+    expect(page.locator("h1")).to_be_in_viewport(ratio=1)
+    assert page.evaluate("scrollY") == 0
+    # What is said of a file is beside its thumbnail or below it, and flows around none.
+    assert page.locator(".pictured img").count() > 1
+    rows = page.locator(".table tbody tr", has=page.locator(".pictured"))
+    inside = rows.locator("img").evaluate_all(
+        """(images) => images.every((image) => {
+      const cell = image.closest("td").getBoundingClientRect();
+      return image.getBoundingClientRect().bottom <= cell.bottom;
+    })"""
+    )
+    assert inside, "a thumbnail hangs over the next cell"
 
 
 def test_what_was_removed_is_not_counted(

@@ -3,6 +3,66 @@
 import "./desktop.js";
 import { toast } from "./toast.js";
 
+/* An open menu lies above everything else, below its button or where there is more room, and
+   scrolls in itself: at no size of the window does a part of it stay out of reach. */
+const EDGE = 8;
+const USABLE = 180;
+
+function place(menu, { first = false } = {}) {
+  const list = menu.querySelector(":scope > .menu-list");
+  const summary = menu.querySelector(":scope > summary");
+  let button = summary.getBoundingClientRect();
+  const away = button.bottom < 0 || button.top > innerHeight;
+  if (away && !first) {
+    menu.open = false;
+    return;
+  }
+  const room = () => [innerHeight - button.bottom - EDGE - 4, button.top - EDGE - 4];
+  if (first && (away || Math.max(...room()) < Math.min(USABLE, list.scrollHeight)) && !stays(summary)) {
+    summary.scrollIntoView({ block: "start", behavior: "instant" });
+    button = summary.getBoundingClientRect();
+  }
+  const [below, above] = room();
+  const wanted = list.scrollHeight + list.offsetHeight - list.clientHeight;
+  const under = wanted <= below || below >= above;
+  const height = Math.min(wanted, under ? below : above);
+  const left = list.matches(".from-left") ? button.left : button.right - list.offsetWidth;
+  list.style.maxHeight = `${Math.floor(under ? below : above)}px`;
+  list.style.top = `${under ? button.bottom + 4 : button.top - 4 - height}px`;
+  list.style.left = `${Math.max(EDGE, Math.min(left, document.documentElement.clientWidth - EDGE - list.offsetWidth))}px`;
+}
+
+/** Whether scrolling does not move it. */
+function stays(element) {
+  const bar = element.closest(".bar");
+  return bar && getComputedStyle(bar).position === "sticky";
+}
+
+let opened = null;
+const again = () => { if (opened) place(opened); };
+const resized = new ResizeObserver(again);
+
+document.addEventListener("toggle", (event) => {
+  const menu = event.target;
+  if (!menu.matches?.("details[data-menu]")) return;
+  const list = menu.querySelector(":scope > .menu-list");
+  if (!list.showPopover) return;
+  resized.disconnect();
+  if (menu.open && menu.isConnected) {
+    opened = menu;
+    list.popover = "manual";
+    list.showPopover();
+    place(menu, { first: true });
+    resized.observe(list);
+  } else {
+    if (opened === menu) opened = null;
+    list.popover = null;
+    list.removeAttribute("style");
+  }
+}, true);
+addEventListener("resize", again);
+addEventListener("scroll", again, { passive: true });
+
 function closeMenus(except = null) {
   for (const menu of document.querySelectorAll("details[data-menu][open]")) {
     if (menu !== except) menu.open = false;
@@ -21,6 +81,14 @@ document.addEventListener("keydown", (event) => {
     open.querySelector("summary").focus();
   }
 });
+
+/* What went wrong is in view when the page comes back, and is what a screen reader reads first. */
+const problem = document.querySelector("main [role=alert]");
+if (problem) {
+  problem.tabIndex = -1;
+  problem.scrollIntoView({ block: "nearest" });
+  problem.focus({ preventScroll: true });
+}
 
 /* Buttons that open and close the dialog they name. */
 document.addEventListener("click", (event) => {

@@ -24,6 +24,10 @@ export function toast(message, { seconds = 5, action = null } = {}) {
   // It stays while someone reads or reaches for its button.
   for (const come of ["pointerenter", "focusin"]) line.addEventListener(come, () => clearTimeout(timer));
   for (const go of ["pointerleave", "focusout"]) line.addEventListener(go, leave);
+  // Above the bar at the bottom, if the page has one.
+  const bar = document.querySelector(".selection-dock, .start-row, .confirm-row, .decide-actions");
+  const covered = bar && bar.getBoundingClientRect().bottom >= innerHeight - 1 ? innerHeight - bar.getBoundingClientRect().top : 0;
+  place.style.bottom = `${Math.min(covered, innerHeight / 2) + 16}px`;
   place.append(line);
   leave();
 }
