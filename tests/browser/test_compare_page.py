@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.results import GroupQuery
 from image_duplicate_finder.settings import Mode, ScanSettings
-from tests.browser.running import OUTSIDE, THEMES, WIDTHS, Server, Visit, wait_until
+from tests.browser.running import CUT, OUTSIDE, THEMES, WIDTHS, Server, Visit, wait_until
 from tests.painting import paint_photo
 from tests.patience import PATIENCE
 from tests.review_scene import CROP, Scene
@@ -294,6 +294,41 @@ def test_the_page_is_accessible_and_fits(
         expect(page.locator("dialog[open]")).to_be_visible()
         wrong += axe(page, "dialog[open]")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(1440, 900), (720, 450), (512, 450), (390, 844), (195, 450)]
+)
+def test_both_pictures_begin_on_the_first_screen(
+    server: Server, enter: Enter, scene: Scene, stored: Library, width: int, height: int
+) -> None:
+    """At 200%, too; and what is said of the files and on the pictures is not cut without a sign."""
+    visit = enter(server)
+    page = visit.page
+    page.set_viewport_size({"width": width, "height": height})
+    for language in ("de", "en"):
+        stored.set_preference("language", language)
+        compare(visit, stored, scene, "b/crop.png")
+        assert page.evaluate("scrollY") == 0
+        seen = page.evaluate(
+            """[...document.querySelectorAll(".pane")].map((pane) => {
+          const box = pane.getBoundingClientRect();
+          return (Math.min(box.bottom, innerHeight) - box.top) / innerHeight;
+        })"""
+        )
+        assert seen[0] > 0.2 and seen[1] > 0.1, seen
+        cut = page.evaluate(CUT, ".compare-heads *, .compare-head *, .compare-tools *")
+        assert not cut, cut
+        page.keyboard.press("2")
+        page.locator(".slider-tool").wait_for()
+        first, second = (each.bounding_box() for each in page.locator(".pane .tile-mark").all())
+        assert first and second
+        beside = first["x"] + first["width"] <= second["x"]
+        assert beside or first["y"] + first["height"] <= second["y"], "one label is over the other"
+        page.locator("#remove").scroll_into_view_if_needed()
+        for each in page.locator(".compare-actions > *").all():
+            edges = each.bounding_box()
+            assert edges and edges["x"] >= 8 and edges["x"] + edges["width"] <= width - 8
 
 
 @pytest.fixture
