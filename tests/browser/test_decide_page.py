@@ -14,7 +14,7 @@ from image_duplicate_finder.results import GroupQuery
 from image_duplicate_finder.settings import Mode, ScanSettings
 from tests import patience
 from tests.browser.photos import save_large_pairs
-from tests.browser.running import OUTSIDE, Server, Visit, wait_until
+from tests.browser.running import CUT, OUTSIDE, Server, Visit, wait_until
 from tests.patience import PATIENCE
 from tests.review_scene import CROP, MARKUP, Scene
 
@@ -222,6 +222,31 @@ def test_the_next_picture_of_12_megapixels_is_there_at_once(
         # How long it takes is the machine's; that it was fetched on the key must not come back.
         assert len(pictures) == 2 and set(pictures) <= set(asked[:seen])
     print("from key to picture, ms:", [round(each) for each in took])
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(1440, 900), (720, 450), (512, 450), (390, 844), (195, 450)]
+)
+def test_what_is_cut_ends_in_an_ellipsis_and_is_in_a_title(
+    server: Server, enter: Enter, scene: Scene, stored: Library, width: int, height: int
+) -> None:
+    visit = enter(server)
+    page = visit.page
+    page.set_viewport_size({"width": width, "height": height})
+    for language in ("de", "en"):
+        stored.set_preference("language", language)
+        visit.open(f"/scans/{scene.scan}/decide/?q=original")
+        name(page, "left", "original.png")
+        for shown in (MARKUP, "small.jpg"):
+            name(page, "right", shown)
+            expect(page.locator('[data-side="right"] .chips li')).not_to_have_count(0)
+            assert not page.evaluate(CUT, ".decide-facts *, .decide-bar *, .decide-actions *")
+            page.keyboard.press("ArrowDown")
+        page.keyboard.press("v")
+        expect(page.locator("[data-sharp]").first).not_to_be_empty()
+        assert not page.evaluate(CUT, ".survey-item > :is(p, label), .survey-item span")
+        sharp = page.locator("[data-sharp]").first
+        assert sharp.evaluate("(e) => e.scrollWidth <= e.clientWidth"), "sharpness is cut"
 
 
 @pytest.mark.timeout(600)

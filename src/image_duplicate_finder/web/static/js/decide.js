@@ -108,12 +108,20 @@ function field(side, name) {
 
 function describe(side, file, chips) {
   for (const name of ["name", "folder", "facts"]) field(side, name).textContent = file[name];
-  field(side, "name").title = `${file.folder}/${file.name}`;
+  for (const name of ["name", "folder"]) field(side, name).title = `${file.folder}/${file.name}`;
+  field(side, "facts").title = file.facts;
   field(side, "chips").replaceChildren(...chips.map((text) => {
     const chip = document.createElement("li");
     chip.textContent = text;
     return chip;
   }));
+  sayAll(side);
+}
+
+/** Chips that a narrow window cuts are in the title of their line. */
+function sayAll(side) {
+  const chips = field(side, "chips");
+  chips.title = [...chips.children].map((chip) => chip.textContent).join(" · ");
 }
 
 let shownPair = null;
@@ -140,6 +148,7 @@ async function show() {
   describe("left", keeper, member.left);
   describe("right", member, member.right);
   field("right", "what").textContent = member.what;
+  field("right", "what").title = member.what;
   panes.show(keeper, [
     { element: pairPanes[0], file: keeper, matrix: [[1, 0, 0], [0, 1, 0], [0, 0, 1]] },
     { element: pairPanes[1], file: member, matrix: member.matrix },
@@ -173,6 +182,7 @@ async function lookForRegions(member) {
     line.textContent = spread ? words.spread : words.equal;
   }
   field("right", "chips").prepend(line);
+  sayAll("right");
 }
 
 async function end() {
@@ -309,6 +319,7 @@ function showSurvey() {
     }
     const name = document.createElement("span");
     name.textContent = `${file.kept ? "✓ " : ""}${file.name}`;
+    name.title = `${file.folder}/${file.name}`;
     const sharp = document.createElement("span");
     sharp.className = "soft";
     sharp.dataset.sharp = file.file;
