@@ -22,7 +22,15 @@ from image_duplicate_finder.decode.xmp_writing import written_into
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.settings import DecodeLimits, Mode, ScanSettings
 from tests import patience
-from tests.browser.running import THEMES, WIDTHS, Server, Visit, start_server, wait_until
+from tests.browser.running import (
+    BROKEN_WORDS,
+    THEMES,
+    WIDTHS,
+    Server,
+    Visit,
+    start_server,
+    wait_until,
+)
 from tests.painting import paint_photo
 from tests.patience import PATIENCE
 
@@ -124,6 +132,88 @@ def test_what_has_the_focus_is_seen_and_menus_fit(
         }"""
         )
         assert not hidden, hidden
+
+
+def test_words_are_whole_on_every_page_where_a_line_holds_them(
+    busy_server: Server, enter: Enter
+) -> None:
+    """At 195 pixels, which is a phone at 200%, in both languages and with everything unfolded."""
+    visit = enter(busy_server)
+    page = visit.page
+    page.set_viewport_size({"width": 195, "height": 450})
+    broken: list[str] = []
+    for language in ("de", ""):
+        visit.open("/settings/")
+        page.locator("#language").select_option(language)
+        page.locator("form", has=page.locator("#language")).locator("button.primary").click()
+        for address in PAGES:
+            visit.open(address)
+            page.evaluate("document.querySelectorAll('details').forEach((e) => (e.open = true))")
+            page.wait_for_timeout(50)
+            found = page.evaluate(BROKEN_WORDS, "main, .menu-list, .bar")
+            broken += [f"{address} ({language or 'en'}): {word}" for word in found]
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
+    assert not broken, "\n".join(broken)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (720, 450), (512, 450), (195, 450)])
+def test_what_is_wrong_is_in_view(
+    busy_server: Server, enter: Enter, width: int, height: int
+) -> None:
+    """At 200%, too, below the bar at the top and above that at the bottom."""
+    visit = enter(busy_server)
+    page = visit.page
+    page.set_viewport_size({"width": width, "height": height})
+    visit.open("/")
+    page.get_by_label("Folder", exact=True).fill("/nowhere at all")
+    page.keyboard.press("Tab")
+    expect(page.locator("#estimate .field-error")).to_be_visible()
+    wait_until(page, f"({UNCOVERED})('#estimate .field-error')")
+    expect(page.get_by_label("Folder", exact=True)).to_have_accessible_description(
+        re.compile("There is no folder or file")
+    )
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator("#problem")).to_be_focused()
+    wait_until(page, f"({UNCOVERED})('#problem')")
+    visit.open("/settings/")
+    page.get_by_label("Seconds").fill("never")
+    page.locator("form", has=page.get_by_label("Seconds")).locator("button.primary").click()
+    expect(page.locator("main [role=alert]")).to_be_focused()
+    wait_until(page, f"({UNCOVERED})('main [role=alert]')")
+
+
+UNCOVERED = """(selector) => {
+  const box = document.querySelector(selector).getBoundingClientRect();
+  return [box.top + 2, box.bottom - 2].every((y) =>
+    document.elementFromPoint(box.left + 5, y)?.closest(selector));
+}"""
+"""Whether nothing lies over the first and the last line of an element."""
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (720, 450), (512, 450), (195, 450)])
+def test_the_folder_dialog_shows_several_folders_at_once(
+    server: Server, enter: Enter, tmp_path: Path, width: int, height: int
+) -> None:
+    for name in ("one", "two", "three", "four", "five", "six", "seven", "eight"):
+        (tmp_path / "many" / name).mkdir(parents=True)
+    page = enter(server).page
+    page.set_viewport_size({"width": width, "height": height})
+    page.get_by_label("Folder", exact=True).fill(str(tmp_path / "many"))
+    page.get_by_role("button", name="Browse").click()
+    expect(page.locator(".folder-item")).to_have_count(9)
+    expect(page.locator("[data-choose]")).to_be_in_viewport(ratio=1)
+    page.locator(".folder-item").nth(4).focus()
+    seen = page.evaluate(
+        """[...document.querySelectorAll(".folder-item")].filter((each) => {
+      const box = each.getBoundingClientRect();
+      return [box.top + 5, box.bottom - 5].every((y) =>
+        document.elementFromPoint(box.left + 30, y)?.closest(".folder-item") === each);
+    }).length"""
+    )
+    assert seen >= 4
+    expect(page.get_by_role("button", name="eight")).to_have_count(1)
+    page.get_by_role("button", name="eight").scroll_into_view_if_needed()
+    expect(page.get_by_role("button", name="eight")).to_be_in_viewport(ratio=0.9)
 
 
 def test_the_progress_page_is_accessible(
@@ -553,6 +643,14 @@ def test_find_by_example_with_a_dropped_file(
     expect(page.locator("#found-title")).to_be_visible()
     expect(page.locator("#preview")).to_be_visible()
     assert axe(page) == []
+    # What was found is in view in a small window, too, and the keyboard goes on from there.
+    for width, height in ((512, 450), (195, 450)):
+        page.set_viewport_size({"width": width, "height": height})
+        visit.open("/find/")
+        page.locator("#picture").set_input_files(str(example))
+        expect(page.locator("#found-title")).to_be_focused()
+        wait_until(page, f"({UNCOVERED})('#found-title')")
+        expect(page.locator(".found-item img").first).to_be_in_viewport(ratio=0.9)
 
 
 def test_the_theme_switch_is_remembered(server: Server, enter: Enter) -> None:

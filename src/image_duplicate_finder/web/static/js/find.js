@@ -40,5 +40,14 @@ if (form) {
     drop.classList.remove("over");
     take(event.dataTransfer.files);
   });
+  // What was found is brought into view, and is what the keyboard goes on from.
+  document.getElementById("found").addEventListener("htmx:afterSettle", (event) => {
+    const found = event.currentTarget;
+    const first = found.querySelector(".found-item") ?? found;
+    if (first.getBoundingClientRect().bottom > innerHeight) found.scrollIntoView({ block: "start" });
+    const head = found.querySelector("h2, [role=alert], .strong");
+    head?.setAttribute("tabindex", "-1");
+    head?.focus({ preventScroll: true });
+  });
   document.addEventListener("paste", (event) => take(event.clipboardData.files));
 }

@@ -67,6 +67,16 @@ document.getElementById("estimate").addEventListener("htmx:configRequest", (even
   if (document.activeElement?.name === "folder") event.detail.parameters.typing = "1";
 });
 
+/* What is wrong is said below the folders, and is in view there. */
+document.getElementById("estimate").addEventListener("htmx:afterSettle", (event) => {
+  const wrong = event.currentTarget.querySelector("[data-wrong]");
+  for (const input of list.querySelectorAll("[data-folder-input]")) {
+    input.toggleAttribute("aria-describedby", false);
+    if (wrong && input.value) input.setAttribute("aria-describedby", "estimate");
+  }
+  wrong?.scrollIntoView({ block: "nearest" });
+});
+
 if (list.querySelector("[data-folder-input]").value) estimateSoon();
 
 /* Completion of paths: the browser shows the list */
