@@ -639,6 +639,28 @@ def test_every_menu_fits_the_window_and_can_be_reached(
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize(("width", "height"), SIZES[3:])
+def test_every_dialog_fits_the_window_and_can_be_reached(
+    server: Server, enter: Enter, scene: Scene, width: int, height: int
+) -> None:
+    visit = enter(server, width=width)
+    page = visit.page
+    page.set_viewport_size({"width": width, "height": height})
+    visit.open(f"/scans/{scene.scan}/")
+    wait_for_list(page)
+    for key, last in (("?", ".keys dd"), ("b", "button[type=submit]")):
+        page.keyboard.press(key)
+        dialog = page.locator("dialog[open]")
+        dialog.locator(last).last.wait_for()
+        for part in (dialog.locator(last).last, dialog.locator("[data-closes]").first):
+            part.scroll_into_view_if_needed()
+            expect(part).to_be_in_viewport(ratio=0.9)
+        box = dialog.bounding_box()
+        assert box and box["x"] >= 0 and box["x"] + box["width"] <= width
+        assert box["y"] >= 0 and box["y"] + box["height"] <= height
+        page.keyboard.press("Escape")
+
+
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_a_message_covers_no_bar(
     server: Server, enter: Enter, scene: Scene, width: int, height: int
