@@ -300,6 +300,35 @@ def test_a_drawing_in_other_colours_differs_though_its_shape_is_the_same() -> No
     assert found.worst >= CONTENT
 
 
+def test_a_photo_of_one_thing_on_plain_ground_is_no_drawing(painted: Painter) -> None:
+    """Nor if one of its edits has as few colours as a drawing; a compressed drawing stays one."""
+    thing = np.asarray(add_texture(painted(3, 480, 360)), np.uint8)
+    inside = np.zeros((360, 480), np.uint8)
+    cv2.ellipse(inside, (240, 180), (114, 95), 0, 0, 360, 1, -1)
+    photo = np.where(inside[..., None] > 0, thing, np.uint8(250))
+    framed = np.full((560, 680, 3), 255, np.uint8)
+    framed[100:460, 100:580] = photo
+    brighter = (255 * (photo / 255) ** 0.5).astype(np.uint8)
+    inward = ((1.0, 0.0, -100.0), (0.0, 1.0, -100.0))
+    for edit, quality, transform in (
+        (framed, 90, inward),
+        (brighter, 90, IDENTITY),
+        (photo, 8, IDENTITY),
+    ):
+        edited = jpeg(edit, quality)
+        assert prepared(edited).drawing
+        assert not prepared(jpeg(photo, 90)).drawing
+        assert not jpeg_look(edited, quality, jpeg(photo, 90), 90, transform).drawing
+
+    drawn = np.full((360, 480, 3), 255, np.uint8)
+    for x in range(40, 460, 60):
+        cv2.rectangle(drawn, (x, 340 - x // 2), (x + 40, 340), (40, 90, 200), -1)
+        cv2.line(drawn, (x, 20), (x + 50, 90), (0, 0, 0), 2)
+    compressed = jpeg(drawn, 20)
+    assert prepared(drawn).drawing
+    assert jpeg_look(drawn, 95, compressed, 20).drawing
+
+
 def test_two_nearly_equal_colours_differ_in_drawings_without_loss() -> None:
     def plain(colour: tuple[int, int, int]) -> Prepared:
         image = np.full((64, 64, 3), colour, np.uint8)

@@ -45,7 +45,7 @@ _FLAT = 3.0
 _WORTH_HALVING = 0.3
 _GREY, _COLOUR_SHARE = 10, 0.002
 _SAMPLED, _VERY_FEW = 4096, 32
-_HARDLY_MORE = 0.5
+_HARDLY_MORE, _FINER = 0.5, 1.0
 # Of photos with a wide sky up to 0.77 lie in eight colours, but more than 50 colours are seen.
 _SEEN, _MANY_COLOURS = 0.001, 50
 _ICON, _FEW_IN_AN_ICON = 160 * 160, 0.6
@@ -292,11 +292,10 @@ def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
         another_shot=fine.own_noise or displaced,
         differing=float(np.count_nonzero(beyond)) / area,
         recoloured=float(np.count_nonzero(only_colour)) / area,
-        # Strong compression blurs a drawing's few colours, but does not make many of them.
         drawing=(
             (a.drawing and b.drawing)
-            or (a.drawing and b.few > _HARDLY_MORE)
-            or (b.drawing and a.few > _HARDLY_MORE)
+            or (a.drawing and _is_blurred_drawing(b, a, detail))
+            or (b.drawing and _is_blurred_drawing(a, b, -detail))
         ),
         sharpened=sharpened,
         resaved=rounded.resaved,
@@ -307,6 +306,20 @@ def closer_look(a: Prepared, b: Prepared, match: Match) -> Look | None:
         ),
         unexplained=rounded.unexplained,
     )
+
+
+def _is_blurred_drawing(picture: Prepared, drawing: Prepared, finer: float) -> bool:
+    """Whether a picture may be a drawing that stronger compression or scaling has blurred.
+
+    That does not make many colours of few, and it takes detail away: by ``finer`` decibels the
+    drawing shows more. A photo of one thing on plain ground may pass for a drawing by a border, by
+    other tones or by compression of its own.
+    """
+    if picture.few <= _HARDLY_MORE:
+        return False
+    if picture.steps is not None and drawing.steps is not None:
+        return finer > _FINER or sum(picture.steps) > sum(drawing.steps)
+    return finer > _FINER or (drawing.lossless and not picture.lossless)
 
 
 def _full_matrix(a: Prepared, b: Prepared, match: Match) -> Matrix | None:
