@@ -247,6 +247,12 @@ def test_what_is_cut_ends_in_an_ellipsis_and_is_in_a_title(
         assert not page.evaluate(CUT, ".survey-item > :is(p, label), .survey-item span")
         sharp = page.locator("[data-sharp]").first
         assert sharp.evaluate("(e) => e.scrollWidth <= e.clientWidth"), "sharpness is cut"
+        page.keyboard.press("v")
+        page.keyboard.press("ArrowDown")
+        expect(page.locator("#summary-end")).to_be_visible()
+        for last in (page.locator("#summary-end h2"), page.locator("#again")):
+            last.scroll_into_view_if_needed()
+            expect(last).to_be_in_viewport(ratio=0.9)
 
 
 @pytest.mark.timeout(600)

@@ -309,9 +309,17 @@ function setView(wantedView, size = null) {
   views.querySelector(`[value="${view}"]`).checked = true;
   list.setView(view, sizes);
   slider.value = list.sizeOf(view);
-  document.documentElement.style.setProperty("--bar-top", `${insets().top}px`);
-  document.documentElement.style.setProperty("--bar-bottom", `${insets().bottom}px`);
+  putInsets();
 }
+
+function putInsets() {
+  const { top, bottom } = insets();
+  document.documentElement.style.setProperty("--bar-top", `${top}px`);
+  document.documentElement.style.setProperty("--bar-bottom", `${bottom}px`);
+}
+// The bars grow with what they say.
+const bars = new ResizeObserver(putInsets);
+for (const bar of document.querySelectorAll(".review-bar, .selection-dock")) bars.observe(bar);
 
 function save() {
   clearTimeout(saving);
