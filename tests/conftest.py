@@ -105,6 +105,7 @@ def _ready_workers() -> Iterator[None]:
     """Scans in this process have workers that need not load anything, see :mod:`tests.stem`."""
     with pytest.MonkeyPatch.context() as patch:
         if hasattr(os, "pidfd_open"):
+            stem.prepare()
             patch.setattr(child, "start", stem.start)
         yield
 

@@ -92,12 +92,11 @@ class Forked:
 class Stem:
     """The process that workers are forked from."""
 
-    def __init__(self) -> None:
-        self.environment = child._environment()
+    def __init__(self, environment: dict[str, str]) -> None:
         self._lock = threading.Lock()
         self._wishes, theirs = socket.socketpair()
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _STEM], stdin=theirs, env=self.environment
+            [sys.executable, "-c", _STEM], stdin=theirs, env=environment
         )
         theirs.close()
         atexit.register(self._end)
@@ -126,8 +125,18 @@ class Stem:
 
 
 @functools.cache
+def _usual() -> dict[str, str]:
+    return child._environment()
+
+
+@functools.cache
 def _stem() -> Stem:
-    return Stem()
+    return Stem(_usual())
+
+
+def prepare() -> None:
+    """Note what processes are started with, before a test changes it for itself."""
+    _usual()
 
 
 real_start = child.start
@@ -136,7 +145,6 @@ real_start = child.start
 def start(work: child.Work) -> subprocess.Popen[bytes] | Forked:
     """As :func:`child.start`; that itself where other modules are to be loaded than by the stem."""
     environment = child._environment()
-    stem = _stem()
-    if environment["PYTHONPATH"] != stem.environment["PYTHONPATH"]:
+    if environment["PYTHONPATH"] != _usual()["PYTHONPATH"]:
         return real_start(work)
-    return stem.fork(work, environment)
+    return _stem().fork(work, environment)

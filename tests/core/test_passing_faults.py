@@ -31,7 +31,6 @@ from image_duplicate_finder.store.database import Database
 from tests.conftest import Painter
 from tests.fingerprint.small_models import DOUBLE, FLOAT16, INT64, MEAN_COLOUR, write_model
 
-pytestmark = pytest.mark.usefixtures("real_workers")
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 
 ODD_DECODER = '''
