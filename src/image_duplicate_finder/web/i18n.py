@@ -252,7 +252,7 @@ def name(path: str) -> str:
     return printable(os.path.basename(path.rstrip(os.sep)) or path)
 
 
-_SEPARATORS = re.compile(r"(?<=[/\\_-])(?![/\\_-]|$)")
+_SEPARATORS = re.compile(r"(?<=.[/\\_-])(?![/\\_-]|$)")  # the first slash stays with its name
 
 
 def breakable(path: str) -> Markup:

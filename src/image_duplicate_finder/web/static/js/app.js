@@ -39,7 +39,7 @@ function stays(element) {
 }
 
 let opened = null;
-const again = () => { if (opened) place(opened); };
+const again = () => { if (opened?.isConnected) place(opened); };
 const resized = new ResizeObserver(again);
 
 document.addEventListener("toggle", (event) => {
