@@ -33,35 +33,36 @@ from image_duplicate_finder.fingerprint import compute, keypoints
 if compiled.is_prepared():
     keypoints.warm_up()
     compiled.load("verify")
-wishes = socket.socket(fileno=0)
+parent = socket.socket(fileno=0)
 while True:
-    asked, pipes, _, _ = socket.recv_fds(wishes, 1 << 20, 2)
-    if not asked:
+    message, pipes, _, _ = socket.recv_fds(parent, 1 << 20, 2)
+    if not message:
         break
-    wish = json.loads(asked)
-    if "wait" in wish:
-        answer = os.waitstatus_to_exitcode(os.waitpid(wish["wait"], 0)[1])
+    request = json.loads(message)
+    if "wait" in request:
+        answer = os.waitstatus_to_exitcode(os.waitpid(request["wait"], 0)[1])
     else:
         answer = os.fork()
         if answer == 0:
-            wishes.detach()
+            parent.detach()
             for number, pipe in enumerate(pipes):
                 os.dup2(pipe, number)
                 os.close(pipe)
             os.environ.clear()
-            os.environ.update(wish["environment"])
-            os.chdir(wish["folder"])
-            child.run(child.serve_pairs if wish["work"] == child.Work.PAIRS else child.serve_files)
+            os.environ.update(request["environment"])
+            os.chdir(request["folder"])
+            of_pairs = request["work"] == child.Work.PAIRS
+            child.run(child.serve_pairs if of_pairs else child.serve_files)
             os._exit(0)
     for pipe in pipes:
         os.close(pipe)
-    wishes.sendall(str(answer).encode())
+    parent.sendall(str(answer).encode())
 """
 
 
 @dataclass
 class Forked:
-    """A worker that grew from the stem: a process, though no child of this one."""
+    """A worker that the stem has forked: a process, though no child of this one."""
 
     pid: int
     stdin: IO[bytes]
@@ -94,7 +95,7 @@ class Stem:
 
     def __init__(self, environment: dict[str, str]) -> None:
         self._lock = threading.Lock()
-        self._wishes, theirs = socket.socketpair()
+        self._socket, theirs = socket.socketpair()
         self._process = subprocess.Popen(
             [sys.executable, "-c", _STEM], stdin=theirs, env=environment
         )
@@ -102,22 +103,22 @@ class Stem:
         atexit.register(self._end)
 
     def _end(self) -> None:
-        self._wishes.close()
+        self._socket.close()
         self._process.wait()
 
-    def ask(self, wish: dict[str, object], *pipes: int) -> int:
-        """The answer to a wish."""
+    def ask(self, request: dict[str, object], *pipes: int) -> int:
+        """The answer to a request."""
         with self._lock:
-            socket.send_fds(self._wishes, [json.dumps(wish).encode()], pipes)
-            return int(self._wishes.recv(64))
+            socket.send_fds(self._socket, [json.dumps(request).encode()], pipes)
+            return int(self._socket.recv(64))
 
     def fork(self, work: child.Work, environment: dict[str, str]) -> Forked:
         """A worker in this process's folder."""
         reading, requests = os.pipe()
         answers, writing = os.pipe()
         try:
-            wish = {"work": work, "environment": environment, "folder": os.getcwd()}
-            pid = self.ask(wish, reading, writing)
+            request = {"work": work, "environment": environment, "folder": os.getcwd()}
+            pid = self.ask(request, reading, writing)
         finally:
             os.close(reading)
             os.close(writing)

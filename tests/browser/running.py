@@ -89,29 +89,29 @@ import json, os, signal, socket
 import cv2, numpy
 from image_duplicate_finder import api
 from image_duplicate_finder.web import create_app
-wishes = socket.socket(fileno=0)
+parent = socket.socket(fileno=0)
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 while True:
-    asked, pipes, _, _ = socket.recv_fds(wishes, 65536, 1)
-    if not asked:
+    request, pipes, _, _ = socket.recv_fds(parent, 65536, 1)
+    if not request:
         break
     child = os.fork()
     if child == 0:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.dup2(pipes[0], 1)
         os.close(pipes[0])
-        wishes.detach()
+        parent.detach()
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        serve(*json.loads(asked))
+        serve(*json.loads(request))
         os._exit(0)
     os.close(pipes[0])
-    wishes.sendall(str(child).encode())
+    parent.sendall(str(child).encode())
 """
 )
 
 
 class _Forked:
-    """An app that grew from the stem: a process, though no child of this one."""
+    """An app that the stem has forked: a process, though no child of this one."""
 
     def __init__(self, pid: int, stdout: int) -> None:
         self._pid = pid

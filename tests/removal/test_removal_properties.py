@@ -49,7 +49,7 @@ class Removals(Outside):
 
     @rule(target=plans, pairs=st.lists(st.tuples(NAMES, NAMES), max_size=5), action=ACTIONS)
     def plan(self, pairs: list[tuple[str, str]], action: RemovalAction) -> Plan:
-        removals = [removal for pair in pairs if (removal := self._wish(*pair)) is not None]
+        removals = [removal for pair in pairs if (removal := self._evidence_of(*pair)) is not None]
         return make_plan(
             removals,
             roots=[str(self.root)],
@@ -147,7 +147,7 @@ class Removals(Outside):
     def _links(self) -> list[Path]:
         return [path for path in self.root.rglob("*") if path.is_symlink() and path.is_file()]
 
-    def _wish(self, file: str, keeper: str) -> Evidence | None:
+    def _evidence_of(self, file: str, keeper: str) -> Evidence | None:
         one, other = self.root / file, self.root / keeper
         if one.is_symlink() or other.is_symlink() or not (one.is_file() and other.is_file()):
             return None
