@@ -115,10 +115,8 @@ _SHOWN = frozenset({
     Lack.DEPTH, Lack.SHARPNESS, Lack.SIZE, Lack.PROPORTIONS, Lack.DETAIL, Lack.RAW, Lack.LOSSLESS,
 })  # fmt: skip
 # Of these, what holds both ways: where a keeper looks like one file and not like another, the two
-# look unlike.
-_BOTH_WAYS = frozenset({
-    Lack.DIFFERS, Lack.TONES, Lack.COLOURS, Lack.ORIENTATION, Lack.PROPORTIONS,
-})  # fmt: skip
+# look unlike. Not proportions: a stretched keeper lacks them of a file, but not of a softer copy.
+_BOTH_WAYS = frozenset({Lack.DIFFERS, Lack.TONES, Lack.COLOURS, Lack.ORIENTATION})
 _CLEARLY_DIFFERS = 2 * DIFFERS
 
 

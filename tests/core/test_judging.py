@@ -282,6 +282,21 @@ def test_of_equal_pictures_the_one_without_a_border_stays(
     assert "photo.png" not in selected
 
 
+def test_a_smaller_copy_goes_beside_its_source_in_the_group_of_a_stretched_picture(
+    tmp_path: Path, library_dir: Path, painted: Painter
+) -> None:
+    """That lacks the proportions of the source, but of a softer copy it lacks none."""
+    photo = textured(painted(11, 480, 360))
+    photo.save(tmp_path / "photo.jpg", quality=90)
+    photo.resize((240, 180)).save(tmp_path / "small.jpg", quality=90)
+    captioned = photo.copy()
+    captioned.paste((250, 240, 60), (60, 280, 260, 310))
+    captioned.resize((640, 360), Image.Resampling.BICUBIC).save(tmp_path / "captioned.png")
+    with Library.open(library_dir) as library:
+        (group,) = library.groups(library.scan([tmp_path], ScanSettings(jobs=1)).id).groups
+    assert [Path(each.file.path).name for each in group.members if each.selected] == ["small.jpg"]
+
+
 def textured(image: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(add_texture(image))
 
