@@ -9,7 +9,8 @@ measurements behind the limits.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -466,13 +467,13 @@ def standings(
     """How contents rank among those they were compared with.
 
     ``best`` has the facts of each content's best file. A content is dominated if another holds
-    everything it has, and more. Levels of detail are relative to the finest content of each
-    family, and carried from pair to pair.
+    everything it has, and more. Levels of detail and widths of borders are relative to the best
+    content of each family, and carried from pair to pair: not every pair was compared.
     """
     dominated: set[int] = set()
-    holds: dict[int, set[int]] = {}
+    holds: Counter[int] = Counter()
     near: dict[int, list[tuple[int, float]]] = {}
-    border: dict[int, float] = {}
+    frames: dict[int, list[tuple[int, float]]] = {}
     enlarged: set[int] = set()
     uncounted: set[int] = set()
     for a, b in pairs:
@@ -486,15 +487,15 @@ def standings(
         look, match = compared.look, compared.match
         # A copy that was turned or mirrored holds others that were not, and says nothing by that.
         upright = look is None or not (_turned(look) or look.mirrored)
-        holds.setdefault(a, set()).update([b] * (b_is_held and upright))
-        holds.setdefault(b, set()).update([a] * (a_is_held and upright))
+        holds.update({a: b_is_held and upright, b: a_is_held and upright})
         if best[a].colourful != best[b].colourful:
             uncounted.add(b if best[a].colourful else a)
         if a_is_held != b_is_held:
             dominated.add(a if a_is_held else b)
         if look is None or back.look is None or match is None:
-            near.setdefault(a, []).append((b, 0.0))
-            near.setdefault(b, []).append((a, 0.0))
+            for graph in (near, frames):
+                graph.setdefault(a, []).append((b, 0.0))
+                graph.setdefault(b, []).append((a, 0.0))
             continue
         uncounted.update([b] * _was_enlarged(best[a], best[b], look))
         uncounted.update([a] * _was_enlarged(best[b], best[a], back.look))
@@ -512,51 +513,31 @@ def standings(
             detail = _STEP * (lighter - heavier)
         near.setdefault(a, []).append((b, -detail))
         near.setdefault(b, []).append((a, detail))
+        wider = 0.0
         if shows_one_frame(match):
             scale = scale_of(look.transform)
             if abs(look.detail) <= _DETAIL and not 1 / _LARGER < scale < _LARGER:
                 enlarged.add(a if scale < 1 else b)
         elif match.relation is not Relation.CROPPED:
-            for id, share in ((a, look.border_a), (b, look.border_b)):
-                if share > REST:
-                    border[id] = max(share, border.get(id, 0.0))
+            mine, theirs = (share * (share > REST) for share in (look.border_a, look.border_b))
+            wider = mine - theirs
+        frames.setdefault(a, []).append((b, wider))
+        frames.setdefault(b, []).append((a, -wider))
     levels = _levels(near, best)
-    counts = _numbers_held(holds)
+    borders = _levels(frames, best)
     return {
         id: Standing(
             measured=id in levels,
             dominated=id in dominated,
             # What it holds, so does the picture that it was enlarged from; and that a version in
             # black and white has copies says nothing of it beside the one with colours.
-            holds=0 if id in uncounted else counts[id],
+            holds=0 if id in uncounted else count,
             level=round(levels.get(id, 0.0) / _STEP),
             enlarged=id in enlarged,
-            border=math.ceil(border.get(id, 0.0) / _BORDER_STEP),
+            border=round(-borders.get(id, 0.0) / _BORDER_STEP),
         )
-        for id in holds
+        for id, count in holds.items()
     }
-
-
-def _numbers_held(holds: Mapping[int, Set[int]]) -> dict[int, int]:
-    """How many others each content holds.
-
-    Contents that hold each other hold the same, whichever of them was compared with the others.
-    """
-    counts: dict[int, int] = {}
-    for start in holds:
-        if start in counts:
-            continue
-        equal = {start}
-        held: set[int] = set()
-        todo = [start]
-        while todo:
-            id = todo.pop()
-            held |= holds[id]
-            new = {other for other in holds[id] - equal if id in holds[other]}
-            equal |= new
-            todo += new
-        counts.update(dict.fromkeys(equal, len(held | equal) - 1))
-    return counts
 
 
 _STEP = 2.0
@@ -568,7 +549,7 @@ _MUCH = 6.0
 def _levels(
     near: Mapping[int, Iterable[tuple[int, float]]], best: Mapping[int, KeepFacts]
 ) -> dict[int, float]:
-    """The detail of each content in decibels relative to the finest of its family, pair by pair.
+    """The gain of each content over the others of its family, pair by pair; the best has 0.
 
     In the order of paths, not of ids: two libraries number the same contents differently.
     """

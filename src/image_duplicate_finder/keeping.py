@@ -27,11 +27,11 @@ class Standing:
     """How a picture ranks among those it was compared with, see :mod:`.dominance`.
 
     ``measured``: detail was compared, so the quality stated in headers no longer counts. ``holds``
-    counts the pictures whose whole content it, or one that shows the same, was shown to hold.
-    ``dominated``: another picture holds everything it has, and more. ``level``: measured detail, in
-    steps larger than measurement noise; higher is finer. ``enlarged``: it has more pixels than
-    another but shows no more. ``border``: how much of it, in steps, is a flat border around what it
-    shares with another.
+    counts the pictures whose whole content it was shown to hold. ``dominated``: another picture
+    holds everything it has, and more. ``level``: measured detail, in steps larger than measurement
+    noise; higher is finer. ``enlarged``: it has more pixels than another but shows no more.
+    ``border``: in steps, how much wider the flat borders and bars around it are than the family's
+    narrowest.
     """
 
     measured: bool = False

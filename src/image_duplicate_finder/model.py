@@ -109,13 +109,15 @@ class Lack(Code):
     """Something that a picture has and its witness lacks: a reason not to propose its removal.
 
     Its template is short enough for a label beside the file. ``unmeasured``: no closer look was
-    possible. The others name what would be lost: a place that differs, other tones or colours,
+    possible. ``preferred``: the witness holds all of it, but is the worse of the two by the keep
+    rules. The others name what would be lost: a place that differs, other tones or colours,
     finer detail, more pixels, the size before it was enlarged, the file before it was saved again,
     whatever is outside the shared picture, a deliberate crop or orientation, a fact of the
     metadata, a frame, layer or second picture in the file, or a file that belongs to the picture.
     """
 
     UNMEASURED = "unmeasured", "could not be compared closely"
+    PREFERRED = "preferred", "better than the kept file"
     DIFFERS = "differs", "differs in places"
     TONES = "tones", "different brightness or contrast"
     COLOURS = "colours", "different colours"

@@ -14,17 +14,19 @@ from hypothesis import strategies as st
 
 from image_duplicate_finder.dominance import Evidence, standings
 from image_duplicate_finder.grouping import Content, group
-from image_duplicate_finder.keeping import DEFAULT_KEEP_RULES, KeepFacts, ranking
+from image_duplicate_finder.keeping import KeepFacts, ranking
 from image_duplicate_finder.messages import KeepReason
 from image_duplicate_finder.model import (
     Group,
     GroupKind,
     ImageInfo,
+    Lack,
     Look,
     Match,
     Metadata,
     Relation,
 )
+from image_duplicate_finder.settings import KeepRule
 
 
 def facts(file: int, *, width: int = 400, path: str = "", protected: bool = False) -> KeepFacts:
@@ -358,25 +360,35 @@ def test_groups_do_not_depend_on_any_order(pairs: Edges, widths: list[int], seed
     assert grouped(contents, turned) == expected
 
 
-def test_equal_pictures_hold_the_same_and_the_narrower_border_decides() -> None:
-    facts_of = {1: facts(1), 2: facts(2, width=500), 3: facts(3), 4: facts(4)}
+def test_of_equal_pictures_the_one_with_the_narrower_border_comes_first() -> None:
+    """Also if only that one was compared with a crop that lacks a flat part of both."""
+    facts_of = {1: facts(1), 2: facts(2, width=500), 3: facts(3)}
     matches = {
         (1, 2): Match(1, 2, Relation.RESIZED, share_b=0.7),
-        (1, 4): Match(1, 4, Relation.RESIZED, share_a=0.9),
-        (2, 3): Match(2, 3, Relation.RESIZED, share_a=0.6),
+        (1, 3): Match(1, 3, Relation.ROTATED, share_a=0.9),
     }
     upright = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
-    # 1 and 2 hold each other, and each was compared with another one.
-    looks = {
-        (1, 2): Look(upright, border_b=0.3),
-        (1, 4): Look(upright, border_a=0.1, rest_a=0.1),
-        (2, 3): Look(upright, border_a=0.4, rest_a=0.1),
-    }
+    looks = {(1, 2): Look(upright, border_b=0.3), (1, 3): Look(upright, border_a=0.1)}
     found = standings(facts_of, matches, Evidence(matches, looks))
-    assert [found[id].holds for id in facts_of] == [3, 3, 0, 0]
-    key = ranking(DEFAULT_KEEP_RULES)
+    assert [found[id].border for id in facts_of] == [2, 8, 0]
+    key = ranking([KeepRule.DETAIL, KeepRule.PIXELS])
     ranked = sorted(facts_of, key=lambda id: key(replace(facts_of[id], standing=found[id])))
-    assert ranked[:2] == [1, 2]
+    assert ranked == [3, 1, 2]
+
+
+def test_a_member_that_is_better_than_its_keeper_stays() -> None:
+    """A keeper must match most of its family; the best file may match few of it."""
+    contents = [content(1, width=900), *(content(id) for id in range(2, 8))]
+    matches = [Match(1, 2, Relation.RESIZED)]
+    matches += [Match(2, other, Relation.REENCODED) for other in range(3, 8)]
+    upright = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
+    looks = {match.pair: Look(upright) for match in matches}
+    (found,) = grouped(contents, matches, looks=looks)
+    assert found.keeper == 2
+    (best,) = (member for member in found.members if member.file == 1)
+    assert not best.selected
+    assert best.lacks == (Lack.PREFERRED,)
+    assert all(member.selected for member in found.members if member.file != 1)
 
 
 @given(

@@ -315,7 +315,8 @@ class Builder:
     ) -> list[Member]:
         """The members, each with its best witness and whether its removal is proposed.
 
-        The best files are judged first, and only files that stay are witnesses.
+        The best files are judged first, and only files that stay are witnesses. A keeper may be
+        worse than a member that matches few others: such a member stays.
         """
         staying = [keeper]
         proposed = {member.file: member for member in members}
@@ -327,6 +328,8 @@ class Builder:
                 if compared is None:
                     continue
                 lacks = lacking(copy, witness, compared)
+                if not lacks and self._is_better(copy, witness):
+                    lacks = (Lack.PREFERRED,)
                 # What is behind a URL or in an archive cannot be checked just before a removal.
                 lasting = not is_read_only(witness.path)
                 worth = Lack.UNMEASURED in lacks, len(lacks), not lasting
@@ -349,6 +352,10 @@ class Builder:
                 differences=look.differences if look and Lack.DIFFERS in lacks else (),
             )
         return list(proposed.values())
+
+    def _is_better(self, one: KeepFacts, other: KeepFacts) -> bool:
+        """Whether a keep rule prefers one file to another; their paths alone are none."""
+        return self._ranked.keys[one.file][:-1] < self._ranked.keys[other.file][:-1]
 
     def other(self, kind: GroupKind, content: int, matches: Sequence[Match]) -> Group:
         """A group of a kind in which one file represents each content."""
