@@ -199,7 +199,7 @@ async function end() {
   const figures = { decided: decided.toLocaleString(language), later: later.length.toLocaleString(language), files: found.files, bytes: found.bytes };
   for (const [name, text] of Object.entries(figures)) box.querySelector(`[data-end="${name}"]`).textContent = text;
   document.getElementById("again").hidden = !later.length;
-  box.focus();
+  box.focus({ preventScroll: true }); // somebody may have scrolled meanwhile
 }
 
 /* Decisions: the next pair is shown at once, the server follows in order. */
