@@ -513,14 +513,11 @@ def standings(
             detail = _STEP * (lighter - heavier)
         near.setdefault(a, []).append((b, -detail))
         near.setdefault(b, []).append((a, detail))
-        wider = 0.0
         if shows_one_frame(match):
             scale = scale_of(look.transform)
             if abs(look.detail) <= _DETAIL and not 1 / _LARGER < scale < _LARGER:
                 enlarged.add(a if scale < 1 else b)
-        elif match.relation is not Relation.CROPPED:
-            mine, theirs = (share * (share > REST) for share in (look.border_a, look.border_b))
-            wider = mine - theirs
+        wider = _wider_border(match, look)
         frames.setdefault(a, []).append((b, wider))
         frames.setdefault(b, []).append((a, -wider))
     levels = _levels(near, best)
@@ -538,6 +535,20 @@ def standings(
         )
         for id, count in holds.items()
     }
+
+
+def adds_a_border(compared: Compared) -> bool:
+    """Whether all that the witness shows beyond the member is a flat border or bar."""
+    match, look = compared.match, compared.look
+    return match is not None and look is not None and _wider_border(match, look) < 0
+
+
+def _wider_border(match: Match, look: Look) -> float:
+    """By how much of its area a has a wider border than b; a crop may cut off plain ground."""
+    if shows_one_frame(match) or match.relation is Relation.CROPPED:
+        return 0.0
+    mine, theirs = (share * (share > REST) for share in (look.border_a, look.border_b))
+    return mine - theirs
 
 
 _STEP = 2.0

@@ -110,10 +110,11 @@ class Lack(Code):
 
     Its template is short enough for a label beside the file. ``unmeasured``: no closer look was
     possible. ``preferred``: the witness holds all of it, but is the worse of the two by the keep
-    rules. The others name what would be lost: a place that differs, other tones or colours,
-    finer detail, more pixels, the size before it was enlarged, the file before it was saved again,
-    whatever is outside the shared picture, a deliberate crop or orientation, a fact of the
-    metadata, a frame, layer or second picture in the file, or a file that belongs to the picture.
+    rules, or a framed copy. The others name what would be lost: a place that differs, other tones
+    or colours, finer detail, more pixels, the size before it was enlarged, the file before it was
+    saved again, whatever is outside the shared picture, a deliberate crop or orientation, a fact of
+    the metadata, a frame, layer or second picture in the file, or a file that belongs to the
+    picture.
     """
 
     UNMEASURED = "unmeasured", "could not be compared closely"

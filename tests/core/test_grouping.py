@@ -391,6 +391,26 @@ def test_a_member_that_is_better_than_its_keeper_stays() -> None:
     assert all(member.selected for member in found.members if member.file != 1)
 
 
+@pytest.mark.parametrize(
+    ("border", "relation", "stays"),
+    [
+        (0.3, Relation.RESIZED, True),
+        (0.3, Relation.CROPPED, False),
+        (0.01, Relation.RESIZED, False),
+    ],
+)
+def test_the_source_of_a_framed_copy_stays(border: float, relation: Relation, stays: bool) -> None:
+    """Even if the copy is kept: for its pixels here. A crop may cut off plain ground."""
+    contents = [content(1), content(2, width=500)]
+    match = Match(1, 2, relation, share_b=0.7)
+    looks = {match.pair: Look(((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)), border_b=border)}
+    (found,) = grouped(contents, [match], looks=looks, rules=[KeepRule.PIXELS])
+    assert found.keeper == 2
+    (member,) = found.members
+    assert member.lacks == ((Lack.PREFERRED,) if stays else ())
+    assert member.selected != stays
+
+
 @given(
     pairs=edges,
     worst=st.lists(st.sampled_from([1.0, 9.0]), min_size=12, max_size=12),

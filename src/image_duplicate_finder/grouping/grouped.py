@@ -7,7 +7,13 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from image_duplicate_finder.dominance import NO_EVIDENCE, Compared, Evidence, lacking
+from image_duplicate_finder.dominance import (
+    NO_EVIDENCE,
+    Compared,
+    Evidence,
+    adds_a_border,
+    lacking,
+)
 from image_duplicate_finder.grouping.contents import Content, ExcludedPairs, Ranked
 from image_duplicate_finder.grouping.stars import cover, cover_edges, neighbours
 from image_duplicate_finder.keeping import KeepFacts, RankKey, reasons_of
@@ -316,7 +322,8 @@ class Builder:
         """The members, each with its best witness and whether its removal is proposed.
 
         The best files are judged first, and only files that stay are witnesses. A keeper may be
-        worse than a member that matches few others: such a member stays.
+        worse than a member that matches few others: such a member stays, and so does one of which
+        the witness is a framed copy.
         """
         staying = [keeper]
         proposed = {member.file: member for member in members}
@@ -328,7 +335,7 @@ class Builder:
                 if compared is None:
                     continue
                 lacks = lacking(copy, witness, compared)
-                if not lacks and self._is_better(copy, witness):
+                if not lacks and (self._is_better(copy, witness) or adds_a_border(compared)):
                     lacks = (Lack.PREFERRED,)
                 # What is behind a URL or in an archive cannot be checked just before a removal.
                 lasting = not is_read_only(witness.path)

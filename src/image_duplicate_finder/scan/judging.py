@@ -29,6 +29,7 @@ from image_duplicate_finder.model import (
     Failure,
     Fingerprint,
     Group,
+    Lack,
     Look,
     Match,
     Seen,
@@ -383,7 +384,11 @@ def _pairs_to_look_at(
             elif ordered(*pair) in now.looks:  # the two cannot be aligned, which tells nothing
                 lacked[member.file] = None
         staying = [member.file for member in group.members if not member.selected]
-        best = min([keeper, *staying], key=lambda file: rank(_holding(facts_of[file], 0)))
+        # What the keeper holds, and a rule prefers, is hardly better: it stays, and so does this
+        # keeper, or of copies that are nearly equal now one and now another would be kept.
+        held_by_keeper = {m.file for m in group.members if m.lacks == (Lack.PREFERRED,)}
+        able = [keeper, *(file for file in staying if file not in held_by_keeper)]
+        best = min(able, key=lambda file: rank(_holding(facts_of[file], 0)))
         if best != keeper:
             held = facts_of[best].standing.holds + sum(
                 ordered(content_of[member.file], content_of[best]) not in now.looks
