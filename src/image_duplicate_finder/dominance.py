@@ -472,8 +472,8 @@ def standings(
     """
     dominated: set[int] = set()
     holds: Counter[int] = Counter()
-    near: dict[int, list[tuple[int, float]]] = {}
-    frames: dict[int, list[tuple[int, float]]] = {}
+    near: _Gains = {}
+    frames: _Gains = {}
     enlarged: set[int] = set()
     uncounted: set[int] = set()
     for a, b in pairs:
@@ -493,9 +493,8 @@ def standings(
         if a_is_held != b_is_held:
             dominated.add(a if a_is_held else b)
         if look is None or back.look is None or match is None:
-            for graph in (near, frames):
-                graph.setdefault(a, []).append((b, 0.0))
-                graph.setdefault(b, []).append((a, 0.0))
+            _connect(near, a, b, 0.0)
+            _connect(frames, a, b, 0.0)
             continue
         uncounted.update([b] * _was_enlarged(best[a], best[b], look))
         uncounted.update([a] * _was_enlarged(best[b], best[a], back.look))
@@ -511,15 +510,12 @@ def standings(
             lighter = _lighter(best[a].info, best[b].info, look)
             heavier = _lighter(best[b].info, best[a].info, back.look)
             detail = _STEP * (lighter - heavier)
-        near.setdefault(a, []).append((b, -detail))
-        near.setdefault(b, []).append((a, detail))
+        _connect(near, a, b, -detail)
         if shows_one_frame(match):
             scale = scale_of(look.transform)
             if abs(look.detail) <= _DETAIL and not 1 / _LARGER < scale < _LARGER:
                 enlarged.add(a if scale < 1 else b)
-        wider = _wider_border(match, look)
-        frames.setdefault(a, []).append((b, wider))
-        frames.setdefault(b, []).append((a, -wider))
+        _connect(frames, a, b, _wider_border(match, look))
     levels = _levels(near, best)
     borders = _levels(frames, best)
     return {
@@ -557,9 +553,17 @@ _BORDER_STEP = 0.05
 _MUCH = 6.0
 
 
-def _levels(
-    near: Mapping[int, Iterable[tuple[int, float]]], best: Mapping[int, KeepFacts]
-) -> dict[int, float]:
+_Gains = dict[int, list[tuple[int, float]]]
+"""For each content those that it was compared with, and by how much each is better than it."""
+
+
+def _connect(gains: _Gains, a: int, b: int, gain: float) -> None:
+    """Note that ``b`` is better than ``a`` by ``gain``."""
+    gains.setdefault(a, []).append((b, gain))
+    gains.setdefault(b, []).append((a, -gain))
+
+
+def _levels(near: _Gains, best: Mapping[int, KeepFacts]) -> dict[int, float]:
     """The gain of each content over the others of its family, pair by pair; the best has 0.
 
     In the order of paths, not of ids: two libraries number the same contents differently.

@@ -383,12 +383,10 @@ def _pairs_to_look_at(
                 lacked[member.file] = Lacked.of(*facts, compared)
             elif ordered(*pair) in now.looks:  # the two cannot be aligned, which tells nothing
                 lacked[member.file] = None
-        staying = [member.file for member in group.members if not member.selected]
-        # What the keeper holds, and a rule prefers, is hardly better: it stays, and so does this
-        # keeper, or of copies that are nearly equal now one and now another would be kept.
-        held_by_keeper = {m.file for m in group.members if m.lacks == (Lack.PREFERRED,)}
-        able = [keeper, *(file for file in staying if file not in held_by_keeper)]
-        best = min(able, key=lambda file: rank(_holding(facts_of[file], 0)))
+        # What stays only because a rule prefers it is hardly better: this keeper stays, too, or of
+        # copies that are nearly equal now one and now another would be kept.
+        able = (m.file for m in group.members if not m.selected and m.lacks != (Lack.PREFERRED,))
+        best = min([keeper, *able], key=lambda file: rank(_holding(facts_of[file], 0)))
         if best != keeper:
             held = facts_of[best].standing.holds + sum(
                 ordered(content_of[member.file], content_of[best]) not in now.looks
@@ -398,11 +396,15 @@ def _pairs_to_look_at(
             if rank(_holding(facts_of[best], held)) < rank(facts_of[keeper]):
                 for member in group.members:
                     want(best, member.file)
-        staying_lacked = {file: lacked[file] for file in staying if file in lacked}
+        staying = {
+            member.file: lacked[member.file]
+            for member in group.members
+            if not member.selected and member.file in lacked
+        }
         for member in group.members:
             # Facts of a protected file do not matter, and the turn of others comes later.
-            if member.lacks and member.file in staying_lacked:
-                witnesses = _possible_witnesses(member.file, staying_lacked, facts_of)
+            if member.lacks and member.file in staying:
+                witnesses = _possible_witnesses(member.file, staying, facts_of)
                 for other in islice(witnesses, _OTHER_WITNESSES):
                     want(member.file, other)
     return list(wanted)
