@@ -82,15 +82,17 @@ def stored(library_dir: Path, scene: Scene) -> Iterator[Library]:
 
 @pytest.fixture
 def enter(chromium: Browser) -> Iterator[Callable[..., Visit]]:
-    """Opens the app's printed address: ``enter(server, width=1440, theme="light")``.
+    """Opens the app's printed address: ``enter(server, width=1440, height=900, theme="light")``.
 
     A script error or a violation of the content policy in any page fails the test.
     """
     visits: list[Visit] = []
 
-    def visit(server: Server, *, width: int = 1440, theme: Any = "light", **more: Any) -> Visit:
+    def visit(
+        server: Server, *, width: int = 1440, height: int = 900, theme: Any = "light", **more: Any
+    ) -> Visit:
         context = chromium.new_context(
-            viewport={"width": width, "height": 900},
+            viewport={"width": width, "height": height},
             color_scheme=theme,
             locale="en-GB",
             reduced_motion="reduce",

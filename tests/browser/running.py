@@ -22,6 +22,8 @@ from playwright.sync_api import Error, Page
 from tests.patience import PATIENCE
 
 WIDTHS = (1440, 390)
+WINDOWS = ((1440, 900), (720, 450), (512, 450), (390, 844), (195, 450))
+"""Widths and heights of windows: plain ones, and those of 200%."""
 Theme = Literal["light", "dark"]
 THEMES: tuple[Theme, ...] = ("light", "dark")
 OF_COLOURS = ("color-contrast", "link-in-text-block")

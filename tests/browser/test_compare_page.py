@@ -15,7 +15,16 @@ from playwright.sync_api import Page, expect
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.results import GroupQuery
 from image_duplicate_finder.settings import Mode, ScanSettings
-from tests.browser.running import CUT, OUTSIDE, THEMES, WIDTHS, Server, Visit, wait_until
+from tests.browser.running import (
+    CUT,
+    OUTSIDE,
+    THEMES,
+    WIDTHS,
+    WINDOWS,
+    Server,
+    Visit,
+    wait_until,
+)
 from tests.painting import paint_photo
 from tests.patience import PATIENCE
 from tests.review_scene import CROP, Scene
@@ -296,16 +305,13 @@ def test_the_page_is_accessible_and_fits(
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize(
-    ("width", "height"), [(1440, 900), (720, 450), (512, 450), (390, 844), (195, 450)]
-)
+@pytest.mark.parametrize(("width", "height"), WINDOWS)
 def test_both_pictures_begin_on_the_first_screen(
     server: Server, enter: Enter, scene: Scene, stored: Library, width: int, height: int
 ) -> None:
     """At 200%, too; and what is said of the files and on the pictures is not cut without a sign."""
-    visit = enter(server)
+    visit = enter(server, width=width, height=height)
     page = visit.page
-    page.set_viewport_size({"width": width, "height": height})
     for language in ("de", "en"):
         stored.set_preference("language", language)
         compare(visit, stored, scene, "b/crop.png")

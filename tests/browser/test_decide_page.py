@@ -14,7 +14,7 @@ from image_duplicate_finder.results import GroupQuery
 from image_duplicate_finder.settings import Mode, ScanSettings
 from tests import patience
 from tests.browser.photos import save_large_pairs
-from tests.browser.running import CUT, OUTSIDE, Server, Visit, wait_until
+from tests.browser.running import CUT, OUTSIDE, WINDOWS, Server, Visit, wait_until
 from tests.patience import PATIENCE
 from tests.review_scene import CROP, MARKUP, Scene
 
@@ -224,15 +224,12 @@ def test_the_next_picture_of_12_megapixels_is_there_at_once(
     print("from key to picture, ms:", [round(each) for each in took])
 
 
-@pytest.mark.parametrize(
-    ("width", "height"), [(1440, 900), (720, 450), (512, 450), (390, 844), (195, 450)]
-)
+@pytest.mark.parametrize(("width", "height"), WINDOWS)
 def test_what_is_cut_ends_in_an_ellipsis_and_is_in_a_title(
     server: Server, enter: Enter, scene: Scene, stored: Library, width: int, height: int
 ) -> None:
-    visit = enter(server)
+    visit = enter(server, width=width, height=height)
     page = visit.page
-    page.set_viewport_size({"width": width, "height": height})
     for language in ("de", "en"):
         stored.set_preference("language", language)
         visit.open(f"/scans/{scene.scan}/decide/?q=original")

@@ -102,9 +102,8 @@ def test_what_has_the_focus_is_seen_and_menus_fit(
     busy_server: Server, enter: Enter, width: int, height: int
 ) -> None:
     """Also at 200%: 720 x 450 is what 1440 x 900 is then, and 195 what 390 is."""
-    visit = enter(busy_server, width=width)
+    visit = enter(busy_server, width=width, height=height)
     page = visit.page
-    page.set_viewport_size({"width": width, "height": height})
     for address in PAGES:
         visit.open(address)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
@@ -138,9 +137,8 @@ def test_words_are_whole_on_every_page_where_a_line_holds_them(
     busy_server: Server, enter: Enter
 ) -> None:
     """At 195 pixels, which is a phone at 200%, in both languages and with everything unfolded."""
-    visit = enter(busy_server)
+    visit = enter(busy_server, width=195, height=450)
     page = visit.page
-    page.set_viewport_size({"width": 195, "height": 450})
     broken: list[str] = []
     for language in ("de", ""):
         visit.open("/settings/")
@@ -163,9 +161,8 @@ def test_what_is_wrong_is_in_view(
     busy_server: Server, enter: Enter, width: int, height: int
 ) -> None:
     """At 200%, too, below the bar at the top and above that at the bottom."""
-    visit = enter(busy_server)
+    visit = enter(busy_server, width=width, height=height)
     page = visit.page
-    page.set_viewport_size({"width": width, "height": height})
     visit.open("/")
     page.get_by_label("Folder", exact=True).fill("/nowhere at all")
     page.keyboard.press("Tab")

@@ -320,9 +320,8 @@ def test_keys_that_move_bring_their_target_into_view(
     server: Server, enter: Enter, scene: Scene, width: int, height: int
 ) -> None:
     """At every size, which a zoomed page is as well: 720 x 450 is 1440 x 900 at 200%."""
-    visit = enter(server, width=width)
+    visit = enter(server, width=width, height=height)
     page = visit.page
-    page.set_viewport_size({"width": width, "height": height})
     visit.open(f"/scans/{scene.scan}/")
     expect(page.locator("#list-status")).to_have_text("23 groups")
     for view in "123":
@@ -549,9 +548,8 @@ def test_buttons_of_a_row_cover_nothing_that_it_says(
 ) -> None:
     """And what a row cuts ends in an ellipsis and is in a title; in German, which is longer."""
     stored.set_preference("language", "de")
-    visit = enter(server, width=width)
+    visit = enter(server, width=width, height=450 if width < 1000 else 900)
     page = visit.page
-    page.set_viewport_size({"width": width, "height": 450 if width < 1000 else 900})
     visit.open(f"/scans/{scene.scan}/")
     wait_for_list(page)
     for view in "12":
@@ -591,9 +589,8 @@ def test_every_menu_fits_the_window_and_can_be_reached(
     server: Server, enter: Enter, scene: Scene, width: int, height: int
 ) -> None:
     """It scrolls in itself, lies above the bars, and leaves its button free."""
-    visit = enter(server, width=width)
+    visit = enter(server, width=width, height=height)
     page = visit.page
-    page.set_viewport_size({"width": width, "height": height})
     wrong: list[str] = []
     for address in (f"/scans/{scene.scan}/", "/"):
         visit.open(address)
@@ -643,9 +640,8 @@ def test_every_menu_fits_the_window_and_can_be_reached(
 def test_every_dialog_fits_the_window_and_can_be_reached(
     server: Server, enter: Enter, scene: Scene, width: int, height: int
 ) -> None:
-    visit = enter(server, width=width)
+    visit = enter(server, width=width, height=height)
     page = visit.page
-    page.set_viewport_size({"width": width, "height": height})
     visit.open(f"/scans/{scene.scan}/")
     wait_for_list(page)
     for key, last in (("?", ".keys dd"), ("b", "button[type=submit]")):
@@ -665,9 +661,8 @@ def test_every_dialog_fits_the_window_and_can_be_reached(
 def test_a_message_covers_no_bar(
     server: Server, enter: Enter, scene: Scene, width: int, height: int
 ) -> None:
-    visit = enter(server, width=width)
+    visit = enter(server, width=width, height=height)
     page = visit.page
-    page.set_viewport_size({"width": width, "height": height})
     visit.open(f"/scans/{scene.scan}/")
     wait_for_list(page)
     page.keyboard.press("j")
@@ -683,9 +678,8 @@ def test_a_message_covers_no_bar(
 def test_the_confirmation_opens_at_its_title_with_the_button_in_view(
     server: Server, enter: Enter, scene: Scene, width: int, height: int
 ) -> None:
-    visit = enter(server, width=width)
+    visit = enter(server, width=width, height=height)
     page = visit.page
-    page.set_viewport_size({"width": width, "height": height})
     visit.open(f"/scans/{scene.scan}/remove/")
     expect(page.locator("#remove-button")).to_be_focused()
     expect(page.locator("#remove-button")).to_be_in_viewport(ratio=0.95)
@@ -916,9 +910,8 @@ def test_the_first_groups_are_in_their_places_before_all_are_known(
 def test_words_are_whole_at_200_percent(
     server: Server, enter: Enter, scene: Scene, stored: Library
 ) -> None:
-    visit = enter(server)
+    visit = enter(server, width=195, height=450)
     page = visit.page
-    page.set_viewport_size({"width": 195, "height": 450})
     stored.set_preference("language", "de")
     broken: list[str] = []
 
