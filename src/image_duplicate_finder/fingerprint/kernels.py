@@ -8,13 +8,43 @@ instructions.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numba import njit, types
+from numba.core.caching import FunctionCache
+from numba.core.runtime.nrt import rtsys
 from numba.extending import intrinsic
 
-# mypy: disable-error-code="no-untyped-def,untyped-decorator,call-arg,unreachable"
+# mypy: disable-error-code="no-untyped-def,untyped-decorator,call-arg,misc,unreachable"
+
+
+class _Kept(FunctionCache):
+    """What numba keeps of one loop, read without what only compiling needs.
+
+    Before it loads a loop, numba registers everything that it could compile, which takes longer
+    than to load all loops of this program. Where it does compile, it registers that anyway.
+    """
+
+    def load_overload(self, sig, target_context):
+        """As of the base class."""
+        rtsys.initialize(target_context)
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+
+
+def compiled_loop(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """numba's ``njit``, with loops that are kept, load fast and let other threads run."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        loop = njit(cache=True, nogil=True, **options)(function)
+        # There is no such cache where numba is told to compile nothing.
+        if type(cache := getattr(loop, "_cache", None)) is FunctionCache:
+            cache.__class__ = _Kept
+        return loop
+
+    return decorate
 
 
 @intrinsic
@@ -26,8 +56,6 @@ def popcount(typingctx: Any, x: Any) -> Any:  # noqa: ARG001
 
     return types.uint64(types.uint64), generate
 
-
-# mypy: disable-error-code="no-untyped-def,untyped-decorator"
 
 CELLS, DIRECTIONS = 4, 8
 SAMPLES = 20
@@ -43,7 +71,7 @@ _RINGED = np.uintp(CELLS + 2)
 _NEXT_COLUMN, _NEXT_ROW = np.uintp(DIRECTIONS), np.uintp(DIRECTIONS * (CELLS + 2))
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled_loop(fastmath=True)
 def _mark_row(row, above, below, finer, coarser, least, marks):
     """Mark the places of a row that are not less than their six nearest neighbours, or not more.
 
@@ -62,7 +90,7 @@ def _mark_row(row, above, below, finer, coarser, least, marks):
         marks[x] = np.uint8((value >= most) | (value <= fewest))
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def _is_extremum(levels, level, y, x):
     """Whether no one of the 26 neighbours in place and size lies beyond the value there."""
     value = levels[level, y, x]
@@ -75,7 +103,7 @@ def _is_extremum(levels, level, y, x):
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def _refine(levels, level, y, x, contrast, edge, out):
     """Fit a parabola to an extremum; False if it is none, too weak, or lies on an edge.
 
@@ -138,7 +166,7 @@ def _refine(levels, level, y, x, contrast, edge, out):
     return False
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def extrema(levels, contrast, edge, octave, found, count):
     """Extrema of the differences of Gaussians ``levels`` (n, h, w) float32 in place and size.
 
@@ -171,7 +199,7 @@ def extrema(levels, contrast, edge, octave, found, count):
     return count
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled_loop(fastmath=True)
 def _direction(y, x):
     """atan2 to within 0.0003 radians, without branches (Abramowitz and Stegun 4.4.49)."""
     wide, high = abs(x), abs(y)
@@ -186,7 +214,7 @@ def _direction(y, x):
     return -angle if y < 0 else angle
 
 
-@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@compiled_loop(fastmath=True, error_model="numpy")
 def _orientations(grey, x, y, scale, histogram, peaks):
     """The directions, in radians, that gradients around (x, y) favour; returns how many."""
     height, width = grey.shape
@@ -231,7 +259,7 @@ def _orientations(grey, x, y, scale, histogram, peaks):
     return count
 
 
-@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@compiled_loop(fastmath=True, error_model="numpy")
 def _descriptor(grey, x, y, scale, angle, sampling, scratch, out):
     """The 128 values of one keypoint, 0 to 255, from a patch that is turned and scaled with it."""
     cells, weights, window = sampling
@@ -292,7 +320,7 @@ def _descriptor(grey, x, y, scale, angle, sampling, scratch, out):
     _normalise(sums.reshape(CELLS + 2, CELLS + 2, DIRECTIONS), out)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled_loop(fastmath=True)
 def _normalise(sums, out):
     """Unit length, no value above a fifth of it, unit length again; in steps of 1/512."""
     inner = sums[1 : CELLS + 1, 1 : CELLS + 1]
@@ -318,7 +346,7 @@ def _normalise(sums, out):
                 k += 1
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def describe(pyramid, chosen, sampling, table, out):
     """Directions and descriptors of chosen extrema, the first ones first, until ``out`` is full.
 

@@ -7,16 +7,15 @@ inside a function and refers to another compiled function.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from image_duplicate_finder.fingerprint.kernels import popcount
+from image_duplicate_finder.fingerprint.kernels import compiled_loop, popcount
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,call-arg,unreachable"
 
 _BLOCK = 64
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def search_band(table, probes, first, limit, cap, counts, found):
     """Pairs of some rows with earlier rows that first meet in this band.
 
@@ -69,7 +68,7 @@ def search_band(table, probes, first, limit, cap, counts, found):
     return n
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def _met_before(keys, others, band):
     """Whether two hashes agree up to one bit in a band before ``band``."""
     for earlier in range(band):

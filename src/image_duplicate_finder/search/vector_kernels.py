@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from image_duplicate_finder.fingerprint.kernels import compiled_loop
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,call-arg,unreachable"
 
 
-@njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
+@compiled_loop(fastmath={"contract", "reassoc", "nsz"})
 def _products(x, y, across, of_x, of_y):
     """The inner products of ``x`` (d,) and of ``y`` with the columns of ``across`` (d, n).
 
@@ -32,7 +33,7 @@ def _products(x, y, across, of_x, of_y):
             of_y[j] += y[k] * across[k, j]
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def _offer(products, members, own, limit, rows, cosines):
     """Put those of ``members`` that are near among the nearest of vector ``own``."""
     last = len(cosines) - 1
@@ -49,7 +50,7 @@ def _offer(products, members, own, limit, rows, cosines):
         rows[place] = members[j]
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def nearest(vectors, asked, probes, members, starts, limit, rows, cosines):
     """Fill ``rows`` and ``cosines`` (q, k) with the nearest of the vectors ``asked``, best first.
 

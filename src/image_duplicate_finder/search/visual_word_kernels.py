@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
-from image_duplicate_finder.fingerprint.kernels import popcount
+from image_duplicate_finder.fingerprint.kernels import compiled_loop, popcount
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,call-arg,unreachable"
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def search(first, queries, by_word, lists, base, earlier, voting, best_image, best_score):
     """Look up pictures in one segment; keep for each the best in ``best_image``, ``best_score``.
 
@@ -89,7 +88,7 @@ def search(first, queries, by_word, lists, base, earlier, voting, best_image, be
         )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def look_up(queries, lists, segment, words_here, voting):
     """Look up keypoints in the posting lists of some words, in every segment so far.
 
@@ -143,7 +142,7 @@ def look_up(queries, lists, segment, words_here, voting):
     return keys[:count], found[:count], distances[:count], variants[:count], places[:count]
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def score_hits(hits, offsets, query, segment, voting, best_image, best_score):
     """Score what :func:`look_up` found for one block of pictures, given in the order of ``keys``.
 
@@ -204,7 +203,7 @@ class _Tally(NamedTuple):
     ordered: Any
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def _new_tally(matches):
     return _Tally(
         np.zeros(65536, np.int32),
@@ -220,7 +219,7 @@ def _new_tally(matches):
     )
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def _vote(tally, count, touches, image, source, target, variant, weight):
     """Note one match, unless this keypoint voted for this picture before: new counts."""
     if tally.last_voter[image] == source:
@@ -238,7 +237,7 @@ def _vote(tally, count, touches, image, source, target, variant, weight):
     return count + 1, touches
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def _score(tally, count, touches, query, geometry, voting, base, best_image, best_score):
     """Score the pictures of one segment by the matches of one query, and keep the best.
 
@@ -317,7 +316,7 @@ def _score(tally, count, touches, query, geometry, voting, base, best_image, bes
         best_image[place] = base + b
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def _support(i, rows, variants, weights, tolerance):
     """The sum of the weights of all matches that agree with match i on a similarity transform.
 
@@ -347,13 +346,13 @@ def _support(i, rows, variants, weights, tolerance):
     return total + weights[i]
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def _weight(distance, limit):
     """What a match counts, from ten tenths of ``limit`` for equal codes down to three."""
     return 10 * limit - 7 * distance
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def _count(asked, part, limit):
     """How many signatures of ``part`` are within ``limit`` bits of ``asked``: no branches."""
     count = np.int64(0)
@@ -363,7 +362,7 @@ def _count(asked, part, limit):
     return count
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def _near(asked, signatures, begin, limit, count, places, distances):
     """Write the first ``count`` entries from ``begin`` on within ``limit`` bits of ``asked``.
 
@@ -380,7 +379,7 @@ def _near(asked, signatures, begin, limit, count, places, distances):
         at += 1
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def _affordable(counts, matches):
     """Which look-ups of a picture vote, by what each of them found: ``matches`` in all at most.
 
@@ -409,7 +408,7 @@ def _affordable(counts, matches):
 _NO_KEY = np.int32(np.iinfo(np.int32).max)
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def _next_key(keys, last):
     """The least of ``keys`` above ``last``: one pass without branches, for vector units."""
     best = _NO_KEY
@@ -419,7 +418,7 @@ def _next_key(keys, last):
     return best
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def assign(codes, coarse, fine, nearest_cells, words, distances):
     """The nearest words of codes (n, 2) uint64, the very nearest first.
 
@@ -454,7 +453,7 @@ def assign(codes, coarse, fine, nearest_cells, words, distances):
             distances[k, m] = key >> 16
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def post(words, size):
     """Posting lists of words below ``size``: starts (size + 1,) and positions, ascending."""
     starts = np.zeros(size + 1, np.int64)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from image_duplicate_finder.fingerprint.kernels import popcount
+from image_duplicate_finder.fingerprint.kernels import compiled_loop, popcount
 from image_duplicate_finder.verify import geometry
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,call-arg,unreachable,assignment"
@@ -22,7 +22,7 @@ inverse = njit(nogil=True, error_model="numpy")(geometry.inverse)
 _rows_are_sound = njit(nogil=True, error_model="numpy")(geometry.rows_are_sound)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def is_sound(matrix, shape):
     """Whether the transform of a picture (h, w) could be a copy's."""
     m = matrix
@@ -34,7 +34,7 @@ def is_sound(matrix, shape):
     return _rows_are_sound(rows, float(shape[1]), float(shape[0]))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def copy(matrix, divisor, out):
     """Write the entries of a transform (3 x 3), all divided alike, to ``out``."""
     for row in range(3):
@@ -42,7 +42,7 @@ def copy(matrix, divisor, out):
             out[row, column] = matrix[row, column] / divisor
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def product(one, other):
     """The transform (3 x 3) that applies ``other`` and then ``one``."""
     out = np.empty((3, 3))
@@ -56,7 +56,7 @@ def product(one, other):
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def _normaliser(points, count):
     """The middle of the first points (n, 2), and what brings their mean distance from it to 1."""
     x, y, away = 0.0, 0.0, 0.0
@@ -69,7 +69,7 @@ def _normaliser(points, count):
     return x, y, 1 / max(away / (2 * count), 1e-6)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def _solve(square, right, n):
     """Solve the first ``n`` equations in place (Gauss, pivots by rows); False if singular."""
     least = 0.0
@@ -101,7 +101,7 @@ def _solve(square, right, n):
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def fit(source, target, weights, count, projective, out):
     """The transform of least weighted squares (normalised DLT), to ``out``; False if there is none.
 
@@ -156,7 +156,7 @@ def fit(source, target, weights, count, projective, out):
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def _fit_similarity(source, target, count, mirrored, out):
     """The similarity of least squares (with a mirror if ``mirrored``); False if undetermined."""
     sign = -1.0 if mirrored else 1.0
@@ -185,7 +185,7 @@ _X, _Y, _SIZE, _ANGLE, _COSINE, _SINE = range(6)
 _SPACING_A, _SPACING_B = 3.0, 2.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def tentative(a, b, limit, found):
     """Pairs of keypoints whose codes in canonical form are alike.
 
@@ -230,19 +230,19 @@ def tentative(a, b, limit, found):
     return count
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def _distances(first, second, codes, out):
     """The bits in which a code differs from others (2, m)."""
     for j in range(np.uintp(len(out))):
         out[j] = np.int64(popcount(first ^ codes[0, j]) + popcount(second ^ codes[1, j]))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def _write(a, b, i, j, distance, row):
     row[0], row[1], row[2], row[3] = i, j, distance, (a.flags[i] ^ b.flags[j]) & 3
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def _similarity(place_a, place_b, i, j, variant, out):
     """The 2 x 3 transform that takes keypoint i of a, size and direction too, onto j of b."""
     mirrored = variant == 1 or variant == 2
@@ -260,7 +260,7 @@ def _similarity(place_a, place_b, i, j, variant, out):
     out[5] = place_b[j, _Y] - out[3] * place_a[i, _X] - out[4] * place_a[i, _Y]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def _agrees(place_a, place_b, i, j, variant, t, tolerance):
     """Whether keypoint i of a falls on j of b under the affine ``t``, in size and direction too."""
     x, y = place_a[i, _X], place_a[i, _Y]
@@ -280,7 +280,7 @@ def _agrees(place_a, place_b, i, j, variant, t, tolerance):
     return cosine > 0.8 * (np.sqrt(u * u + v * v) + 1e-9)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def _distinct(place_a, place_b, rows, count):
     """How many of the pairs are at distinct places in both pictures."""
     kept = np.empty((4, count))
@@ -300,7 +300,7 @@ def _distinct(place_a, place_b, rows, count):
     return n
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def hypotheses(a, b, found, order, tolerance, transforms, variants):
     """The transforms that most pairs of keypoints agree on, each taken from one pair alone.
 
@@ -362,7 +362,7 @@ def hypotheses(a, b, found, order, tolerance, transforms, variants):
     return kept
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def _side_by_side(place_a, place_b, found, tolerance):
     """Of pairs of keypoints x and y in a, x and y in b, and the squared distance allowed (5, n)."""
     places = np.empty((5, len(found)))
@@ -374,7 +374,7 @@ def _side_by_side(place_a, place_b, found, tolerance):
     return places
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def _mark_near(places, t, near):
     """Which pairs the affine ``t`` brings near each other: most others are ruled out by that."""
     for k in range(np.uintp(len(near))):
@@ -383,7 +383,7 @@ def _mark_near(places, t, near):
         near[k] = dx * dx + dy * dy <= places[4, k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def _guided(a, b, widest, variant, matrix, tuning, rows):
     """For every keypoint of a the most alike one of b near where ``matrix`` (3 x 3) puts it.
 
@@ -430,7 +430,7 @@ def _guided(a, b, widest, variant, matrix, tuning, rows):
     return count, _distinct(place_a, place_b, rows, count)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def align(a, b, transform, variant, shape, tuning, matrix):
     """Make a hypothesis finer by all keypoints that agree on it, to ``matrix`` (3 x 3).
 
@@ -471,7 +471,7 @@ def align(a, b, transform, variant, shape, tuning, matrix):
     return support if is_sound(matrix, shape) else 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def _fit_supported(source, target, count, support, mirrored, tuning, out):
     """The transform with as many parameters as the support can bear; False if there is none."""
     if support < tuning.for_affine:

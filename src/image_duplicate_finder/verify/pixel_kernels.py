@@ -8,8 +8,8 @@ indices, or they would not become vector instructions.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from image_duplicate_finder.fingerprint.kernels import compiled_loop
 from image_duplicate_finder.verify.kernels import copy, fit, inverse, is_sound, product
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,call-arg,unreachable,assignment"
@@ -24,7 +24,7 @@ shift of the source that gives it, standard deviations and means of both picture
 _SETTLED = 0.98
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def compare(target, source, back, matrix, shape, laid, tuning, warped, mask, blocks):
     """Compare blocks of two pictures under ``matrix``, which is made finer on the way.
 
@@ -57,7 +57,7 @@ def compare(target, source, back, matrix, shape, laid, tuning, warped, mask, blo
     return _correlate(target, warped, mask, size, size // 2, radius, tuning.textured, blocks), size
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def lay_over(source, matrix, warped, mask):
     """Fill ``warped`` with the source under ``matrix``, and ``mask`` with where it is."""
     columns = source.shape[1]
@@ -78,7 +78,7 @@ def lay_over(source, matrix, warped, mask):
             line[x] = one + (two - one) * down[x]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def _find_places(back, row, shape, places, across, down, inside):
     """Where the pixels of a row lie in a source of ``shape`` (h, w), if need be at its rim.
 
@@ -112,7 +112,7 @@ def _find_places(back, row, shape, places, across, down, inside):
         across[column], down[column] = at_x - np.float32(left), at_y - np.float32(top)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def _area(mask):
     count = 0
     for row in range(np.uintp(len(mask))):
@@ -123,13 +123,13 @@ def _area(mask):
     return count
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def _block_size(mask, smallest, largest):
     """About a hundred blocks side by side."""
     return min(max(int(np.rint(np.sqrt(_area(mask)) / 10)), smallest), largest)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def _is_settled(blocks, tuning):
     """Whether nothing is left to align: nearly all textured blocks agree where they are."""
     textured, well, agreeing = 0, 0, 0
@@ -145,7 +145,7 @@ def _is_settled(blocks, tuning):
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def _correct(blocks, size, radius, matrix, shape, tuning):
     """Change ``matrix`` by what the shifts of blocks ask for; how far they moved on average.
 
@@ -190,7 +190,7 @@ def _correct(blocks, size, radius, matrix, shape, tuning):
     return moved / count
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def _correlate(target, source, mask, size, step, radius, flat, blocks):
     """Compare blocks of two aligned pictures; fills ``blocks`` and returns how many there are.
 
@@ -238,7 +238,7 @@ def _correlate(target, source, mask, size, step, radius, flat, blocks):
     return count
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@compiled_loop(error_model="numpy", fastmath=True)
 def _sum_columns(target, source, top, size, columns):
     """Sums over ``size`` rows: of both pictures, of their squares, and of their product."""
     columns[:] = 0
@@ -252,7 +252,7 @@ def _sum_columns(target, source, top, size, columns):
             columns[4, x] += one * other
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def _look_around(target, source, mask, size, radius, columns, unlike, blocks):
     """Look for those blocks of a row of them that are ``unlike``, within ``radius`` pixels."""
     height, width = target.shape
@@ -293,7 +293,7 @@ def _look_around(target, source, mask, size, radius, columns, unlike, blocks):
                     blocks[k, SOURCE_MEAN] = s
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@compiled_loop(error_model="numpy", fastmath=True)
 def _sum_of(values, start, size):
     total = np.float32(0)
     for x in range(np.uintp(start), np.uintp(start + size)):
@@ -301,7 +301,7 @@ def _sum_of(values, start, size):
     return float(total)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@compiled_loop(error_model="numpy", fastmath=True)
 def _sum_rows(source, top, size, sums, squares):
     sums[:] = 0
     squares[:] = 0
@@ -312,7 +312,7 @@ def _sum_rows(source, top, size, sums, squares):
             squares[x] += value * value
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@compiled_loop(error_model="numpy", fastmath=True)
 def _multiply_rows(target, source, top, size, start, stop, dy, dx, products):
     """Sums of products over ``size`` rows of the target and those ``dy`` and ``dx`` farther."""
     products[:] = 0
@@ -336,7 +336,7 @@ def _multiply_rows(target, source, top, size, start, stop, dy, dx, products):
         row, other = row + one, other + one
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def largest_difference(blocks, step, least, agrees):
     """How many blocks the largest connected piece of textured ones that disagree is made of.
 
@@ -373,7 +373,7 @@ def largest_difference(blocks, step, least, agrees):
     return largest
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def _structure(grey, top, left, size):
     """The standard deviation of a block without the even slope of grey across it."""
     total, squares, down, across, ramp = 0.0, 0.0, 0.0, 0.0, 0.0
@@ -392,7 +392,7 @@ def _structure(grey, top, left, size):
     return np.sqrt(max(left_over, 0.0))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def has_structured(target, source, blocks, size, tuning, enough):
     """Whether ``enough`` of the strong blocks are structured in both pictures.
 
@@ -416,7 +416,7 @@ def has_structured(target, source, blocks, size, tuning, enough):
     return False
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@compiled_loop(error_model="numpy", fastmath=True)
 def residual(target, warped, mask, left):
     """What one change of brightness and contrast leaves of the difference of two pictures.
 
@@ -465,7 +465,7 @@ def residual(target, warped, mask, left):
     return np.sqrt(variance)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def seam(canvas, known, outline, margin, reach, least_step):
     """How often grey steps more across the upper side of an outline than beside it, 0 to 1.
 
