@@ -125,7 +125,7 @@ def _search(
     band: _Band, max_distance: int, part: tuple[int, int], reported: NDArray[np.int32]
 ) -> NDArray[np.int32]:
     """Pairs of the rows of ``part`` in one band; counts in ``reported`` what each row reports."""
-    from image_duplicate_finder.search.hamming_kernels import search_band
+    from image_duplicate_finder.search.neighbour_kernels import search_band
 
     first, last = part
     probes = np.argsort(band.keys[first:last, :, band.number], axis=None, kind="stable")

@@ -263,7 +263,7 @@ class Cells:
 
         Rows and cosines (len(asked), k), the nearest first; without an answer -1 and -inf.
         """
-        from image_duplicate_finder.search import vector_kernels
+        from image_duplicate_finder.search import neighbour_kernels
 
         rows = np.full((len(asked), k), -1, np.int64)
         cosines = np.full((len(asked), k), -np.inf, np.float32)
@@ -271,7 +271,7 @@ class Cells:
         parts = [slice(start, start + size) for start in range(0, len(asked), size)]
 
         def fill(part: slice) -> None:
-            vector_kernels.nearest(
+            neighbour_kernels.nearest(
                 self._vectors, asked[part], self._looked_at[asked[part]], self.order, self._starts,
                 np.float32(limit), rows[part], cosines[part],
             )  # fmt: skip
