@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from image_duplicate_finder.fingerprint.keypoints import Keypoints
 
-PARTS = ("keypoints", "words", "verify", "neighbours")
+PARTS = ("keypoints", "words", "verify", "looks", "neighbours")
 """What is compiled side by side. Only scans of many pictures need the last of them."""
 
 _MODULE = "image_duplicate_finder.compiled"
@@ -41,7 +41,7 @@ _stopped = threading.Event()
 
 
 def is_prepared() -> bool:
-    """Whether this version's loops were compiled on this machine: a look at three small files."""
+    """Whether this version's loops were compiled on this machine: a look at a few small files."""
     return not _missing()
 
 
@@ -205,6 +205,26 @@ def _verify() -> None:
     verify(whole, side(3, picture // 2 + 60, points))
 
 
+def _looks() -> None:
+    from dataclasses import replace
+
+    import cv2
+    import numpy as np
+
+    from image_duplicate_finder.model import Match, Relation
+    from image_duplicate_finder.verify.closer import Prepared, closer_look
+
+    coarse = np.random.default_rng(0).integers(0, 256, (24, 32, 3)).astype(np.float32)
+    smooth = cv2.resize(coarse, (160, 120), interpolation=cv2.INTER_CUBIC)
+    small: NDArray[np.uint8] = np.clip(smooth, 0, 255).astype(np.uint8)
+    whole = Prepared(160, 120, small, np.ascontiguousarray(small[..., 0]), steps=(8,) * 64)
+    cut = small[10:110, 20:150].copy()
+    crop = replace(whole, width=130, height=100, small=cut, luma=cut[..., 0].copy())
+    shift = (1.0, 0.002, -20.5), (0.0, 1.0, -10.5)
+    closer_look(whole, whole, Match(1, 2, Relation.REENCODED))
+    closer_look(whole, crop, Match(1, 3, Relation.CROPPED, shift))
+
+
 def _random_points(seed: int) -> Keypoints:
     """Keypoints of no picture: what compiled loops do with them does not matter."""
     import numpy as np
@@ -223,6 +243,7 @@ _PARTS = {
     "keypoints": _keypoints,
     "words": _words,
     "verify": _verify,
+    "looks": _looks,
     "neighbours": _neighbours,
 }
 

@@ -136,6 +136,8 @@ class LocalExecutor:
         self, tasks: Sequence[LookTask], limits: DecodeLimits
     ) -> Generator[LookAnswer, None, None]:
         """See :meth:`Executor.look`."""
+        if tasks:
+            compiled.wait_for("looks")
         self._spare.most = self._jobs  # looks come in rounds, with little between them
         with self._workers(replace(_NO_FINGERPRINTS, limits=limits)) as workers:
             yield from cast("Iterator[LookAnswer]", workers.map(tasks))

@@ -7,6 +7,7 @@ pictures of about 1,024 pixels on the long side, and, for fine detail, at full s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -19,11 +20,10 @@ from image_duplicate_finder.decode import Picture
 from image_duplicate_finder.model import Box, Difference, Look, Match
 from image_duplicate_finder.verify import geometry
 from image_duplicate_finder.verify.detail import (
+    COSINES,
     Coded,
     compare_detail,
     compare_rounding,
-    to_pixels,
-    to_terms,
 )
 from image_duplicate_finder.verify.geometry import Matrix
 from image_duplicate_finder.verify.registration import is_displaced, middle, refine
@@ -525,46 +525,49 @@ def _differences(aligned: _Aligned, drawing: bool, kind: str) -> tuple[Plane, Pl
     activity = np.minimum(target[0].activity, source[0].activity)
     toned, tone = _toned(target[0], source[0], area, drawing)
     noise, colour_noise = _NOISE_OF[kind]
-    steps = _in_steps(activity, area)
+    steps = _in_steps(activity)
+    luma = np.zeros_like(toned)
     difference = target[0].values - toned
     if aligned.coded is not None and kind == "usual":
         difference = _unexplained(difference, area.mask, aligned.coded)
-        fine = _strength(difference, steps, area, _FINE, _FINE_SMOOTH)
-        luma = np.maximum(_strength(difference, steps, area, noise), fine)
-    else:
-        luma = _strength(difference, steps, area, noise)
-    strongest = luma
+        _strengthen(luma, difference, steps, area, _FINE, _FINE_SMOOTH)
+    _strengthen(luma, difference, steps, area, noise)
+    strongest = luma.copy()
     chroma = []
     for one, other in zip(target[1:], source[1:], strict=True):
         toned, _ = _toned(one, other, area, drawing)
-        chroma.append((one.means, _by_twos(toned)))
+        difference = one.values - toned
+        chroma.append((one.means, toned, difference))
         most = np.maximum(one.activity, other.activity)
         around = np.asarray(cv2.addWeighted(most, 0.5, activity, 0.5, 0), np.float32)
-        found = _strength(one.values - toned, _in_steps(around, area), area, colour_noise)
-        strongest = np.maximum(strongest, found)
+        _strengthen(strongest, difference, _in_steps(around), area, colour_noise)
     other_hue = _other_hue(chroma, area)
     if other_hue is not None:
         strongest = np.maximum(strongest, other_hue)
     if aligned.alphas is not None:
-        one, other = (_Channel.of(alpha) for alpha in aligned.alphas)
+        one, other = (_channels(alpha[:, :, None])[0] for alpha in aligned.alphas)
         around = np.asarray(np.minimum(one.activity, other.activity), np.float32)
-        found = _strength(one.values - other.values, _in_steps(around, area), area, _ALPHA)
-        strongest = np.maximum(strongest, found)
+        _strengthen(strongest, one.values - other.values, _in_steps(around), area, _ALPHA)
     return strongest, luma, tone
 
 
-def _other_hue(chroma: Sequence[tuple[Plane, Plane]], area: _Area) -> Plane | None:
+def _other_hue(chroma: Sequence[tuple[Plane, Plane, Plane]], area: _Area) -> Plane | None:
     """Strength where both are clearly coloured, and in unlike colours: a red rim and a blue one.
 
+    ``chroma`` has for both channels the means of one, the values of the other and the difference.
     None where there is no such place. In thin lines compression takes much of a colour away, but
     does not make another one of it.
     """
+    # Unlike colours are at least as far apart as both are from grey; means are less apart.
+    most = (cv2.norm(difference, cv2.NORM_INF) for _, _, difference in chroma)
+    if math.hypot(*most) < _HARDLY_COLOURED:
+        return None
     one, other = (
         [
-            np.asarray(cv2.GaussianBlur(planes[side], (0, 0), _SMOOTH / 2), np.float32) - _NO_CHROMA
-            for planes in chroma
+            np.asarray(cv2.GaussianBlur(plane, (0, 0), _SMOOTH / 2), np.float32) - _NO_CHROMA
+            for plane in planes
         ]
-        for side in (0, 1)
+        for planes in ([own for own, _, _ in chroma], [_by_twos(toned) for _, toned, _ in chroma])
     )
     lengths = cv2.magnitude(*one), cv2.magnitude(*other)
     alike = one[0] * other[0] + one[1] * other[1]
@@ -578,31 +581,30 @@ def _other_hue(chroma: Sequence[tuple[Plane, Plane]], area: _Area) -> Plane | No
 
 # How far from grey (levels of chroma) both are at least, and what apart is a strength of 1.
 _CLEARLY_COLOURED, _HUES_APART = 20.0, 4.0
+_HARDLY_COLOURED = 0.99 * _CLEARLY_COLOURED
 
 
 @dataclass(frozen=True, slots=True)
 class _Area:
     """Where both pictures show the scene.
 
-    ``mask`` is 1 there, ``everywhere`` says whether that is all of the frame, and ``places`` are
-    pixels of it from which noise is measured, ``step`` apart or more.
+    ``mask`` is 1 there, and ``everywhere`` says whether that is all of the frame. Noise is measured
+    at every ``step`` pixels of it, the change of tone at ``spots``, in means of two by two pixels.
     """
 
     mask: Bytes
     everywhere: bool
-    places: NDArray[np.intp]
     step: int
+    spots: tuple[NDArray[np.intp], NDArray[np.intp]]
 
     @classmethod
     def of(cls, mask: Bytes) -> _Area:
         """The area of a mask."""
         step = max(1, mask.size // _SAMPLES)
-        places = np.flatnonzero(mask.ravel()[::step]) * step
-        return cls(mask, bool(mask.all()), places, step)
-
-    def sample(self, plane: NDArray[_Value]) -> NDArray[_Value]:
-        """A plane's values at ``places``."""
-        return plane.ravel()[:: self.step] if self.everywhere else plane.ravel()[self.places]
+        places = np.flatnonzero(mask.ravel()[::step])
+        places = places[:: max(1, len(places) // _TONE_SAMPLES)] * step
+        rows, columns = np.divmod(places, mask.shape[1])
+        return cls(mask, bool(mask.all()), step, (rows // 2, columns // 2))
 
     def smoothed(self, plane: Plane, sigma: float) -> Plane:
         """A plane smoothed by what lies within the area alone."""
@@ -616,19 +618,13 @@ class _Area:
 
 def _unexplained(difference: Plane, mask: Bytes, coded: Coded) -> Plane:
     """What remains of a difference when each term of a block gives way as far as it was rounded."""
-    height, width = difference.shape
-    above, before = -coded.top % 8, -coded.left % 8
-    below, behind = -(height + above) % 8, -(width + before) % 8
-    padded = cv2.copyMakeBorder(
-        cv2.multiply(difference, mask, dtype=cv2.CV_32F),
-        above, below, before, behind, cv2.BORDER_REPLICATE,
-    )  # fmt: skip
-    high, wide = padded.shape
-    blocks = padded.reshape(high // 8, 8, wide // 8, 8).transpose(0, 2, 1, 3)
-    terms, most = to_terms(np.asarray(blocks, np.float32)), coded.steps / 2 + _ROUNDED_PIXELS
-    terms -= np.clip(terms, -most, most)
-    left = to_pixels(terms).reshape(blocks.shape).transpose(0, 2, 1, 3).reshape(high, wide)
-    return np.ascontiguousarray(left[above : above + height, before : before + width], np.float32)
+    from image_duplicate_finder.verify import look_kernels
+
+    most, left = coded.steps / 2 + np.float32(_ROUNDED_PIXELS), np.empty_like(difference)
+    look_kernels.leave_unexplained(
+        difference, mask, most, COSINES, coded.left % 8, coded.top % 8, left
+    )
+    return left
 
 
 @dataclass(frozen=True, slots=True)
@@ -642,23 +638,29 @@ class _Channel:
     means: Plane
     activity: Plane
 
-    @classmethod
-    def of(cls, values: Plane) -> _Channel:
-        """A channel with what is measured of it."""
-        means = _by_twos(values)
-        level = np.asarray(cv2.blur(means, (_AROUND, _AROUND)), np.float32)
-        activity = np.asarray(cv2.blur(_by_twos(values * values), (_AROUND, _AROUND)), np.float32)
-        activity -= level * level
-        np.sqrt(np.maximum(activity, 0, out=activity), out=activity)
-        # Compression spreads what an edge leaves over its block: a part of the activity does too.
-        near = np.asarray(cv2.dilate(activity, np.ones((_BLOCK, _BLOCK), np.uint8)), np.float32)
-        near *= np.float32(_SPREAD)
-        return cls(values, means, np.asarray(np.maximum(activity, near, out=activity), np.float32))
-
 
 def _channels(picture: Plane) -> list[_Channel]:
-    # Planes that lie apart in memory would be copied for every filter.
-    return [_Channel.of(np.asarray(plane, np.float32)) for plane in cv2.split(picture)]
+    """The channels of a picture (h, w, n) with what is measured of them."""
+    from image_duplicate_finder.verify import look_kernels
+
+    height, width, count = picture.shape
+    values = np.empty((count, height, width), np.float32)
+    means, squares = np.empty((2, count, (height + 1) // 2, (width + 1) // 2), np.float32)
+    look_kernels.split(picture, values, means, squares)
+    activities = (_activity(*planes) for planes in zip(means, squares, strict=True))
+    return [_Channel(*planes) for planes in zip(values, means, activities, strict=True)]
+
+
+def _activity(means: Plane, squares: Plane) -> Plane:
+    from image_duplicate_finder.verify import look_kernels
+
+    around = (_AROUND, _AROUND)
+    activity = np.asarray(cv2.blur(squares, around), np.float32)
+    look_kernels.deviate(activity, np.asarray(cv2.blur(means, around), np.float32))
+    # Compression spreads what an edge leaves over its block: a part of the activity does too.
+    near = np.asarray(cv2.dilate(activity, np.ones((_BLOCK, _BLOCK), np.uint8)), np.float32)
+    near *= np.float32(_SPREAD)
+    return np.asarray(np.maximum(activity, near, out=activity), np.float32)
 
 
 def _by_twos(plane: Plane) -> Plane:
@@ -679,42 +681,42 @@ def _by_pixels(values: NDArray[Any], plane: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(spread, values.dtype)
 
 
-def _in_steps(activity: Plane, area: _Area) -> Bytes:
-    """The root of the activity at each pixel in steps of a byte: fine where little is going on."""
-    coarse = np.asarray(cv2.convertScaleAbs(cv2.sqrt(activity), alpha=_STEPS), np.uint8)
-    return _by_pixels(coarse, area.mask)
+def _in_steps(activity: Plane) -> Bytes:
+    """The root of an activity in steps of a byte: fine where little is going on."""
+    return np.asarray(cv2.convertScaleAbs(cv2.sqrt(activity), alpha=_STEPS), np.uint8)
 
 
-def _strength(
-    difference: Plane, steps: Bytes, area: _Area, noise: _Noise, smoothing: float = _SMOOTH
-) -> Plane:
-    """How far a smoothed difference exceeds what parts these two pictures in general.
+def _strengthen(
+    strongest: Plane,
+    difference: Plane,
+    steps: Bytes,
+    area: _Area,
+    noise: _Noise,
+    smoothing: float = _SMOOTH,
+) -> None:
+    """Raise ``strongest`` to how far a smoothed difference exceeds what parts these two pictures.
 
     Compression averages out over some pixels, content does not. What is left of it grows with
     the activity of the place; how fast, is measured on this very pair, within bounds.
     """
-    strength = np.abs(area.smoothed(difference, smoothing))
-    expected = _expected(area.sample(strength), area.sample(steps), noise)
-    strength /= cv2.LUT(steps, expected)
-    if not area.everywhere:
-        strength *= area.mask
-    return np.asarray(strength, np.float32)
+    from image_duplicate_finder.verify import look_kernels
+
+    smooth = area.smoothed(difference, smoothing)
+    expected = _expected(smooth, steps, area, noise)
+    look_kernels.exceed(smooth, steps, expected, area.mask, strongest)
 
 
-def _expected(sizes: Plane, steps: Bytes, noise: _Noise) -> Plane:
+def _expected(difference: Plane, steps: Bytes, area: _Area, noise: _Noise) -> Plane:
     """What parts two pictures at each of the 256 steps of activity, by a sample of places."""
-    cells = np.minimum(sizes * np.float32(_CELLS_A_LEVEL), _CELLS - 1).astype(np.intp)
-    cells += _FIRST_CELL.take(steps)
-    counts = np.bincount(cells, minlength=len(_BINS) * _CELLS)
-    below = counts.reshape(len(_BINS), _CELLS).cumsum(axis=1)
-    below = below[below[:, -1] >= _LEAST_IN_BIN]
-    # The quantile of each bin: in which cell, and how far within it.
-    rank = noise.part * below[:, -1]
-    cell = (below < rank[:, None]).sum(axis=1)
-    upper = np.take_along_axis(below, cell[:, None], axis=1)[:, 0]
-    lower = np.where(cell > 0, np.take_along_axis(below, cell[:, None] - 1, axis=1)[:, 0], 0)
-    values = noise.scale * (cell + (rank - lower) / (upper - lower)) / _CELLS_A_LEVEL
-    among = np.bincount(steps, minlength=256)
+    from image_duplicate_finder.verify import look_kernels
+
+    counts, among = np.zeros((len(_BINS), _CELLS), np.int32), np.zeros(256, np.int64)
+    look_kernels.count_sizes(
+        difference, steps, area.mask, area.step, _FIRST_CELL, _CELLS_A_LEVEL, counts, among
+    )
+    quantiles = np.empty(len(_BINS))
+    known = look_kernels.find_quantiles(counts, noise.part, _LEAST_IN_BIN, quantiles)
+    values = noise.scale * quantiles[:known] / _CELLS_A_LEVEL
     in_bin = np.bincount(_BIN_OF, among, len(_BINS))
     centres = (np.bincount(_BIN_OF, among * _LEVELS, len(_BINS)) / np.maximum(in_bin, 1))[
         in_bin >= _LEAST_IN_BIN
@@ -728,35 +730,39 @@ def _expected(sizes: Plane, steps: Bytes, noise: _Noise) -> Plane:
 
 def _toned(one: _Channel, other: _Channel, area: _Area, drawing: bool) -> tuple[Plane, float]:
     """``other`` with the linear change of tone undone that parts it from ``one``; its size."""
+    from image_duplicate_finder.verify import look_kernels
+
     # Means of some pixels: fine noise in one of the two would make its contrast seem higher.
-    shown = area.places[:: max(1, len(area.places) // _TONE_SAMPLES)]
-    rows, columns = np.divmod(shown, area.mask.shape[1])
     x, y = (
-        cv2.blur(each.means, (_TONE_MEAN, _TONE_MEAN))[rows // 2, columns // 2].astype(np.float64)
+        cv2.blur(each.means, (_TONE_MEAN, _TONE_MEAN))[area.spots].astype(np.float64)
         for each in (other, one)
     )
     if len(x) < 16:
         return other.values, 0.0
     gain, offset = 1.0, 0.0
-    weights = np.ones(len(x))
     for _ in range(_TONE_ROUNDS):
         before = gain * 255 + offset, offset
-        left = y - gain * x - offset
-        scale = max(1.0, 1.5 * middle(np.abs(left)))
-        weights = 1 / (1 + (left / scale) ** 2) ** 2
-        total = weights.sum()
-        mx, my = (weights @ x) / total, (weights @ y) / total
-        spread = weights @ (x - mx) ** 2
+        scale = max(1.0, 1.5 * middle(np.abs(y - gain * x - offset)))
+        mx, my, spread, along, total = look_kernels.weigh(x, y, gain, offset, scale)
         if spread / total > 4:
-            gain = float(weights @ ((x - mx) * (y - my)) / spread)
+            gain = float(along / spread)
         offset = float(my - gain * mx)
         if max(abs(gain * 255 + offset - before[0]), abs(offset - before[1])) < _TONE_STILL:
             break
-    low, high = np.percentile(x, (2, 98))
-    change = max(abs(gain * v + offset - v) for v in (low, high))
+    change = max(abs(gain * v + offset - v) for v in _quantiles(x, 0.02, 0.98))
     if drawing or change < 1.5 or not 0.2 < gain < 5:
         return other.values, float(change)
     return np.asarray(gain * other.values + offset, np.float32), float(change)
+
+
+def _quantiles(values: NDArray[np.float64], *parts: float) -> list[float]:
+    """As ``np.quantile``, which takes five times as long; the order of values is not kept."""
+    places = [part * (len(values) - 1) for part in parts]
+    values.partition([int(place) + more for place in places for more in (0, 1)])
+    return [
+        float(np.interp(place, (int(place), int(place) + 1), values[int(place) :][:2]))
+        for place in places
+    ]
 
 
 def _colourfulness(ycc: Plane, mask: Bytes) -> float:

@@ -501,7 +501,7 @@ def compare_rounding(
     blocks = _same_blocks(a, b, matrix, coded_b)
     if blocks is None:
         return Rounded()
-    source, kept = (to_terms(each.astype(np.float32) - np.float32(128)) for each in blocks)
+    source, kept = (_to_terms(each.astype(np.float32) - np.float32(128)) for each in blocks)
     explains = int(_is_explained(source, kept, coded_b))
     if _lies_on_steps(source, coded_a, coded_b):
         return Rounded(1, explains)
@@ -601,23 +601,18 @@ def _as_rows(blocks: NDArray[_Value]) -> NDArray[_Value]:
     return np.ascontiguousarray(blocks).reshape(-1, 64)
 
 
-def to_terms(blocks: Planes) -> Planes:
+def _to_terms(blocks: Planes) -> Planes:
     """The 8 x 8 cosine transform of JPEG of blocks (..., 8, 8) or (n, 64): terms (n, 8, 8)."""
     return np.asarray((_as_rows(blocks) @ _TRANSFORM).reshape(-1, 8, 8), np.float32)
 
 
-def to_pixels(terms: Planes) -> Planes:
-    """The reverse of :func:`to_terms`: blocks (n, 8, 8)."""
-    return np.asarray((_as_rows(terms) @ _TRANSFORM.T).reshape(-1, 8, 8), np.float32)
-
-
 _FREQUENCY, _PLACE = np.mgrid[0:8, 0:8]
-_COSINES = (
+COSINES = (
     np.cos((2 * _PLACE + 1) * _FREQUENCY * np.pi / 16)
     * np.where(_FREQUENCY == 0, np.sqrt(1 / 8), 0.5)
 ).astype(np.float32)
-# ``_COSINES @ block @ _COSINES.T`` in one product, which is faster for many blocks.
-_TRANSFORM = np.ascontiguousarray(np.kron(_COSINES, _COSINES).T)
+# ``COSINES @ block @ COSINES.T`` in one product, which is faster for many blocks.
+_TRANSFORM = np.ascontiguousarray(np.kron(COSINES, COSINES).T)
 _TO_FINE_TERMS = np.ascontiguousarray(
     _TRANSFORM[:, (np.add.outer(np.arange(8), np.arange(8)) >= 5).ravel()]
 )
