@@ -59,30 +59,37 @@ class Windows:
         self, *command: str, path: str = "", **environment: str
     ) -> subprocess.CompletedProcess[str]:
         assert WINE
-        return subprocess.run(
-            [WINE, *command],
-            cwd=self.checkout,
-            env={
-                **os.environ,
-                "LC_ALL": "C.UTF-8",
-                "WINEPREFIX": str(self.prefix),
-                "WINEARCH": "win64",
-                "WINEDEBUG": "-all",
-                "WINEPATH": path or _windows(self.programs),
-                "IDF_STANDIN_LOG": _windows(self.log),
-                **environment,
-            },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=120,
-            check=False,
-        )
+        # Files, not pipes: what Wine leaves running in the background holds them open for seconds.
+        printed = [self.folder / name for name in ("stdout.txt", "stderr.txt")]
+        with printed[0].open("wb") as out, printed[1].open("wb") as err:
+            done = subprocess.run(
+                [WINE, *command],
+                cwd=self.checkout,
+                env={
+                    **_environment(self.prefix),
+                    "LC_ALL": "C.UTF-8",
+                    "WINEPATH": path or _windows(self.programs),
+                    "IDF_STANDIN_LOG": _windows(self.log),
+                    **environment,
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                timeout=120,
+                check=False,
+            )
+        texts = (each.read_text(errors="replace") for each in printed)
+        return subprocess.CompletedProcess(done.args, done.returncode, *texts)
 
     def started_with(self) -> list[str]:
         """What the stand-in was given, start after start; the script's path first."""
         return self.log.read_text().splitlines() if self.log.exists() else []
+
+
+def _environment(prefix: Path) -> dict[str, str]:
+    """Without the parts of Windows that Wine would look for at each start."""
+    wine = {"WINEPREFIX": str(prefix), "WINEARCH": "win64", "WINEDEBUG": "-all"}
+    return {**os.environ, **wine, "WINEDLLOVERRIDES": "mscoree,mshtml="}
 
 
 def _windows(path: Path) -> str:
@@ -103,9 +110,10 @@ def wine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]
     source = Path(__file__).with_name("python_standin.c")
     subprocess.run([COMPILER, "-municode", "-o", standin, source], check=True)
     prefix = folder / "prefix"
-    environment = {**os.environ, "WINEPREFIX": str(prefix), "WINEARCH": "win64"}
-    environment |= {"WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml="}
-    subprocess.run([WINE, "wineboot", "--init"], env=environment, capture_output=True, timeout=250)
+    environment = _environment(prefix)
+    silent = subprocess.DEVNULL
+    boot = [WINE, "wineboot", "--init"]
+    subprocess.run(boot, env=environment, stdout=silent, stderr=silent, timeout=250, check=False)
     yield prefix, standin
     if server := shutil.which("wineserver", path=f"{os.environ['PATH']}{os.pathsep}/usr/lib/wine"):
         subprocess.run([server, "--kill"], env=environment, check=False)
