@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing.util
 import os
 import shutil
 import tempfile
@@ -67,6 +68,7 @@ def _temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     """A folder for what the tests and the programs that they start put where temporary files
     belong: also killed ones leave nothing for good. Its name is short, for sockets in it."""
     tmp_path_factory.getbasetemp()  # pytest's own folder stays where it is
+    multiprocessing.util.get_temp_dir()  # and so does this, which is removed later than the other
     with pytest.MonkeyPatch.context() as patch:
         folder = tempfile.mkdtemp(prefix="idf-tests-")
         patch.setenv("TMPDIR", folder)
