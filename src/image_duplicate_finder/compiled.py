@@ -11,16 +11,15 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import importlib.util
 import os
 import platform
 import subprocess
 import sys
 import threading
-from importlib import metadata
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import platformdirs
 
 from image_duplicate_finder.errors import Interrupted
 from image_duplicate_finder.messages import Problem
@@ -103,7 +102,7 @@ def load(*parts: str) -> None:
 def _missing() -> list[str]:
     try:
         return [part for part in PARTS if not stamp_of(part).exists()]
-    except (OSError, metadata.PackageNotFoundError):
+    except OSError:
         return []
 
 
@@ -118,11 +117,20 @@ def _digest() -> str:
     sources = sorted(Path(__file__).parent.glob("*/*kernels.py"))
     made_from = [
         *(f"{file} {(stat := file.stat()).st_size} {stat.st_mtime_ns}" for file in sources),
-        *(metadata.version(name) for name in ("numba", "llvmlite", "numpy")),
+        *(name for package in ("numba", "llvmlite", "numpy") for name in _versions_of(package)),
         # A home folder may be shared by machines that have unlike processors.
         *(sys.version, platform.machine(), platform.node()),
     ]
     return hashlib.blake2b("\n".join(made_from).encode(), digest_size=8).hexdigest()
+
+
+def _versions_of(package: str) -> Iterator[str]:
+    """What names its version: ``importlib.metadata`` would take longer than all else here."""
+    if (spec := importlib.util.find_spec(package)) is None or spec.origin is None:
+        raise FileNotFoundError(package)
+    init = Path(spec.origin)
+    yield f"{init.stat().st_size} {init.stat().st_mtime_ns}"
+    yield from sorted(found.name for found in init.parent.parent.glob(f"{package}-*info"))
 
 
 def _folder() -> Path:
@@ -132,6 +140,8 @@ def _folder() -> Path:
     beside = Path(__file__).parent / "__pycache__"
     if os.access(beside if beside.exists() else beside.parent, os.W_OK):
         return beside
+    import platformdirs
+
     return platformdirs.user_cache_path("image-duplicate-finder", appauthor=False)
 
 

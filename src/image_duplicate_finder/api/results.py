@@ -9,13 +9,10 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from image_duplicate_finder.discover.walk import Pictures
-from image_duplicate_finder.documents import leakage_document, scan_document
 from image_duplicate_finder.errors import DecodeError, NotFound
-from image_duplicate_finder.exports import tables
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.messages import printable
 from image_duplicate_finder.model import Failure, GroupKind, Relation, Transform
-from image_duplicate_finder.rendering import render_thumbnail
 from image_duplicate_finder.results import FileView, GroupQuery, GroupView, ScanRecord
 from image_duplicate_finder.settings import DecodeLimits
 from image_duplicate_finder.sources import read_as_scanned
@@ -92,6 +89,8 @@ class ScanResult:
 
     def to_dict(self) -> dict[str, Any]:
         """The result as JSON-ready values, in the form of ``idf scan --json``."""
+        from image_duplicate_finder.documents import scan_document
+
         return scan_document(self.scan, self.groups, self.failures)
 
     def to_pandas(self) -> pandas.DataFrame:
@@ -99,6 +98,8 @@ class ScanResult:
 
         Raises UsageError where pandas is not installed.
         """
+        from image_duplicate_finder.exports import tables
+
         return tables.to_pandas(tables.Row, tables.rows(self.groups))
 
     def to_arrow(self) -> pyarrow.Table:
@@ -106,6 +107,8 @@ class ScanResult:
 
         Raises UsageError where pyarrow is not installed.
         """
+        from image_duplicate_finder.exports import tables
+
         return tables.to_arrow(tables.Row, tables.rows(self.groups))
 
     def to_networkx(self) -> networkx.Graph:
@@ -140,6 +143,8 @@ class ScanResult:
             for group in self.groups
             for member in group.members
         ]
+        from image_duplicate_finder.exports import tables
+
         return tables.to_graph(nodes, edges)
 
     def _repr_html_(self) -> str:
@@ -164,14 +169,20 @@ class LeakageResult:
 
     def to_dict(self) -> dict[str, Any]:
         """The leaks as JSON-ready values, in the form of ``idf leakage --json``."""
+        from image_duplicate_finder.documents import leakage_document
+
         return leakage_document(self.report)
 
     def to_pandas(self) -> pandas.DataFrame:
         """A data frame with a row for each leak. Raises UsageError without pandas."""
+        from image_duplicate_finder.exports import tables
+
         return tables.to_pandas(tables.LeakRow, tables.leak_rows(self.report))
 
     def to_arrow(self) -> pyarrow.Table:
         """An Arrow table with a row for each leak. Raises UsageError without pyarrow."""
+        from image_duplicate_finder.exports import tables
+
         return tables.to_arrow(tables.LeakRow, tables.leak_rows(self.report))
 
     def to_networkx(self) -> networkx.Graph:
@@ -187,6 +198,8 @@ class LeakageResult:
             )
             for leak in self
         ]
+        from image_duplicate_finder.exports import tables
+
         return tables.to_graph((), edges)
 
 
@@ -256,6 +269,8 @@ def _tile(file: FileView, words: str) -> str:
 
 
 def _picture(file: FileView) -> str:
+    from image_duplicate_finder.rendering import render_thumbnail
+
     try:
         data = read_as_scanned(file.path, file.stat, file.content, _LIMITS)
         jpeg = render_thumbnail(data, _THUMBNAIL, _LIMITS)

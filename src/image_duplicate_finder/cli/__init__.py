@@ -28,6 +28,8 @@ _VALUES_BETWEEN_COLLECTIONS = 100_000
 def main() -> None:
     """Run ``idf`` with the arguments of this process and end it with the exit status."""
     look_for_cycles_rarely()
+    # Or OpenBLAS's threads wait for work with a core each, a tenth of a second from their start on.
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "20")
     leave(run(sys.argv[1:]))
 
 

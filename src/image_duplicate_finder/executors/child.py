@@ -98,6 +98,7 @@ def run(serve: Callable[[BinaryIO, BinaryIO], None]) -> None:
     The pipe for answers is kept away from libraries, whose output must not get into it. Files
     that the child writes (compiled loops, temporary files) are private to the user.
     """
+    gc.disable()  # nothing that is loaded at the start is garbage
     os.umask(os.umask(0o077) | 0o077)
     for number in _TERMINAL_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
@@ -142,6 +143,7 @@ def serve_files(requests: BinaryIO, answers: BinaryIO) -> None:
     _limit_memory(specs.limits)
     # Values made until here live as long as the process; later collections skip them.
     gc.freeze()
+    gc.enable()
     _send(READY, answers)
     while True:
         try:
@@ -166,6 +168,7 @@ def serve_pairs(requests: BinaryIO, answers: BinaryIO) -> None:
     cv2.setNumThreads(1)
     from image_duplicate_finder.executors.task import verify_pairs
 
+    gc.enable()
     while True:
         try:
             task = pickle.load(requests)

@@ -17,13 +17,12 @@ import os
 import pickle
 import queue
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-
-import psutil
 
 from image_duplicate_finder import compiled
 from image_duplicate_finder.errors import DecodeError, FailureStage, IdfError
@@ -45,9 +44,10 @@ _ANSWERS_AHEAD = 256
 _WATCH_SECONDS = 0.25
 # Of a longer gap between two checks no more counts: this program or the machine was suspended.
 _LONGEST_STEP = 1.0
-_STOPPED = {psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP, psutil.STATUS_ZOMBIE}
+# As psutil calls them.
+_STOPPED = {"stopped", "tracing-stop", "zombie"}
 # Linux distinguishes a process that waits for a core from one that waits for anything else.
-_NOT_WAITING = _STOPPED | ({psutil.STATUS_RUNNING} if psutil.LINUX else set())
+_NOT_WAITING = _STOPPED | ({"running"} if sys.platform == "linux" else set())
 
 
 @dataclass(slots=True, eq=False)
@@ -80,6 +80,8 @@ class _Worker:
         task = self.task
         if task is None:
             return
+        import psutil  # at the top it would keep every worker waiting for its start
+
         try:
             process = psutil.Process(self.process.pid)
             times, status = process.cpu_times(), process.status()

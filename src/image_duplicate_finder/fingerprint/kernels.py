@@ -42,6 +42,8 @@ def compiled_loop(**options: Any) -> Callable[[Callable[..., Any]], Any]:
         # There is no such cache where numba is told to compile nothing.
         if type(cache := getattr(loop, "_cache", None)) is FunctionCache:
             cache.__class__ = _Kept
+            # Numba asks every installed package for extensions; it does before it compiles, too.
+            loop._compilation_chain_init_hook = lambda: None
         return loop
 
     return decorate
