@@ -49,6 +49,13 @@ _UNMARKED_ENTRY = re.compile(
 _UNFINISHED_ENTRY = re.compile(r"\.new-[0-9a-z_]{8}")
 
 
+def default_folder() -> Path:
+    """The library in the user's data folder."""
+    import platformdirs
+
+    return platformdirs.user_data_path("image-duplicate-finder", appauthor=False) / "library"
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder, and those above it that are missing, for nobody else to look into."""
     try:

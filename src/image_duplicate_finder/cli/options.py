@@ -15,6 +15,7 @@ import click
 from image_duplicate_finder.cli.output import STANDARD_OUTPUT, check_writable, write_pieces
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.model import GroupKind, Relation
+from image_duplicate_finder.own_files import LIBRARY_NAME, default_folder
 from image_duplicate_finder.results import GroupQuery
 from image_duplicate_finder.settings import Mode
 
@@ -34,6 +35,11 @@ def library_folder(context: click.Context) -> Path | None:
     """The folder that ``--library`` named; None for the user's own library."""
     folder: Path | None = context.find_root().obj
     return folder
+
+
+def has_library(context: click.Context) -> bool:
+    """Whether there is a library in that folder already; it is not opened."""
+    return ((library_folder(context) or default_folder()) / LIBRARY_NAME).exists()
 
 
 @contextmanager

@@ -68,7 +68,11 @@ def find_command(
       idf find ~/Downloads/unknown.jpg
       idf find screenshot.png --in ~/Pictures/2024 --limit 5 --json -
     """
-    with open_library(context) as library:
+    from image_duplicate_finder.executors.processes import early_worker
+    from image_duplicate_finder.fingerprint.specs import Specs
+
+    # Most scans are made with these settings; for others a second worker takes its place.
+    with early_worker(Specs.of(ScanSettings())), open_library(context) as library:
         hits = library.find_like(
             chosen_scan(library, scan_number).id, picture, folder=folder, limit=limit
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,7 @@ from image_duplicate_finder.cli.options import (
     ByteSize,
     JsonTarget,
     choice,
+    has_library,
     json_option,
     open_library,
 )
@@ -205,7 +207,11 @@ def scan_command(
     step_back(nice)
     settings = _settings(**options)
     started: list[int] = []
-    with open_library(context) as library, stoppable() as cancel:
+    with (
+        _first_worker(context, settings),
+        open_library(context) as library,
+        stoppable() as cancel,
+    ):
         try:
             with reporting(quiet) as shown_progress:
                 progress = Timings(shown_progress)
@@ -219,6 +225,16 @@ def scan_command(
         if timings:
             click.echo("\n".join(progress.lines(record.files)), err=True)
     return EXIT_SOME_FAILED if strict and record.failures else 0
+
+
+def _first_worker(context: click.Context, settings: ScanSettings) -> AbstractContextManager[None]:
+    """A worker that starts before anything else does, where a first scan is sure to need one."""
+    if has_library(context) or settings.engine is not Engine.LOCAL:
+        return nullcontext()
+    from image_duplicate_finder.executors.processes import early_worker
+    from image_duplicate_finder.fingerprint.specs import Specs
+
+    return early_worker(Specs.of(settings))
 
 
 def _settings(

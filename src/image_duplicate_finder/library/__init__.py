@@ -23,6 +23,7 @@ from image_duplicate_finder.library.edits import Edits
 from image_duplicate_finder.library.removals import Paths, Removals
 from image_duplicate_finder.messages import Message, Note, Problem, english
 from image_duplicate_finder.model import Failure, Relation
+from image_duplicate_finder.own_files import default_folder
 from image_duplicate_finder.progress import CancelToken, Progress, silent
 from image_duplicate_finder.removal import (
     BACKUP_FOLDER_NAME,
@@ -68,13 +69,6 @@ __all__ = ["Library", "default_folder"]
 
 # How long a removal waits for a scan or removal that is about to end.
 _WAIT_SECONDS = 2.0
-
-
-def default_folder() -> Path:
-    """The library in the user's data folder."""
-    import platformdirs
-
-    return platformdirs.user_data_path("image-duplicate-finder", appauthor=False) / "library"
 
 
 class Library:
