@@ -166,6 +166,9 @@ class _CloserLooks:
         self._of_pair: dict[ContentPair, Match] = {}
         self._partners: defaultdict[int, list[int]] = defaultdict(list)
         self._add(matches)
+        # A look tells nothing about pictures that no chain of matches leads to.
+        families = (frozenset(family) for family in _families(self._of_pair))
+        self._family_of = {id: family for family in families for id in family}
         self._dismissed = context.store.decisions.dismissed_ids()
         self._failed: set[ContentPair] = set()
         self._done: set[int] = set()
@@ -188,7 +191,8 @@ class _CloserLooks:
                 self._settle(portion, folder)
                 self._done |= portion.contents
             # Among all contents now: composites and parts of pictures can concern any family.
-            return self._settle(last, folder, everything=True)
+            now = self._settle(last, folder, everything=True)
+        return now or self._judged(None)
 
     def _add(self, matches: Iterable[Match]) -> None:
         for match in matches:
@@ -202,13 +206,17 @@ class _CloserLooks:
         pairs = [(a, b) for a in sorted(among) for b in self._partners[a] if b in among]
         return self._judge.judge([self._of_pair[pair] for pair in pairs], among)
 
-    def _settle(self, portion: Portion, folder: str, *, everything: bool = False) -> Judged:
-        """Look at what the groups of a portion depend on, until nothing new is wanted."""
+    def _settle(self, portion: Portion, folder: str, *, everything: bool = False) -> Judged | None:
+        """Look at what the groups of a portion depend on, until nothing new is wanted.
+
+        Returns what is known of the whole portion, if that did not take a look.
+        """
         store, context = self._context.store, self._context
         among = None if everything else portion.contents
+        scope = among
         kept = {id: os.path.join(folder, str(id)) for id in portion.kept}
         for _ in range(_MOST_ROUNDS):
-            now = self._judged(among)
+            now = self._judged(scope)
             groups = duplicate_groups(
                 now.contents,
                 now.matches,
@@ -242,12 +250,12 @@ class _CloserLooks:
             self._add(changed.values())
             with store.atomic():
                 store.matches.put(context.verifier, changed.values())
-        else:
-            now = self._judged(among)
+            reached = frozenset[int]().union(*{self._family_of[match.a] for match in todo})
+            scope = reached if among is None else reached & among
         for path in kept.values():
             with suppress(OSError):
                 os.remove(path)
-        return now
+        return now if scope is among else None
 
     def _look(
         self, matches: Sequence[Match], kept: Mapping[int, str]
