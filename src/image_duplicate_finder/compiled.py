@@ -228,9 +228,9 @@ def _looks() -> None:
     smooth = cv2.resize(coarse, (160, 120), interpolation=cv2.INTER_CUBIC)
     small: NDArray[np.uint8] = np.clip(smooth, 0, 255).astype(np.uint8)
     whole = Prepared(160, 120, small, np.ascontiguousarray(small[..., 0]), steps=(8,) * 64)
-    cut = small[10:110, 20:150].copy()
+    shift = (1.0, 0.02, -20.5), (0.0, 1.0, -10.5)
+    cut = cv2.warpAffine(small, np.array(shift), (130, 100)).astype(np.uint8)
     crop = replace(whole, width=130, height=100, small=cut, luma=cut[..., 0].copy())
-    shift = (1.0, 0.002, -20.5), (0.0, 1.0, -10.5)
     closer_look(whole, whole, Match(1, 2, Relation.REENCODED))
     closer_look(whole, crop, Match(1, 3, Relation.CROPPED, shift))
 

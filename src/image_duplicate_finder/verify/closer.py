@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import cv2
@@ -590,12 +590,14 @@ class _Area:
 
     ``mask`` is 1 there, and ``everywhere`` says whether that is all of the frame. Noise is measured
     at every ``step`` pixels of it, the change of tone at ``spots``, in means of two by two pixels.
+    ``weights``, by the size of smoothing, say how much of what lies around a pixel is in the mask.
     """
 
     mask: Bytes
     everywhere: bool
     step: int
     spots: tuple[NDArray[np.intp], NDArray[np.intp]]
+    weights: dict[float, Plane] = field(default_factory=dict)
 
     @classmethod
     def of(cls, mask: Bytes) -> _Area:
@@ -611,9 +613,11 @@ class _Area:
         if self.everywhere:
             return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma), np.float32)
         masked = cv2.multiply(plane, self.mask, dtype=cv2.CV_32F)
-        weight = cv2.GaussianBlur(self.mask.astype(np.float32), (0, 0), sigma)
-        smooth = cv2.GaussianBlur(masked, (0, 0), sigma)
-        return np.asarray(smooth / np.maximum(weight, _LEAST_WEIGHT), np.float32)
+        if sigma not in self.weights:
+            weight = cv2.GaussianBlur(self.mask.astype(np.float32), (0, 0), sigma)
+            self.weights[sigma] = np.maximum(weight, np.float32(_LEAST_WEIGHT))
+        smooth = np.asarray(cv2.GaussianBlur(masked, (0, 0), sigma), np.float32)
+        return np.divide(smooth, self.weights[sigma], out=smooth)
 
 
 def _unexplained(difference: Plane, mask: Bytes, coded: Coded) -> Plane:

@@ -29,7 +29,7 @@ _WINDOW, _SMALL_WINDOW, _LEAST_WINDOW = 32, 16, 8
 _SMALL_PICTURE, _TINY_PICTURE = 160, 48
 # In each ninth of the scene: those of most texture, and some of little for the noise.
 _PARTS = 3
-_MOST_WINDOWS, _WINDOWS_AT_ONCE = 2048, 128
+_MOST_WINDOWS = 2048
 _BUSY, _CALM = 10, 3
 # In cycles per pixel of the coarser picture: 0.5 to 0.9 of its Nyquist frequency, what lies
 # beyond that, and a band well below.
@@ -47,7 +47,8 @@ _HAS_BEYOND, _SAME_SCALE = 0.71, 0.97
 _LEAK, _WORTH, _NOT_EMPTY = 0.1, 3.0, 0.3
 # Differences of energy below this are less sure than what compression has set to zero.
 _ENERGY_DECIDES, _LEAST_ENERGY, _AGREE = 2.2, 1.0, 0.8
-_ZERO, _ZEROED = 1.5, 0.3
+# A trace above 1.5, which terms of whole numbers often are: rounding is not to decide.
+_ZERO, _ZEROED = 1.50001, 0.3
 # Coherence of crops with what they were cut from, saved again at 70 and above: 0.95 and more.
 # Of those cut from a better source: below 0.92.
 _ONE_SOURCE = 0.95
@@ -174,14 +175,14 @@ def _energies(windows: _Windows, one: Values, two: Values) -> tuple[float, float
     busy = ~windows.calm
     whole = _decibels(one[busy].mean(), two[busy].mean())
     least = _REGION_SHARE * max(one[busy].mean(), two[busy].mean())
-    parts = []
-    for region in np.unique(windows.region):
-        among = busy & (windows.region == region)
-        if np.count_nonzero(among) < _BUSY // 2:
-            continue
-        first, second = one[among].mean(), two[among].mean()
-        if max(first, second) >= least:
-            parts.append(_decibels(first, second))
+    regions = windows.region[busy]
+    each = np.maximum(np.bincount(regions), 1)
+    first, second = (np.bincount(regions, energies[busy]) / each for energies in (one, two))
+    parts = [
+        _decibels(first[region], second[region])
+        for region in np.flatnonzero(each >= _BUSY // 2)
+        if max(first[region], second[region]) >= least
+    ]
     if not parts:
         return whole, whole
     most, fewest = max(parts), min(parts)
@@ -282,31 +283,29 @@ def _shift(across: float, down: float) -> Matrix:
 
 
 def _texture(picture: Bytes, places: NDArray[np.intp], high: int, wide: int) -> Values:
-    found = []
-    for start in range(0, len(places), _WINDOWS_AT_ONCE):
-        part = places[start : start + _WINDOWS_AT_ONCE]
-        values = _cut(picture, part, high, wide).reshape(len(part), -1)
-        values -= values.mean(axis=1)[:, None]
-        found.append(np.einsum("ij,ij->i", values, values))
-    return np.asarray(np.sqrt(np.concatenate(found) / (high * wide)), np.float64)
+    from image_duplicate_finder.verify import look_kernels
+
+    found = np.empty(len(places))
+    look_kernels.deviations(picture, places, high, wide, found)
+    return found
 
 
 def _cut(picture: Bytes, places: NDArray[np.intp], high: int, wide: int) -> Planes:
-    return _windows_at(picture, places, high, wide).astype(np.float32)
+    from image_duplicate_finder.verify import look_kernels
 
-
-def _windows_at(picture: Bytes, places: NDArray[np.intp], high: int, wide: int) -> Bytes:
-    every = np.lib.stride_tricks.sliding_window_view(picture, (high, wide))
-    return np.asarray(every[places[:, 1], places[:, 0]])
+    windows = np.empty((len(places), high, wide), np.float32)
+    look_kernels.cut(picture, places, windows)
+    return windows
 
 
 def _moved(picture: Bytes, matrix: Matrix, places: NDArray[np.intp], n: int) -> Planes:
     """The windows of n x n pixels at ``places`` of what ``matrix`` makes of the picture."""
-    windows = []
-    for x, y in places.tolist():
-        to_window = _shift(-x, -y) @ matrix
-        windows.append(cv2.warpPerspective(picture, to_window, (n, n), flags=cv2.INTER_CUBIC))
-    return np.stack(windows).astype(np.float32)
+    from image_duplicate_finder.verify import look_kernels
+
+    across, down = np.empty((2, len(places) * n, n), np.float32)
+    look_kernels.find_sources(geometry.inverse(matrix), places, across, down)
+    windows = cv2.remap(picture, across, down, cv2.INTER_CUBIC)
+    return np.asarray(windows.reshape(-1, n, n), np.float32)
 
 
 def _tapered(windows: Planes) -> Planes:
@@ -427,6 +426,8 @@ def _kept_terms(
 
     Compression sets them to zero in blocks; one of them starts at ``grid``.
     """
+    from image_duplicate_finder.verify import look_kernels
+
     height, width = picture.shape
     n = windows.coarser.shape[1]
     places = windows.places[among]
@@ -437,10 +438,9 @@ def _kept_terms(
     inside = (lefts >= 0).all(axis=1) & (lefts <= [width - n, height - n]).all(axis=1)
     if not inside.any():
         return np.inf
-    blocks = _windows_at(picture, lefts[inside], n, n).reshape(-1, n // 8, 8, n // 8, 8)
-    rows = _as_rows(blocks.transpose(0, 1, 3, 2, 4)).astype(np.float32)
-    terms = rows @ _TO_FINE_TERMS
-    return np.count_nonzero(np.abs(terms) >= _ZERO) / len(terms)
+    lefts = lefts[inside]
+    kept = int(look_kernels.count_fine_terms(picture, lefts, n, COSINES, _ZERO))
+    return float(kept / (len(lefts) * (n // 8) ** 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -613,6 +613,3 @@ COSINES = (
 ).astype(np.float32)
 # ``COSINES @ block @ COSINES.T`` in one product, which is faster for many blocks.
 _TRANSFORM = np.ascontiguousarray(np.kron(COSINES, COSINES).T)
-_TO_FINE_TERMS = np.ascontiguousarray(
-    _TRANSFORM[:, (np.add.outer(np.arange(8), np.arange(8)) >= 5).ravel()]
-)

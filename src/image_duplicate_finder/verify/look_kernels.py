@@ -63,18 +63,19 @@ def count_sizes(difference, steps, mask, every, first_cell, a_level, counts, amo
     height, width = difference.shape
     a_level, last = np.float32(a_level), np.float32(counts.shape[1] - 1)
     flat = counts.reshape(-1)
-    row, x = 0, 0
-    while row < height:
-        if mask[row, x]:
-            size = abs(difference[row, x]) * a_level
-            size = size if size < last else last
-            step = steps[row >> 1, x >> 1]
-            flat[first_cell[step] + np.int64(size)] += 1
-            among[step] += 1
-        x += every
-        while x >= width:
-            x -= width
-            row += 1
+    one, every = np.uintp(1), np.uintp(every)
+    x, end = np.uintp(0), np.uintp(width)
+    for row in range(np.uintp(height)):
+        own, inside, line = difference[row], mask[row], steps[row >> one]
+        while x < end:
+            if inside[x]:
+                size = abs(own[x]) * a_level
+                size = size if size < last else last
+                step = np.uintp(line[x >> one])
+                flat[np.uintp(first_cell[step]) + np.uintp(np.int32(size))] += 1
+                among[step] += 1
+            x += every
+        x -= end
 
 
 @compiled_loop(error_model="numpy")
@@ -189,3 +190,274 @@ def weigh(x, y, gain, offset, scale):
         spread += weighted * (x[k] - mean_x)
         along += weighted * (y[k] - mean_y)
     return mean_x, mean_y, spread, along, total
+
+
+@compiled_loop(error_model="numpy")
+def find_edges(plane, least, most, found):
+    """Places within a plane where the gradient is at least ``least``, spread over all of them.
+
+    Fills the rows of ``found`` (5, ``most``) with columns, rows, gradients across and down, and
+    values. Returns how many places there are in all, and how many were taken.
+    """
+    height, width = plane.shape
+    across, down = np.empty((height, width), np.float32), np.empty((height, width), np.float32)
+    eighth, quarter, one, two = np.float32(0.125), np.float32(0.25), np.uintp(1), np.uintp(2)
+    least, counts = np.float32(least), np.zeros(height, np.int64)
+    for row in range(1, height - 1):
+        above, here, below = plane[row - 1], plane[row], plane[row + 1]
+        to_right, to_bottom = across[row], down[row]
+        strong = np.uint32(0)
+        for x in range(np.uintp(max(width - 2, 0))):
+            right = ((above[x + two] - above[x]) + (below[x + two] - below[x])) * eighth
+            right += (here[x + two] - here[x]) * quarter
+            lower = (below[x] + below[x + two]) * eighth + below[x + one] * quarter
+            upper = (above[x] + above[x + two]) * eighth + above[x + one] * quarter
+            to_right[x], to_bottom[x] = right, lower - upper
+            strong += np.uint32(abs(right) + abs(lower - upper) >= least)
+        counts[row] = strong
+    among = counts.sum()
+    every = -(-among // most)
+    k, taken = 0, 0
+    for row in range(1, height - 1):
+        if counts[row] == 0:
+            continue
+        for x in range(np.uintp(width - 2)):
+            if abs(across[row, x]) + abs(down[row, x]) >= least:
+                if k % every == 0:
+                    found[0, taken], found[1, taken] = x + one, row
+                    found[2, taken], found[3, taken] = across[row, x], down[row, x]
+                    found[4, taken] = plane[row, x + one]
+                    taken += 1
+                k += 1
+    return among, taken
+
+
+@compiled_loop(error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def equate(source, matrix, x, y, values, steepest, least, square, right):
+    """Set up the equations of a step of Gauss-Newton; how many places lie in the source.
+
+    ``matrix`` puts places (``x``, ``y``), where the target has ``values``, into ``source``;
+    ``steepest`` has a row for each parameter. Below ``least`` places nothing is set up.
+    """
+    count, inside, left = _compare(source, matrix, x, y, values, least)
+    if count < least:
+        return count
+    spread = np.float32(max(0.5, 1.5 * _typical(left, inside)))
+    one = np.float32(1)
+    weights = np.empty(len(x), np.float32)
+    for k in range(np.uintp(len(x))):
+        away = left[k] / spread
+        near = one + away * away
+        weights[k] = inside[k] / (near * near)
+    weighted = np.empty(len(x), np.float32)
+    for i in range(len(steepest)):
+        row, total = steepest[i], np.float32(0)
+        for k in range(np.uintp(len(x))):
+            weighted[k] = row[k] * weights[k]
+            total += weighted[k] * left[k]
+        right[i] = total
+        for j in range(i + 1):
+            other, total = steepest[j], np.float32(0)
+            for k in range(np.uintp(len(x))):
+                total += weighted[k] * other[k]
+            square[i, j] = square[j, i] = total
+    return count
+
+
+@compiled_loop(error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def mean_difference(source, matrix, x, y, values, most):
+    """The mean difference at the places that lie in the source, each ``most`` at most.
+
+    255 where no place does.
+    """
+    count, inside, left = _compare(source, matrix, x, y, values, 1)
+    if count == 0:
+        return 255.0
+    total, most = np.float32(0), np.float32(most)
+    for k in range(np.uintp(len(x))):
+        total += min(abs(left[k]), most) * inside[k]
+    return float(total) / count
+
+
+@compiled_loop(error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def _compare(source, matrix, x, y, values, least):
+    """How many places lie in the source, which (1 and 0), and what its values there exceed
+    ``values`` by after the best linear change of tone.
+    """
+    sampled, inside = np.empty(len(x), np.float32), np.empty(len(x), np.float32)
+    left = np.empty(len(x), np.float32)
+    count = _sample(source, matrix, x, y, sampled, inside)
+    if count < least:
+        return count, inside, left
+    weights = inside.copy()
+    gain, offset = np.float32(1), np.float32(0)
+    for again in range(2):
+        total, mean_s, mean_v = np.float32(0), np.float32(0), np.float32(0)
+        for k in range(np.uintp(len(x))):
+            total += weights[k]
+            mean_s += weights[k] * sampled[k]
+            mean_v += weights[k] * values[k]
+        mean_s /= total
+        mean_v /= total
+        spread, along = np.float32(0), np.float32(0)
+        for k in range(np.uintp(len(x))):
+            weighted = weights[k] * (sampled[k] - mean_s)
+            spread += weighted * (sampled[k] - mean_s)
+            along += weighted * (values[k] - mean_v)
+        if spread > 1e-9:
+            gain = along / spread
+        if abs(gain) < 0.2:
+            gain = np.float32(1)
+        offset = mean_v - gain * mean_s
+        for k in range(np.uintp(len(x))):
+            left[k] = gain * sampled[k] + offset - values[k]
+        if again == 0:
+            scale = np.float32(max(0.5, 1.5 * _typical(left, inside)))
+            for k in range(np.uintp(len(x))):
+                away = left[k] / scale
+                weights[k] = inside[k] / (np.float32(1) + away * away)
+    return count, inside, left
+
+
+@compiled_loop(error_model="numpy")
+def _sample(source, matrix, x, y, sampled, inside):
+    height, width = source.shape
+    right, bottom = np.float32(width - 1), np.float32(height - 1)
+    last_column, last_row = max(width - 2, 0), max(height - 2, 0)
+    beside, below = min(width - 1, 1), min(height - 1, 1)
+    zero, count = np.float32(0), 0
+    for k in range(np.uintp(len(x))):
+        depth = matrix[2, 0] * x[k] + matrix[2, 1] * y[k] + matrix[2, 2]
+        u = np.float32((matrix[0, 0] * x[k] + matrix[0, 1] * y[k] + matrix[0, 2]) / depth)
+        v = np.float32((matrix[1, 0] * x[k] + matrix[1, 1] * y[k] + matrix[1, 2]) / depth)
+        if not (u >= zero and v >= zero and u <= right and v <= bottom):
+            sampled[k] = inside[k] = zero
+            continue
+        column, row = min(int(u), last_column), min(int(v), last_row)
+        across, down = u - np.float32(column), v - np.float32(row)
+        one, two = source[row, column], source[row + below, column]
+        one += (source[row, column + beside] - one) * across
+        two += (source[row + below, column + beside] - two) * across
+        sampled[k] = one + (two - one) * down
+        inside[k] = np.float32(1)
+        count += 1
+    return count
+
+
+@compiled_loop()
+def _typical(values, inside):
+    """The median size of values at places inside, of every fourth."""
+    sizes = np.empty(len(values) // 4 + 1, np.float32)
+    k = 0
+    for place in range(len(values)):
+        if inside[place] > 0:
+            if k % 4 == 0:
+                sizes[k // 4] = abs(values[place])
+            k += 1
+    count = (k + 3) // 4
+    upper = _nth(sizes, count // 2, count)
+    if count % 2:
+        return float(upper)
+    # Those before it are not larger.
+    lower = sizes[0]
+    for place in range(1, count // 2):
+        lower = max(lower, sizes[place])
+    return float((lower + upper) / 2)
+
+
+@compiled_loop()
+def _nth(values, n, count):
+    """The ``n``th of ``count`` values by size, which is put in its place: Hoare's quickselect."""
+    first, last = 0, count - 1
+    while first < last:
+        pivot = values[(first + last) // 2]
+        i, j = first, last
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if n <= j:
+            last = j
+        elif n >= i:
+            first = i
+        else:
+            break
+    return values[n]
+
+
+@compiled_loop(error_model="numpy")
+def deviations(picture, places, high, wide, found):
+    """The standard deviation of each window (``high``, ``wide``) at places (n, 2: x, y)."""
+    for k in range(len(places)):
+        left, top = np.uintp(places[k, 0]), np.uintp(places[k, 1])
+        total, squares = np.int64(0), np.int64(0)
+        for row in range(top, top + np.uintp(high)):
+            of_row, squares_of_row = np.uint32(0), np.uint32(0)
+            for x in range(left, left + np.uintp(wide)):
+                value = np.uint32(picture[row, x])
+                of_row += value
+                squares_of_row += value * value
+            total += np.int64(of_row)
+            squares += np.int64(squares_of_row)
+        area = high * wide
+        # Whole numbers: where nothing is going on, this is 0.
+        found[k] = np.sqrt(float(squares * area - total * total)) / area
+
+
+@compiled_loop(error_model="numpy")
+def cut(picture, places, windows):
+    """Fill ``windows`` (n, h, w) with those of a picture at places (n, 2: x, y)."""
+    for k in range(len(places)):
+        left, top = np.uintp(places[k, 0]), np.uintp(places[k, 1])
+        for row in range(np.uintp(windows.shape[1])):
+            for x in range(np.uintp(windows.shape[2])):
+                windows[k, row, x] = picture[top + row, left + x]
+
+
+@compiled_loop(error_model="numpy")
+def find_sources(back, places, across, down):
+    """Where the pixels of square windows lie in another picture: ``across`` and ``down``.
+
+    Windows are one below the other; ``back`` maps pixels at ``places`` (n, 2: x, y) to the other
+    picture.
+    """
+    side = across.shape[1]
+    for row in range(len(across)):
+        left, y = float(places[row // side, 0]), float(places[row // side, 1] + row % side)
+        for column in range(np.uintp(side)):
+            x = left + float(np.int64(column))
+            depth = back[2, 0] * x + back[2, 1] * y + back[2, 2]
+            across[row, column] = (back[0, 0] * x + back[0, 1] * y + back[0, 2]) / depth
+            down[row, column] = (back[1, 0] * x + back[1, 1] * y + back[1, 2]) / depth
+
+
+@compiled_loop(error_model="numpy", fastmath={"contract"})
+def count_fine_terms(picture, places, side, cosines, least):
+    """How many fine terms of the blocks of windows are at least so large.
+
+    Windows of ``side`` pixels lie at ``places`` (n, 2: x, y); ``cosines`` transform a block.
+    """
+    across = side // 8
+    pixels = np.empty((8, 8, across * across), np.float32)
+    terms = np.empty((8, 8, across * across), np.float32)
+    least, count = np.float32(least), 0
+    for k in range(len(places)):
+        left, top = np.uintp(places[k, 0]), np.uintp(places[k, 1])
+        for row in range(np.uintp(side)):
+            for x in range(np.uintp(side)):
+                block = (row >> 3) * across + (x >> 3)
+                pixels[x & 7, row & 7, block] = picture[top + row, left + x]
+        _combine(cosines, pixels.reshape(8, -1), terms.reshape(8, -1))
+        for column in range(8):
+            _combine(cosines, terms[column], pixels[column])
+            for row in range(max(0, 5 - column), 8):
+                values, large = pixels[column, row], np.uint32(0)
+                for block in range(np.uintp(len(values))):
+                    large += np.uint32(abs(values[block]) >= least)
+                count += np.int64(large)
+    return count

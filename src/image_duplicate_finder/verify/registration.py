@@ -42,11 +42,9 @@ _MOST_PARTS, _LEAST_PART, _PLAIN = 8, 12, 4.0
 # how much better than where they were.
 _REACH, _LEAST_REACH = 0.06, 12
 _FOUND, _RATHER = 0.8, 0.1
-_COLUMNS = 256
 
 Plane = NDArray[np.float32]
 Column = NDArray[np.float32]
-Places = NDArray[np.float64]
 
 
 def refine(target: Plane, source: Plane, matrix: Matrix) -> Matrix:
@@ -119,19 +117,11 @@ class _Edges:
     @classmethod
     def of(cls, target: Plane) -> _Edges | None:
         """Edges spread over the whole of ``target``; None if there are too few."""
-        across = np.asarray(cv2.Sobel(target, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8))
-        down = np.asarray(cv2.Sobel(target, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8))
-        inner = (slice(1, -1), slice(1, -1))
-        strong = np.abs(across[inner]) + np.abs(down[inner]) >= _LEAST_GRADIENT
-        places = np.flatnonzero(strong)
-        if len(places) < _LEAST_POINTS:
-            return None
-        places = places[:: -(-len(places) // _MOST_POINTS)]
-        rows, columns = np.divmod(places, strong.shape[1])
-        rows, columns = rows + 1, columns + 1
-        at = (rows, columns)
-        found = (columns, rows, across[at], down[at], target[at])
-        return cls(target.shape, *(np.asarray(values, np.float32) for values in found))
+        from image_duplicate_finder.verify import look_kernels
+
+        found = np.empty((5, _MOST_POINTS), np.float32)
+        among, taken = look_kernels.find_edges(target, _LEAST_GRADIENT, _MOST_POINTS, found)
+        return None if among < _LEAST_POINTS else cls(target.shape, *found[:, :taken])
 
 
 def _shrunk(plane: Plane, factor: int) -> tuple[Plane, Matrix]:
@@ -195,6 +185,8 @@ def _smoothed(plane: Plane) -> Plane:
 
 def _fitted(edges: _Edges, source: Plane, back: Matrix, projective: bool) -> Matrix | None:
     """Inverse compositional Gauss-Newton; ``back`` maps the target's frame to the source's."""
+    from image_duplicate_finder.verify import look_kernels
+
     # About unit size, which keeps the equations well-conditioned.
     height, width = edges.shape[:2]
     half = max(height, width) / 2
@@ -209,20 +201,16 @@ def _fitted(edges: _Edges, source: Plane, back: Matrix, projective: bool) -> Mat
         terms += [-along * x, -along * y]
     steepest = np.stack(terms).astype(np.float32)
     places = x.astype(np.float64), y.astype(np.float64)
+    square, right = np.empty((len(terms), len(terms))), np.empty(len(terms))
     current = back @ geometry.inverse(to_unit)
     for _ in range(_ROUNDS):
-        sampled, inside = _sampled(source, current, *places)
-        if np.count_nonzero(inside) < _LEAST_POINTS:
+        inside = look_kernels.equate(
+            source, current, *places, edges.values, steepest, _LEAST_POINTS, square, right
+        )
+        if inside < _LEAST_POINTS:
             return None
-        difference = _without_tone(sampled, edges.values, inside)
-        spread = max(0.5, 1.5 * _typical(difference, inside))
-        weights = np.where(inside, 1 / (1 + (difference / spread) ** 2) ** 2, 0)
-        weighted = steepest * weights.astype(np.float32)
-        square = (weighted @ steepest.T).astype(np.float64)
         try:
-            step = np.linalg.solve(
-                square + 1e-6 * np.eye(len(square)), (weighted @ difference).astype(np.float64)
-            )
+            step = np.linalg.solve(square + 1e-6 * np.eye(len(square)), right)
         except np.linalg.LinAlgError:
             return None
         warp = np.eye(3)
@@ -239,33 +227,6 @@ def _fitted(edges: _Edges, source: Plane, back: Matrix, projective: bool) -> Mat
     return np.asarray(found / found[2, 2])
 
 
-def _sampled(
-    source: Plane, matrix: Matrix, x: Places, y: Places
-) -> tuple[Column, NDArray[np.bool_]]:
-    """The source's values where ``matrix`` puts places, and which of them lie inside of it."""
-    height, width = source.shape
-    (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
-    across, down = a * x + b * y + c, d * x + e * y + f
-    if g or h or i != 1:
-        depth = g * x + h * y + i
-        across /= depth
-        down /= depth
-    # cv2.remap takes no more than 32,767 rows or columns.
-    rows = -(-len(x) // _COLUMNS)
-    maps = np.zeros((2, rows * _COLUMNS), np.float32)
-    u, v = maps[:, : len(x)]
-    u[:], v[:] = across, down
-    inside = (u >= 0) & (v >= 0) & (u <= width - 1) & (v <= height - 1)
-    grid = maps.reshape(2, rows, _COLUMNS)
-    values = cv2.remap(source, grid[0], grid[1], cv2.INTER_LINEAR)
-    return np.asarray(values.reshape(-1)[: len(x)], np.float32), inside
-
-
-def _typical(values: Column, inside: NDArray[np.bool_]) -> float:
-    """The median size of ``values``, of a part of them."""
-    return middle(np.abs(values[inside][::4]))
-
-
 def middle(values: NDArray[np.floating[Any]]) -> float:
     """The median of values without gaps, in a fraction of the time of ``np.median``.
 
@@ -278,34 +239,13 @@ def middle(values: NDArray[np.floating[Any]]) -> float:
     return float((values[:half].max() + values[half]) / 2)
 
 
-def _without_tone(sampled: Column, values: Column, inside: NDArray[np.bool_]) -> Column:
-    """What ``sampled`` exceeds ``values`` by after the best linear change of tone."""
-    weights = inside.astype(np.float32)
-    gain, offset = 1.0, 0.0
-    for _ in range(2):
-        total = float(weights.sum())
-        mean_s, mean_v = float(weights @ sampled) / total, float(weights @ values) / total
-        away = sampled - mean_s
-        spread = float((weights * away) @ away)
-        if spread > 1e-9:
-            gain = float((weights * away) @ (values - mean_v)) / spread
-        if abs(gain) < 0.2:
-            gain = 1.0
-        offset = mean_v - gain * mean_s
-        left = gain * sampled + offset - values
-        scale = max(0.5, 1.5 * _typical(left, inside))
-        weights = (inside / (1 + (left / scale) ** 2)).astype(np.float32)
-    return np.asarray(gain * sampled + offset - values, np.float32)
-
-
 def _cost(edges: _Edges, source: Plane, matrix: Matrix) -> float:
     """The mean difference of both where the target has edges, each pixel's bounded."""
+    from image_duplicate_finder.verify import look_kernels
+
     x, y = edges.x.astype(np.float64), edges.y.astype(np.float64)
-    sampled, inside = _sampled(source, geometry.inverse(matrix), x, y)
-    if not inside.any():
-        return 255.0
-    left = np.abs(_without_tone(sampled, edges.values, inside))
-    return float(np.minimum(left[inside], _MOST).mean())
+    back = geometry.inverse(matrix)
+    return float(look_kernels.mean_difference(source, back, x, y, edges.values, _MOST))
 
 
 def _exact(
