@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from image_duplicate_finder.errors import FailureStage, LibraryDamaged
+from image_duplicate_finder.library import Library
 from image_duplicate_finder.messages import Description, FailureReason, KeepReason
 from image_duplicate_finder.model import (
     Failure,
@@ -253,3 +254,14 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(library_dir: Path)
     with pytest.raises(LibraryDamaged, match="cannot be used"):
         Store(library_dir)
     assert path.read_bytes() == b"not a database" * 100
+
+
+def test_only_a_temporary_library_does_not_wait_for_the_disk(library_dir: Path) -> None:
+    with Library.temporary() as library:
+        (waits,) = library._store._database.connection.execute("PRAGMA synchronous").fetchone()
+        assert waits == 0
+        assert library.folder.is_dir()
+    assert not library.folder.exists()
+    with Library.open(library_dir) as library:
+        (waits,) = library._store._database.connection.execute("PRAGMA synchronous").fetchone()
+        assert waits == 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -147,8 +146,5 @@ def _library(
         with Library.open(folder) as library:
             yield library
         return
-    with (
-        tempfile.TemporaryDirectory(prefix="idf-library-") as place,
-        Library.open(place) as library,
-    ):
+    with Library.temporary() as library:
         yield library

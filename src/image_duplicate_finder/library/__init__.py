@@ -8,6 +8,7 @@ also between programs.
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -93,6 +94,15 @@ class Library:
         library = cls(path, Store(path))
         library._recover()
         return library
+
+    @classmethod
+    @contextmanager
+    def temporary(cls) -> Iterator[Self]:
+        """A library in a new folder of its own, which goes with the ``with`` block."""
+        with tempfile.TemporaryDirectory(prefix="idf-library-") as place:
+            folder = Path(place)
+            with cls(folder, Store(folder, temporary=True)) as library:
+                yield library
 
     @property
     def recovered(self) -> tuple[str, ...]:

@@ -19,9 +19,12 @@ __all__ = ["KnownFile", "ScanFile", "Store"]
 
 
 class Store:
-    """All that a library remembers, at ``folder / "library.sqlite"``."""
+    """All that a library remembers, at ``folder / "library.sqlite"``.
 
-    def __init__(self, folder: Path) -> None:
+    A ``temporary`` one is not kept: see :class:`.Database`.
+    """
+
+    def __init__(self, folder: Path, *, temporary: bool = False) -> None:
         try:
             make_folder(folder)
             secure_library(folder)
@@ -30,7 +33,7 @@ class Store:
                 f"The library's folder {folder} cannot be made: {error.strerror}. "
                 "Choose another one."
             ) from error
-        self._database = Database(folder / LIBRARY_NAME)
+        self._database = Database(folder / LIBRARY_NAME, temporary=temporary)
         self.files = FileStore(self._database)
         self.contents = ContentStore(self._database)
         self.matches = MatchStore(self._database)

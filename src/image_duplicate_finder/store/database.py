@@ -69,11 +69,13 @@ class Database:
     """Connections to one SQLite file, one for each thread that asks.
 
     Raises LibraryDamaged when the file is no database of ours, or from a newer program; any use
-    of it may raise LibraryUnavailable and LibraryBusy.
+    of it may raise LibraryUnavailable and LibraryBusy. Nothing waits until the disk has what is
+    stored in a ``temporary`` one.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, temporary: bool = False) -> None:
         self.path = path
+        self._synchronous = "OFF" if temporary else "NORMAL"
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
@@ -94,8 +96,8 @@ class Database:
             found = self._connect()
             # Of a new file only. Fingerprints of 5 KB would leave half of smaller pages empty.
             found.execute("PRAGMA page_size = 32768")
+            found.execute(f"PRAGMA synchronous = {self._synchronous}")
             found.execute("PRAGMA journal_mode = WAL")
-            found.execute("PRAGMA synchronous = NORMAL")
             found.execute("PRAGMA foreign_keys = ON")
             found.execute("PRAGMA cache_size = -16000")
             self._local.connection = found
