@@ -106,7 +106,7 @@ def library_dir(tmp_path: Path) -> Path:
 def _ready_workers() -> Iterator[None]:
     """Scans in this process have workers that need not load anything, see :mod:`tests.stem`."""
     with pytest.MonkeyPatch.context() as patch:
-        if hasattr(os, "pidfd_open"):
+        if stem.POSSIBLE:
             stem.prepare()
             patch.setattr(child, "start", stem.start)
         yield

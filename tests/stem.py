@@ -1,8 +1,7 @@
-"""Worker processes that need not load anything: they are forked from one that has loaded it all.
+"""Processes that need not load anything: they are forked from one, their stem, that has loaded all.
 
-Most tests that scan want what a scan finds, of a few pictures; to start a worker takes longer than
-all else. What a worker does, and what it is to its parent, stays the same: a process of its own at
-the other ends of two pipes.
+To start a worker, or the app, takes longer than what most tests want of it. What it does, and what
+it is to its parent, stays the same: a process of its own at the other ends of pipes.
 """
 
 from __future__ import annotations
@@ -17,22 +16,14 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, Any
 
 from image_duplicate_finder.executors import child
 
-_STEM = """
-import json, os, socket, sys
-import cv2
-cv2.setNumThreads(1)
-from image_duplicate_finder import compiled
-from image_duplicate_finder.decode import capture_decoder_warnings
-from image_duplicate_finder.executors import child, task
-from image_duplicate_finder.fingerprint import compute, keypoints
-if compiled.is_prepared():
-    keypoints.warm_up()
-    compiled.load("verify")
+_FORKING = """
+import json, os, socket
 parent = socket.socket(fileno=0)
 while True:
     message, pipes, _, _ = socket.recv_fds(parent, 1 << 20, 2)
@@ -48,57 +39,85 @@ while True:
             for number, pipe in enumerate(pipes):
                 os.dup2(pipe, number)
                 os.close(pipe)
-            os.environ.clear()
-            os.environ.update(request["environment"])
-            os.chdir(request["folder"])
-            of_pairs = request["work"] == child.Work.PAIRS
-            child.run(child.serve_pairs if of_pairs else child.serve_files)
+            become(request)
             os._exit(0)
     for pipe in pipes:
         os.close(pipe)
     parent.sendall(str(answer).encode())
 """
 
+_WORKER = """
+import os
+import cv2
+cv2.setNumThreads(1)
+from image_duplicate_finder import compiled
+from image_duplicate_finder.decode import capture_decoder_warnings
+from image_duplicate_finder.executors import child, task
+from image_duplicate_finder.fingerprint import compute, keypoints
+if compiled.is_prepared():
+    keypoints.warm_up()
+    compiled.load("verify")
+def become(request):
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    os.chdir(request["folder"])
+    of_pairs = request["work"] == child.Work.PAIRS
+    child.run(child.serve_pairs if of_pairs else child.serve_files)
+"""
+
+POSSIBLE = hasattr(os, "pidfd_open")
+"""Whether this system has what a stem needs."""
+
 
 @dataclass
 class Forked:
-    """A worker that the stem has forked: a process, though no child of this one."""
+    """A process that a stem has forked, as :class:`subprocess.Popen` would give it."""
 
     pid: int
-    stdin: IO[bytes]
-    stdout: IO[bytes]
     stem: Stem
+    stdin: IO[Any] | None
+    stdout: IO[Any] | None
     returncode: int | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self._ended = os.pidfd_open(self.pid)
 
+    def terminate(self) -> None:
+        """As of a subprocess."""
+        self._send(signal.SIGTERM)
+
     def kill(self) -> None:
         """As of a subprocess."""
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: signal.Signals) -> None:
         with self._lock:
             if self.returncode is None:
-                signal.pidfd_send_signal(self._ended, signal.SIGKILL)
+                signal.pidfd_send_signal(self._ended, number)
 
-    def wait(self) -> int:
+    def wait(self, timeout: float | None = None) -> int:
         """As of a subprocess."""
         with self._lock:
             if self.returncode is None:
-                select.select([self._ended], [], [])
+                if not select.select([self._ended], [], [], timeout)[0]:
+                    raise subprocess.TimeoutExpired([str(self.pid)], timeout or 0.0)
                 self.returncode = self.stem.ask({"wait": self.pid})
                 os.close(self._ended)
             return self.returncode
 
 
 class Stem:
-    """The process that workers are forked from."""
+    """The process that others are forked from.
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    ``code`` loads what they need and defines ``become(request)``, which is all that they do.
+    """
+
+    def __init__(self, code: str, environment: Mapping[str, str]) -> None:
         self._lock = threading.Lock()
         self._socket, theirs = socket.socketpair()
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _STEM], stdin=theirs, env=environment
-        )
+        command = [sys.executable, "-c", code + _FORKING]
+        self._process = subprocess.Popen(command, stdin=theirs, env=environment)
         theirs.close()
         atexit.register(self._end)
 
@@ -106,23 +125,22 @@ class Stem:
         self._socket.close()
         self._process.wait()
 
-    def ask(self, request: dict[str, object], *pipes: int) -> int:
+    def ask(self, request: Mapping[str, object], *pipes: int) -> int:
         """The answer to a request."""
         with self._lock:
             socket.send_fds(self._socket, [json.dumps(request).encode()], pipes)
             return int(self._socket.recv(64))
 
-    def fork(self, work: child.Work, environment: dict[str, str]) -> Forked:
-        """A worker in this process's folder."""
+    def fork(self, request: Mapping[str, object]) -> Forked:
+        """A process that becomes what ``request`` says, with pipes as input and output."""
         reading, requests = os.pipe()
         answers, writing = os.pipe()
         try:
-            request = {"work": work, "environment": environment, "folder": os.getcwd()}
             pid = self.ask(request, reading, writing)
         finally:
             os.close(reading)
             os.close(writing)
-        return Forked(pid, os.fdopen(requests, "wb"), os.fdopen(answers, "rb"), self)
+        return Forked(pid, self, os.fdopen(requests, "wb"), os.fdopen(answers, "rb"))
 
 
 @functools.cache
@@ -131,8 +149,8 @@ def _usual() -> dict[str, str]:
 
 
 @functools.cache
-def _stem() -> Stem:
-    return Stem(_usual())
+def _worker() -> Stem:
+    return Stem(_WORKER, _usual())
 
 
 def prepare() -> None:
@@ -148,4 +166,4 @@ def start(work: child.Work) -> subprocess.Popen[bytes] | Forked:
     environment = child._environment()
     if environment["PYTHONPATH"] != _usual()["PYTHONPATH"]:
         return real_start(work)
-    return _stem().fork(work, environment)
+    return _worker().fork({"work": work, "environment": environment, "folder": os.getcwd()})

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import atexit
 import functools
-import json
 import os
 import re
-import select
-import signal
-import socket
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal, Protocol
+from typing import Literal
 
 from playwright.sync_api import Error, Page
 
+from tests import stem
 from tests.patience import PATIENCE
+from tests.stem import Forked, Stem
 
 WIDTHS = (1440, 390)
 WINDOWS = ((1440, 900), (720, 450), (512, 450), (390, 844), (195, 450))
@@ -30,23 +27,11 @@ OF_COLOURS = ("color-contrast", "link-in-text-block")
 """The rules of axe-core whose answer depends on the theme; a second one is checked by them."""
 
 
-class Process(Protocol):
-    """A process and the pipe with what it prints."""
-
-    stdout: IO[str] | None
-
-    def terminate(self) -> None: ...
-
-    def kill(self) -> None: ...
-
-    def wait(self, timeout: float) -> object: ...
-
-
 @dataclass(slots=True)
 class Server:
     """A running app: ``entry`` is the printed address, ``base`` the same without the token."""
 
-    process: Process
+    process: subprocess.Popen[bytes] | Forked
     entry: str
     entered: bool = False
 
@@ -83,94 +68,38 @@ def serve(library, port):
     run(library, port=port or free, open_browser=False)
 """
 _START = _RUN + "import sys; serve(sys.argv[1], int(sys.argv[2]))"
-# Loads what the app and its pages need, and becomes the app over and over: by fork.
-_STEM = (
-    _RUN
-    + """
-import json, os, signal, socket
+_BECOME = """
 import cv2, numpy
 from image_duplicate_finder import api
 from image_duplicate_finder.web import create_app
-parent = socket.socket(fileno=0)
-signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-while True:
-    request, pipes, _, _ = socket.recv_fds(parent, 65536, 1)
-    if not request:
-        break
-    child = os.fork()
-    if child == 0:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        os.dup2(pipes[0], 1)
-        os.close(pipes[0])
-        parent.detach()
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        serve(*json.loads(request))
-        os._exit(0)
-    os.close(pipes[0])
-    parent.sendall(str(child).encode())
+def become(request):
+    serve(request["library"], request["port"])
 """
-)
-
-
-class _Forked:
-    """An app that the stem has forked: a process, though no child of this one."""
-
-    def __init__(self, pid: int, stdout: int) -> None:
-        self._pid = pid
-        self._ended = os.pidfd_open(pid)
-        self.stdout: IO[str] | None = os.fdopen(stdout)
-
-    def _send(self, number: signal.Signals) -> None:
-        if not select.select([self._ended], [], [], 0)[0]:
-            signal.pidfd_send_signal(self._ended, number)
-
-    def terminate(self) -> None:
-        self._send(signal.SIGTERM)
-
-    def kill(self) -> None:
-        self._send(signal.SIGKILL)
-
-    def wait(self, timeout: float) -> None:
-        assert select.select([self._ended], [], [], timeout)[0], f"process {self._pid} goes on"
 
 
 @functools.cache
-def _stem() -> socket.socket:
-    ours, theirs = socket.socketpair()
-    process = subprocess.Popen([sys.executable, "-c", _STEM], stdin=theirs)
-    theirs.close()
-
-    def end() -> None:
-        ours.close()
-        process.wait(PATIENCE)
-
-    atexit.register(end)
-    return ours
+def _app() -> Stem:
+    return Stem(_RUN + _BECOME, os.environ)
 
 
 def start_server(library: Path, port: int = 0, **environment: str) -> Server:
     """Start the app over ``library``, on a free port if none is given, and wait until it says
     that it is ready. ``environment`` is added to that of the tests."""
-    process: Process
-    if environment or not hasattr(os, "pidfd_open"):
+    process: subprocess.Popen[bytes] | Forked
+    if environment or not stem.POSSIBLE:
         process = subprocess.Popen(
             [sys.executable, "-c", _START, str(library), str(port)],
             stdout=subprocess.PIPE,
-            text=True,
             env=os.environ | environment,
         )
     else:
-        stem = _stem()
-        reading, writing = os.pipe()
-        socket.send_fds(stem, [json.dumps([str(library), port]).encode()], [writing])
-        os.close(writing)
-        process = _Forked(int(stem.recv(64)), reading)
+        process = _app().fork({"library": str(library), "port": port})
     return Server(process, _address(process))
 
 
-def _address(process: Process) -> str:
+def _address(process: subprocess.Popen[bytes] | Forked) -> str:
     assert process.stdout is not None
-    found = re.search(r"http://\S+", process.stdout.readline())
+    found = re.search(r"http://\S+", process.stdout.readline().decode())
     assert found is not None, "the app said no address"
     return found.group()
 
