@@ -33,6 +33,7 @@ from benchmarks.report import Figure
 from benchmarks.run import LIMITS, RESULTS, SetSpec
 from benchmarks.speed_data import make_camera, make_many
 from benchmarks.tools import HERE, NOT_RUNNABLE, TOOLS, WORK, scan_command, scratch
+from image_duplicate_finder import compiled
 
 Row = list[str]
 Command = list[str | Path]
@@ -340,6 +341,7 @@ def million(options: Options) -> None:
 
 def few(options: Options) -> None:
     """Whole commands on few files."""
+    compiled.prepare()
     idf = Path(sys.executable).parent / "idf"
     rows, figures = [], []
 

@@ -39,9 +39,9 @@ _guard = threading.Lock()
 _stopped = threading.Event()
 
 
-def is_prepared() -> bool:
-    """Whether this version's loops were compiled on this machine: a look at a few small files."""
-    return not _missing()
+def is_prepared(*parts: str) -> bool:
+    """Whether these parts, or all, were compiled on this machine: a look at a few small files."""
+    return set(parts or PARTS).isdisjoint(_missing())
 
 
 def prepare(*needed: str) -> None:

@@ -16,12 +16,11 @@ from image_duplicate_finder.cli.output import STANDARD_OUTPUT, check_writable, w
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.model import GroupKind, Relation
 from image_duplicate_finder.own_files import LIBRARY_NAME, default_folder
-from image_duplicate_finder.results import GroupQuery
 from image_duplicate_finder.settings import Mode
 
 if TYPE_CHECKING:
     from image_duplicate_finder.library import Library
-    from image_duplicate_finder.results import ScanRecord
+    from image_duplicate_finder.results import GroupQuery, ScanRecord
 
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -151,6 +150,8 @@ def query(
     **others: Any,
 ) -> GroupQuery:
     """The query that the options of :func:`query_options` describe; ``others`` pass through."""
+    from image_duplicate_finder.results import GroupQuery
+
     return GroupQuery(
         kinds=tuple(map(GroupKind, kinds)),
         relations=tuple(map(Relation, relations)),

@@ -192,7 +192,7 @@ def early_worker(specs: Specs) -> Iterator[None]:
     The next executor with the same ``specs`` takes it; one that nobody took ends with the block.
     """
     # One that came up alone would have to compile.
-    wanted = specs.mode is Mode.QUICK or compiled.is_prepared()
+    wanted = specs.mode is Mode.QUICK or compiled.is_prepared("keypoints")
     started = wanted and _early.start(specs)
     try:
         yield
