@@ -231,7 +231,10 @@ def _looks() -> None:
     shift = (1.0, 0.02, -20.5), (0.0, 1.0, -10.5)
     cut = cv2.warpAffine(small, np.array(shift), (130, 100)).astype(np.uint8)
     crop = replace(whole, width=130, height=100, small=cut, luma=cut[..., 0].copy())
+    turn = (-1.0, 0.0, 159.0), (0.0, 1.0, 0.0)
+    mirrored = replace(whole, small=small[:, ::-1].copy(), luma=whole.luma[:, ::-1].copy())
     closer_look(whole, whole, Match(1, 2, Relation.REENCODED))
+    closer_look(whole, mirrored, Match(1, 4, Relation.ROTATED, turn, mirrored=True))
     closer_look(whole, crop, Match(1, 3, Relation.CROPPED, shift))
 
 

@@ -460,18 +460,25 @@ _IDENTITY, _WHOLE = np.eye(3), 1e-9
 
 
 def _warped(source: Plane, matrix: Matrix, size: tuple[int, int]) -> tuple[Plane, Bytes]:
-    flags = cv2.INTER_CUBIC
     if source.shape[1::-1] == size and np.abs(matrix - _IDENTITY).max() < _WHOLE:
         return source, np.ones(source.shape[:2], np.uint8)
     if _keeps_pixels(matrix):
+        from image_duplicate_finder.verify import look_kernels
+
         # At whole places, to the last bit: right beside them, nearest pixels are chosen by chance.
-        matrix, flags = np.rint(matrix), cv2.INTER_LINEAR
+        back = np.rint(geometry.inverse(np.rint(matrix))[:2]).astype(np.int64)
+        moved = np.empty((size[1], size[0], *source.shape[2:]), np.float32)
+        mask = np.empty((size[1], size[0]), np.uint8)
+        deep = np.atleast_3d(source), np.atleast_3d(moved)
+        look_kernels.move(deep[0], back, deep[1], mask)
+        return moved, mask
     height, width = source.shape[:2]
-    mask = cv2.warpPerspective(
-        np.ones((height, width), np.uint8), matrix, size, flags=cv2.INTER_NEAREST
+    inside = np.ones((height, width), np.uint8)
+    mask = np.asarray(cv2.warpPerspective(inside, matrix, size, flags=cv2.INTER_NEAREST), np.uint8)
+    moved = cv2.warpPerspective(
+        source, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )
-    moved = cv2.warpPerspective(source, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(moved, np.float32), np.asarray(mask, np.uint8)
+    return np.asarray(moved, np.float32), mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -511,7 +518,7 @@ _CELLS_A_LEVEL, _CELLS = 32, 2048
 _FIRST_CELL = _BIN_OF * _CELLS
 _LEAST_WEIGHT = 0.2
 # In means of two by two pixels.
-_AROUND, _BLOCK, _TONE_MEAN = 5, 7, 3
+_AROUND, _BLOCK = 5, 7
 _SPREAD = 0.3
 _TONE_SAMPLES, _TONE_ROUNDS, _TONE_STILL = 4_000, 6, 0.01
 
@@ -737,12 +744,11 @@ def _toned(one: _Channel, other: _Channel, area: _Area, drawing: bool) -> tuple[
     from image_duplicate_finder.verify import look_kernels
 
     # Means of some pixels: fine noise in one of the two would make its contrast seem higher.
-    x, y = (
-        cv2.blur(each.means, (_TONE_MEAN, _TONE_MEAN))[area.spots].astype(np.float64)
-        for each in (other, one)
-    )
+    x, y = np.empty((2, len(area.spots[0])))
     if len(x) < 16:
         return other.values, 0.0
+    look_kernels.sample_means(other.means, *area.spots, x)
+    look_kernels.sample_means(one.means, *area.spots, y)
     gain, offset = 1.0, 0.0
     for _ in range(_TONE_ROUNDS):
         before = gain * 255 + offset, offset
@@ -814,12 +820,14 @@ def _box(matrix: Matrix, x: int, y: int, w: int, h: int, picture: Prepared) -> B
     )
 
 
-# The rim, which is left out, is wider.
-_HARDLY_OFF = 0.4
+# The rim, which is left out, is wider. Where the deviation around is less, a border is flat.
+_HARDLY_OFF, _BUSY = 0.4, 3.5
 
 
 def _outside(picture: Prepared, matrix: Matrix, other: Prepared) -> tuple[float, float]:
     """The shares of a picture that lie outside of the other: what is content, what is flat."""
+    from image_duplicate_finder.verify import look_kernels
+
     height, width = picture.small.shape[:2]
     to_small = geometry.frame_change(picture.width, picture.height, width, height)
     outline = geometry.apply(
@@ -830,12 +838,11 @@ def _outside(picture: Prepared, matrix: Matrix, other: Prepared) -> tuple[float,
     covered = np.zeros((height, width), np.uint8)
     cv2.fillConvexPoly(covered, np.rint(outline).astype(np.int32), 1)
     rim = max(1, round(0.004 * max(height, width)))
-    outside = cv2.dilate(covered, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8)) == 0
-    share = float(outside.mean())
-    if not share:
+    covered = np.asarray(
+        cv2.dilate(covered, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8)), np.uint8
+    )
+    if covered.all():
         return 0.0, 0.0
-    grey = cv2.cvtColor(picture.small, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    mean = cv2.blur(grey, (5, 5))
-    spread = np.sqrt(np.maximum(cv2.blur(grey * grey, (5, 5)) - mean * mean, 0))
-    rest = float((outside & (spread >= 3.5)).mean())
-    return rest, share - rest
+    grey = np.asarray(cv2.cvtColor(picture.small, cv2.COLOR_RGB2GRAY), np.uint8)
+    outside, busy = look_kernels.count_busy(grey, covered, _BUSY)
+    return busy / grey.size, (outside - busy) / grey.size

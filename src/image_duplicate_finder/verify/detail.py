@@ -309,11 +309,18 @@ def _moved(picture: Bytes, matrix: Matrix, places: NDArray[np.intp], n: int) -> 
 
 
 def _tapered(windows: Planes) -> Planes:
-    high, wide = windows.shape[1:]
+    from image_duplicate_finder.verify import look_kernels
+
+    found = np.empty_like(windows)
+    look_kernels.taper(windows, _fading(*windows.shape[1:]), found)
+    return found
+
+
+@cache
+def _fading(high: int, wide: int) -> Planes:
     taper = np.outer(np.hanning(high + 2)[1:-1], np.hanning(wide + 2)[1:-1])
     taper /= np.sqrt((taper**2).sum() * high * wide)
-    level = windows - windows.reshape(len(windows), -1).mean(axis=1)[:, None, None]
-    return np.asarray(level * taper.astype(np.float32), np.float32)
+    return taper.astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)

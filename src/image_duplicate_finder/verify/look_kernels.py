@@ -216,19 +216,23 @@ def find_edges(plane, least, most, found):
             strong += np.uint32(abs(right) + abs(lower - upper) >= least)
         counts[row] = strong
     among = counts.sum()
-    every = -(-among // most)
+    every = max(1, -(-among // most))
+    columns = np.empty(width + 1, np.uintp)
     k, taken = 0, 0
     for row in range(1, height - 1):
-        if counts[row] == 0:
-            continue
-        for x in range(np.uintp(width - 2)):
-            if abs(across[row, x]) + abs(down[row, x]) >= least:
-                if k % every == 0:
-                    found[0, taken], found[1, taken] = x + one, row
-                    found[2, taken], found[3, taken] = across[row, x], down[row, x]
-                    found[4, taken] = plane[row, x + one]
-                    taken += 1
-                k += 1
+        # Without branches, of which nobody knows where they lead.
+        count = np.uintp(0)
+        if k + counts[row] > taken * every:
+            for x in range(np.uintp(width - 2)):
+                columns[count] = x
+                count += np.uintp(abs(across[row, x]) + abs(down[row, x]) >= least)
+        for place in range(taken * every - k, counts[row], every):
+            x = columns[place]
+            found[0, taken], found[1, taken] = x + one, row
+            found[2, taken], found[3, taken] = across[row, x], down[row, x]
+            found[4, taken] = plane[row, x + one]
+            taken += 1
+        k += counts[row]
     return among, taken
 
 
@@ -461,3 +465,79 @@ def count_fine_terms(picture, places, side, cosines, least):
                     large += np.uint32(abs(values[block]) >= least)
                 count += np.int64(large)
     return count
+
+
+@compiled_loop(error_model="numpy")
+def move(source, back, moved, mask):
+    """Fill ``moved`` with the pixels of ``source`` (h, w, n), and ``mask`` with where it is.
+
+    ``back`` (2 x 3, whole numbers) maps places in ``moved`` to the source; beyond its rim, the
+    last pixel goes on.
+    """
+    height, width, count = source.shape
+    for row in range(len(moved)):
+        for column in range(moved.shape[1]):
+            x = back[0, 0] * column + back[0, 1] * row + back[0, 2]
+            y = back[1, 0] * column + back[1, 1] * row + back[1, 2]
+            near_x, near_y = min(max(x, 0), width - 1), min(max(y, 0), height - 1)
+            mask[row, column] = x == near_x and y == near_y
+            for channel in range(count):
+                moved[row, column, channel] = source[near_y, near_x, channel]
+
+
+@compiled_loop(error_model="numpy")
+def sample_means(plane, rows, columns, found):
+    """The means of three by three pixels around places; at the rim the plane is mirrored."""
+    height, width = plane.shape
+    for k in range(len(rows)):
+        row, column = rows[k], columns[k]
+        above, below = abs(row - 1), min(row + 1, 2 * (height - 1) - row - 1)
+        left, right = abs(column - 1), min(column + 1, 2 * (width - 1) - column - 1)
+        above, below = min(above, height - 1), max(below, 0)
+        left, right = min(left, width - 1), max(right, 0)
+        total = 0.0
+        for y in (above, row, below):
+            total += float(plane[y, left]) + float(plane[y, column]) + float(plane[y, right])
+        found[k] = np.float32(total / 9)
+
+
+@compiled_loop(error_model="numpy")
+def count_busy(grey, covered, least):
+    """How many pixels are not ``covered``, and of how many the deviation around is ``least``.
+
+    Around are five by five pixels; at the rim the picture is mirrored.
+    """
+    height, width = grey.shape
+    outside, busy = 0, 0
+    # 25 times the squares of 25 numbers, less the square of their sum, is 625 times the variance.
+    least = 625 * least * least
+    for row in range(height):
+        for column in range(width):
+            if covered[row, column]:
+                continue
+            outside += 1
+            total, squares = 0, 0
+            for y in range(row - 2, row + 3):
+                at_y = abs(y) if y < height else 2 * (height - 1) - y
+                at_y = min(max(at_y, 0), height - 1)
+                for x in range(column - 2, column + 3):
+                    at_x = abs(x) if x < width else 2 * (width - 1) - x
+                    value = np.int64(grey[at_y, min(max(at_x, 0), width - 1)])
+                    total += value
+                    squares += value * value
+            busy += 25 * squares - total * total >= least
+    return outside, busy
+
+
+@compiled_loop(error_model="numpy")
+def taper(windows, weights, found):
+    """Windows (n, h, w) relative to their means, fading out by ``weights`` (h, w)."""
+    for k in range(len(windows)):
+        total = 0.0
+        for row in range(np.uintp(windows.shape[1])):
+            for x in range(np.uintp(windows.shape[2])):
+                total += windows[k, row, x]
+        mean = np.float32(total / weights.size)
+        for row in range(np.uintp(windows.shape[1])):
+            for x in range(np.uintp(windows.shape[2])):
+                found[k, row, x] = (windows[k, row, x] - mean) * weights[row, x]
