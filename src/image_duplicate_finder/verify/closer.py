@@ -776,12 +776,9 @@ def _quantiles(values: NDArray[np.float64], *parts: float) -> list[float]:
 
 
 def _colourfulness(ycc: Plane, mask: Bytes) -> float:
-    shown = mask[::2, ::2] > 0
-    red, blue = (ycc[::2, ::2, plane] - np.float32(_NO_CHROMA) for plane in (1, 2))
-    away = np.asarray(cv2.magnitude(red, blue))
-    if not shown.all():
-        away = away[shown]
-    return float(away.mean()) if away.size else 0.0
+    from image_duplicate_finder.verify import look_kernels
+
+    return float(look_kernels.mean_colour(ycc, mask, _NO_CHROMA))
 
 
 def _boxes(

@@ -541,3 +541,37 @@ def taper(windows, weights, found):
         for row in range(np.uintp(windows.shape[1])):
             for x in range(np.uintp(windows.shape[2])):
                 found[k, row, x] = (windows[k, row, x] - mean) * weights[row, x]
+
+
+@compiled_loop(error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def mean_colour(ycc, mask, grey):
+    """How far the colours are from ``grey`` on average, at every other pixel of a mask."""
+    grey, total, count = np.float32(grey), 0.0, 0
+    two = np.uintp(2)
+    for row in range(0, len(ycc), 2):
+        for x in range(np.uintp(0), np.uintp(ycc.shape[1]), two):
+            if mask[row, x]:
+                red, blue = ycc[row, x, 1] - grey, ycc[row, x, 2] - grey
+                total += np.sqrt(red * red + blue * blue)
+                count += 1
+    return total / count if count else 0.0
+
+
+@compiled_loop(error_model="numpy")
+def steepen(edges, width, height, x, y, steepest):
+    """Fill rows of ``steepest`` with how values at ``edges`` change with each parameter.
+
+    ``x`` and ``y`` are the places of the edges, at about unit size.
+    """
+    half = max(height, width) / 2
+    scale, middle_x, middle_y = np.float32(half), np.float32(width / 2), np.float32(height / 2)
+    projective = len(steepest) > 6
+    for k in range(np.uintp(edges.shape[1])):
+        at_x, at_y = (edges[0, k] - middle_x) / scale, (edges[1, k] - middle_y) / scale
+        across, down = edges[2, k] * scale, edges[3, k] * scale
+        x[k], y[k] = at_x, at_y
+        steepest[0, k], steepest[1, k], steepest[2, k] = across * at_x, across * at_y, across
+        steepest[3, k], steepest[4, k], steepest[5, k] = down * at_x, down * at_y, down
+        if projective:
+            along = across * at_x + down * at_y
+            steepest[6, k], steepest[7, k] = -along * at_x, -along * at_y

@@ -44,7 +44,6 @@ _REACH, _LEAST_REACH = 0.06, 12
 _FOUND, _RATHER = 0.8, 0.1
 
 Plane = NDArray[np.float32]
-Column = NDArray[np.float32]
 
 
 def refine(target: Plane, source: Plane, matrix: Matrix) -> Matrix:
@@ -105,14 +104,13 @@ def _fits_as_well(exact: Matrix, best: float, edges: _Edges, source: Plane) -> b
 
 @dataclass(frozen=True, slots=True)
 class _Edges:
-    """Places of the target with a clear gradient (``across``, ``down``), and its values there."""
+    """Places of the target (h, w) with a clear gradient.
+
+    ``found`` has rows of columns, rows, gradients across and down, and the target's values there.
+    """
 
     shape: tuple[int, ...]
-    x: Column
-    y: Column
-    across: Column
-    down: Column
-    values: Column
+    found: Plane
 
     @classmethod
     def of(cls, target: Plane) -> _Edges | None:
@@ -121,7 +119,9 @@ class _Edges:
 
         found = np.empty((5, _MOST_POINTS), np.float32)
         among, taken = look_kernels.find_edges(target, _LEAST_GRADIENT, _MOST_POINTS, found)
-        return None if among < _LEAST_POINTS else cls(target.shape, *found[:, :taken])
+        if among < _LEAST_POINTS:
+            return None
+        return cls(target.shape, np.ascontiguousarray(found[:, :taken]))
 
 
 def _shrunk(plane: Plane, factor: int) -> tuple[Plane, Matrix]:
@@ -193,19 +193,14 @@ def _fitted(edges: _Edges, source: Plane, back: Matrix, projective: bool) -> Mat
     to_unit = np.array(
         [[1 / half, 0, -width / 2 / half], [0, 1 / half, -height / 2 / half], [0, 0, 1.0]]
     )
-    x, y = (edges.x - width / 2) / half, (edges.y - height / 2) / half
-    gx, gy = edges.across * half, edges.down * half
-    terms = [gx * x, gx * y, gx, gy * x, gy * y, gy]
-    if projective:
-        along = gx * x + gy * y
-        terms += [-along * x, -along * y]
-    steepest = np.stack(terms).astype(np.float32)
-    places = x.astype(np.float64), y.astype(np.float64)
-    square, right = np.empty((len(terms), len(terms))), np.empty(len(terms))
+    count, terms = edges.found.shape[1], 8 if projective else 6
+    places, steepest = np.empty((2, count)), np.empty((terms, count), np.float32)
+    look_kernels.steepen(edges.found, width, height, *places, steepest)
+    square, right = np.empty((terms, terms)), np.empty(terms)
     current = back @ geometry.inverse(to_unit)
     for _ in range(_ROUNDS):
         inside = look_kernels.equate(
-            source, current, *places, edges.values, steepest, _LEAST_POINTS, square, right
+            source, current, *places, edges.found[4], steepest, _LEAST_POINTS, square, right
         )
         if inside < _LEAST_POINTS:
             return None
@@ -243,9 +238,8 @@ def _cost(edges: _Edges, source: Plane, matrix: Matrix) -> float:
     """The mean difference of both where the target has edges, each pixel's bounded."""
     from image_duplicate_finder.verify import look_kernels
 
-    x, y = edges.x.astype(np.float64), edges.y.astype(np.float64)
-    back = geometry.inverse(matrix)
-    return float(look_kernels.mean_difference(source, back, x, y, edges.values, _MOST))
+    places, back = edges.found[:2].astype(np.float64), geometry.inverse(matrix)
+    return float(look_kernels.mean_difference(source, back, *places, edges.found[4], _MOST))
 
 
 def _exact(
