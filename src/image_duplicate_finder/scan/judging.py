@@ -19,7 +19,7 @@ from itertools import accumulate, islice
 
 from image_duplicate_finder.discover.beside import Beside, beside
 from image_duplicate_finder.dominance import Evidence, Lacked, facts_lacking, revised, standings
-from image_duplicate_finder.executors.engine import Executor
+from image_duplicate_finder.executors.engine import Executor, release_memory
 from image_duplicate_finder.executors.messages import LookAnswer, Looked, LookTask, Partner
 from image_duplicate_finder.fingerprint.specs import SEEN
 from image_duplicate_finder.grouping import Content, duplicate_groups
@@ -237,6 +237,7 @@ class _CloserLooks:
             ]
             if not todo:
                 break
+            release_memory()
             looks = self._look(todo, kept)
             self._judge.read_again(ids_of(todo))
             infos = store.contents.infos(ids_of(todo))

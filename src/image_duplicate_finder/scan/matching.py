@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from image_duplicate_finder.executors.engine import Executor, LocalExecutor
+from image_duplicate_finder.executors.engine import Executor, LocalExecutor, release_memory
 from image_duplicate_finder.fingerprint import embedding, perceptual
 from image_duplicate_finder.fingerprint.specs import PERCEPTUAL, Specs, calibration, keypoint_kind
 from image_duplicate_finder.grouping.links import SimilarPairs
@@ -57,11 +57,14 @@ def find_matches(
     families = Families(rank)
     families.learn((), store.matches.among(context.verifier, set(contents)))
     ids = _in_stable_order(store, contents)
-    for pairs in families.waves(_proposals(context, executor, ids)):
+    proposals = _proposals(context, executor, ids)
+    release_memory()
+    for pairs in families.waves(proposals):
         families.learn(pairs, verifier.verify(pairs))
     while pairs := families.to_keepers():
         families.learn(pairs, verifier.verify(pairs))
     verifier.mark_pixel_identical(set(contents))
+    release_memory()
     return store.matches.among(context.verifier, set(contents))
 
 
