@@ -6,6 +6,8 @@ set -eu
 cd -- "$(dirname -- "$0")"
 # Else each of the test processes compiles all modules for itself.
 unset PYTHONDONTWRITEBYTECODE
+# Else OpenBLAS's threads wait for work with a core each whenever a process has loaded NumPy.
+export OPENBLAS_THREAD_TIMEOUT=20
 . scripts/find_python.sh
 . scripts/find_browser.sh
 "$PYTHON" scripts/environment.py dev

@@ -15,6 +15,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -111,18 +112,29 @@ def _install(python: Path, kind: str) -> None:
     if has_pip.returncode != 0:  # an interrupted start, or an environment made by other tools
         advice = "pip could not be put into the environment; remove .venv and start again."
         _run([str(python), "-m", "ensurepip"], advice)
-    requirements = _requirements(kind)
+    included = KINDS[: KINDS.index(kind) + 1]
     _say("Installing (this takes a minute or two the first time) ...")
-    _pip(python, ["--requirement", str(requirements)])
+    _pip(python, ["--requirement", str(_requirements("run"))])
     _pip(python, ["--no-deps", "--editable", str(ROOT)])
     _say("Preparing it for this computer ...")
-    # Whatever this cannot do now is done when it is needed.
+    # That takes all cores, and pip one: the rest is installed meanwhile.
+    preparing = threading.Thread(target=_prepare, args=(python,))
+    preparing.start()
+    try:
+        for more in included[1:]:
+            _pip(python, ["--requirement", str(_requirements(more))])
+    finally:
+        preparing.join()
+    for each in included:
+        _stamp(each).write_bytes(_made_from(each))
+
+
+def _prepare(python: Path) -> None:
+    """Compile loops and modules. Whatever this cannot do now is done when it is needed."""
     # Modules are compiled as they are imported, even if someone forbids it for all of Python.
     keeping = {name: value for name, value in os.environ.items() if name != _KEEP_NO_MODULES}
     for step in (["-m", "image_duplicate_finder.compiled"], ["-c", _ALL_PARTS]):
         subprocess.run([str(python), *step], env=keeping, capture_output=True, check=False)
-    for included in KINDS[: KINDS.index(kind) + 1]:
-        _stamp(included).write_bytes(_made_from(included))
 
 
 def _pip(python: Path, wanted: list[str]) -> None:

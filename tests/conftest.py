@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing.util
 import os
 import shutil
@@ -55,6 +56,11 @@ settings.register_profile("any speed", deadline=None, suppress_health_check=[Hea
 settings.load_profile("any speed")
 
 Painter = Callable[..., NDArray[np.uint8]]
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: no collection need look at it, nor a forked child copy it."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
