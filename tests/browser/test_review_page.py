@@ -958,6 +958,22 @@ def test_words_are_whole_at_200_percent(
     assert not broken, broken
 
 
+def test_a_menu_is_seen_only_where_it_belongs(server: Server, enter: Enter, scene: Scene) -> None:
+    """The script puts it there when it hears that the menu is open, which is a moment later."""
+    visit = enter(server, width=390)
+    page = visit.page
+    visit.open(f"/scans/{scene.scan}/")
+    wait_for_list(page)
+    opened = """(() => {
+      const menu = document.getElementById("summary");
+      menu.querySelector("summary").click();
+      return [menu.open, menu.querySelector(".menu-list").checkVisibility()];
+    })()"""
+    assert page.evaluate(opened) == [True, False]
+    expect(page.locator("#summary > .menu-list")).to_be_visible()
+    assert page.evaluate(OUTSIDE) == []
+
+
 @pytest.mark.timeout(600)
 def test_the_page_is_accessible_and_fits(
     server: Server, enter: Enter, axe: Axe, scene: Scene, stored: Library
