@@ -104,6 +104,22 @@ def _products(x, y, across, of_x, of_y):
 
 
 @compiled_loop()
+def insert(values, numbers, value, number):
+    """Put a value and its number in their place among ``values`` in falling order.
+
+    The last of them drops out. A change here takes one of :mod:`visual_word_kernels` too: what is
+    compiled of this is kept with the loops that call it.
+    """
+    place = len(values) - 1
+    while place > 0 and values[place - 1] < value:
+        values[place] = values[place - 1]
+        numbers[place] = numbers[place - 1]
+        place -= 1
+    values[place] = value
+    numbers[place] = number
+
+
+@compiled_loop()
 def _offer(products, members, own, limit, rows, cosines):
     """Put those of ``members`` that are near among the nearest of vector ``own``."""
     last = len(cosines) - 1
@@ -111,13 +127,7 @@ def _offer(products, members, own, limit, rows, cosines):
         cosine = products[j]
         if cosine < limit or cosine <= cosines[last] or members[j] == own:
             continue
-        place = last
-        while place > 0 and cosines[place - 1] < cosine:
-            cosines[place] = cosines[place - 1]
-            rows[place] = rows[place - 1]
-            place -= 1
-        cosines[place] = cosine
-        rows[place] = members[j]
+        insert(cosines, rows, cosine, members[j])
 
 
 @compiled_loop()

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from image_duplicate_finder.fingerprint.kernels import compiled_loop, popcount
+from image_duplicate_finder.search.neighbour_kernels import insert
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,call-arg,unreachable"
 
@@ -307,13 +308,7 @@ def _score(tally, count, touches, query, geometry, voting, base, best_image, bes
         best = most / unit
         if best < voting.least or best <= best_score[last]:
             continue
-        place = last
-        while place > 0 and best_score[place - 1] < best:
-            best_score[place] = best_score[place - 1]
-            best_image[place] = best_image[place - 1]
-            place -= 1
-        best_score[place] = best
-        best_image[place] = base + b
+        insert(best_score, best_image, best, base + b)
 
 
 @compiled_loop()
