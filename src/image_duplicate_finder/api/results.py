@@ -9,7 +9,9 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from image_duplicate_finder.discover.walk import Pictures
+from image_duplicate_finder.documents import leakage_document, scan_document
 from image_duplicate_finder.errors import DecodeError, NotFound
+from image_duplicate_finder.exports import tables
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.messages import printable
 from image_duplicate_finder.model import Failure, GroupKind, Relation, Transform
@@ -89,8 +91,6 @@ class ScanResult:
 
     def to_dict(self) -> dict[str, Any]:
         """The result as JSON-ready values, in the form of ``idf scan --json``."""
-        from image_duplicate_finder.documents import scan_document
-
         return scan_document(self.scan, self.groups, self.failures)
 
     def to_pandas(self) -> pandas.DataFrame:
@@ -98,8 +98,6 @@ class ScanResult:
 
         Raises UsageError where pandas is not installed.
         """
-        from image_duplicate_finder.exports import tables
-
         return tables.to_pandas(tables.Row, tables.rows(self.groups))
 
     def to_arrow(self) -> pyarrow.Table:
@@ -107,8 +105,6 @@ class ScanResult:
 
         Raises UsageError where pyarrow is not installed.
         """
-        from image_duplicate_finder.exports import tables
-
         return tables.to_arrow(tables.Row, tables.rows(self.groups))
 
     def to_networkx(self) -> networkx.Graph:
@@ -143,8 +139,6 @@ class ScanResult:
             for group in self.groups
             for member in group.members
         ]
-        from image_duplicate_finder.exports import tables
-
         return tables.to_graph(nodes, edges)
 
     def _repr_html_(self) -> str:
@@ -169,20 +163,14 @@ class LeakageResult:
 
     def to_dict(self) -> dict[str, Any]:
         """The leaks as JSON-ready values, in the form of ``idf leakage --json``."""
-        from image_duplicate_finder.documents import leakage_document
-
         return leakage_document(self.report)
 
     def to_pandas(self) -> pandas.DataFrame:
         """A data frame with a row for each leak. Raises UsageError without pandas."""
-        from image_duplicate_finder.exports import tables
-
         return tables.to_pandas(tables.LeakRow, tables.leak_rows(self.report))
 
     def to_arrow(self) -> pyarrow.Table:
         """An Arrow table with a row for each leak. Raises UsageError without pyarrow."""
-        from image_duplicate_finder.exports import tables
-
         return tables.to_arrow(tables.LeakRow, tables.leak_rows(self.report))
 
     def to_networkx(self) -> networkx.Graph:
@@ -198,8 +186,6 @@ class LeakageResult:
             )
             for leak in self
         ]
-        from image_duplicate_finder.exports import tables
-
         return tables.to_graph((), edges)
 
 
