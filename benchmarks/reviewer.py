@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import statistics
 import tempfile
 import time
@@ -30,7 +29,7 @@ from image_duplicate_finder.results import GroupQuery
 from image_duplicate_finder.settings import Mode, ScanSettings
 from tests.browser.conftest import ARGUMENTS
 from tests.browser.photos import save_large_pairs
-from tests.browser.running import start_server, wait_for_list, wait_until
+from tests.browser.running import find_browser, start_server, wait_for_list, wait_until
 from tests.review_scene import make_scene
 
 Figures = Iterator[tuple[str, dict[str, Any]]]
@@ -69,9 +68,7 @@ def visited(library: Path) -> Iterator[tuple[Page, str]]:
     server = start_server(library)
     try:
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=shutil.which("chromium"), args=ARGUMENTS
-            )
+            browser = playwright.chromium.launch(executable_path=find_browser(), args=ARGUMENTS)
             # The watcher is made of text, which the pages' policy forbids.
             context = browser.new_context(viewport=SIZE, bypass_csp=True)
             context.set_default_timeout(180_000)

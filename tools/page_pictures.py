@@ -29,7 +29,7 @@ from image_duplicate_finder.model import GroupKind
 from image_duplicate_finder.results import GroupQuery
 from image_duplicate_finder.settings import ScanSettings
 from tests.browser.conftest import ARGUMENTS
-from tests.browser.running import start_server, wait_until
+from tests.browser.running import find_browser, start_server, wait_until
 
 PHOTOS = 40
 
@@ -319,8 +319,7 @@ def run(
     server = start_server(library)
     try:
         with sync_playwright() as playwright:
-            path = os.environ.get("IDF_TEST_BROWSER") or shutil.which("chromium")
-            browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+            browser = playwright.chromium.launch(executable_path=find_browser(), args=ARGUMENTS)
             entered = browser.new_context()
             entered.new_page().goto(server.next_entry())
             kept = entered.storage_state()

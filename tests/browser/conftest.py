@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, CDPSession, Page, expect, sync_playwright
 
 from image_duplicate_finder.library import Library
-from tests.browser.running import OF_COLOURS, Server, Theme, Visit, start_server
+from tests.browser.running import OF_COLOURS, Server, Theme, Visit, find_browser, start_server
 from tests.review_scene import Scene, make_scene
 
 REPOSITORY = Path(__file__).parents[2]
@@ -44,7 +43,7 @@ LEFT_PAGE = ("htmx:historyCacheMiss", "htmx:sendAbort", "htmx:sendError", "htmx:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The system's Chromium, or what IDF_TEST_BROWSER names."""
-    path = os.environ.get("IDF_TEST_BROWSER") or shutil.which("chromium")
+    path = find_browser()
     if path is None:
         assert not os.environ.get("CI"), "CI needs a browser: install chromium."
         pytest.skip("no browser: install chromium, or name one in IDF_TEST_BROWSER")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -25,6 +26,12 @@ Theme = Literal["light", "dark"]
 THEMES: tuple[Theme, ...] = ("light", "dark")
 OF_COLOURS = ("color-contrast", "link-in-text-block")
 """The rules of axe-core whose answer depends on the theme; a second one is checked by them."""
+
+
+def find_browser() -> str | None:
+    """The browser that IDF_TEST_BROWSER names, or Chromium: the whole or its headless shell."""
+    names = ("chromium", "chromium-headless-shell")
+    return os.environ.get("IDF_TEST_BROWSER") or next(filter(None, map(shutil.which, names)), None)
 
 
 @dataclass(slots=True)
