@@ -80,8 +80,34 @@ def stored(library_dir: Path, scene: Scene) -> Iterator[Library]:
 
 
 @pytest.fixture
-def enter(chromium: Browser) -> Iterator[Callable[..., Visit]]:
-    """Opens the app's printed address: ``enter(server, width=1440, height=900, theme="light")``.
+def enter(new_visit: Callable[..., Visit]) -> Callable[..., Visit]:
+    """Opens the app's printed address, which leads to the start page:
+    ``enter(server, width=1440, height=900, theme="light")``."""
+
+    def visit(server: Server, **options: Any) -> Visit:
+        made = new_visit(server, **options)
+        made.page.goto(server.next_entry())
+        made.page.wait_for_url(server.base + "/")
+        return made
+
+    return visit
+
+
+@pytest.fixture
+def sign_in(new_visit: Callable[..., Visit]) -> Callable[..., Visit]:
+    """As ``enter``, without a page: the browser is let in, and shows none yet."""
+
+    def visit(server: Server, **options: Any) -> Visit:
+        made = new_visit(server, **options)
+        assert made.page.context.request.get(server.next_entry()).ok
+        return made
+
+    return visit
+
+
+@pytest.fixture
+def new_visit(chromium: Browser) -> Iterator[Callable[..., Visit]]:
+    """A browser that has not been let in yet.
 
     A script error or a violation of the content policy in any page fails the test.
     """
@@ -119,8 +145,6 @@ def enter(chromium: Browser) -> Iterator[Callable[..., Visit]]:
                 else None
             ),
         )
-        page.goto(server.next_entry())
-        page.wait_for_url(server.base + "/")
         visits.append(made)
         return made
 

@@ -76,12 +76,30 @@ def serve(library, port):
 """
 _START = _RUN + "import sys; serve(sys.argv[1], int(sys.argv[2]))"
 _BECOME = """
+import tempfile
 import cv2, numpy
-from image_duplicate_finder import api
-from image_duplicate_finder.web import create_app
+from flask import Flask
+from jinja2 import BytecodeCache
+from image_duplicate_finder import api, rendering
+from image_duplicate_finder.library import Library
+from image_duplicate_finder.scan import pipeline
+from image_duplicate_finder.web import compare_pictures, create_app
+class Kept(BytecodeCache):
+    codes = {}
+    def load_bytecode(self, bucket):
+        if bucket.key in self.codes:
+            bucket.bytecode_from_string(self.codes[bucket.key])
+    def dump_bytecode(self, bucket):
+        self.codes[bucket.key] = bucket.bytecode_to_string()
+Flask.jinja_options = {"bytecode_cache": Kept()}
+with tempfile.TemporaryDirectory() as folder, Library.open(folder) as library:
+    pages = create_app(library).jinja_env
+    for name in pages.list_templates():
+        pages.get_template(name)
 def become(request):
     serve(request["library"], request["port"])
 """
+"""Templates and pages are compiled once: each app has only to unpack them."""
 
 
 @functools.cache

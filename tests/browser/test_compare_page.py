@@ -29,7 +29,7 @@ from tests.painting import paint_photo
 from tests.patience import PATIENCE
 from tests.review_scene import CROP, Scene
 
-Enter = Callable[..., Visit]
+SignIn = Callable[..., Visit]
 Axe = Callable[..., list[str]]
 
 SPOT = (520, 300, 580, 350)
@@ -96,9 +96,9 @@ def colour(page: Page, x: float, y: float) -> list[int]:
 
 
 def test_both_pictures_move_together_to_single_pixels(
-    server: Server, enter: Enter, scene: Scene, stored: Library
+    server: Server, sign_in: SignIn, scene: Scene, stored: Library
 ) -> None:
-    visit = enter(server)
+    visit = sign_in(server)
     page = compare(visit, stored, scene, "b/crop.png")
     page.get_by_role("button", name="1:1").click()
     expect(page.locator("#zoom-level")).to_have_text("100%")
@@ -120,9 +120,9 @@ def test_both_pictures_move_together_to_single_pixels(
 
 
 def test_a_half_size_copy_is_shown_at_the_size_of_the_scene(
-    server: Server, enter: Enter, scene: Scene, stored: Library
+    server: Server, sign_in: SignIn, scene: Scene, stored: Library
 ) -> None:
-    page = compare(enter(server), stored, scene, "b/small.jpg")
+    page = compare(sign_in(server), stored, scene, "b/small.jpg")
     page.get_by_role("button", name="1:1").click()
     expect(page.locator("#zoom-level")).to_have_text("100%")
     at_rest(page)
@@ -130,9 +130,9 @@ def test_a_half_size_copy_is_shown_at_the_size_of_the_scene(
 
 
 def test_slider_blink_and_difference_show_what_they_say(
-    server: Server, enter: Enter, scene: Scene, stored: Library
+    server: Server, sign_in: SignIn, scene: Scene, stored: Library
 ) -> None:
-    page = compare(enter(server), stored, scene, "b/crop.png")
+    page = compare(sign_in(server), stored, scene, "b/crop.png")
     page.get_by_label("Outline").uncheck()
     grey = [128, 128, 128]
 
@@ -171,9 +171,9 @@ def test_slider_blink_and_difference_show_what_they_say(
 
 
 def test_pictures_that_do_not_lie_on_each_other_offer_no_difference(
-    server: Server, enter: Enter, scene: Scene, stored: Library
+    server: Server, sign_in: SignIn, scene: Scene, stored: Library
 ) -> None:
-    page = compare(enter(server), stored, scene, "c/shot 2.jpg")
+    page = compare(sign_in(server), stored, scene, "c/shot 2.jpg")
     expect(page.get_by_role("radio", name="Difference")).to_be_disabled()
     expect(page.get_by_text("cannot be aligned exactly")).to_be_visible()
     page.keyboard.press("4")
@@ -181,9 +181,9 @@ def test_pictures_that_do_not_lie_on_each_other_offer_no_difference(
 
 
 def test_the_outline_is_drawn_on_the_original(
-    server: Server, enter: Enter, scene: Scene, stored: Library
+    server: Server, sign_in: SignIn, scene: Scene, stored: Library
 ) -> None:
-    page = compare(enter(server), stored, scene, "b/crop.png")
+    page = compare(sign_in(server), stored, scene, "b/crop.png")
     expect(page.get_by_label("Outline")).to_be_checked()
     drawn = page.locator("#viewer-keeper .outline")
     expect(drawn).to_be_visible()
@@ -195,9 +195,9 @@ def test_the_outline_is_drawn_on_the_original(
 
 
 def test_steps_and_decisions_stay_on_the_page(
-    server: Server, enter: Enter, scene: Scene, stored: Library
+    server: Server, sign_in: SignIn, scene: Scene, stored: Library
 ) -> None:
-    visit = enter(server)
+    visit = sign_in(server)
     page = compare(visit, stored, scene, "b/small.jpg")
     page.keyboard.press("2")
     page.evaluate("window.here = true")
@@ -233,9 +233,9 @@ def test_steps_and_decisions_stay_on_the_page(
 
 
 def test_a_picture_that_does_not_come_leaves_the_rest_at_work(
-    server: Server, enter: Enter, scene: Scene, stored: Library
+    server: Server, sign_in: SignIn, scene: Scene, stored: Library
 ) -> None:
-    visit = enter(server)
+    visit = sign_in(server)
     page = visit.page
     page.route(f"**/{scene.files['b/crop.png']}/full**", lambda route: route.abort())
     group = stored.groups(scene.scan, GroupQuery(text="b/crop.png")).groups[0]
@@ -249,7 +249,7 @@ def test_a_picture_that_does_not_come_leaves_the_rest_at_work(
 
 
 def test_a_large_picture_is_shown_from_a_small_one_and_has_all_its_pixels_when_zoomed(
-    server: Server, enter: Enter, library_dir: Path, tmp_path: Path
+    server: Server, sign_in: SignIn, library_dir: Path, tmp_path: Path
 ) -> None:
     """Lines of one pixel are grey in whatever is smaller."""
     folder = tmp_path / "large"
@@ -262,7 +262,7 @@ def test_a_large_picture_is_shown_from_a_small_one_and_has_all_its_pixels_when_z
     with Library.open(library_dir) as library:
         scan = library.scan([folder], ScanSettings(mode=Mode.QUICK, jobs=1)).id
         (group,) = library.groups(scan).groups
-    visit = enter(server)
+    visit = sign_in(server)
     asked: list[str] = []
     visit.page.on("request", lambda request: asked.append(request.url))
     visit.open(f"/scans/{scan}/compare/{group.id}/{group.members[0].file.id}/")
@@ -284,9 +284,9 @@ def test_a_large_picture_is_shown_from_a_small_one_and_has_all_its_pixels_when_z
 
 @pytest.mark.timeout(600)
 def test_the_page_is_accessible_and_fits(
-    server: Server, enter: Enter, axe: Axe, scene: Scene, stored: Library
+    server: Server, sign_in: SignIn, axe: Axe, scene: Scene, stored: Library
 ) -> None:
-    visit = enter(server)
+    visit = sign_in(server)
     page = visit.page
     wrong: list[str] = []
     for width, language in ((1440, "en"), (1024, "de"), (390, "de")):
@@ -307,10 +307,10 @@ def test_the_page_is_accessible_and_fits(
 
 @pytest.mark.parametrize(("width", "height"), WINDOWS)
 def test_both_pictures_begin_on_the_first_screen(
-    server: Server, enter: Enter, scene: Scene, stored: Library, width: int, height: int
+    server: Server, sign_in: SignIn, scene: Scene, stored: Library, width: int, height: int
 ) -> None:
     """At 200%, too; and what is said of the files and on the pictures is not cut without a sign."""
-    visit = enter(server, width=width, height=height)
+    visit = sign_in(server, width=width, height=height)
     page = visit.page
     for language in ("de", "en"):
         stored.set_preference("language", language)
@@ -353,12 +353,12 @@ def retouched(library_dir: Path, tmp_path: Path) -> tuple[Library, int]:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_facts_stand_above_the_pictures_and_differences_are_outlined(
-    server: Server, enter: Enter, retouched: tuple[Library, int], width: int
+    server: Server, sign_in: SignIn, retouched: tuple[Library, int], width: int
 ) -> None:
     library, scan = retouched
     group = library.groups(scan, GroupQuery()).groups[0]
     assert group.members[0].differences, "the closer look stored where they differ"
-    visit = enter(server, width=width)
+    visit = sign_in(server, width=width)
     visit.open(f"/scans/{scan}/compare/{group.id}/{group.members[0].file.id}/")
     page = visit.page
     ready(page)
@@ -383,9 +383,9 @@ def test_facts_stand_above_the_pictures_and_differences_are_outlined(
 
 
 def test_modes_and_the_next_pair_are_at_hand_before_they_are_asked_for(
-    server: Server, enter: Enter, scene: Scene, stored: Library
+    server: Server, sign_in: SignIn, scene: Scene, stored: Library
 ) -> None:
-    visit = enter(server)
+    visit = sign_in(server)
     asked: list[str] = []
     visit.page.on("requestfinished", lambda request: asked.append(request.url))
     page = compare(visit, stored, scene, "b/small.jpg")

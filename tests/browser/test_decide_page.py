@@ -18,7 +18,7 @@ from tests.browser.running import CUT, OUTSIDE, WINDOWS, Server, Visit, wait_unt
 from tests.patience import PATIENCE
 from tests.review_scene import CROP, MARKUP, Scene
 
-Enter = Callable[..., Visit]
+SignIn = Callable[..., Visit]
 Axe = Callable[[Page], list[str]]
 
 MORE_GROUPS = 3
@@ -45,9 +45,9 @@ def selected(stored: Library, scene: Scene) -> set[str]:
 
 
 def test_pairs_are_decided_by_single_keys(
-    server: Server, enter: Enter, scene: Scene, stored: Library
+    server: Server, sign_in: SignIn, scene: Scene, stored: Library
 ) -> None:
-    visit = enter(server)
+    visit = sign_in(server)
     page = visit.page
     stored.select_groups(scene.scan, GroupQuery(), False)
     visit.open(f"/scans/{scene.scan}/decide/?q=original")
@@ -79,9 +79,9 @@ def test_pairs_are_decided_by_single_keys(
 
 
 def test_later_and_both_and_the_way_out(
-    server: Server, enter: Enter, scene: Scene, stored: Library
+    server: Server, sign_in: SignIn, scene: Scene, stored: Library
 ) -> None:
-    visit = enter(server)
+    visit = sign_in(server)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/decide/?q=large")
     expect(page.locator("#progress")).to_contain_text("1 of 3")
@@ -104,17 +104,19 @@ def test_later_and_both_and_the_way_out(
 
 
 def test_pairs_of_removed_files_are_not_counted(
-    server: Server, enter: Enter, scene: Scene, stored: Library
+    server: Server, sign_in: SignIn, scene: Scene, stored: Library
 ) -> None:
     assert stored.apply(stored.plan(scene.scan)).done
     left = sum(not member.file.gone for g in stored.all_groups(scene.scan) for member in g.members)
-    visit = enter(server)
+    visit = sign_in(server)
     visit.open(f"/scans/{scene.scan}/decide/?done=1")
     expect(visit.page.locator("#progress")).to_contain_text(f"1 of {left} ")
 
 
-def test_the_same_detail_lies_at_the_same_place(server: Server, enter: Enter, scene: Scene) -> None:
-    visit = enter(server)
+def test_the_same_detail_lies_at_the_same_place(
+    server: Server, sign_in: SignIn, scene: Scene
+) -> None:
+    visit = sign_in(server)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/decide/?relation=cropped")
     for shown in (MARKUP, "small.jpg"):
@@ -136,9 +138,9 @@ def test_the_same_detail_lies_at_the_same_place(server: Server, enter: Enter, sc
 
 
 def test_all_files_of_a_group_side_by_side(
-    server: Server, enter: Enter, scene: Scene, stored: Library
+    server: Server, sign_in: SignIn, scene: Scene, stored: Library
 ) -> None:
-    visit = enter(server)
+    visit = sign_in(server)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/decide/?q=original")
     name(page, "left", "original.png")
@@ -157,8 +159,10 @@ def test_all_files_of_a_group_side_by_side(
     patience.wait_until(lambda: "b/crop.png" in selected(stored, scene), "the crop is selected")
 
 
-def test_a_burst_shows_the_faces_of_its_shots(server: Server, enter: Enter, scene: Scene) -> None:
-    visit = enter(server)
+def test_a_burst_shows_the_faces_of_its_shots(
+    server: Server, sign_in: SignIn, scene: Scene
+) -> None:
+    visit = sign_in(server)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/decide/?kind=similar")
     name(page, "left", "shot 1.jpg")
@@ -184,13 +188,13 @@ def test_a_burst_shows_the_faces_of_its_shots(server: Server, enter: Enter, scen
 
 @pytest.mark.timeout(600)
 def test_the_next_picture_of_12_megapixels_is_there_at_once(
-    server: Server, enter: Enter, library_dir: Path, tmp_path: Path
+    server: Server, sign_in: SignIn, library_dir: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "large"
     save_large_pairs(folder, 5)
     with Library.open(library_dir) as library:
         scan = library.scan([folder], ScanSettings(mode=Mode.QUICK, jobs=1)).id
-    visit = enter(server)
+    visit = sign_in(server)
     page = visit.page
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -226,9 +230,9 @@ def test_the_next_picture_of_12_megapixels_is_there_at_once(
 
 @pytest.mark.parametrize(("width", "height"), WINDOWS)
 def test_what_is_cut_ends_in_an_ellipsis_and_is_in_a_title(
-    server: Server, enter: Enter, scene: Scene, stored: Library, width: int, height: int
+    server: Server, sign_in: SignIn, scene: Scene, stored: Library, width: int, height: int
 ) -> None:
-    visit = enter(server, width=width, height=height)
+    visit = sign_in(server, width=width, height=height)
     page = visit.page
     for language in ("de", "en"):
         stored.set_preference("language", language)
@@ -254,9 +258,9 @@ def test_what_is_cut_ends_in_an_ellipsis_and_is_in_a_title(
 
 @pytest.mark.timeout(600)
 def test_the_page_is_accessible_and_fits(
-    server: Server, enter: Enter, axe: Axe, scene: Scene, stored: Library
+    server: Server, sign_in: SignIn, axe: Axe, scene: Scene, stored: Library
 ) -> None:
-    visit = enter(server)
+    visit = sign_in(server)
     page = visit.page
     wrong: list[str] = []
 

@@ -37,7 +37,7 @@ from tests.patience import PATIENCE
 pytestmark = pytest.mark.timeout(900)
 
 Axe = Callable[..., list[str]]
-Enter = Callable[..., Visit]
+Enter = SignIn = Callable[..., Visit]
 
 
 def _make_photos(folder: Path, count: int = 4) -> Path:
@@ -81,9 +81,9 @@ PAGES = (
 )  # fmt: skip
 
 
-def test_every_page_is_accessible_and_fits(busy_server: Server, enter: Enter, axe: Axe) -> None:
+def test_every_page_is_accessible_and_fits(busy_server: Server, sign_in: SignIn, axe: Axe) -> None:
     """In both themes and at both widths, with everything unfolded, the menu included."""
-    visit = enter(busy_server)
+    visit = sign_in(busy_server)
     page = visit.page
     wrong: list[str] = []
     for address in PAGES:
@@ -99,10 +99,10 @@ def test_every_page_is_accessible_and_fits(busy_server: Server, enter: Enter, ax
 
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (720, 450), (390, 844), (195, 450)])
 def test_what_has_the_focus_is_seen_and_menus_fit(
-    busy_server: Server, enter: Enter, width: int, height: int
+    busy_server: Server, sign_in: SignIn, width: int, height: int
 ) -> None:
     """Also at 200%: 720 x 450 is what 1440 x 900 is then, and 195 what 390 is."""
-    visit = enter(busy_server, width=width, height=height)
+    visit = sign_in(busy_server, width=width, height=height)
     page = visit.page
     for address in PAGES:
         visit.open(address)
@@ -134,10 +134,10 @@ def test_what_has_the_focus_is_seen_and_menus_fit(
 
 
 def test_words_are_whole_on_every_page_where_a_line_holds_them(
-    busy_server: Server, enter: Enter
+    busy_server: Server, sign_in: SignIn
 ) -> None:
     """At 195 pixels, which is a phone at 200%, in both languages and with everything unfolded."""
-    visit = enter(busy_server, width=195, height=450)
+    visit = sign_in(busy_server, width=195, height=450)
     page = visit.page
     broken: list[str] = []
     for language in ("de", ""):
@@ -158,10 +158,10 @@ def test_words_are_whole_on_every_page_where_a_line_holds_them(
 
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (720, 450), (512, 450), (195, 450)])
 def test_what_is_wrong_is_in_view(
-    busy_server: Server, enter: Enter, width: int, height: int
+    busy_server: Server, sign_in: SignIn, width: int, height: int
 ) -> None:
     """At 200%, too, below the bar at the top and above that at the bottom."""
-    visit = enter(busy_server, width=width, height=height)
+    visit = sign_in(busy_server, width=width, height=height)
     page = visit.page
     visit.open("/")
     page.get_by_label("Folder", exact=True).fill("/nowhere at all")
@@ -232,8 +232,8 @@ def test_the_progress_page_is_accessible(
     assert not wrong, "\n".join(wrong)
 
 
-def test_every_page_speaks_german(busy_server: Server, enter: Enter) -> None:
-    visit = enter(busy_server)
+def test_every_page_speaks_german(busy_server: Server, sign_in: SignIn) -> None:
+    visit = sign_in(busy_server)
     page = visit.page
     visit.open("/settings/")
     page.get_by_label("Language").select_option("de")
@@ -519,7 +519,7 @@ def test_progress_says_how_much_is_done_left_and_found(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the stand-in for a viewer is a shell script")
 def test_files_are_opened_and_their_path_copied_by_keys(
-    library_dir: Path, enter: Enter, photos: Path, tmp_path: Path
+    library_dir: Path, sign_in: SignIn, photos: Path, tmp_path: Path
 ) -> None:
     log, viewer = tmp_path / "opened", tmp_path / "bin" / "xdg-open"
     viewer.parent.mkdir()
@@ -531,7 +531,7 @@ def test_files_are_opened_and_their_path_copied_by_keys(
     path = os.pathsep.join((str(viewer.parent), os.environ["PATH"]))
     started = start_server(library_dir, PATH=path, DISPLAY=":99")
     try:
-        visit = enter(started, permissions=["clipboard-read", "clipboard-write"])
+        visit = sign_in(started, permissions=["clipboard-read", "clipboard-write"])
         page, member = visit.page, group.members[0].file
         clipboard = "navigator.clipboard.readText()"
         visit.open(f"/scans/{scan}/")
@@ -631,11 +631,11 @@ def test_metadata_are_copied_to_what_is_kept(
 
 
 def test_find_by_example_with_a_dropped_file(
-    busy_server: Server, enter: Enter, axe: Axe, tmp_path: Path
+    busy_server: Server, sign_in: SignIn, axe: Axe, tmp_path: Path
 ) -> None:
     example = tmp_path / "example.png"
     cv2.imwrite(str(example), cv2.cvtColor(paint_photo(1), cv2.COLOR_RGB2BGR))
-    visit = enter(busy_server)
+    visit = sign_in(busy_server)
     page = visit.page
     visit.open("/find/")
     page.locator("#picture").set_input_files(str(example))

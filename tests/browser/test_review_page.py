@@ -28,7 +28,7 @@ from tests.browser.running import (
 from tests.patience import PATIENCE
 from tests.review_scene import MARKUP, Scene, make_scene
 
-Enter = Callable[..., Visit]
+SignIn = Callable[..., Visit]
 Axe = Callable[..., list[str]]
 
 MORE_GROUPS = 20
@@ -51,9 +51,9 @@ def count(page: Page, files: int) -> None:
 
 
 def test_clicks_shift_clicks_and_the_bar_that_counts(
-    server: Server, enter: Enter, scene: Scene, stored: Library
+    server: Server, sign_in: SignIn, scene: Scene, stored: Library
 ) -> None:
-    visit = enter(server)
+    visit = sign_in(server)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/")
     count(page, 2)
@@ -84,10 +84,10 @@ def test_clicks_shift_clicks_and_the_bar_that_counts(
 
 
 def test_a_click_while_groups_are_fetched_is_kept(
-    server: Server, enter: Enter, scene: Scene, stored: Library
+    server: Server, sign_in: SignIn, scene: Scene, stored: Library
 ) -> None:
     """An answer on its way is older than the click, and a card is not replaced under it."""
-    visit = enter(server)
+    visit = sign_in(server)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/")
     page.get_by_role("button", name="Clear", exact=True).click()
@@ -138,8 +138,8 @@ def test_a_click_while_groups_are_fetched_is_kept(
     expect(crop).to_be_checked()
 
 
-def test_a_walk_by_keyboard(server: Server, enter: Enter, scene: Scene, stored: Library) -> None:
-    visit = enter(server)
+def test_a_walk_by_keyboard(server: Server, sign_in: SignIn, scene: Scene, stored: Library) -> None:
+    visit = sign_in(server)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/?q=original")
     card = page.locator(".group")
@@ -197,8 +197,10 @@ def test_a_walk_by_keyboard(server: Server, enter: Enter, scene: Scene, stored: 
     wait_until(page, "document.activeElement.closest('.group')?.innerText.includes('third.jpg')")
 
 
-def test_the_menu_of_a_group(server: Server, enter: Enter, scene: Scene, stored: Library) -> None:
-    visit = enter(server)
+def test_the_menu_of_a_group(
+    server: Server, sign_in: SignIn, scene: Scene, stored: Library
+) -> None:
+    visit = sign_in(server)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/?q=original")
     first = card(page, "original.png")
@@ -233,9 +235,9 @@ def test_the_menu_of_a_group(server: Server, enter: Enter, scene: Scene, stored:
 
 
 def test_filters_act_at_once_and_stand_in_the_address(
-    server: Server, enter: Enter, scene: Scene
+    server: Server, sign_in: SignIn, scene: Scene
 ) -> None:
-    visit = enter(server)
+    visit = sign_in(server)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/")
     page.keyboard.press("f")
@@ -252,8 +254,8 @@ def test_filters_act_at_once_and_stand_in_the_address(
     expect(page.get_by_label("Sort by")).to_have_value("count")
 
 
-def test_back_and_forward_show_whole_pages(server: Server, enter: Enter, scene: Scene) -> None:
-    visit = enter(server)
+def test_back_and_forward_show_whole_pages(server: Server, sign_in: SignIn, scene: Scene) -> None:
+    visit = sign_in(server)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/")
     status = page.locator("#list-status")
@@ -317,10 +319,10 @@ IN_VIEW = """() => {
     ("width", "height"), [(1440, 900), (1024, 700), (720, 450), (390, 844), (360, 225)]
 )
 def test_keys_that_move_bring_their_target_into_view(
-    server: Server, enter: Enter, scene: Scene, width: int, height: int
+    server: Server, sign_in: SignIn, scene: Scene, width: int, height: int
 ) -> None:
     """At every size, which a zoomed page is as well: 720 x 450 is 1440 x 900 at 200%."""
-    visit = enter(server, width=width, height=height)
+    visit = sign_in(server, width=width, height=height)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/")
     expect(page.locator("#list-status")).to_have_text("23 groups")
@@ -340,10 +342,10 @@ def test_keys_that_move_bring_their_target_into_view(
 
 
 def test_a_group_of_a_thousand_files(
-    server: Server, enter: Enter, library_dir: Path, tmp_path: Path
+    server: Server, sign_in: SignIn, library_dir: Path, tmp_path: Path
 ) -> None:
     scene = make_scene(library_dir, tmp_path / "many", copies=1200)
-    visit = enter(server)
+    visit = sign_in(server)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/?q=/n/")
     for view in "123":
@@ -387,9 +389,9 @@ def test_a_group_of_a_thousand_files(
 
 
 def test_another_kept_file_says_what_it_changed(
-    server: Server, enter: Enter, scene: Scene, stored: Library
+    server: Server, sign_in: SignIn, scene: Scene, stored: Library
 ) -> None:
-    visit = enter(server)
+    visit = sign_in(server)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/?q=original")
     count(page, 2)
@@ -407,9 +409,9 @@ def test_another_kept_file_says_what_it_changed(
 
 
 def test_every_decision_is_undone_also_after_a_reload(
-    server: Server, enter: Enter, scene: Scene, stored: Library
+    server: Server, sign_in: SignIn, scene: Scene, stored: Library
 ) -> None:
-    visit = enter(server)
+    visit = sign_in(server)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/?q=shot")
     expect(page.locator(".group")).to_have_count(1)
@@ -440,9 +442,9 @@ def test_every_decision_is_undone_also_after_a_reload(
 
 
 def test_figures_are_true_after_every_decision_and_in_other_tabs(
-    server: Server, enter: Enter, scene: Scene
+    server: Server, sign_in: SignIn, scene: Scene
 ) -> None:
-    visit = enter(server)
+    visit = sign_in(server)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/?kind=duplicates")
     other = page.context.new_page()
@@ -472,8 +474,8 @@ def test_figures_are_true_after_every_decision_and_in_other_tabs(
         figures(tab, "24", "24", "23", "1")
 
 
-def test_so_much_fits_on_a_screen(server: Server, enter: Enter, scene: Scene) -> None:
-    visit = enter(server)
+def test_so_much_fits_on_a_screen(server: Server, sign_in: SignIn, scene: Scene) -> None:
+    visit = sign_in(server)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/?sort=path")
     whole = """(selector) => {
@@ -507,10 +509,10 @@ def test_so_much_fits_on_a_screen(server: Server, enter: Enter, scene: Scene) ->
 
 @pytest.mark.parametrize("width", [1440, 1024, 720, 390])
 def test_rows_of_the_list_hold_their_buttons(
-    server: Server, enter: Enter, scene: Scene, width: int
+    server: Server, sign_in: SignIn, scene: Scene, width: int
 ) -> None:
     """Those of a file and of its group appear in the row, none over another or the next row."""
-    visit = enter(server, width=width)
+    visit = sign_in(server, width=width)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/")
     wait_for_list(page)
@@ -544,11 +546,11 @@ def test_rows_of_the_list_hold_their_buttons(
 
 @pytest.mark.parametrize("width", [1440, 1024, 720, 512, 390, 195])
 def test_buttons_of_a_row_cover_nothing_that_it_says(
-    server: Server, enter: Enter, scene: Scene, stored: Library, width: int
+    server: Server, sign_in: SignIn, scene: Scene, stored: Library, width: int
 ) -> None:
     """And what a row cuts ends in an ellipsis and is in a title; in German, which is longer."""
     stored.set_preference("language", "de")
-    visit = enter(server, width=width, height=450 if width < 1000 else 900)
+    visit = sign_in(server, width=width, height=450 if width < 1000 else 900)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/")
     wait_for_list(page)
@@ -586,10 +588,10 @@ SIZES = ((1440, 900), (1024, 768), (720, 450), (512, 450), (390, 844), (195, 450
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_every_menu_fits_the_window_and_can_be_reached(
-    server: Server, enter: Enter, scene: Scene, width: int, height: int
+    server: Server, sign_in: SignIn, scene: Scene, width: int, height: int
 ) -> None:
     """It scrolls in itself, lies above the bars, and leaves its button free."""
-    visit = enter(server, width=width, height=height)
+    visit = sign_in(server, width=width, height=height)
     page = visit.page
     wrong: list[str] = []
     for address in (f"/scans/{scene.scan}/", "/"):
@@ -638,9 +640,9 @@ def test_every_menu_fits_the_window_and_can_be_reached(
 
 @pytest.mark.parametrize(("width", "height"), SIZES[3:])
 def test_every_dialog_fits_the_window_and_can_be_reached(
-    server: Server, enter: Enter, scene: Scene, width: int, height: int
+    server: Server, sign_in: SignIn, scene: Scene, width: int, height: int
 ) -> None:
-    visit = enter(server, width=width, height=height)
+    visit = sign_in(server, width=width, height=height)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/")
     wait_for_list(page)
@@ -659,9 +661,9 @@ def test_every_dialog_fits_the_window_and_can_be_reached(
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_a_message_covers_no_bar(
-    server: Server, enter: Enter, scene: Scene, width: int, height: int
+    server: Server, sign_in: SignIn, scene: Scene, width: int, height: int
 ) -> None:
-    visit = enter(server, width=width, height=height)
+    visit = sign_in(server, width=width, height=height)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/")
     wait_for_list(page)
@@ -676,9 +678,9 @@ def test_a_message_covers_no_bar(
 
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (720, 450), (512, 450), (195, 450)])
 def test_the_confirmation_opens_at_its_title_with_the_button_in_view(
-    server: Server, enter: Enter, scene: Scene, width: int, height: int
+    server: Server, sign_in: SignIn, scene: Scene, width: int, height: int
 ) -> None:
-    visit = enter(server, width=width, height=height)
+    visit = sign_in(server, width=width, height=height)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/remove/")
     expect(page.locator("#remove-button")).to_be_focused()
@@ -698,10 +700,10 @@ def test_the_confirmation_opens_at_its_title_with_the_button_in_view(
 
 
 def test_what_was_removed_is_not_counted(
-    server: Server, enter: Enter, scene: Scene, stored: Library
+    server: Server, sign_in: SignIn, scene: Scene, stored: Library
 ) -> None:
     assert len(stored.apply(stored.plan(scene.scan)).done) == 2
-    visit = enter(server)
+    visit = sign_in(server)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/?q=crop.png")
     expect(page.locator(".group-figures").first).to_contain_text("1 copy · ")
@@ -713,9 +715,9 @@ def test_what_was_removed_is_not_counted(
 
 
 def test_a_rule_is_previewed_carried_out_and_shown(
-    server: Server, enter: Enter, scene: Scene, stored: Library
+    server: Server, sign_in: SignIn, scene: Scene, stored: Library
 ) -> None:
-    visit = enter(server)
+    visit = sign_in(server)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/")
     page.keyboard.press("b")
@@ -735,9 +737,9 @@ def test_a_rule_is_previewed_carried_out_and_shown(
 
 
 def test_selecting_all_that_a_filter_shows_asks_first(
-    server: Server, enter: Enter, scene: Scene, stored: Library
+    server: Server, sign_in: SignIn, scene: Scene, stored: Library
 ) -> None:
-    visit = enter(server)
+    visit = sign_in(server)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/?q=large")
     questions: list[str] = []
@@ -747,8 +749,8 @@ def test_selecting_all_that_a_filter_shows_asks_first(
     assert len(questions) == 1 and "20 groups" in questions[0]
 
 
-def test_the_best_shot_is_suggested_and_kept(server: Server, enter: Enter, scene: Scene) -> None:
-    visit = enter(server)
+def test_the_best_shot_is_suggested_and_kept(server: Server, sign_in: SignIn, scene: Scene) -> None:
+    visit = sign_in(server)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/?kind=similar")
     expect(page.locator(".group")).to_have_count(1)
@@ -759,8 +761,8 @@ def test_the_best_shot_is_suggested_and_kept(server: Server, enter: Enter, scene
     expect(page.locator(".tile.keeper")).to_contain_text("shot 2.jpg")
 
 
-def test_hostile_names_are_text(server: Server, enter: Enter, scene: Scene) -> None:
-    visit = enter(server)
+def test_hostile_names_are_text(server: Server, sign_in: SignIn, scene: Scene) -> None:
+    visit = sign_in(server)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/?q=onerror")
     expect(page.locator(".tile-name", has_text=MARKUP)).to_be_visible()
@@ -773,9 +775,9 @@ def test_hostile_names_are_text(server: Server, enter: Enter, scene: Scene) -> N
 
 
 def test_every_thumbnail_is_there_and_nothing_jumps(
-    server: Server, enter: Enter, scene: Scene
+    server: Server, sign_in: SignIn, scene: Scene
 ) -> None:
-    visit = enter(server)
+    visit = sign_in(server)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/?q=original")
     wait_for_list(page)
@@ -802,9 +804,9 @@ def choose_view(visit: Visit, address: str, key: str) -> None:
 
 
 def test_what_is_in_view_is_asked_for_before_what_is_near(
-    server: Server, enter: Enter, scene: Scene
+    server: Server, sign_in: SignIn, scene: Scene
 ) -> None:
-    visit = enter(server)
+    visit = sign_in(server)
     page = visit.page
     choose_view(visit, f"/scans/{scene.scan}/", "3")
     asked: list[set[str]] = []
@@ -832,9 +834,9 @@ def test_what_is_in_view_is_asked_for_before_what_is_near(
 
 
 def test_pictures_that_are_scrolled_past_are_not_waited_for(
-    server: Server, enter: Enter, scene: Scene
+    server: Server, sign_in: SignIn, scene: Scene
 ) -> None:
-    visit = enter(server)
+    visit = sign_in(server)
     page = visit.page
     choose_view(visit, f"/scans/{scene.scan}/?sort=path", "3")
     held: list[Route] = []
@@ -867,12 +869,12 @@ def test_pictures_that_are_scrolled_past_are_not_waited_for(
 
 
 def test_the_first_page_asks_for_its_scripts_at_once_and_for_each_picture_once(
-    server: Server, enter: Enter, scene: Scene
+    server: Server, sign_in: SignIn, scene: Scene
 ) -> None:
     for key in "123":
-        before = enter(server)
+        before = sign_in(server)
         choose_view(before, f"/scans/{scene.scan}/", key)
-        page = enter(server).page  # a browser that has no picture yet
+        page = sign_in(server).page  # a browser that has no picture yet
         asked: list[str] = []
         page.on("request", lambda request, asked=asked: asked.append(request.url))  # type: ignore[misc]
         page.goto(f"{server.base}/scans/{scene.scan}/")
@@ -885,9 +887,9 @@ def test_the_first_page_asks_for_its_scripts_at_once_and_for_each_picture_once(
 
 
 def test_the_first_groups_are_in_their_places_before_all_are_known(
-    server: Server, enter: Enter, scene: Scene
+    server: Server, sign_in: SignIn, scene: Scene
 ) -> None:
-    visit = enter(server)
+    visit = sign_in(server)
     page = visit.page
     held: list[Route] = []
     page.route("**/outline", lambda route: held.append(route))
@@ -908,9 +910,9 @@ def test_the_first_groups_are_in_their_places_before_all_are_known(
 
 
 def test_words_are_whole_at_200_percent(
-    server: Server, enter: Enter, scene: Scene, stored: Library
+    server: Server, sign_in: SignIn, scene: Scene, stored: Library
 ) -> None:
-    visit = enter(server, width=195, height=450)
+    visit = sign_in(server, width=195, height=450)
     page = visit.page
     stored.set_preference("language", "de")
     broken: list[str] = []
@@ -958,9 +960,11 @@ def test_words_are_whole_at_200_percent(
     assert not broken, broken
 
 
-def test_a_menu_is_seen_only_where_it_belongs(server: Server, enter: Enter, scene: Scene) -> None:
+def test_a_menu_is_seen_only_where_it_belongs(
+    server: Server, sign_in: SignIn, scene: Scene
+) -> None:
     """The script puts it there when it hears that the menu is open, which is a moment later."""
-    visit = enter(server, width=390)
+    visit = sign_in(server, width=390)
     page = visit.page
     visit.open(f"/scans/{scene.scan}/")
     wait_for_list(page)
@@ -976,10 +980,10 @@ def test_a_menu_is_seen_only_where_it_belongs(server: Server, enter: Enter, scen
 
 @pytest.mark.timeout(600)
 def test_the_page_is_accessible_and_fits(
-    server: Server, enter: Enter, axe: Axe, scene: Scene, stored: Library
+    server: Server, sign_in: SignIn, axe: Axe, scene: Scene, stored: Library
 ) -> None:
     """In both themes, at all widths, and in both languages: German is the longer one."""
-    visit = enter(server)
+    visit = sign_in(server)
     page = visit.page
     wrong: list[str] = []
 
