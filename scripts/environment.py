@@ -114,6 +114,8 @@ def _install(python: Path, kind: str) -> None:
         _run([str(python), "-m", "ensurepip"], advice)
     included = KINDS[: KINDS.index(kind) + 1]
     _say("Installing (this takes a minute or two the first time) ...")
+    if kind == "dev":  # some Pythons bring a pip that takes twice as long for all these packages
+        _pip(python, ["--upgrade", "--constraint", str(_requirements(kind)), "pip"])
     _pip(python, ["--requirement", str(_requirements("run"))])
     _pip(python, ["--no-deps", "--editable", str(ROOT)])
     _say("Preparing it for this computer ...")
