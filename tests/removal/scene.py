@@ -70,13 +70,14 @@ class Scene:
         found: dict[bytes, set[str]] = {}
         for place in self.places:
             for folder, _, names in os.walk(place):
+                real = os.path.realpath(folder)
                 for name in names:
                     path = os.path.join(folder, name)
                     try:
                         mark = os.getxattr(path, IDENTITY, follow_symlinks=False)
                     except OSError:
                         continue
-                    found.setdefault(mark, set()).add(os.path.realpath(folder) + "/" + name)
+                    found.setdefault(mark, set()).add(os.path.join(real, name))
         return found
 
     def leftovers(self) -> list[str]:

@@ -38,7 +38,8 @@ def compiled_loop(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """numba's ``njit``, with loops that are kept, load fast and let other threads run."""
 
     def decorate(function: Callable[..., Any]) -> Any:
-        loop = njit(cache=True, nogil=True, **options)(function)
+        # What C could call is not needed, and would be a twentieth of the compiling.
+        loop = njit(cache=True, nogil=True, no_cfunc_wrapper=True, **options)(function)
         # There is no such cache where numba is told to compile nothing.
         if type(cache := getattr(loop, "_cache", None)) is FunctionCache:
             cache.__class__ = _Kept
