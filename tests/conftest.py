@@ -28,6 +28,7 @@ LONGEST_FILES = (
     "browser/test_pages.py",
     "removal/test_removal_campaign.py",
     "core/test_ray.py",
+    "web/test_strangers.py",
     "decode/test_decode_scan.py",
     "benchmarks/test_benchmark_quality.py",
     "browser/test_decide_page.py",

@@ -39,7 +39,8 @@ def compiled_loop(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
     def decorate(function: Callable[..., Any]) -> Any:
         # What C could call is not needed, and would be a twentieth of the compiling.
-        loop = njit(cache=True, nogil=True, no_cfunc_wrapper=True, **options)(function)
+        options["no_cfunc_wrapper"] = True
+        loop = njit(cache=True, nogil=True, **options)(function)
         # There is no such cache where numba is told to compile nothing.
         if type(cache := getattr(loop, "_cache", None)) is FunctionCache:
             cache.__class__ = _Kept
