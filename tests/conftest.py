@@ -83,6 +83,8 @@ def _temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         patch.setenv("XDG_DATA_HOME", os.path.join(folder, "data"))
         # Else each of the hundreds of programs that are started compiles its modules anew.
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        # Else Ray's workers give way to whatever the machine does, here to all other tests.
+        patch.setenv("RAY_worker_niceness", "0")
         patch.setattr(tempfile, "tempdir", folder)
         yield
     shutil.rmtree(folder, ignore_errors=True)

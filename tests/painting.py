@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,11 @@ def paint_photo(seed: int, width: int = 480, height: int = 360) -> NDArray[np.ui
     Soft clouds of colour on several scales, shapes with hard edges, and a little grain: enough
     structure for hashes and for keypoints.
     """
+    return _painted(seed, width, height).copy()
+
+
+@functools.lru_cache(maxsize=64)  # most tests want the same few
+def _painted(seed: int, width: int, height: int) -> NDArray[np.uint8]:
     rng = np.random.default_rng(seed)
     picture = np.zeros((height, width, 3), np.float32)
     for cells in (2, 4, 9, 21):
