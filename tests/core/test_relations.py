@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_duplicate_finder.grouping.links import Links
+from image_duplicate_finder.grouping.projection import Links
 from image_duplicate_finder.model import GroupKind, ImageInfo, Match, Relation
 from image_duplicate_finder.relations import (
     CROP_OF_OTHER_SQL,

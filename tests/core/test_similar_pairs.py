@@ -14,7 +14,7 @@ from image_duplicate_finder.grouping import (
     group,
     similar_groups,
 )
-from image_duplicate_finder.grouping.links import Links, SimilarPairs
+from image_duplicate_finder.grouping.projection import Links, SimilarPairs
 from image_duplicate_finder.keeping import KeepFacts
 from image_duplicate_finder.model import FileStat, GroupKind, ImageInfo, Match, Metadata, Relation
 from image_duplicate_finder.relations import is_duplicate

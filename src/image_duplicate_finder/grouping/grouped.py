@@ -35,8 +35,7 @@ from image_duplicate_finder.settings import DEFAULT_KEEP_RULES, KeepRule
 from image_duplicate_finder.sources import is_read_only
 
 if TYPE_CHECKING:  # the web app starts without numpy
-    from image_duplicate_finder.grouping.links import Links, SimilarPairs
-    from image_duplicate_finder.grouping.projection import MatchOf
+    from image_duplicate_finder.grouping.projection import Links, MatchOf, SimilarPairs
 
 
 Describe = Callable[[Match, ImageInfo, ImageInfo, Look | None], tuple[Message, ...]]
@@ -117,7 +116,7 @@ def _grouping(
     by: _Rules,
     looks: Mapping[tuple[int, int], Look | None],
 ) -> _Grouping:
-    from image_duplicate_finder.grouping.links import Links
+    from image_duplicate_finder.grouping.projection import Links
 
     of_pair: dict[ContentPair, Match] = {}
     others: list[Match] = []
@@ -183,8 +182,7 @@ class _Grouping:
         by: _Rules,
         evidence: Evidence = NO_EVIDENCE,
     ) -> None:
-        from image_duplicate_finder.grouping.links import may_meet
-        from image_duplicate_finder.grouping.projection import KeeperProjection
+        from image_duplicate_finder.grouping.projection import KeeperProjection, may_meet
 
         others = list(others)
         self._similar_pairs = similar_pairs

@@ -15,7 +15,7 @@ from itertools import islice
 from image_duplicate_finder.companions import Shot, one_shot
 from image_duplicate_finder.errors import UsageError
 from image_duplicate_finder.grouping import group, similar_groups
-from image_duplicate_finder.grouping.links import SimilarPairs
+from image_duplicate_finder.grouping.projection import SimilarPairs
 from image_duplicate_finder.messages import KeepReason, Problem
 from image_duplicate_finder.model import Group, GroupKind, Match, Member, Relation, ordered
 from image_duplicate_finder.relations import RELATIONS, is_duplicate, may_differ

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from image_duplicate_finder.executors.engine import Executor, LocalExecutor, release_memory
 from image_duplicate_finder.fingerprint import embedding, perceptual
 from image_duplicate_finder.fingerprint.specs import PERCEPTUAL, Specs, calibration, keypoint_kind
-from image_duplicate_finder.grouping.links import SimilarPairs
+from image_duplicate_finder.grouping.projection import SimilarPairs
 from image_duplicate_finder.model import ContentPair, Match, ordered
 from image_duplicate_finder.progress import CancelToken, Stage, silent
 from image_duplicate_finder.relations import REACH, Composites, is_duplicate

@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # the web app starts without numpy
     import numpy as np
     from numpy.typing import NDArray
 
-    from image_duplicate_finder.grouping.links import Links, SimilarPairs
+    from image_duplicate_finder.grouping.projection import Links, SimilarPairs
 
 
 RELATION_OF = {relation.value: relation for relation in Relation}
@@ -99,7 +99,7 @@ class MatchStore:
         """The matches of duplicates, without their evidence."""
         import numpy as np
 
-        from image_duplicate_finder.grouping.links import Links
+        from image_duplicate_finder.grouping.projection import Links
 
         rows = self._database.connection.execute(
             f"SELECT a, b, {CROP_OF_OTHER_SQL}, {SHOWS_MORE_SQL}, relation = 'edited' FROM match"
@@ -402,7 +402,7 @@ class SimilarStore:
         """A scan's similar pairs of at least this cosine, ordered by pair."""
         import numpy as np
 
-        from image_duplicate_finder.grouping.links import SimilarPairs
+        from image_duplicate_finder.grouping.projection import SimilarPairs
 
         parts = [np.empty(0, _DTYPE)]
         for (packed,) in self._database.connection.execute(
