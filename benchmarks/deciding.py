@@ -30,7 +30,8 @@ from benchmarks.photos import Half, Image, digest, generator, list_photos
 from image_duplicate_finder.decode import Picture, decode_full, luminance_steps
 from image_duplicate_finder.model import ImageInfo, Look, Match, Metadata, Relation
 from image_duplicate_finder.settings import DecodeLimits
-from image_duplicate_finder.verify.closer import CONTENT, closer_look, prepare
+from image_duplicate_finder.verify.closer import CONTENT, closer_look
+from image_duplicate_finder.verify.prepared import prepare
 
 # The small proofs are 192 pixels wide; alignments on them are good to about this many of those.
 _ROUGH = 0.7

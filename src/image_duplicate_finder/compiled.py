@@ -222,7 +222,8 @@ def _looks() -> None:
     import numpy as np
 
     from image_duplicate_finder.model import Match, Relation
-    from image_duplicate_finder.verify.closer import Prepared, closer_look
+    from image_duplicate_finder.verify.closer import closer_look
+    from image_duplicate_finder.verify.prepared import Prepared
 
     coarse = np.random.default_rng(0).integers(0, 256, (24, 32, 3)).astype(np.float32)
     smooth = cv2.resize(coarse, (160, 120), interpolation=cv2.INTER_CUBIC)

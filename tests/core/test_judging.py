@@ -25,7 +25,7 @@ from image_duplicate_finder.scan.judging import Judge, Judged, judged, look_clos
 from image_duplicate_finder.settings import DecodeLimits
 from image_duplicate_finder.store import Store
 from image_duplicate_finder.verify import LOOK_VERSION
-from image_duplicate_finder.verify.closer import prepared_bytes
+from image_duplicate_finder.verify.prepared import prepared_bytes
 from tests.conftest import Painter
 from tests.painting import add_texture
 

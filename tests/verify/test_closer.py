@@ -16,8 +16,9 @@ from PIL import ImageDraw, ImageFont
 from image_duplicate_finder.decode import Picture, decode_full, luminance_steps
 from image_duplicate_finder.model import ImageInfo, Look, Match, Relation, Transform
 from image_duplicate_finder.settings import DecodeLimits
-from image_duplicate_finder.verify.closer import CONTENT, Prepared, closer_look, prepare
+from image_duplicate_finder.verify.closer import CONTENT, closer_look
 from image_duplicate_finder.verify.detail import compare_detail
+from image_duplicate_finder.verify.prepared import Prepared, prepare
 from tests.conftest import Painter
 from tests.painting import add_texture
 

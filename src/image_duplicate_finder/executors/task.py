@@ -27,8 +27,8 @@ from image_duplicate_finder.settings import DecodeLimits
 from image_duplicate_finder.sources import read
 
 if TYPE_CHECKING:  # loaded where it is needed: children that read files do without
-    from image_duplicate_finder.verify.closer import Prepared
     from image_duplicate_finder.verify.pair import EncodedVerifyInput, VerifyInput
+    from image_duplicate_finder.verify.prepared import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +73,19 @@ def run_task(task: FileTask, specs: Specs) -> Answer:
 
 def run_look(task: LookTask, limits: DecodeLimits) -> LookAnswer:
     """Look closely at one picture and its partners; each is decoded once, if not kept already."""
-    from image_duplicate_finder.verify import closer
+    from image_duplicate_finder.verify.closer import closer_look
+    from image_duplicate_finder.verify.prepared import prepare
 
     looks: dict[bytes, Look | None] = {}
     seen: dict[bytes, Seen] = {}
 
-    def prepared(path: str, content: bytes, kept: str | None) -> closer.Prepared:
+    def prepared(path: str, content: bytes, kept: str | None) -> Prepared:
         if kept and (earlier := _load(kept)) is not None:
             return earlier
         data, _ = read(path, limits)
         if content_hash(data) != content:
             raise DecodeError(FailureReason.CHANGED_IN_SCAN(), stage=FailureStage.CHANGED)
-        ready = closer.prepare(decode_full(data, limits=limits))
+        ready = prepare(decode_full(data, limits=limits))
         seen[content] = Seen(ready.alpha_used, ready.colourful, ready.bits_used)
         if kept:
             _save(ready, kept)
@@ -98,7 +99,7 @@ def run_look(task: LookTask, limits: DecodeLimits) -> LookAnswer:
     for partner in task.partners:
         try:
             other = prepared(partner.path, partner.content, partner.kept)
-            looks[partner.content] = closer.closer_look(picture, other, partner.match)
+            looks[partner.content] = closer_look(picture, other, partner.match)
         except _UNREADABLE as error:
             failures.append(_failure(partner.path, error, limits))
     return Looked(task.path, task.content, looks, seen, tuple(failures)), None

@@ -44,7 +44,7 @@ from image_duplicate_finder.settings import KeepRule
 from image_duplicate_finder.sources import is_read_only
 from image_duplicate_finder.store import Store
 from image_duplicate_finder.verify import LOOK_VERSION
-from image_duplicate_finder.verify.closer import prepared_bytes
+from image_duplicate_finder.verify.prepared import prepared_bytes
 from image_duplicate_finder.verify.wording import describe
 
 _log = logging.getLogger(__name__)
