@@ -21,7 +21,7 @@ from image_duplicate_finder.executors.processes import ProcessExecutor, early_wo
 from image_duplicate_finder.fingerprint.compute import content_hash
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.model import Failure, Fingerprinted
-from image_duplicate_finder.settings import DecodeLimits, Mode
+from image_duplicate_finder.settings import DecodeLimits, Mode, ScanSettings
 from tests.conftest import Painter
 from tests.patience import PATIENCE
 
@@ -166,7 +166,7 @@ def test_one_worker_serves_all_steps_of_a_small_scan(tmp_path: Path, painted: Pa
 
 def test_a_worker_that_came_early_is_used(tmp_path: Path, painted: Painter) -> None:
     few = photos(tmp_path, painted, 3)
-    with early_worker(QUICK):
+    with early_worker(ScanSettings(mode=Mode.QUICK)):
         (early,) = running_workers()
         with ProcessExecutor(Specs(Mode.QUICK, pixels=True), jobs=1) as other:
             assert len(list(other.map(few))) == len(few)
@@ -181,9 +181,9 @@ def test_a_worker_that_came_early_is_used(tmp_path: Path, painted: Painter) -> N
 def test_a_worker_that_came_early_leaves_with_its_block(
     tmp_path: Path, painted: Painter, dies: bool
 ) -> None:
-    with early_worker(QUICK):
+    with early_worker(ScanSettings(mode=Mode.QUICK)):
         (early,) = running_workers()
-        with early_worker(QUICK):
+        with early_worker(ScanSettings(mode=Mode.QUICK)):
             assert running_workers() == [early]
         assert running_workers() == [early], "the outer block still wants it"
         if dies:

@@ -69,10 +69,9 @@ def find_command(
       idf find screenshot.png --in ~/Pictures/2024 --limit 5 --json -
     """
     from image_duplicate_finder.executors.processes import early_worker
-    from image_duplicate_finder.fingerprint.specs import Specs
 
     # Most scans are made with these settings; for others a second worker takes its place.
-    with early_worker(Specs.of(ScanSettings())), open_library(context) as library:
+    with early_worker(ScanSettings()), open_library(context) as library:
         hits = library.find_like(
             chosen_scan(library, scan_number).id, picture, folder=folder, limit=limit
         )
@@ -116,13 +115,12 @@ def compare_command(
       0 same or similar   1 different   3 one of them cannot be read
     """
     from image_duplicate_finder.executors.processes import early_worker
-    from image_duplicate_finder.fingerprint.specs import Specs
 
     if first.samefile(second):
         raise click.UsageError("Both names refer to the same file.")
     if picture_path is not None:
         _check_new(picture_path)
-    with early_worker(Specs.of(ScanSettings(mode=Mode(mode)))):
+    with early_worker(ScanSettings(mode=Mode(mode))):
         from image_duplicate_finder.api.calls import scan_of_two
         from image_duplicate_finder.discover import one_picture
 

@@ -232,9 +232,8 @@ def _first_worker(context: click.Context, settings: ScanSettings) -> AbstractCon
     if has_library(context) or settings.engine is not Engine.LOCAL:
         return nullcontext()
     from image_duplicate_finder.executors.processes import early_worker
-    from image_duplicate_finder.fingerprint.specs import Specs
 
-    return early_worker(Specs.of(settings))
+    return early_worker(settings)
 
 
 def _settings(

@@ -31,7 +31,7 @@ from image_duplicate_finder.executors.messages import Answer, Task
 from image_duplicate_finder.fingerprint.specs import Specs
 from image_duplicate_finder.messages import FailureReason
 from image_duplicate_finder.model import Failure, FileStat
-from image_duplicate_finder.settings import DecodeLimits, Mode
+from image_duplicate_finder.settings import DecodeLimits, Mode, ScanSettings
 from image_duplicate_finder.sources import stat
 
 _BATCH_FILES = 16
@@ -186,11 +186,12 @@ _early = _Early()
 
 
 @contextmanager
-def early_worker(specs: Specs) -> Iterator[None]:
+def early_worker(settings: ScanSettings) -> Iterator[None]:
     """Have a worker come up while this process still loads what the work itself needs.
 
-    The next executor with the same ``specs`` takes it; one that nobody took ends with the block.
+    The next executor for such settings takes it; one that nobody took ends with the block.
     """
+    specs = Specs.of(settings)
     # One that came up alone would have to compile.
     wanted = specs.mode is Mode.QUICK or compiled.is_prepared("keypoints")
     started = wanted and _early.start(specs)

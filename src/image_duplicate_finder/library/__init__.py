@@ -305,7 +305,6 @@ class Library:
         no file and DecodeError for what is no picture.
         """
         from image_duplicate_finder.executors.processes import early_worker
-        from image_duplicate_finder.fingerprint.specs import Specs
         from image_duplicate_finder.scan import ScanContext
 
         record = self._store.scans.get(scan)
@@ -319,7 +318,7 @@ class Library:
             for content in self._store.scans.contents(scan)
         }
         context = ScanContext(self._store, scan, record.settings)
-        with early_worker(Specs.of(record.settings)):
+        with early_worker(record.settings):
             from image_duplicate_finder.scan.example import find_like
 
             found = find_like(context, one_picture(path))

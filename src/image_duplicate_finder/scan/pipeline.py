@@ -69,7 +69,7 @@ def _run(context: ScanContext, roots: Sequence[str]) -> None:
             return
     intake.cover_unchanged()
     reads_here = tasks and context.settings.engine is Engine.LOCAL
-    with early_worker(Specs.of(context.settings)) if reads_here else nullcontext():
+    with early_worker(context.settings) if reads_here else nullcontext():
         _read_and_compare(context, roots, intake, tasks, inputs)
 
 
