@@ -75,23 +75,18 @@ def serve(library, port):
     run(library, port=port or free, open_browser=False)
 """
 _START = _RUN + "import sys; serve(sys.argv[1], int(sys.argv[2]))"
-_BECOME = """
+_BECOME = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 import tempfile
 import cv2, numpy
 from flask import Flask
-from jinja2 import BytecodeCache
 from image_duplicate_finder import api, rendering
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.scan import pipeline
 from image_duplicate_finder.web import compare_pictures, create_app
-class Kept(BytecodeCache):
-    codes = {}
-    def load_bytecode(self, bucket):
-        if bucket.key in self.codes:
-            bucket.bytecode_from_string(self.codes[bucket.key])
-    def dump_bytecode(self, bucket):
-        self.codes[bucket.key] = bucket.bytecode_to_string()
-Flask.jinja_options = {"bytecode_cache": Kept()}
+from tests.templates import KeptTemplates
+Flask.jinja_options = {{"bytecode_cache": KeptTemplates()}}
 with tempfile.TemporaryDirectory() as folder, Library.open(folder) as library:
     pages = create_app(library).jinja_env
     for name in pages.list_templates():

@@ -14,8 +14,10 @@ from werkzeug.test import TestResponse
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.web import Access, create_app
 from image_duplicate_finder.web.state import State
+from tests.templates import KeptTemplates
 
 ADDRESS = "http://127.0.0.1:5501"
+TEMPLATES = KeptTemplates()
 
 
 @pytest.fixture
@@ -30,6 +32,7 @@ def app(library: Library) -> Iterator[Flask]:
     """The app over :func:`library`; its work is stopped when the test ends."""
     made = create_app(library, Access(port=5501))
     made.testing = True
+    made.jinja_env.bytecode_cache = TEMPLATES
     yield made
     state: State = made.extensions["image_duplicate_finder"]
     state.jobs.close()
