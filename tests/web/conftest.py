@@ -12,12 +12,10 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from image_duplicate_finder.library import Library
-from image_duplicate_finder.web import Access, create_app
+from image_duplicate_finder.web import Access, create_app, show
 from image_duplicate_finder.web.state import State
-from tests.templates import KeptTemplates
 
 ADDRESS = "http://127.0.0.1:5501"
-TEMPLATES = KeptTemplates()
 
 
 @pytest.fixture
@@ -27,14 +25,22 @@ def library(library_dir: Path) -> Iterator[Library]:
         yield opened
 
 
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """An app with all its pages: to make one takes longer than most tests want of it."""
+    with Library.open(tmp_path_factory.mktemp("pages")) as library:
+        made = create_app(library, Access(port=5501))
+        made.testing = True
+        yield made
+
+
 @pytest.fixture
-def app(library: Library) -> Iterator[Flask]:
+def app(pages: Flask, library: Library) -> Iterator[Flask]:
     """The app over :func:`library`; its work is stopped when the test ends."""
-    made = create_app(library, Access(port=5501))
-    made.testing = True
-    made.jinja_env.bytecode_cache = TEMPLATES
-    yield made
-    state: State = made.extensions["image_duplicate_finder"]
+    pages.extensions.clear()
+    show(pages, library, Access(port=5501))
+    yield pages
+    state: State = pages.extensions["image_duplicate_finder"]
     state.jobs.close()
 
 

@@ -20,8 +20,6 @@ def create_app(library: Library, access: Access | None = None) -> Flask:
     ended (see :meth:`~image_duplicate_finder.web.jobs.Jobs.close`).
     """
     from image_duplicate_finder.web import i18n, layout, pages, security
-    from image_duplicate_finder.web.jobs import Jobs
-    from image_duplicate_finder.web.state import Entries, State, install
 
     access = access or Access(port=DEFAULT_PORT)
     app = Flask(__name__, static_url_path="/static")
@@ -32,10 +30,18 @@ def create_app(library: Library, access: Access | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = security.MOST_BODY_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = 8 * 1024**2
     app.config["MAX_FORM_PARTS"] = 20_000
-    entries = Entries(library.folder, access.port, access.token, access.password)
-    install(app, State(library, Jobs(library), access, entries))
+    show(app, library, access)
     security.install(app)
     i18n.install(app)
     layout.install(app)
     pages.install(app)
     return app
+
+
+def show(app: Flask, library: Library, access: Access) -> None:
+    """Have an app show ``library``, to those whom ``access`` lets in; it is for the same port."""
+    from image_duplicate_finder.web.jobs import Jobs
+    from image_duplicate_finder.web.state import Entries, State, install
+
+    entries = Entries(library.folder, access.port, access.token, access.password)
+    install(app, State(library, Jobs(library), access, entries))
