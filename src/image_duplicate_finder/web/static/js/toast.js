@@ -26,7 +26,9 @@ export function toast(message, { seconds = 5, action = null } = {}) {
   for (const go of ["pointerleave", "focusout"]) line.addEventListener(go, leave);
   // Above the bar at the bottom, if the page has one.
   const bar = document.querySelector(".selection-dock, .start-row, .confirm-row, .decide-actions");
-  const covered = bar && bar.getBoundingClientRect().bottom >= innerHeight - 1 ? innerHeight - bar.getBoundingClientRect().top : 0;
+  const { top, bottom } = bar?.getBoundingClientRect() ?? { top: innerHeight, bottom: 0 };
+  // In a low window it is no bar but the end of the page, which may be far below.
+  const covered = bottom >= innerHeight - 1 ? Math.max(0, innerHeight - top) : 0;
   place.style.bottom = `${Math.min(covered, innerHeight / 2) + 16}px`;
   place.append(line);
   leave();
