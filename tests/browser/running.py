@@ -9,6 +9,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -220,3 +222,13 @@ class Visit:
     def open(self, path: str) -> None:
         """Go to a page of the app."""
         self.page.goto(self.base + path)
+
+    @contextmanager
+    def window(self, width: int, height: int) -> Iterator[None]:
+        """In a window of this size; what fails there says so."""
+        self.page.set_viewport_size({"width": width, "height": height})
+        try:
+            yield
+        except Exception as error:
+            error.add_note(f"In a window of {width} x {height}.")
+            raise

@@ -228,32 +228,35 @@ def test_the_next_picture_of_12_megapixels_is_there_at_once(
     print("from key to picture, ms:", [round(each) for each in took])
 
 
-@pytest.mark.parametrize(("width", "height"), WINDOWS)
 def test_what_is_cut_ends_in_an_ellipsis_and_is_in_a_title(
-    server: Server, sign_in: SignIn, scene: Scene, stored: Library, width: int, height: int
+    server: Server, sign_in: SignIn, scene: Scene, stored: Library
 ) -> None:
-    visit = sign_in(server, width=width, height=height)
+    visit = sign_in(server)
     page = visit.page
-    for language in ("de", "en"):
-        stored.set_preference("language", language)
-        visit.open(f"/scans/{scene.scan}/decide/?q=original")
-        name(page, "left", "original.png")
-        for shown in (MARKUP, "small.jpg"):
-            name(page, "right", shown)
-            expect(page.locator('[data-side="right"] .chips li')).not_to_have_count(0)
-            assert not page.evaluate(CUT, ".decide-facts *, .decide-bar *, .decide-actions *")
-            page.keyboard.press("ArrowDown")
-        page.keyboard.press("v")
-        expect(page.locator("[data-sharp]").first).not_to_be_empty()
-        assert not page.evaluate(CUT, ".survey-item > :is(p, label), .survey-item span")
-        sharp = page.locator("[data-sharp]").first
-        assert sharp.evaluate("(e) => e.scrollWidth <= e.clientWidth"), "sharpness is cut"
-        page.keyboard.press("v")
-        page.keyboard.press("ArrowDown")
-        expect(page.locator("#summary-end")).to_be_visible()
-        for last in (page.locator("#summary-end h2"), page.locator("#again")):
-            last.scroll_into_view_if_needed()
-            expect(last).to_be_in_viewport(ratio=0.9)
+    for width, height in WINDOWS:
+        with visit.window(width, height):
+            for language in ("de", "en"):
+                stored.set_preference("language", language)
+                visit.open(f"/scans/{scene.scan}/decide/?q=original")
+                name(page, "left", "original.png")
+                for shown in (MARKUP, "small.jpg"):
+                    name(page, "right", shown)
+                    expect(page.locator('[data-side="right"] .chips li')).not_to_have_count(0)
+                    assert not page.evaluate(
+                        CUT, ".decide-facts *, .decide-bar *, .decide-actions *"
+                    )
+                    page.keyboard.press("ArrowDown")
+                page.keyboard.press("v")
+                expect(page.locator("[data-sharp]").first).not_to_be_empty()
+                assert not page.evaluate(CUT, ".survey-item > :is(p, label), .survey-item span")
+                sharp = page.locator("[data-sharp]").first
+                assert sharp.evaluate("(e) => e.scrollWidth <= e.clientWidth"), "sharpness is cut"
+                page.keyboard.press("v")
+                page.keyboard.press("ArrowDown")
+                expect(page.locator("#summary-end")).to_be_visible()
+                for last in (page.locator("#summary-end h2"), page.locator("#again")):
+                    last.scroll_into_view_if_needed()
+                    expect(last).to_be_in_viewport(ratio=0.9)
 
 
 @pytest.mark.timeout(600)

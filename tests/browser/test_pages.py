@@ -97,29 +97,34 @@ def test_every_page_is_accessible_and_fits(busy_server: Server, sign_in: SignIn,
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (720, 450), (390, 844), (195, 450)])
-def test_what_has_the_focus_is_seen_and_menus_fit(
-    busy_server: Server, sign_in: SignIn, width: int, height: int
-) -> None:
+def test_what_has_the_focus_is_seen_and_menus_fit(busy_server: Server, sign_in: SignIn) -> None:
     """Also at 200%: 720 x 450 is what 1440 x 900 is then, and 195 what 390 is."""
-    visit = sign_in(busy_server, width=width, height=height)
+    visit = sign_in(busy_server)
     page = visit.page
-    for address in PAGES:
-        visit.open(address)
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
-    visit.open("/")
-    page.locator(".bar summary").click()
-    bottom = page.locator(".bar .menu-list").evaluate("(e) => e.getBoundingClientRect().bottom")
-    assert bottom <= height
-    page.keyboard.press("Escape")
-    if width < 320:
-        return  # here the longest links alone fill the window
-    page.evaluate("document.querySelectorAll('main details').forEach((e) => (e.open = true))")
-    stops = page.evaluate("document.querySelectorAll('main :is(a, button, input, select)').length")
-    for _ in range(min(stops, 45)):
-        page.keyboard.press("Tab")
-        hidden = page.evaluate(
-            """() => {
+    for width, height in [(1440, 900), (720, 450), (390, 844), (195, 450)]:
+        with visit.window(width, height):
+            for address in PAGES:
+                visit.open(address)
+                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
+            visit.open("/")
+            page.locator(".bar summary").click()
+            bottom = page.locator(".bar .menu-list").evaluate(
+                "(e) => e.getBoundingClientRect().bottom"
+            )
+            assert bottom <= height
+            page.keyboard.press("Escape")
+            if width < 320:
+                continue  # here the longest links alone fill the window
+            page.evaluate(
+                "document.querySelectorAll('main details').forEach((e) => (e.open = true))"
+            )
+            stops = page.evaluate(
+                "document.querySelectorAll('main :is(a, button, input, select)').length"
+            )
+            for _ in range(min(stops, 45)):
+                page.keyboard.press("Tab")
+                hidden = page.evaluate(
+                    """() => {
           const focused = document.activeElement;
           const box = focused.getBoundingClientRect();
           // Of a field of several lines the browser shows the one with the caret.
@@ -129,8 +134,8 @@ def test_what_has_the_focus_is_seen_and_menus_fit(
           return document.body === focused || seen.contains(at) || at?.contains(focused)
             ? "" : `${focused.outerHTML} is under ${at?.outerHTML ?? "the edge"}`;
         }"""
-        )
-        assert not hidden, hidden
+                )
+                assert not hidden, hidden
 
 
 def test_words_are_whole_on_every_page_where_a_line_holds_them(
@@ -156,29 +161,28 @@ def test_words_are_whole_on_every_page_where_a_line_holds_them(
     assert not broken, "\n".join(broken)
 
 
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (720, 450), (512, 450), (195, 450)])
-def test_what_is_wrong_is_in_view(
-    busy_server: Server, sign_in: SignIn, width: int, height: int
-) -> None:
+def test_what_is_wrong_is_in_view(busy_server: Server, sign_in: SignIn) -> None:
     """At 200%, too, below the bar at the top and above that at the bottom."""
-    visit = sign_in(busy_server, width=width, height=height)
+    visit = sign_in(busy_server)
     page = visit.page
-    visit.open("/")
-    page.get_by_label("Folder", exact=True).fill("/nowhere at all")
-    page.keyboard.press("Tab")
-    expect(page.locator("#estimate .field-error")).to_be_visible()
-    wait_until(page, f"({UNCOVERED})('#estimate .field-error')")
-    expect(page.get_by_label("Folder", exact=True)).to_have_accessible_description(
-        re.compile("There is no folder or file")
-    )
-    page.get_by_role("button", name="Start").click()
-    expect(page.locator("#problem")).to_be_focused()
-    wait_until(page, f"({UNCOVERED})('#problem')")
-    visit.open("/settings/")
-    page.get_by_label("Seconds").fill("never")
-    page.locator("form", has=page.get_by_label("Seconds")).locator("button.primary").click()
-    expect(page.locator("main [role=alert]")).to_be_focused()
-    wait_until(page, f"({UNCOVERED})('main [role=alert]')")
+    for width, height in [(1440, 900), (720, 450), (512, 450), (195, 450)]:
+        with visit.window(width, height):
+            visit.open("/")
+            page.get_by_label("Folder", exact=True).fill("/nowhere at all")
+            page.keyboard.press("Tab")
+            expect(page.locator("#estimate .field-error")).to_be_visible()
+            wait_until(page, f"({UNCOVERED})('#estimate .field-error')")
+            expect(page.get_by_label("Folder", exact=True)).to_have_accessible_description(
+                re.compile("There is no folder or file")
+            )
+            page.get_by_role("button", name="Start").click()
+            expect(page.locator("#problem")).to_be_focused()
+            wait_until(page, f"({UNCOVERED})('#problem')")
+            visit.open("/settings/")
+            page.get_by_label("Seconds").fill("never")
+            page.locator("form", has=page.get_by_label("Seconds")).locator("button.primary").click()
+            expect(page.locator("main [role=alert]")).to_be_focused()
+            wait_until(page, f"({UNCOVERED})('main [role=alert]')")
 
 
 UNCOVERED = """(selector) => {
@@ -189,30 +193,32 @@ UNCOVERED = """(selector) => {
 """Whether nothing lies over the first and the last line of an element."""
 
 
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (720, 450), (512, 450), (195, 450)])
 def test_the_folder_dialog_shows_several_folders_at_once(
-    server: Server, enter: Enter, tmp_path: Path, width: int, height: int
+    server: Server, sign_in: SignIn, tmp_path: Path
 ) -> None:
     for name in ("one", "two", "three", "four", "five", "six", "seven", "eight"):
         (tmp_path / "many" / name).mkdir(parents=True)
-    page = enter(server).page
-    page.set_viewport_size({"width": width, "height": height})
-    page.get_by_label("Folder", exact=True).fill(str(tmp_path / "many"))
-    page.get_by_role("button", name="Browse").click()
-    expect(page.locator(".folder-item")).to_have_count(9)
-    expect(page.locator("[data-choose]")).to_be_in_viewport(ratio=1)
-    page.locator(".folder-item").nth(4).focus()
-    seen = page.evaluate(
-        """[...document.querySelectorAll(".folder-item")].filter((each) => {
+    visit = sign_in(server)
+    page = visit.page
+    for width, height in [(1440, 900), (720, 450), (512, 450), (195, 450)]:
+        with visit.window(width, height):
+            visit.open("/")
+            page.get_by_label("Folder", exact=True).fill(str(tmp_path / "many"))
+            page.get_by_role("button", name="Browse").click()
+            expect(page.locator(".folder-item")).to_have_count(9)
+            expect(page.locator("[data-choose]")).to_be_in_viewport(ratio=1)
+            page.locator(".folder-item").nth(4).focus()
+            seen = page.evaluate(
+                """[...document.querySelectorAll(".folder-item")].filter((each) => {
       const box = each.getBoundingClientRect();
       return [box.top + 5, box.bottom - 5].every((y) =>
         document.elementFromPoint(box.left + 30, y)?.closest(".folder-item") === each);
     }).length"""
-    )
-    assert seen >= 4
-    expect(page.get_by_role("button", name="eight")).to_have_count(1)
-    page.get_by_role("button", name="eight").scroll_into_view_if_needed()
-    expect(page.get_by_role("button", name="eight")).to_be_in_viewport(ratio=0.9)
+            )
+            assert seen >= 4
+            expect(page.get_by_role("button", name="eight")).to_have_count(1)
+            page.get_by_role("button", name="eight").scroll_into_view_if_needed()
+            expect(page.get_by_role("button", name="eight")).to_be_in_viewport(ratio=0.9)
 
 
 def test_the_progress_page_is_accessible(

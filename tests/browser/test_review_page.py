@@ -315,30 +315,29 @@ IN_VIEW = """() => {
 }"""
 
 
-@pytest.mark.parametrize(
-    ("width", "height"), [(1440, 900), (1024, 700), (720, 450), (390, 844), (360, 225)]
-)
 def test_keys_that_move_bring_their_target_into_view(
-    server: Server, sign_in: SignIn, scene: Scene, width: int, height: int
+    server: Server, sign_in: SignIn, scene: Scene
 ) -> None:
     """At every size, which a zoomed page is as well: 720 x 450 is 1440 x 900 at 200%."""
-    visit = sign_in(server, width=width, height=height)
+    visit = sign_in(server)
     page = visit.page
-    visit.open(f"/scans/{scene.scan}/")
-    expect(page.locator("#list-status")).to_have_text("23 groups")
-    for view in "123":
-        page.keyboard.press(view)
-        page.keyboard.press("j")
-        page.keyboard.press("Home")
-        for key in (
-            *("j" * 10), "ArrowRight", "ArrowLeft", "ArrowDown", "ArrowDown", "k",
-            "ArrowUp", "ArrowUp", "ArrowUp", "End", "ArrowRight", "k", "Home", "k",
-        ):  # fmt: skip
-            page.keyboard.press(key)
-            wait_until(page, f"({IN_VIEW})() === ''")
-        for _ in range(4):
-            page.keyboard.press("Tab")
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for width, height in [(1440, 900), (1024, 700), (720, 450), (390, 844), (360, 225)]:
+        with visit.window(width, height):
+            visit.open(f"/scans/{scene.scan}/")
+            expect(page.locator("#list-status")).to_have_text("23 groups")
+            for view in "123":
+                page.keyboard.press(view)
+                page.keyboard.press("j")
+                page.keyboard.press("Home")
+                for key in (
+                    *("j" * 10), "ArrowRight", "ArrowLeft", "ArrowDown", "ArrowDown", "k",
+                    "ArrowUp", "ArrowUp", "ArrowUp", "End", "ArrowRight", "k", "Home", "k",
+                ):  # fmt: skip
+                    page.keyboard.press(key)
+                    wait_until(page, f"({IN_VIEW})() === ''")
+                for _ in range(4):
+                    page.keyboard.press("Tab")
+                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_a_group_of_a_thousand_files(
@@ -507,26 +506,25 @@ def test_so_much_fits_on_a_screen(server: Server, sign_in: SignIn, scene: Scene)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-@pytest.mark.parametrize("width", [1440, 1024, 720, 390])
-def test_rows_of_the_list_hold_their_buttons(
-    server: Server, sign_in: SignIn, scene: Scene, width: int
-) -> None:
+def test_rows_of_the_list_hold_their_buttons(server: Server, sign_in: SignIn, scene: Scene) -> None:
     """Those of a file and of its group appear in the row, none over another or the next row."""
-    visit = sign_in(server, width=width)
+    visit = sign_in(server)
     page = visit.page
-    visit.open(f"/scans/{scene.scan}/")
-    wait_for_list(page)
-    page.keyboard.press("1")
-    wait_until(page, "document.querySelector('[data-view=\"list\"]')")
-    wait_for_list(page)
-    page.keyboard.press("j")  # the first group is below the bars
-    focused = "document.activeElement.closest('.group')"
-    assert page.evaluate(f"{focused} === document.querySelector('.group')")
-    group = page.locator(".group").first
-    for tile in group.locator(".tile").all():
-        tile.hover()
-        wrong = page.evaluate(
-            """(tile) => {
+    for width in [1440, 1024, 720, 390]:
+        with visit.window(width, 900):
+            visit.open(f"/scans/{scene.scan}/")
+            wait_for_list(page)
+            page.keyboard.press("1")
+            wait_until(page, "document.querySelector('[data-view=\"list\"]')")
+            wait_for_list(page)
+            page.keyboard.press("j")  # the first group is below the bars
+            focused = "document.activeElement.closest('.group')"
+            assert page.evaluate(f"{focused} === document.querySelector('.group')")
+            group = page.locator(".group").first
+            for tile in group.locator(".tile").all():
+                tile.hover()
+                wrong = page.evaluate(
+                    """(tile) => {
           const row = tile.getBoundingClientRect();
           const group = tile.matches(".keeper") ? tile.closest(".group") : null;
           const of = (root, which) => [...(root?.querySelectorAll(which) ?? [])];
@@ -539,32 +537,33 @@ def test_rows_of_the_list_hold_their_buttons(
             one.left < other.right - 1 && other.left < one.right - 1);
           return buttons.filter((...each) => out(...each) || over(...each)).map(([html]) => html);
         }""",
-            tile.element_handle(),
-        )
-        assert not wrong, (width, wrong)
+                    tile.element_handle(),
+                )
+                assert not wrong, (width, wrong)
 
 
-@pytest.mark.parametrize("width", [1440, 1024, 720, 512, 390, 195])
 def test_buttons_of_a_row_cover_nothing_that_it_says(
-    server: Server, sign_in: SignIn, scene: Scene, stored: Library, width: int
+    server: Server, sign_in: SignIn, scene: Scene, stored: Library
 ) -> None:
     """And what a row cuts ends in an ellipsis and is in a title; in German, which is longer."""
     stored.set_preference("language", "de")
-    visit = sign_in(server, width=width, height=450 if width < 1000 else 900)
+    visit = sign_in(server)
     page = visit.page
-    visit.open(f"/scans/{scene.scan}/")
-    wait_for_list(page)
-    for view in "12":
-        page.keyboard.press(view)
-        wait_for_list(page)
-        assert not page.evaluate(CUT, ".tile-text *, .group-name")
-    page.keyboard.press("1")
-    wait_for_list(page)
-    page.keyboard.press("j")
-    for key in ("ArrowDown", "ArrowUp", "ArrowUp"):
-        page.keyboard.press(key)
-        wrong = page.evaluate(
-            """() => {
+    for width in [1440, 1024, 720, 512, 390, 195]:
+        with visit.window(width, 450 if width < 1000 else 900):
+            visit.open(f"/scans/{scene.scan}/")
+            wait_for_list(page)
+            for view in "12":
+                page.keyboard.press(view)
+                wait_for_list(page)
+                assert not page.evaluate(CUT, ".tile-text *, .group-name")
+            page.keyboard.press("1")
+            wait_for_list(page)
+            page.keyboard.press("j")
+            for key in ("ArrowDown", "ArrowUp", "ArrowUp"):
+                page.keyboard.press(key)
+                wrong = page.evaluate(
+                    """() => {
           const group = document.activeElement.closest(".group");
           const shown = [...group.querySelectorAll(".tile-tools .button, .group-tools > *")]
             .filter((each) => each.offsetWidth && getComputedStyle(each.parentElement).opacity > 0
@@ -578,41 +577,43 @@ def test_buttons_of_a_row_cover_nothing_that_it_says(
               && other.top < box.bottom - 1 && box.top < other.bottom - 1);
           }).map((each) => each.textContent.trim());
         }"""
-        )
-        assert not wrong, (key, wrong)
+                )
+                assert not wrong, (key, wrong)
 
 
 SIZES = ((1440, 900), (1024, 768), (720, 450), (512, 450), (390, 844), (195, 450), (320, 256))
 """Windows: plain ones, those of 200%, and of 400%."""
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
 def test_every_menu_fits_the_window_and_can_be_reached(
-    server: Server, sign_in: SignIn, scene: Scene, width: int, height: int
+    server: Server, sign_in: SignIn, scene: Scene
 ) -> None:
     """It scrolls in itself, lies above the bars, and leaves its button free."""
-    visit = sign_in(server, width=width, height=height)
+    visit = sign_in(server)
     page = visit.page
     wrong: list[str] = []
-    for address in (f"/scans/{scene.scan}/", "/"):
-        visit.open(address)
-        if address != "/":
-            wait_for_list(page)
-            page.keyboard.press("2")
-            wait_for_list(page)
-            page.keyboard.press("j")
-        of_groups = page.locator(".group details[data-menu] > summary")
-        summaries = page.locator("details[data-menu] > summary").and_(
-            page.locator(":not(.group *)")
-        )
-        for summary in [*summaries.all(), *of_groups.all()[:1]]:
-            summary.click()
-            page.wait_for_timeout(100)
-            wrong += page.evaluate(
-                """() => {
+    for width, height in SIZES:
+        with visit.window(width, height):
+            for address in (f"/scans/{scene.scan}/", "/"):
+                visit.open(address)
+                if address != "/":
+                    wait_for_list(page)
+                    page.keyboard.press("2")
+                    wait_for_list(page)
+                    page.keyboard.press("j")
+                of_groups = page.locator(".group details[data-menu] > summary")
+                summaries = page.locator("details[data-menu] > summary").and_(
+                    page.locator(":not(.group *)")
+                )
+                for summary in [*summaries.all(), *of_groups.all()[:1]]:
+                    summary.click()
+                    page.wait_for_timeout(100)
+                    wrong += page.evaluate(
+                        """() => {
               const menu = document.querySelector("details[data-menu][open]");
               const list = menu.querySelector(".menu-list");
-              const name = `${menu.className} ${menu.textContent.trim().slice(0, 20)}`;
+              const what = menu.textContent.trim().slice(0, 20);
+              const name = `${innerWidth} ${menu.className} ${what}`;
               const [box, button] = [list, menu.querySelector("summary")]
                 .map((each) => each.getBoundingClientRect());
               const found = [];
@@ -632,71 +633,77 @@ def test_every_menu_fits_the_window_and_can_be_reached(
               }
               return found.map((each) => `${name}: ${each}`);
             }"""
-            )
-            page.keyboard.press("Escape")
-            expect(page.locator("details[data-menu][open]")).to_have_count(0)
+                    )
+                    page.keyboard.press("Escape")
+                    expect(page.locator("details[data-menu][open]")).to_have_count(0)
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES[3:])
 def test_every_dialog_fits_the_window_and_can_be_reached(
-    server: Server, sign_in: SignIn, scene: Scene, width: int, height: int
+    server: Server, sign_in: SignIn, scene: Scene
 ) -> None:
-    visit = sign_in(server, width=width, height=height)
+    visit = sign_in(server)
     page = visit.page
-    visit.open(f"/scans/{scene.scan}/")
-    wait_for_list(page)
-    for key, last in (("?", ".keys dd"), ("b", "button[type=submit]")):
-        page.keyboard.press(key)
-        dialog = page.locator("dialog[open]")
-        dialog.locator(last).last.wait_for()
-        for part in (dialog.locator(last).last, dialog.locator("[data-closes]").first):
-            part.scroll_into_view_if_needed()
-            expect(part).to_be_in_viewport(ratio=0.9)
-        box = dialog.bounding_box()
-        assert box and box["x"] >= 0 and box["x"] + box["width"] <= width
-        assert box["y"] >= 0 and box["y"] + box["height"] <= height
-        page.keyboard.press("Escape")
+    for width, height in SIZES[3:]:
+        with visit.window(width, height):
+            visit.open(f"/scans/{scene.scan}/")
+            wait_for_list(page)
+            for key, last in (("?", ".keys dd"), ("b", "button[type=submit]")):
+                page.keyboard.press(key)
+                dialog = page.locator("dialog[open]")
+                dialog.locator(last).last.wait_for()
+                for part in (dialog.locator(last).last, dialog.locator("[data-closes]").first):
+                    part.scroll_into_view_if_needed()
+                    expect(part).to_be_in_viewport(ratio=0.9)
+                box = dialog.bounding_box()
+                assert box and box["x"] >= 0 and box["x"] + box["width"] <= width
+                assert box["y"] >= 0 and box["y"] + box["height"] <= height
+                page.keyboard.press("Escape")
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
-def test_a_message_covers_no_bar(
-    server: Server, sign_in: SignIn, scene: Scene, width: int, height: int
-) -> None:
-    visit = sign_in(server, width=width, height=height)
+def test_a_message_covers_no_bar(server: Server, sign_in: SignIn, scene: Scene) -> None:
+    visit = sign_in(server)
     page = visit.page
-    visit.open(f"/scans/{scene.scan}/")
-    wait_for_list(page)
-    page.keyboard.press("j")
-    page.keyboard.press("x")
-    page.locator(".toast-action").wait_for()
-    toast, dock = (page.locator(each).bounding_box() for each in (".toast", ".selection-dock"))
-    assert toast and dock
-    assert toast["y"] + toast["height"] <= max(dock["y"], 0) or dock["y"] >= height
-    assert toast["y"] >= 0
+    for width, height in SIZES:
+        with visit.window(width, height):
+            visit.open(f"/scans/{scene.scan}/")
+            wait_for_list(page)
+            page.keyboard.press("j")
+            page.keyboard.press("x")
+            page.locator(".toast-action").wait_for()
+            toast, dock = (
+                page.locator(each).bounding_box() for each in (".toast", ".selection-dock")
+            )
+            assert toast and dock
+            assert toast["y"] + toast["height"] <= max(dock["y"], 0) or dock["y"] >= height
+            assert toast["y"] >= 0
+            expect(page.locator(".toast-action")).to_be_in_viewport(ratio=1)
+            page.locator(".toast-action").click()
+            count(page, 2)
 
 
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (720, 450), (512, 450), (195, 450)])
 def test_the_confirmation_opens_at_its_title_with_the_button_in_view(
-    server: Server, sign_in: SignIn, scene: Scene, width: int, height: int
+    server: Server, sign_in: SignIn, scene: Scene
 ) -> None:
-    visit = sign_in(server, width=width, height=height)
+    visit = sign_in(server)
     page = visit.page
-    visit.open(f"/scans/{scene.scan}/remove/")
-    expect(page.locator("#remove-button")).to_be_focused()
-    expect(page.locator("#remove-button")).to_be_in_viewport(ratio=0.95)
-    expect(page.locator("h1")).to_be_in_viewport(ratio=1)
-    assert page.evaluate("scrollY") == 0
-    # What is said of a file is beside its thumbnail or below it, and flows around none.
-    assert page.locator(".pictured img").count() > 1
-    rows = page.locator(".table tbody tr", has=page.locator(".pictured"))
-    inside = rows.locator("img").evaluate_all(
-        """(images) => images.every((image) => {
+    for width, height in [(1440, 900), (720, 450), (512, 450), (195, 450)]:
+        with visit.window(width, height):
+            visit.open(f"/scans/{scene.scan}/remove/")
+            expect(page.locator("#remove-button")).to_be_focused()
+            expect(page.locator("#remove-button")).to_be_in_viewport(ratio=0.95)
+            expect(page.locator("h1")).to_be_in_viewport(ratio=1)
+            assert page.evaluate("scrollY") == 0
+            # What is said of a file is beside its thumbnail or below it, and flows around none.
+            assert page.locator(".pictured img").count() > 1
+            rows = page.locator(".table tbody tr", has=page.locator(".pictured"))
+            inside = rows.locator("img").evaluate_all(
+                """(images) => images.every((image) => {
       const cell = image.closest("td").getBoundingClientRect();
       return image.getBoundingClientRect().bottom <= cell.bottom;
     })"""
-    )
-    assert inside, "a thumbnail hangs over the next cell"
+            )
+            assert inside, "a thumbnail hangs over the next cell"
 
 
 def test_what_was_removed_is_not_counted(
