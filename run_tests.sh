@@ -33,7 +33,7 @@ check "import contracts" $bin/lint-imports --no-cache
 $bin/python -m pytest --collect-only --quiet "$@" >/dev/null 2>&1 || true
 # Files are handed out in the order of tests/conftest.py: the longest first.
 check "pytest" $bin/python -m pytest \
-    --numprocesses 6 --dist loadfile --no-loadscope-reorder "$@"
+    --numprocesses 4 --dist loadfile --no-loadscope-reorder "$@"
 report_types() {
     status=0
     wait "$mypy" || status=$?

@@ -66,10 +66,10 @@ def server(library_dir: Path) -> Iterator[Server]:
 def scene(
     library_dir: Path, tmp_path: Path, server: Server, request: pytest.FixtureRequest
 ) -> Scene:
-    """Three groups by hand, and as many more as the module asks for, behind the running app."""
-    return make_scene(
-        library_dir, tmp_path / "photos", more=getattr(request.module, "MORE_GROUPS", 0)
-    )
+    """Three groups by hand, and as many more as the test or its module asks for, behind the
+    running app."""
+    more = getattr(request, "param", getattr(request.module, "MORE_GROUPS", 0))
+    return make_scene(library_dir, tmp_path / "photos", more=more)
 
 
 @pytest.fixture

@@ -986,6 +986,7 @@ def test_a_menu_is_seen_only_where_it_belongs(
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize("scene", [4], indirect=True)  # more groups would show nothing else
 def test_the_page_is_accessible_and_fits(
     server: Server, sign_in: SignIn, axe: Axe, scene: Scene, stored: Library
 ) -> None:
