@@ -77,18 +77,17 @@ def serve(library, port):
     run(library, port=port or free, open_browser=False)
 """
 _START = _RUN + "import sys; serve(sys.argv[1], int(sys.argv[2]))"
-_BECOME = f"""
-import sys
-sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+_BECOME = """
 import tempfile
 import cv2, numpy
 from flask import Flask
+from jinja2 import FileSystemBytecodeCache
 from image_duplicate_finder import api, rendering
 from image_duplicate_finder.library import Library
 from image_duplicate_finder.scan import pipeline
 from image_duplicate_finder.web import compare_pictures, create_app
-from tests.templates import KeptTemplates
-Flask.jinja_options = {{"bytecode_cache": KeptTemplates()}}
+# Below the tests' folder for temporary files, which they remove in the end.
+Flask.jinja_options = {"bytecode_cache": FileSystemBytecodeCache(tempfile.mkdtemp())}
 with tempfile.TemporaryDirectory() as folder, Library.open(folder) as library:
     pages = create_app(library).jinja_env
     for name in pages.list_templates():
